@@ -1,0 +1,72 @@
+# Needs make and any Python from 3.11 on, nothing else. Every target first brings .venv up to date.
+
+# The first Python on this machine that runs, is new enough and can make an environment. Yours: make PYTHON=...
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
+	"$$p" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo "$$p" && break; done)
+VENV ?= .venv
+RUN := $(VENV)/bin/python
+WORKERS ?= 2
+
+# pyright's wrapper asks the network for a newer version unless told not to. --verifytypes knows no --pythonpath, so
+# pyright finds the environment through PATH.
+PYRIGHT := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" PYRIGHT_PYTHON_IGNORE_WARNINGS=1 python -m pyright
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:  # the steps of test share one environment, and pytest's closing line comes last
+.PHONY: help demo test test-all pytest lint imports types generate docs check format clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+demo: $(VENV)/.stamp ## Run all four endpoints, sync and async, against the emulator; files land in outputs/
+	@$(RUN) -m magic_hour_workflows.demo
+
+test: lint types imports check pytest ## Everything that has to hold: lint, types, import rules, generated code, tests
+
+pytest: $(VENV)/.stamp ## The tests with branch coverage, or some of them without: make pytest ARGS="-k name"
+	@$(RUN) -m pytest $(or $(ARGS),-n $(WORKERS) --dist loadscope --cov --cov-report=term)
+
+# A subshell for each version, found by name or among pyenv's; a version this machine lacks is named and skipped.
+test-all: ## make test on each of Python 3.11, 3.12 and 3.13 that is installed
+	@found=; for v in 3.11 3.12 3.13; do \
+		python=; for p in "python$$v" "$$(pyenv root 2>/dev/null)/versions/$$v".*/bin/python; do \
+			"$$p" -c 'import venv, ensurepip' >/dev/null 2>&1 && python=$$p && break; done; \
+		if [ -z "$$python" ]; then echo "== Python $$v: not installed, skipped"; continue; fi; \
+		found=yes; echo "== Python $$v"; \
+		$(MAKE) --no-print-directory test PYTHON="$$python" VENV=".venv-$$v" || exit 1; \
+	done; [ -n "$$found" ] || { echo "None of Python 3.11, 3.12 and 3.13 is installed"; exit 1; }
+
+lint: $(VENV)/.stamp ## Lint and format check
+	@$(RUN) -m ruff check --quiet . && $(RUN) -m ruff format --check --quiet . && echo "lint: ok"
+
+types: $(VENV)/.stamp ## mypy --strict, pyright, and that every public name of both client packages has a type
+	@$(RUN) -m mypy
+	@$(PYRIGHT)
+	@for p in magic_hour_client magic_hour_workflows; do \
+		report=$$($(PYRIGHT) --ignoreexternal --verifytypes $$p) || { echo "$$report"; exit 1; }; \
+		echo "$$p: every public name is typed"; done
+
+imports: $(VENV)/.stamp ## Import rules between and inside the packages
+	@report=$$($(VENV)/bin/lint-imports --no-logo) || { echo "$$report"; exit 1; }; echo "imports: ok"
+
+generate: $(VENV)/.stamp ## spec/ + templates/ -> generated/ and docs/reference/
+	@$(RUN) scripts/generate.py
+
+docs: generate ## The reference pages (they come with generate)
+
+check: $(VENV)/.stamp ## Is generated/ exactly what spec/ and templates/ give?
+	@$(RUN) scripts/generate.py --check
+
+format: $(VENV)/.stamp ## Sort imports and format
+	@$(RUN) -m ruff check --quiet --fix --select I . && $(RUN) -m ruff format --quiet .
+
+clean: ## Remove caches and reports; environments stay (rm -rf .venv* to start over)
+	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage .coverage.* htmlcov build dist
+	@find . -path './.venv*' -prune -o -name __pycache__ -type d -exec rm -rf {} +
+
+$(VENV)/.stamp: pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer (with venv) found: make PYTHON=/path/to/python"; exit 1; }
+	@echo "Setting up $(VENV) (once, about a minute) ..."
+	@test -x $(RUN) || "$(PYTHON)" -m venv $(VENV)
+	@$(RUN) -m pip install -qq -c constraints.txt -e '.[emulator,generate,dev]'
+	@touch $@
