@@ -1,0 +1,233 @@
+"""Endpoints and the tree of resources they hang on.
+
+Rule: `POST /v1/files/upload-urls` is `client.v1.files.upload_urls.create`: the path without its parameters is the
+resource, the verb is the method. Where two operations would be the same method, both are called by operationId.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import attrs
+from openapi_python_client.parser import GeneratorData
+from openapi_python_client.parser.openapi import Endpoint
+from openapi_python_client.parser.properties import ModelProperty
+
+from .names import attribute
+from .texts import Code, raw
+from .views import AssetView, FieldView, Views
+
+_VERBS = {"get": "get", "post": "create", "put": "replace", "patch": "update", "delete": "delete"}
+
+
+@attrs.frozen(kw_only=True)
+class EndpointView:
+    """One operation."""
+
+    resource: tuple[str, ...]
+    method_name: str
+    tag: str
+    module: str
+    method: str
+    path: str
+    charges: bool
+    project_kind: str | None
+    prices: dict[str, Any]
+    assets: list[AssetView]
+    path_parameters: list[FieldView]
+    query_parameters: list[FieldView]
+    header_parameters: list[FieldView]
+    body_model: str | None
+    body_fields: list[FieldView] | None
+    body_names: tuple[str, ...]
+    body_required: tuple[str, ...]
+    body_kind: Code | None
+    has_body: bool
+    keywords: list[FieldView]
+    results: list[tuple[int, Code]]
+    result_annotation: str
+    result_description: str
+    summary_line: str
+    description: str
+    example: Any
+    source: dict[str, Any]
+    example_lines: list[Code] = attrs.field(factory=list)
+
+    @property
+    def call_name(self) -> str:
+        return ".".join((*self.resource, self.method_name))
+
+
+@attrs.define(kw_only=True)
+class ResourceView:
+    """One node of the tree under the client."""
+
+    resource: tuple[str, ...]
+    description: str
+    operations: list[EndpointView] = attrs.field(factory=list)
+    children: list[ResourceView] = attrs.field(factory=list)
+
+    @property
+    def path(self) -> str:
+        return ".".join(self.resource)
+
+    @property
+    def attribute(self) -> str:
+        return self.resource[-1]
+
+    @property
+    def module(self) -> str:
+        return "_".join(self.resource)
+
+    @property
+    def class_name(self) -> str:
+        return "".join(part.title().replace("_", "") for part in self.resource)
+
+
+class Endpoints:
+    """All operations of a document, by path and method, and the resources they make."""
+
+    def __init__(self, views: Views, data: GeneratorData) -> None:
+        self.views = views
+        self.contract = views.contract
+        self.by_place: dict[tuple[str, str], EndpointView] = {}
+        self._parsed = {
+            (_bare(raw(endpoint.path)), endpoint.method): (str(tag), endpoint)
+            for tag, collection in data.endpoint_collections_by_tag.items()
+            for endpoint in collection.endpoints
+        }
+        names = self._method_names()
+        for path, method, _ in self.contract.operations():
+            found = self._parsed.get((_bare(path), method))
+            if found is not None:
+                self.by_place[_bare(path), method] = self._view(path, method, names[path, method], *found)
+
+    def view(self, endpoint: Endpoint) -> EndpointView:
+        """The view of what the generator parsed; templates call this."""
+        return self.by_place[_bare(raw(endpoint.path)), endpoint.method]
+
+    def all(self) -> list[EndpointView]:
+        return list(self.by_place.values())
+
+    def _method_names(self) -> dict[tuple[str, str], str]:
+        wanted = {(p, m): (_resource(p), _VERBS.get(m, m)) for p, m, _ in self.contract.operations()}
+        counts = Counter(wanted.values())
+        names = {}
+        for path, method, operation in self.contract.operations():
+            resource, verb = wanted[path, method]
+            clash = counts[resource, verb] > 1
+            by_id = operation.get("operationId") or f"{verb}_{path.strip('/')}"
+            names[path, method] = attribute(str(by_id).replace("/", "_")) if clash else verb
+        return names
+
+    def _view(self, path: str, method: str, name: str, tag: str, endpoint: Endpoint) -> EndpointView:
+        operation = self.contract.operation(path, method)
+        body = _json_body(endpoint)
+        model = self.views.models.get(str(body.class_info.name)) if isinstance(body, ModelProperty) else None
+        flat = None if model is None else [self.views.field(model, p, "request") for p in self.views.properties(model)]
+        parameters = {place: self._parameters(operation, endpoint, place) for place in ("path", "query", "header")}
+        others = {view.attribute for views in parameters.values() for view in views}
+        if flat is not None and others & {field.attribute for field in flat}:
+            flat = None
+        named = flat if flat is not None else self._whole_body(body, operation)
+        keywords = [*parameters["query"], *parameters["header"], *named]
+        results, annotation = self._results(endpoint)
+        media = self.contract.json_media(operation.get("requestBody"))
+        return EndpointView(
+            resource=_resource(path),
+            method_name=name,
+            tag=tag,
+            module=str(endpoint.name),
+            method=method.upper(),
+            path=path,
+            charges=operation.get("x-charges-credits") is True,
+            project_kind=operation.get("x-project-kind"),
+            prices=operation.get("x-credits") or {},
+            assets=self.views.assets(model),
+            path_parameters=parameters["path"],
+            query_parameters=parameters["query"],
+            header_parameters=parameters["header"],
+            body_model=None if model is None else str(model.class_info.name),
+            body_fields=flat,
+            body_names=tuple(field.attribute for field in flat or []),
+            body_required=tuple(field.attribute for field in flat or [] if field.required),
+            body_kind=None if body is None else self.views.shapes.kind(body),
+            has_body=body is not None,
+            keywords=sorted(keywords, key=lambda field: not field.required),
+            results=results,
+            result_annotation=annotation,
+            result_description=self._result_description(operation),
+            summary_line=str(operation.get("summary") or name),
+            description=str(operation.get("description") or ""),
+            example=media.get("example"),
+            source=operation,
+        )
+
+    def _parameters(self, operation: dict[str, Any], endpoint: Endpoint, place: str) -> list[FieldView]:
+        views = []
+        for prop in getattr(endpoint, f"{place}_parameters"):
+            raws = [p for p in operation["parameters"] if p.get("in") == place and p.get("name") == raw(prop.name)]
+            source = {**self.contract.resolve(raws[0].get("schema")), **raws[0]} if raws else {}
+            view = self.views.view(prop, source, "request")
+            views.append(view)
+        return views
+
+    def _whole_body(self, body: Any, operation: dict[str, Any]) -> list[FieldView]:
+        if body is None:
+            return []
+        description = self.contract.resolve(operation.get("requestBody")).get("description") or "What to send."
+        return [self.views.view(body, {"description": description}, "request")]
+
+    def _results(self, endpoint: Endpoint) -> tuple[list[tuple[int, Code]], str]:
+        """Status and kind of every success, and the annotation for all of them."""
+        successes = [
+            (response.status_code.range[0], response)
+            for response in endpoint.responses.patterns
+            if response.status_code.range and 200 <= response.status_code.range[0] < 300
+        ]
+        if not successes and endpoint.responses.default is not None:
+            successes = [(200, endpoint.responses.default)]
+        results, annotations = [], []
+        for status, response in successes:
+            empty = response.source["attribute"] != "response.json()"
+            results.append((status, Code("None") if empty else self.views.shapes.kind(response.prop)))
+            annotations.append("None" if empty else self.views.shapes.annotation(response.prop, "result"))
+        return results, " | ".join(dict.fromkeys(annotations)) or "None"
+
+    def _result_description(self, operation: dict[str, Any]) -> str:
+        for status, response in (operation.get("responses") or {}).items():
+            if str(status).startswith("2"):
+                return str(self.contract.resolve(response).get("description") or "The answer.")
+        return "The answer."
+
+    def resources(self) -> list[ResourceView]:
+        """The roots of the tree, everything in the order of the document."""
+        described = {
+            str(tag.get("name")): str(tag.get("description") or "") for tag in self.contract.raw.get("tags") or []
+        }
+        nodes: dict[tuple[str, ...], ResourceView] = {}
+        for endpoint in self.all():
+            for depth in range(1, len(endpoint.resource) + 1):
+                resource = endpoint.resource[:depth]
+                if resource not in nodes:
+                    text = described.get(".".join(resource)) or f"Everything under `{'/'.join(resource)}`."
+                    nodes[resource] = ResourceView(resource=resource, description=text)
+                    if depth > 1:
+                        nodes[resource[:-1]].children.append(nodes[resource])
+            nodes[endpoint.resource].operations.append(endpoint)
+        return list(nodes.values())
+
+
+def _bare(path: str) -> str:
+    """The path without the names of its parameters, which the generator changes."""
+    return "/".join("{}" if part.startswith("{") else part for part in path.split("/"))
+
+
+def _resource(path: str) -> tuple[str, ...]:
+    parts = [part for part in path.split("/") if part and "{" not in part]
+    return tuple(attribute(part) for part in parts) or ("root",)
+
+
+def _json_body(endpoint: Endpoint) -> Any:
+    return next((body.prop for body in endpoint.bodies if body.body_type.value == "json"), None)

@@ -1,0 +1,61 @@
+"""Comparing and writing whole folders of generated files.
+
+Rule: what is not generated is never touched, except that inside a folder of ours every file must be generated.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def files_in(folder: Path) -> dict[str, bytes]:
+    """Relative name and content of every file, without Python's caches."""
+    if not folder.is_dir():
+        return {}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+def differences(wanted: Mapping[str, bytes], found: Mapping[str, bytes], label: str) -> list[str]:
+    """One line for each file that is missing, extra or different."""
+    lines = []
+    for name in sorted({*wanted, *found}):
+        if name not in found:
+            lines.append(f"missing: {label}/{name}")
+        elif name not in wanted:
+            lines.append(f"extra: {label}/{name}")
+        elif wanted[name] != found[name]:
+            lines.append(f"different: {label}/{name}")
+    return lines
+
+
+def sync(wanted: Mapping[str, bytes], folder: Path) -> int:
+    """Make `folder` hold exactly `wanted`; returns how many files changed."""
+    found = files_in(folder)
+    changed = 0
+    for name in sorted({*wanted, *found}):
+        path = folder / name
+        if name not in wanted:
+            path.unlink()
+            changed += 1
+        elif found.get(name) != wanted[name]:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(wanted[name])
+            changed += 1
+    _remove_empty(folder)
+    return changed
+
+
+def _remove_empty(folder: Path) -> None:
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if not path.is_dir():
+            continue
+        if path.name == "__pycache__" and not any(path.parent.glob("*.py")):
+            shutil.rmtree(path)
+        elif not any(path.iterdir()):
+            path.rmdir()

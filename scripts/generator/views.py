@@ -1,0 +1,273 @@
+"""What the templates print: models, endpoints and their fields, worked out once.
+
+Rule: a template loops and prints, it decides nothing. Texts stay raw here and meet a filter in the template.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+from openapi_python_client.parser import GeneratorData
+from openapi_python_client.parser.properties import LiteralEnumProperty, ModelProperty
+
+from .contract import Contract
+from .names import attribute
+from .shapes import Shapes, Side, models_in
+from .texts import Code, raw
+
+_NO_DESCRIPTION = "Not described by the contract."
+
+
+@attrs.frozen(kw_only=True)
+class FieldView:
+    """One field of a model, or one parameter of a method."""
+
+    name: str
+    attribute: str
+    annotation: str
+    typed: str
+    signature: str
+    default: str
+    kind: Code
+    description: str
+    required: bool
+    nullable: bool
+    essential: bool = False
+    secret: bool = False
+    deprecation: str | None = None
+    deprecated_values: dict[str, str] = attrs.field(factory=dict)
+
+
+@attrs.frozen(kw_only=True)
+class ModelView:
+    """One object of the document, as a class and as TypedDicts."""
+
+    name: str
+    description: str
+    fields: list[FieldView]
+    imports: list[tuple[str, str]]
+    extra: Code | None
+    params_name: str
+    params_fields: list[FieldView]
+    params_imports: list[tuple[str, str]]
+    generate_name: str
+    generate_fields: list[FieldView]
+    generate_description: str
+
+
+@attrs.frozen(kw_only=True)
+class AssetView:
+    """A field of a request that holds an input file."""
+
+    path: tuple[str, ...]
+    role: str
+    many: bool
+
+
+class Views:
+    """Builds the views of one document."""
+
+    def __init__(self, contract: Contract, data: GeneratorData) -> None:
+        self.contract = contract
+        self.models = {str(model.class_info.name): model for model in data.models}
+        self.enums = {str(enum.class_info.name): enum for enum in data.enums}
+        self.enum_order: dict[str, list[Any]] = {}
+        sent, received = self._reach(data)
+        self.sent = sent
+        assets = {name for name in self.models if self.assets(self.models[name])}
+        self.shapes = Shapes(open_enums=received - sent, with_assets=assets)
+        for model in data.models:
+            self._remember_order(model)
+
+    def _reach(self, data: GeneratorData) -> tuple[set[str], set[str]]:
+        """Names of the classes that requests and answers hold, directly or further in."""
+        sent: set[str] = set()
+        received: set[str] = set()
+        for collection in data.endpoint_collections_by_tag.values():
+            for endpoint in collection.endpoints:
+                for prop in endpoint.list_all_parameters():
+                    self._collect(prop, sent)
+                for response in endpoint.responses:
+                    self._collect(response.prop, received)
+        for name in set(self.models) - sent:
+            self._collect(self.models[name], received)
+        return sent, received
+
+    def _collect(self, prop: Any, names: set[str]) -> None:
+        for found in models_in(prop):
+            name = str(found.class_info.name)
+            if name in names:
+                continue
+            names.add(name)
+            for inner in self.properties(self.models.get(name)):
+                self._collect(inner, names)
+
+    def properties(self, model: ModelProperty | None) -> list[Any]:
+        """The properties of a model: required ones first, each group by name."""
+        if model is None:
+            return []
+        groups = (model.required_properties or [], model.optional_properties or [])
+        return [prop for group in groups for prop in sorted(group, key=lambda prop: raw(prop.name))]
+
+    def source(self, model: ModelProperty) -> dict[str, Any]:
+        """The model's schema as it stands in the document."""
+        dumped = model.data.model_dump(by_alias=True, exclude_unset=True, mode="json")
+        return dict(dumped)
+
+    def field_source(self, model: ModelProperty, prop: Any) -> dict[str, Any]:
+        properties = self.source(model).get("properties") or {}
+        return self.contract.resolve(properties.get(raw(prop.name), {}))
+
+    def _remember_order(self, model: ModelProperty) -> None:
+        for prop in self.properties(model):
+            source = self.field_source(model, prop)
+            for node in (source, source.get("items"), *(source.get("anyOf") or [])):
+                values = self.contract.resolve(node).get("enum") or []
+                for enum in models_in(prop):
+                    if isinstance(enum, LiteralEnumProperty) and set(enum.values) == {
+                        v for v in values if v is not None
+                    }:
+                        self.enum_order[str(enum.class_info.name)] = [value for value in values if value is not None]
+
+    def enum_values(self, enum: LiteralEnumProperty) -> list[Any]:
+        """The values in the order of the document."""
+        ordered = self.enum_order.get(str(enum.class_info.name), sorted(enum.values, key=str))
+        return list(dict.fromkeys(ordered))
+
+    # -- models ---------------------------------------------------------------------------------------------------
+
+    def model(self, model: ModelProperty) -> ModelView:
+        """The view of one model; templates call this."""
+        name = str(model.class_info.name)
+        source = self.source(model)
+        fields = [self.field(model, prop, "model") for prop in self.properties(model)]
+        with_assets = name in self.shapes.with_assets
+        described = raw(model.description)
+        return ModelView(
+            name=name,
+            description=described or f"One `{name}`.",
+            fields=[*(f for f in fields if not f.default), *(f for f in fields if f.default)],
+            imports=self._imports(model, ""),
+            extra=self._extra(model, source),
+            params_name=f"{name}Params",
+            params_fields=[self.field(model, prop, "params") for prop in self.properties(model)],
+            params_imports=self._imports(model, "Params"),
+            generate_name=f"{name}GenerateParams",
+            generate_fields=[self.field(model, p, "generate") for p in self.properties(model)] if with_assets else [],
+            generate_description=(described + "\n\n" if described else "")
+            + "Input files may be given as paths, open files, `(name, bytes)` pairs or URLs.",
+        )
+
+    def _extra(self, model: ModelProperty, source: dict[str, Any]) -> Code | None:
+        """The kind of values under unknown keys, if the document allows such keys in so many words."""
+        if "additionalProperties" not in source or source["additionalProperties"] is False:
+            return None
+        return self.shapes.kind(model.additional_properties)
+
+    def _imports(self, model: ModelProperty, ending: str) -> list[tuple[str, str]]:
+        found: set[tuple[str, str]] = set()
+        for prop in self.properties(model):
+            for other in models_in(prop):
+                name, module = str(other.class_info.name), str(other.class_info.module_name)
+                if name == str(model.class_info.name):
+                    continue
+                if ending and isinstance(other, ModelProperty):
+                    found.add((module, f"{name}{ending}"))
+                    if name in self.shapes.with_assets:
+                        found.add((module, f"{name}Generate{ending}"))
+                elif not ending:
+                    found.add((module, name))
+        return sorted(found)
+
+    def field(self, model: ModelProperty, prop: Any, side: Side) -> FieldView:
+        """The view of one field of a model."""
+        source = self.field_source(model, prop)
+        essential = self.source(model).get("x-essential") or []
+        return self.view(
+            prop,
+            source,
+            side,
+            asset=side == "generate" and _asset_role(self.contract, source) is not None,
+            nullable_default=str(model.class_info.name) in self.sent,
+            essential=raw(prop.name) in essential,
+        )
+
+    def view(
+        self,
+        prop: Any,
+        source: dict[str, Any],
+        side: Side,
+        *,
+        asset: bool = False,
+        nullable_default: bool = True,
+        essential: bool = False,
+    ) -> FieldView:
+        """The view of one field or parameter whose schema is `source`."""
+        annotation = self.shapes.annotation(prop, side, asset=asset)
+        nullable = self.shapes.nullable(prop)
+        optional = annotation if nullable or annotation == "_t.Any" else f"{annotation} | None"
+        default = ""
+        if not prop.required:
+            default = "None"
+            if nullable and nullable_default:
+                optional, default = f"{annotation} | _types.Unset", "_types.UNSET"
+        shown = annotation if prop.required else optional
+        deprecation = source.get("x-deprecation") if source.get("deprecated") is True else None
+        if source.get("deprecated") is True and not isinstance(deprecation, str):
+            deprecation = "leave it out"
+        return FieldView(
+            name=raw(prop.name),
+            attribute=attribute(raw(prop.name)),
+            annotation=shown,
+            typed=shown if prop.required else f"_t.NotRequired[{shown}]",
+            signature=shown + (f" = {default}" if default else ""),
+            default=default,
+            kind=self.shapes.kind(prop),
+            description=self._description(prop, source, deprecation),
+            required=prop.required,
+            nullable=nullable,
+            essential=essential,
+            secret=source.get("x-secret") is True,
+            deprecation=deprecation,
+            deprecated_values=self._deprecated_values(source),
+        )
+
+    def _description(self, prop: Any, source: dict[str, Any], deprecation: str | None) -> str:
+        text = str(source.get("description") or raw(prop.description) or _NO_DESCRIPTION)
+        return f"Deprecated: {deprecation}. {text}" if deprecation else text
+
+    def _deprecated_values(self, source: dict[str, Any]) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for node in (source, *(source.get("anyOf") or [])):
+            values = self.contract.resolve(node).get("x-deprecated-values")
+            if isinstance(values, dict):
+                found.update({str(key): str(value) for key, value in values.items()})
+        return found
+
+    # -- assets ---------------------------------------------------------------------------------------------------
+
+    def assets(self, model: ModelProperty | None, seen: tuple[str, ...] = ()) -> list[AssetView]:
+        """The asset fields of a model and of the models in it."""
+        if model is None or str(model.class_info.name) in seen:
+            return []
+        found: list[AssetView] = []
+        for prop in self.properties(model):
+            name = attribute(raw(prop.name))
+            source = self.field_source(model, prop)
+            role = _asset_role(self.contract, source)
+            if role is not None:
+                found.append(AssetView(path=(name,), role=role, many=source.get("type") == "array"))
+            elif isinstance(prop, ModelProperty):
+                inner = self.models.get(str(prop.class_info.name))
+                for asset in self.assets(inner, (*seen, str(model.class_info.name))):
+                    found.append(attrs.evolve(asset, path=(name, *asset.path)))
+        return found
+
+
+def _asset_role(contract: Contract, source: dict[str, Any]) -> str | None:
+    for node in (source, contract.resolve(source.get("items"))):
+        role = node.get("x-asset")
+        if role in ("image", "audio", "video"):
+            return str(role)
+    return None
