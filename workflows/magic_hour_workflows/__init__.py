@@ -1,0 +1,75 @@
+"""Files in, files out: AI headshots, talking photos, image generation and image editing with the Magic Hour API.
+
+    from magic_hour_workflows import Client
+
+    with Client() as client:  # the key comes from MAGIC_HOUR_API_KEY
+        result = client.v1.ai_image_generator.generate(image_count=1, style={"prompt": "A red fox"})
+    print(result.downloaded_paths)
+
+Importing the package costs nothing; each name is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from ._version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from . import errors as errors
+    from . import events as events
+    from .client import AsyncClient as AsyncClient
+    from .client import Client as Client
+    from .errors import APIError as APIError
+    from .errors import InvalidArgument as InvalidArgument
+    from .errors import JobError as JobError
+    from .errors import MagicHourError as MagicHourError
+    from .errors import SubmissionUnknown as SubmissionUnknown
+    from .errors import TransferFailed as TransferFailed
+    from .events import Event as Event
+    from .results import Result as Result
+
+_EXPORTS = {
+    "AsyncClient": "client",
+    "Client": "client",
+    "APIError": "errors",
+    "InvalidArgument": "errors",
+    "JobError": "errors",
+    "MagicHourError": "errors",
+    "SubmissionUnknown": "errors",
+    "TransferFailed": "errors",
+    "Event": "events",
+    "Result": "results",
+}
+_MODULES = ("errors", "events")
+
+__all__ = [
+    "APIError",
+    "AsyncClient",
+    "Client",
+    "Event",
+    "InvalidArgument",
+    "JobError",
+    "MagicHourError",
+    "Result",
+    "SubmissionUnknown",
+    "TransferFailed",
+    "__version__",
+    "errors",
+    "events",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    if name not in _EXPORTS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_EXPORTS[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_EXPORTS, *_MODULES})

@@ -1,0 +1,129 @@
+"""Which parts of a call are files, and putting the uploaded ones in their places.
+
+Rule: the caller's own dicts and lists are never changed. A string that names an existing file is that file; else
+URLs and remote paths pass through as they are, and anything else is a path with nothing at its end.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from magic_hour_client.errors import InvalidArgument
+from magic_hour_client.schema import Model, vars_of
+from magic_hour_client.types import AssetField, AssetRole, Endpoint
+
+from .sources import Source, from_bytes, from_path, from_stream
+
+REMOTE_PREFIXES = ("api-assets/", "image/", "video/", "audio/", "saved-items/")
+"""How paths in the service's storage begin."""
+
+
+@attrs.define
+class Assets:
+    """The files of one call, each once however often it was given."""
+
+    sources: list[Source] = attrs.field(factory=list)
+    _known: dict[object, str] = attrs.field(factory=dict)
+
+    def placeholder(self, source: Source) -> str:
+        """The mark that stands for the file until it is uploaded."""
+        key = (source.identity, source.role)
+        if key not in self._known:
+            self._known[key] = f"\x00asset {len(self.sources)}"
+            self.sources.append(source)
+        return self._known[key]
+
+    def filled(self, body: Any, paths: Sequence[str]) -> Any:
+        """`body` with every mark replaced by the path of its upload."""
+        known = {f"\x00asset {number}": path for number, path in enumerate(paths)}
+        return _replaced(body, known)
+
+    def close(self) -> None:
+        """Drop what was kept of streams."""
+        for source in self.sources:
+            source.close()
+
+
+def collect(endpoint: Endpoint, parameters: Mapping[str, Any]) -> tuple[dict[str, Any], Assets]:
+    """The parameters with marks in place of local files, and the files. Nothing is read or sent.
+
+    Raises:
+        InvalidArgument: a file is missing, empty, unreadable or of the wrong type.
+    """
+    assets = Assets()
+    prepared = dict(parameters)
+    for field in endpoint.assets:
+        prepared = _within(prepared, field, field.path, assets)
+    return prepared, assets
+
+
+def _within(node: Any, field: AssetField, path: tuple[str, ...], assets: Assets) -> Any:
+    """A copy of `node` in which the value at `path` is looked at; what has another shape is left to the contract."""
+    if isinstance(node, Model):
+        node = {**node.additional_properties, **vars_of(node)}
+    if not isinstance(node, Mapping) or node.get(path[0]) is None:
+        return node
+    value = node[path[0]]
+    if len(path) > 1:
+        return {**node, path[0]: _within(value, field, path[1:], assets)}
+    where = ".".join(field.path)
+    if not field.many:
+        return {**node, path[0]: _marked(value, field.role, where, assets)}
+    if isinstance(value, (str, bytes, os.PathLike, tuple)) or not isinstance(value, Sequence):
+        raise InvalidArgument(f"`{where}`: expected a list of files, got {type(value).__name__}", field=where)
+    marked = [_marked(item, field.role, f"{where}[{number}]", assets) for number, item in enumerate(value)]
+    return {**node, path[0]: marked}
+
+
+def _marked(value: Any, role: AssetRole, where: str, assets: Assets) -> str:
+    if isinstance(value, str) and is_remote(value):
+        return value
+    return assets.placeholder(to_source(value, role, where))
+
+
+def is_remote(value: str) -> bool:
+    """Whether a string is for the service to look up, and not a file here."""
+    if value.startswith(("http://", "https://")):
+        return True
+    return value.startswith(REMOTE_PREFIXES) and not Path(value).exists()
+
+
+def to_source(value: Any, role: AssetRole | None, where: str) -> Source:
+    """The input file behind any value that may stand for one.
+
+    Raises:
+        InvalidArgument: it cannot be one.
+    """
+    if isinstance(value, (str, os.PathLike)):
+        if not os.fspath(value):
+            raise InvalidArgument(f"`{where}`: the path is empty", field=where)
+        return from_path(value, role, where)
+    if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str):
+        name, content = value
+        if isinstance(content, (bytes, bytearray, memoryview)):
+            return from_bytes(content if isinstance(content, bytes) else bytes(content), name, role, where)
+        value, given = content, name
+    else:
+        given = None
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        message = f'`{where}`: bytes need a name to tell their type by; give a pair instead, ("portrait.png", content)'
+        raise InvalidArgument(message, field=where)
+    if callable(getattr(value, "read", None)):
+        return from_stream(value, given, role, where)
+    message = f"`{where}`: expected a path, an open file, a (name, bytes) pair or a URL, got {type(value).__name__}"
+    raise InvalidArgument(message, field=where)
+
+
+def _replaced(node: Any, known: Mapping[str, str]) -> Any:
+    if isinstance(node, str):
+        return known.get(node, node)
+    if isinstance(node, Mapping):
+        return {key: _replaced(value, known) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_replaced(item, known) for item in node]
+    return node

@@ -1,0 +1,164 @@
+"""The outside world for async code: everything awaits, on asyncio and on trio; file work happens in threads.
+
+Rule: no decisions. Each operation keeps to its deadline as a whole, and nothing blocks the event loop.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import IO, TYPE_CHECKING, Any, TypeVar
+
+import anyio
+import anyio.to_thread
+
+from magic_hour_client.errors import connection_error
+from magic_hour_client.transport import AsyncTransport
+from magic_hour_client.types import Operation
+
+from .files import Partial
+from .io import OnBytes
+from .sources import Source
+from .wire import CHUNK_BYTES, answer_headers, check_put, fetch_request, network_errors, put_request
+
+if TYPE_CHECKING:
+    import httpx
+
+T = TypeVar("T")
+Item = TypeVar("Item")
+
+_API_GATE = 16
+"""Requests to the API at a time: a large connection pool is slower than a short queue in front of it."""
+_BUFFER_BYTES = 1024 * 1024
+"""Bytes gathered before a thread is asked to write them."""
+
+
+class AsyncIO:
+    """An `IO` that awaits."""
+
+    def __init__(self, transport: AsyncTransport, max_parallel: int) -> None:
+        self._transport = transport
+        self._max_parallel = max_parallel
+        self._api = anyio.Semaphore(_API_GATE)
+
+    async def send(self, operation: Operation[T], deadline: float) -> T:
+        await self._pass_gate(operation, deadline)
+        try:
+            return await self._transport.send(operation, timeout=max(self._left(deadline), 0.001))
+        finally:
+            self._api.release()
+
+    async def _pass_gate(self, operation: Operation[Any], deadline: float) -> None:
+        try:
+            with anyio.fail_after(self._left(deadline)):
+                await self._api.acquire()
+        except TimeoutError as error:
+            raise connection_error(operation.name, error, unsent=True) from None
+
+    async def put(self, url: str, source: Source, deadline: float, on_bytes: OnBytes) -> None:
+        size = await self.run(source.prepare)
+        with (
+            network_errors(f"upload of {source.name}"),
+            anyio.fail_after(self._left(deadline)),
+            source.opened() as file,
+        ):
+            response = await self._send(put_request(url, self._chunks(file, size, on_bytes), size))
+            try:
+                check_put(response.status_code, answer_headers(response))
+            finally:
+                await _close(response)
+
+    async def _chunks(self, file: IO[bytes], size: int, on_bytes: OnBytes) -> AsyncIterator[bytes]:
+        sent = 0
+        while sent < size:
+            chunk = await self.run(partial(file.read, min(_BUFFER_BYTES, size - sent)))
+            if not chunk:
+                return
+            yield chunk
+            sent += len(chunk)
+            on_bytes(sent, size)
+
+    async def fetch(self, url: str, target: Partial, deadline: float, on_bytes: OnBytes) -> None:
+        with network_errors(f"download of {target.name}"), anyio.fail_after(self._left(deadline)):
+            next_url: str | None = url
+            while next_url is not None:
+                url = next_url
+                response = await self._send(fetch_request(url, target.request_headers()))
+                try:
+                    next_url = target.begin(url, response.status_code, answer_headers(response))
+                    if next_url is None:
+                        await self._receive(response, target, on_bytes)
+                finally:
+                    await _close(response)
+
+    async def _receive(self, response: httpx.Response, target: Partial, on_bytes: OnBytes) -> None:
+        gathered = bytearray()
+
+        async def flush() -> None:
+            content = bytes(gathered)
+            gathered.clear()
+            await self.run(lambda: target.write(content))
+            on_bytes(target.received, target.total)
+
+        try:
+            async for chunk in response.aiter_raw(CHUNK_BYTES):
+                gathered += chunk
+                if len(gathered) >= _BUFFER_BYTES:
+                    await flush()
+        finally:
+            # What arrived before a cut need not be fetched again.
+            with anyio.CancelScope(shield=True):
+                await flush()
+        target.check_complete()
+
+    async def _send(self, request: httpx.Request) -> httpx.Response:
+        client = self._transport.client()
+        return await client.send(request, stream=True, follow_redirects=False, auth=None)
+
+    async def sleep(self, seconds: float) -> None:
+        await anyio.sleep(seconds)
+
+    async def map(self, work: Callable[[Item], Coroutine[Any, Any, T]], items: Sequence[Item]) -> list[T]:
+        if len(items) < 2:
+            return [await work(item) for item in items]
+        results: dict[int, T] = {}
+        failures: list[Exception] = []
+        gate = anyio.Semaphore(self._max_parallel)
+
+        async def run(number: int, item: Item) -> None:
+            async with gate:
+                try:
+                    results[number] = await work(item)
+                except Exception as error:  # noqa: BLE001  (raised below, outside of the group)
+                    failures.append(error)
+                    group.cancel_scope.cancel()
+
+        async with anyio.create_task_group() as group:
+            for number, item in enumerate(items):
+                group.start_soon(run, number, item)
+        if failures:
+            raise failures[0]
+        return [results[number] for number in range(len(items))]
+
+    async def run(self, function: Callable[[], T]) -> T:
+        return await anyio.to_thread.run_sync(function)
+
+    def _left(self, deadline: float) -> float:
+        return deadline - self.now()
+
+    def now(self) -> float:
+        return time.monotonic()
+
+    def utc(self) -> datetime:
+        return datetime.now(UTC)
+
+    def random(self) -> float:
+        return random.random()
+
+
+async def _close(response: httpx.Response) -> None:
+    with anyio.CancelScope(shield=True):
+        await response.aclose()

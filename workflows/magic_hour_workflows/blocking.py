@@ -1,0 +1,141 @@
+"""The outside world for sync code: every method does its work before it returns, so flows never suspend.
+
+Rule: no decisions. Network calls keep to their deadline down to the socket, and workers of `map` notice within a
+quarter of a second that they should stop.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from magic_hour_client.deadline import limited
+from magic_hour_client.transport import BlockingTransport
+from magic_hour_client.types import Operation
+
+from .files import Partial
+from .io import OnBytes, run_sync
+from .sources import Source
+from .wire import CHUNK_BYTES, answer_headers, check_put, fetch_request, network_errors, put_request
+
+if TYPE_CHECKING:
+    import httpx
+
+T = TypeVar("T")
+Item = TypeVar("Item")
+
+_stop: ContextVar[threading.Event | None] = ContextVar("stop", default=None)
+
+
+class BlockingIO:
+    """An `IO` that waits for everything."""
+
+    def __init__(self, transport: BlockingTransport, max_parallel: int) -> None:
+        self._transport = transport
+        self._max_parallel = max_parallel
+
+    async def send(self, operation: Operation[T], deadline: float) -> T:
+        with _stoppable(None):
+            return self._transport.send(operation, timeout=max(deadline - self.now(), 0.001))
+
+    async def put(self, url: str, source: Source, deadline: float, on_bytes: OnBytes) -> None:
+        size = source.prepare()
+        with network_errors(f"upload of {source.name}"), _stoppable(deadline), source.opened() as file:
+
+            def chunks() -> Iterator[bytes]:
+                sent = 0
+                while sent < size and (chunk := file.read(min(CHUNK_BYTES, size - sent))):
+                    yield chunk
+                    sent += len(chunk)
+                    on_bytes(sent, size)
+
+            response = self._send(put_request(url, chunks(), size))
+            try:
+                check_put(response.status_code, answer_headers(response))
+            finally:
+                response.close()
+
+    async def fetch(self, url: str, target: Partial, deadline: float, on_bytes: OnBytes) -> None:
+        with network_errors(f"download of {target.name}"), _stoppable(deadline):
+            next_url: str | None = url
+            while next_url is not None:
+                url = next_url
+                response = self._send(fetch_request(url, target.request_headers()))
+                try:
+                    next_url = target.begin(url, response.status_code, answer_headers(response))
+                    if next_url is None:
+                        for chunk in response.iter_raw(CHUNK_BYTES):
+                            target.write(chunk)
+                            on_bytes(target.received, target.total)
+                        target.check_complete()
+                finally:
+                    response.close()
+
+    def _send(self, request: httpx.Request) -> httpx.Response:
+        client = self._transport.client()
+        return client.send(request, stream=True, follow_redirects=False, auth=None)
+
+    async def sleep(self, seconds: float) -> None:
+        stop = _stop.get()
+        if stop is None:
+            time.sleep(seconds)  # noqa: ASYNC251  (blocking is what this adapter is for)
+        elif stop.wait(seconds):
+            raise Stopped
+
+    async def map(self, work: Callable[[Item], Coroutine[Any, Any, T]], items: Sequence[Item]) -> list[T]:
+        if len(items) < 2:
+            return [await work(item) for item in items]
+        return _in_threads(lambda item: run_sync(work(item)), items, self._max_parallel)
+
+    async def run(self, function: Callable[[], T]) -> T:
+        return function()
+
+    def now(self) -> float:
+        return time.monotonic()
+
+    def utc(self) -> datetime:
+        return datetime.now(UTC)
+
+    def random(self) -> float:
+        return random.random()
+
+
+class Stopped(Exception):
+    """A worker was told to stop because another one failed."""
+
+
+@contextmanager
+def _stoppable(deadline: float | None) -> Iterator[None]:
+    stop = _stop.get()
+    with limited(deadline, stop.is_set if stop is not None else lambda: False):
+        yield
+
+
+def _in_threads(work: Callable[[Item], T], items: Sequence[Item], workers: int) -> list[T]:
+    """The results in order; the first failure in time stops the others and is raised."""
+    from concurrent.futures import ThreadPoolExecutor, as_completed
+
+    stop = threading.Event()
+
+    def run(item: Item) -> T:
+        _stop.set(stop)
+        if stop.is_set():
+            raise Stopped
+        return work(item)
+
+    with ThreadPoolExecutor(min(workers, len(items)), thread_name_prefix="magic-hour") as pool:
+        futures = [pool.submit(run, item) for item in items]
+        try:
+            for future in as_completed(futures):
+                future.result()
+        except BaseException:
+            stop.set()
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+        return [future.result() for future in futures]

@@ -1,0 +1,59 @@
+"""What is wrong for every plan and every model, said before anything is uploaded or charged.
+
+Rule: only what the service can never accept. What it may accept tomorrow, a new model or a longer text, is its to
+judge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from magic_hour_client.errors import InvalidArgument
+
+LONGEST_CLIP_SECONDS = 300
+"""The longest clip of any plan and mode (AI Talking Photo API, August 2026)."""
+
+
+def check(operation: str, body: Mapping[str, Any]) -> None:
+    """Check the JSON body of a call.
+
+    Raises:
+        InvalidArgument: naming the field and what to do.
+    """
+    if operation in _CHECKS:
+        _CHECKS[operation](body)
+
+
+def _talking_photo(body: Mapping[str, Any]) -> None:
+    start, end = body.get("start_seconds"), body.get("end_seconds")
+    if not isinstance(start, (int, float)) or not isinstance(end, (int, float)):
+        return
+    if start < 0:
+        raise InvalidArgument(f"`start_seconds`: {start:g} is before the audio begins", field="start_seconds")
+    if end <= start:
+        message = f"`end_seconds`: {end:g} is not after `start_seconds` {start:g}"
+        raise InvalidArgument(message, field="end_seconds")
+    if end - start > LONGEST_CLIP_SECONDS:
+        message = f"`end_seconds`: a clip of {end - start:g} s is longer than the {LONGEST_CLIP_SECONDS} s any plan has"
+        raise InvalidArgument(message, field="end_seconds")
+
+
+def _image_editor(body: Mapping[str, Any]) -> None:
+    assets = body.get("assets") or {}
+    if not assets.get("image_file_paths") and not assets.get("image_file_path"):
+        field = "assets.image_file_paths"
+        raise InvalidArgument(f"`{field}`: there is no image to edit; give one at least", field=field)
+
+
+def _image_generator(body: Mapping[str, Any]) -> None:
+    count = body.get("image_count")
+    if isinstance(count, (int, float)) and count < 1:
+        raise InvalidArgument(f"`image_count`: {count:g} is less than one image", field="image_count")
+
+
+_CHECKS: Mapping[str, Callable[[Mapping[str, Any]], None]] = {
+    "v1.ai_talking_photo.create": _talking_photo,
+    "v1.ai_image_editor.create": _image_editor,
+    "v1.ai_image_generator.create": _image_generator,
+}

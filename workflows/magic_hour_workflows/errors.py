@@ -1,0 +1,240 @@
+"""Everything that can go wrong, from a wrong argument to a job whose fate nobody knows.
+
+    MagicHourError                     every error of this SDK
+    ├── InvalidArgument                refused before anything was sent (also a ValueError)
+    │   ├── UnknownField               misspelt, most likely (also a TypeError)
+    │   └── AssetNotFound              no such input file (also a FileNotFoundError)
+    ├── ConnectionFailed               no complete answer; `sent` says whether the request may have arrived
+    │   └── RequestTimeout             ... because time ran out (also a TimeoutError)
+    ├── UnexpectedResponse             an answer that claims success but cannot be read
+    ├── APIError                       the service refused: InvalidRequest, Unauthorized, PaymentRequired,
+    │                                  Forbidden, NotFound, UnprocessableEntity, TooManyRequests, ServerError
+    ├── SubmissionUnknown              the job may have been accepted and charged, or not; never sent twice
+    ├── JobError                       the job was accepted, `project_id` names it
+    │   ├── JobFailed                  the service gave up; the credits are refunded
+    │   ├── JobCanceled                somebody canceled it in the web app
+    │   └── JobTimeout                 it was not done in time; it goes on (also a TimeoutError)
+    └── TransferFailed                 storage did not take or give a file
+        ├── UploadFailed
+        └── DownloadFailed             `downloaded_paths` are those that arrived
+
+Once a job is accepted, whatever is raised, a cancellation and Ctrl-C included, has its id as `project_id` and says
+how to go on.
+
+Rule: the data is in attributes, the message can be read alone, every error survives pickling, and none holds an API
+key or a signed URL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+
+from magic_hour_client.errors import (
+    APIError,
+    ConnectionFailed,
+    Forbidden,
+    InvalidArgument,
+    InvalidRequest,
+    MagicHourError,
+    NotFound,
+    PaymentRequired,
+    RequestTimeout,
+    ServerError,
+    TooManyRequests,
+    Unauthorized,
+    UnexpectedResponse,
+    UnknownField,
+    UnprocessableEntity,
+)
+
+from .results import Job
+
+
+class AssetNotFound(InvalidArgument, FileNotFoundError):
+    """An input file does not exist. Nothing was sent."""
+
+    def __str__(self) -> str:
+        # OSError would show its own fields instead.
+        return str(self.args[0])
+
+
+class SubmissionUnknown(MagicHourError):
+    """A request that charges credits went out, and nobody knows whether the service accepted it.
+
+    It is never sent again by itself, because that could charge twice. Look for `name` in the web app or in a
+    webhook event: if the job is there, go on with its id; if it is not, call again.
+
+    Attributes:
+        operation: which call it was, such as `v1.ai_image_generator.create`.
+        name: the name the job was submitted under, if any.
+        submitted_at: when, in UTC.
+        reason: what happened instead of an answer.
+    """
+
+    def __init__(self, *, operation: str, name: str | None, submitted_at: datetime, reason: str) -> None:
+        known = f"under the name {name!r}" if name else "without a name"
+        super().__init__(
+            f"nobody knows whether {operation} was accepted: {reason}. It was sent at {submitted_at:%Y-%m-%d %H:%M:%S}"
+            f" UTC {known} and may have been charged, so it is not sent again. Look for it in the web app or in your"
+            " webhook events; if it is there, go on with its id, if not, call again."
+        )
+        self.operation = operation
+        self.name = name
+        self.submitted_at = submitted_at
+        self.reason = reason
+
+
+class JobError(MagicHourError):
+    """A job was accepted, and did not end as hoped.
+
+    Attributes:
+        project_id: the id of the job.
+        kind: `image` or `video`.
+        status: its last known status.
+        credits_charged: the credits charged as last known, or None.
+    """
+
+    def __init__(self, message: str, *, job: Job, status: str | None, credits_charged: float | None = None) -> None:
+        super().__init__(message)
+        self.project_id = job.id
+        self.kind = job.kind
+        self.status = status
+        self.credits_charged = credits_charged
+
+
+class JobFailed(JobError):
+    """The service could not do the job. The credits are refunded.
+
+    Attributes:
+        code: the service's name of the reason, such as `no_source_face`, or None.
+        reason: the service's own words, or None.
+    """
+
+    def __init__(self, *, job: Job, credits_charged: float | None, code: str | None, reason: str | None) -> None:
+        why = ": ".join(part for part in (code, reason) if part) or "the service gave no reason"
+        super().__init__(
+            f"the {job.kind} job {job.id} failed: {why}", job=job, status="error", credits_charged=credits_charged
+        )
+        self.code = code
+        self.reason = reason
+
+
+class JobCanceled(JobError):
+    """Somebody canceled the job in the web app."""
+
+    def __init__(self, *, job: Job, credits_charged: float | None) -> None:
+        super().__init__(
+            f"the {job.kind} job {job.id} was canceled in the web app",
+            job=job,
+            status="canceled",
+            credits_charged=credits_charged,
+        )
+
+
+class JobTimeout(JobError, TimeoutError):
+    """The job was not done in time. It goes on, and can be waited for again by its id."""
+
+    def __init__(self, *, job: Job, status: str | None, credits_charged: float | None, timeout: float) -> None:
+        super().__init__(
+            f"the {job.kind} job {job.id} was not done within {timeout:g} s (last status: {status or 'not known'}); "
+            f"it goes on: {job.resume_hint}",
+            job=job,
+            status=status,
+            credits_charged=credits_charged,
+        )
+
+
+class TransferFailed(MagicHourError):
+    """Storage did not take or give a file.
+
+    Attributes:
+        status: the status code of storage, if it answered.
+        retry_after: how many seconds storage asked to wait, if it did.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_after = retry_after
+
+
+class UploadFailed(TransferFailed):
+    """An input file could not be uploaded. No job was submitted."""
+
+
+class DownloadFailed(TransferFailed):
+    """An output could not be saved. The job is complete, and the outputs stay available.
+
+    Attributes:
+        downloaded_paths: the outputs that were saved all the same.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        retry_after: float | None = None,
+        downloaded_paths: Sequence[Path] = (),
+    ) -> None:
+        super().__init__(message, status=status, retry_after=retry_after)
+        self.downloaded_paths = list(downloaded_paths)
+
+
+@contextmanager
+def naming(job: Job) -> Iterator[None]:
+    """Let whatever leaves the block carry the id of the job and how to go on.
+
+    Our own errors say it in their message; others, cancellations and Ctrl-C among them, get it as a note.
+    """
+    try:
+        yield
+    except JobError:
+        raise
+    except BaseException as error:
+        name_job(error, job)
+        raise
+
+
+def name_job(error: BaseException, job: Job) -> None:
+    """Attach the id of the job to an exception on its way out."""
+    if getattr(error, "project_id", None) == job.id:
+        return
+    hint = f"The {job.kind} job {job.id} was accepted; {job.resume_hint}"
+    with suppress(AttributeError):  # an exception class with slots; the note is left
+        error.project_id = job.id  # type: ignore[attr-defined]
+    if isinstance(error, MagicHourError) and error.args:
+        error.args = (f"{error.args[0]}. {hint}", *error.args[1:])
+    else:
+        error.add_note(hint)
+
+
+__all__ = [
+    "APIError",
+    "AssetNotFound",
+    "ConnectionFailed",
+    "DownloadFailed",
+    "Forbidden",
+    "InvalidArgument",
+    "InvalidRequest",
+    "JobCanceled",
+    "JobError",
+    "JobFailed",
+    "JobTimeout",
+    "MagicHourError",
+    "NotFound",
+    "PaymentRequired",
+    "RequestTimeout",
+    "ServerError",
+    "SubmissionUnknown",
+    "TooManyRequests",
+    "TransferFailed",
+    "Unauthorized",
+    "UnexpectedResponse",
+    "UnknownField",
+    "UnprocessableEntity",
+    "UploadFailed",
+]

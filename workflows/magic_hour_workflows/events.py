@@ -1,0 +1,79 @@
+"""What `on_progress` is called with while a call runs.
+
+Rule: values only. A callback that raises is logged and does not end the call, because a paid job may be under way.
+
+Example:
+    >>> def show(event):
+    ...     match event:
+    ...         case Created(id=id, credits_charged=credits):
+    ...             print(f"job {id} for {credits} credits")
+    ...         case Downloading(name=name, received=received, total=total):
+    ...             print(f"{name}: {received} of {total} bytes")
+    >>> show(Created(id="cuid-example", kind="image", credits_charged=5, name="portrait"))
+    job cuid-example for 5 credits
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import attrs
+
+from .results import Kind
+
+
+@attrs.frozen(kw_only=True)
+class Uploading:
+    """Bytes of an input file went out; the last event of a file has `sent == total`."""
+
+    name: str
+    sent: int
+    total: int
+
+
+@attrs.frozen(kw_only=True)
+class Created:
+    """The service accepted the job. From here on it is paid for, and `id` is all it takes to get at it."""
+
+    id: str
+    kind: Kind
+    credits_charged: float | None
+    name: str | None
+
+
+@attrs.frozen(kw_only=True)
+class StatusChanged:
+    """The job has another status than before."""
+
+    id: str
+    kind: Kind
+    status: str
+    elapsed: float
+    """Seconds since the waiting began."""
+
+
+@attrs.frozen(kw_only=True)
+class Downloading:
+    """Bytes of an output arrived; `total` is None while the length is not known."""
+
+    id: str
+    name: str
+    received: int
+    total: int | None
+
+
+@attrs.frozen(kw_only=True)
+class Retrying:
+    """Something that can be done again failed, and will be done again."""
+
+    step: str
+    reason: str
+    attempt: int
+    """How many attempts have failed in a row."""
+    delay: float
+    """Seconds until the next one."""
+
+
+Event: TypeAlias = Uploading | Created | StatusChanged | Downloading | Retrying
+
+__all__ = ["Created", "Downloading", "Event", "Retrying", "StatusChanged", "Uploading"]

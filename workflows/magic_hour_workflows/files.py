@@ -1,0 +1,271 @@
+"""Downloads on disk: a temporary file that grows, and a final name that appears only when it is complete.
+
+Rule: never a partial file under a final name, never an existing file overwritten, never a name that leaves the
+directory. The decisions about an answer of storage (go on, start over, refuse) are made here, once for both worlds.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from itertools import count
+from pathlib import Path
+from typing import IO
+from urllib.parse import urljoin, urlsplit
+
+from magic_hour_client.errors import InvalidArgument, retry_after
+from magic_hour_client.settings import may_speak_to
+
+from .errors import DownloadFailed, TransferFailed
+from .results import Job
+from .sources import EXTENSIONS
+
+_MEDIA = {extension for group in EXTENSIONS.values() for extension in group} | {"gif", "zip"}
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\.|$)")  # device names on Windows
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_MOST_REDIRECTS = 5
+_LONGEST_NAME = 120
+
+
+def checked_directory(directory: str | os.PathLike[str] | None) -> Path:
+    """The directory to save into, made if it is missing, known to be writable; the current one by default.
+
+    Raises:
+        InvalidArgument: it is a file, or nothing can be written there.
+    """
+    path = Path.cwd() if directory is None else Path(os.fspath(directory)).expanduser()
+    field = "download_directory"
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        probe = path / f".{secrets.token_hex(8)}.probe"
+        os.close(os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        probe.unlink()
+    except (FileExistsError, NotADirectoryError):
+        raise InvalidArgument(f"`{field}`: {path} is not a directory", field=field) from None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or type(error).__name__
+        raise InvalidArgument(f"`{field}`: nothing can be written to {path} ({why})", field=field) from None
+    return path
+
+
+def checked_output_name(name: object) -> str | None:
+    """A name for the outputs; it cannot lead out of the directory.
+
+    Raises:
+        InvalidArgument: it is no plain file name.
+    """
+    if name is None:
+        return None
+    plain = isinstance(name, str) and 0 < len(name) <= _LONGEST_NAME and name.isprintable()
+    if not plain or not isinstance(name, str) or re.search(r'[/\\:*?"<>|]', name) or name.strip(". ") != name:
+        raise InvalidArgument("`output_name`: expected a plain file name, such as 'portrait'", field="output_name")
+    return name
+
+
+def output_names(job: Job, urls: list[str], output_name: str | None) -> list[tuple[str, str]]:
+    """Stem and suffix for each output: `<id>-<n>`, or the name that was asked for, numbered if there are several.
+
+    >>> output_names(Job("image", "abc"), ["https://s.example/abc/output.png?sig=1"], None)
+    [('abc-1', '.png')]
+    """
+    names = []
+    for number, url in enumerate(urls, 1):
+        suffix = _suffix(url, job)
+        if output_name is None:
+            stem = f"{safe_stem(job.id)}-{number}"
+        else:
+            stem, given = os.path.splitext(output_name)
+            if given.lstrip(".").lower() not in _MEDIA:
+                stem, given = output_name, ""
+            suffix = given or suffix
+            stem = stem if len(urls) == 1 else f"{stem}-{number}"
+        names.append((stem, suffix))
+    return names
+
+
+def safe_stem(text: str) -> str:
+    """`text` as the beginning of a file name on any system."""
+    stem = _UNSAFE.sub("_", text).strip("._")[:_LONGEST_NAME] or "output"
+    return f"_{stem}" if _RESERVED.match(stem) else stem
+
+
+def _suffix(url: str, job: Job) -> str:
+    extension = os.path.splitext(urlsplit(url).path)[1].lstrip(".").lower()
+    return f".{extension}" if extension in _MEDIA else (".png" if job.kind == "image" else ".mp4")
+
+
+def checked_url(url: str, allow_http: bool) -> str:
+    """A signed URL that may be spoken to: HTTPS, or plain HTTP to this machine, or that was allowed.
+
+    Raises:
+        TransferFailed: it is neither.
+    """
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:
+        host, parts = None, urlsplit("")
+    if parts.scheme not in ("http", "https") or not host:
+        raise TransferFailed("storage gave something that is no URL", status=400)
+    if not may_speak_to(parts.scheme, host, allow_http):
+        raise TransferFailed(f"storage gave a plain http:// URL on {host}; allow_http=True would accept it", status=400)
+    return url
+
+
+class Partial:
+    """One output on its way to disk."""
+
+    def __init__(self, directory: Path, stem: str, suffix: str, *, allow_http: bool = False) -> None:
+        self.directory = directory
+        self.stem = stem
+        self.suffix = suffix
+        self.allow_http = allow_http
+        self.path = directory / f".{stem}.{secrets.token_hex(6)}.part"
+        self.received = 0
+        self.total: int | None = None
+        self._etag: str | None = None
+        self._redirects = 0
+        self._file: IO[bytes] | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.stem}{self.suffix}"
+
+    def request_headers(self) -> dict[str, str]:
+        """What to ask for: all of it, or the rest if the file cannot have changed meanwhile."""
+        headers = {"accept-encoding": "identity"}
+        if self.received and self._etag:
+            headers["range"] = f"bytes={self.received}-"
+            headers["if-range"] = self._etag
+        return headers
+
+    def begin(self, url: str, status: int, headers: Mapping[str, str]) -> str | None:
+        """Take the head of an answer. Returns the URL to ask instead, if storage says so.
+
+        Raises:
+            TransferFailed: storage refused, or its answer does not fit what is there already.
+        """
+        if status in _REDIRECTS and "location" in headers:
+            self._redirects += 1
+            if self._redirects > _MOST_REDIRECTS:
+                raise TransferFailed("storage redirects in circles", status=status)
+            return checked_url(urljoin(url, headers["location"]), self.allow_http)
+        if status == 206 and self.received:
+            self._go_on(headers)
+        elif status == 200:
+            self._start_over(headers)
+        elif status in (206, 416):
+            self.reset()
+            raise TransferFailed("storage answered another part than was asked for")
+        else:
+            message = f"storage answered with status {status}"
+            raise TransferFailed(message, status=status, retry_after=retry_after(headers))
+        return None
+
+    def _start_over(self, headers: Mapping[str, str]) -> None:
+        self.reset()
+        length = headers.get("content-length", "")
+        self.total = int(length) if length.isdecimal() and "content-encoding" not in headers else None
+        etag = headers.get("etag", "")
+        self._etag = etag if etag.startswith('"') else None  # a weak one does not promise the same bytes
+
+    def _go_on(self, headers: Mapping[str, str]) -> None:
+        found = _CONTENT_RANGE.fullmatch(headers.get("content-range", ""))
+        same = found is not None and int(found[1]) == self.received and found[3] in ("*", str(self.total))
+        if not same or headers.get("etag", self._etag) != self._etag:
+            self.reset()
+            raise TransferFailed("storage answered another part than was asked for")
+
+    def reset(self) -> None:
+        """Forget what arrived; the next request starts over."""
+        self.received = 0
+        self.total = self._etag = None
+        if self._file is not None:
+            self._file.seek(0)
+            self._file.truncate()
+
+    def write(self, chunk: bytes) -> None:
+        """Append what arrived.
+
+        Raises:
+            DownloadFailed: the disk did not take it.
+        """
+        try:
+            if self._file is None:
+                descriptor = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+                self._file = os.fdopen(descriptor, "wb", buffering=0)
+            view = memoryview(chunk)
+            while view:
+                view = view[self._file.write(view) :]
+        except OSError as error:
+            raise self._unwritable(error) from None
+        self.received += len(chunk)
+
+    def _unwritable(self, error: OSError) -> DownloadFailed:
+        why = error.strerror or type(error).__name__
+        # A status of its own kind: asking again does not make room on the disk.
+        return DownloadFailed(f"{self.name} cannot be written to {self.directory}: {why}", status=0)
+
+    def check_complete(self) -> None:
+        """Called at the end of an answer.
+
+        Raises:
+            TransferFailed: bytes are missing, or there are too many.
+        """
+        if self.total is not None and self.received != self.total:
+            received, total = self.received, self.total
+            if received > total:
+                self.reset()
+            raise TransferFailed(f"{received} of {total} bytes of {self.name} arrived")
+
+    def finish(self) -> Path:
+        """Put the complete file under the first free final name and return its path.
+
+        Raises:
+            DownloadFailed: the disk refused.
+        """
+        self.write(b"")
+        self._close()
+        try:
+            for target in self._candidates():
+                if _moved(self.path, target):
+                    return target
+        except OSError as error:
+            raise self._unwritable(error) from None
+        raise AssertionError("there is always another name")
+
+    def _candidates(self) -> Iterator[Path]:
+        yield self.directory / f"{self.stem}{self.suffix}"
+        for number in count(2):
+            yield self.directory / f"{self.stem} ({number}){self.suffix}"
+
+    def discard(self) -> None:
+        """Remove what is left of an unfinished download."""
+        self._close()
+        self.path.unlink(missing_ok=True)
+
+    def _close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def _moved(source: Path, target: Path) -> bool:
+    """Give the file its final name unless something has it: a link fails where a rename would overwrite."""
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        return False
+    except OSError:
+        # No hard links here (FAT, some network drives). What is left is to look first, with a moment in between in
+        # which somebody else could take the name.
+        if os.path.lexists(target):
+            return False
+        os.rename(source, target)
+        return True
+    source.unlink()
+    return True

@@ -1,0 +1,100 @@
+"""What every step of one call shares: its port, its deadline, its listener, and how it repeats what failed.
+
+Rule: one deadline for the whole call, however many attempts are made in it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import attrs
+
+from magic_hour_client.errors import MagicHourError
+
+from ..events import Event, Retrying
+from ..io import IO
+from ..retry import Backoff, may_repeat
+
+T = TypeVar("T")
+logger = logging.getLogger("magic_hour_workflows")
+
+TRIES_BEFORE_CHARGE = 5
+"""Attempts at a step while nothing is paid for: better an error soon than a caller who waits in vain."""
+ATTEMPT_SECONDS = 60.0
+"""How long one attempt at an API call that can be repeated may take."""
+
+
+@attrs.frozen(kw_only=True)
+class Call:
+    """One call of the user's, from its beginning to its deadline."""
+
+    io: IO
+    timeout: float
+    deadline: float
+    poll_interval: float | None = None
+    on_progress: Callable[[Event], object] | None = None
+    allow_http: bool = False
+    tries: int | None = TRIES_BEFORE_CHARGE
+    """Attempts at a step; None for as many as fit before the deadline, once the job is paid for."""
+
+    @classmethod
+    def begin(cls, io: IO, timeout: float, **options: Any) -> Call:
+        """A call whose time starts now."""
+        return cls(io=io, timeout=timeout, deadline=io.now() + timeout, **options)
+
+    def paid(self) -> Call:
+        """The same call after the job was accepted: from now on only the deadline ends it."""
+        return attrs.evolve(self, tries=None)
+
+    def left(self) -> float:
+        """Seconds until the deadline, never less than 0."""
+        return max(0.0, self.deadline - self.io.now())
+
+    def attempt_deadline(self, seconds: float = ATTEMPT_SECONDS) -> float:
+        """The instant at which one attempt has to end."""
+        return min(self.deadline, self.io.now() + seconds)
+
+    def tell(self, event: Event) -> None:
+        """Call the listener; if it raises, that is logged and the call goes on."""
+        if self.on_progress is None:
+            return
+        try:
+            self.on_progress(event)
+        except Exception:
+            logger.exception("on_progress raised for %s; the call goes on", type(event).__name__)
+
+    async def repeat(
+        self,
+        step: str,
+        attempt: Callable[[], Awaitable[T]],
+        *,
+        again: Callable[[Exception], bool] = may_repeat,
+        progress: Callable[[], object] = lambda: None,
+    ) -> T:
+        """The result of `attempt`, made again while `again` allows it, tries are left and time is left.
+
+        Args:
+            step: what is being done, for people.
+            attempt: does it once.
+            again: whether a failure may pass.
+            progress: something that differs once an attempt got further; then the patience starts over.
+        """
+        backoff = Backoff()
+        before = progress()
+        while True:
+            try:
+                return await attempt()
+            except MagicHourError as error:
+                if progress() != before:
+                    before = progress()
+                    backoff.made_progress()
+                delay = backoff.delay(error, self.io.random())
+                out_of_tries = self.tries is not None and backoff.failures >= self.tries
+                if not again(error) or out_of_tries or delay >= self.left():
+                    raise
+                reason = str(error)
+            logger.info("%s failed, attempt %d in %.1f s: %s", step, backoff.failures + 1, delay, reason)
+            self.tell(Retrying(step=step, reason=reason, attempt=backoff.failures, delay=delay))
+            await self.io.sleep(delay)

@@ -1,0 +1,109 @@
+"""Saving the outputs of a complete job, several at a time.
+
+Rule: the job is paid for, so only the deadline ends the trying, and a failure of one output never loses another that
+arrived. A URL that has become too old is replaced by asking for the job again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from magic_hour_client.types import Operation
+
+from ..errors import DownloadFailed, MagicHourError, TransferFailed, naming
+from ..events import Downloading
+from ..files import Partial, checked_url, output_names
+from ..results import Job
+from ..retry import may_repeat
+from .call import Call
+from .wait import Project, look
+
+_EXPIRED = frozenset({400, 401, 403, 404, 410})
+"""What storage answers once a signed URL is too old."""
+_MOST_REFRESHES = 3
+
+
+class Outputs:
+    """The outputs of one job: where they are now, and which have been saved."""
+
+    def __init__(self, call: Call, job: Job, project: Project, get: Callable[[str], Operation[Project]]) -> None:
+        self.call = call
+        self.job = job
+        self.get = get
+        self.urls: list[str] = [item.url for item in project.downloads or []]
+        self.saved: dict[int, Path] = {}
+
+    async def refresh(self, number: int, stale: str) -> None:
+        """Get fresh URLs, unless somebody has done so since `stale` was read."""
+        if self.urls[number] == stale:
+            project = await look(self.call, self.job, self.get)
+            fresh = [item.url for item in project.downloads or []]
+            if len(fresh) == len(self.urls):
+                self.urls = fresh
+
+    def paths(self) -> list[Path]:
+        return [self.saved[number] for number in sorted(self.saved)]
+
+
+async def download(
+    call: Call,
+    job: Job,
+    project: Project,
+    get: Callable[[str], Operation[Project]],
+    directory: Path,
+    output_name: str | None = None,
+) -> list[Path]:
+    """Save every output; the paths come in the order of the outputs.
+
+    Raises:
+        DownloadFailed: an output could not be saved; `downloaded_paths` has those that were.
+    """
+    call = call.paid()
+    outputs = Outputs(call, job, project, get)
+    names = output_names(job, outputs.urls, output_name)
+
+    async def save(number: int) -> Path:
+        return await _save(outputs, number, Partial(directory, *names[number], allow_http=call.allow_http))
+
+    with naming(job):
+        try:
+            return await call.io.map(save, range(len(names)))
+        except MagicHourError as error:
+            raise DownloadFailed(
+                f"not every output of {job.id} was saved: {error}",
+                status=getattr(error, "status", None),
+                retry_after=getattr(error, "retry_after", None),
+                downloaded_paths=outputs.paths(),
+            ) from error
+
+
+async def _save(outputs: Outputs, number: int, partial: Partial) -> Path:
+    call = outputs.call
+    expired = 0
+
+    def told(received: int, total: int | None) -> None:
+        call.tell(Downloading(id=outputs.job.id, name=partial.name, received=received, total=total))
+
+    async def attempt() -> None:
+        nonlocal expired
+        url = outputs.urls[number]
+        try:
+            await call.io.fetch(checked_url(url, call.allow_http), partial, call.deadline, told)
+        except TransferFailed as error:
+            if error.status in _EXPIRED:
+                expired += 1
+                await outputs.refresh(number, url)
+            raise
+
+    def again(error: Exception) -> bool:
+        stale = isinstance(error, TransferFailed) and error.status in _EXPIRED
+        return may_repeat(error) or (stale and expired <= _MOST_REFRESHES)
+
+    try:
+        await call.repeat(f"download of {partial.name}", attempt, again=again, progress=lambda: partial.received)
+        path = await call.io.run(partial.finish)
+        outputs.saved[number] = path
+        return path
+    finally:
+        partial.discard()

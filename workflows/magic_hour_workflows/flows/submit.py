@@ -1,0 +1,123 @@
+"""Sending a call: once and only once where it costs credits, as often as it takes where it does not.
+
+Rule: after the first byte of a paid request went out, it is never sent again. Its outcome is known, or reported as
+unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+
+import attrs
+
+from magic_hour_client.calls import checked_headers
+from magic_hour_client.errors import MagicHourError, NotFound
+from magic_hour_client.types import Operation
+
+from ..errors import SubmissionUnknown, name_job
+from ..events import Created
+from ..results import Job, Kind
+from ..retry import Outcome, may_repeat, outcome
+from .call import Call, logger
+
+T = TypeVar("T")
+
+SUBMIT_SECONDS = 120.0
+"""How long to wait for the answer to a create. Giving up early would make an accepted job an unknown one."""
+
+
+async def send(call: Call, operation: Operation[T], extra_headers: Mapping[str, str] | None = None) -> T:
+    """Send any call and give its result; failures that may pass are tried again as the kind of call allows."""
+    headers = {**operation.headers, **checked_headers(extra_headers)}
+    operation = attrs.evolve(operation, headers=headers)
+    if operation.endpoint.charges_credits:
+        created: T = await submit(call, operation)
+        return created
+    return await query(call, operation)
+
+
+async def query(call: Call, operation: Operation[T], *, again: Callable[[Exception], bool] = may_repeat) -> T:
+    """Send a call that can be repeated freely.
+
+    A repeated DELETE that finds nothing has done its work the first time.
+    """
+    sent = 0
+
+    async def attempt() -> Any:
+        nonlocal sent
+        sent += 1
+        try:
+            return await call.io.send(operation, call.attempt_deadline())
+        except NotFound:
+            if operation.endpoint.method == "DELETE" and sent > 1:
+                return None
+            raise
+
+    result: T = await call.repeat(operation.name, attempt, again=again)
+    return result
+
+
+async def submit(call: Call, operation: Operation[T]) -> T:
+    """Send a call that charges credits, at most once as far as the service can tell.
+
+    The id is published, as an event and in the log, before anything else happens.
+
+    Raises:
+        SubmissionUnknown: it went out, and what became of it is not known.
+        APIError: the service refused it; nothing was charged.
+        ConnectionFailed: it could not be sent in time; nothing was charged.
+    """
+
+    async def attempt() -> T:
+        submitted_at = call.io.utc()
+        try:
+            return await call.io.send(operation, call.attempt_deadline(SUBMIT_SECONDS))
+        except MagicHourError as error:
+            if outcome(error) is Outcome.UNKNOWN:
+                raise _unknown(operation, submitted_at, str(error)) from error
+            raise
+        except BaseException as interruption:
+            _hand_over(call, operation, submitted_at, interruption)
+            raise
+
+    created = await call.repeat(operation.name, attempt, again=may_submit_again)
+    publish(call, job_from(operation, created))
+    return created
+
+
+def may_submit_again(error: Exception) -> bool:
+    """Only what certainly was not accepted is sent again."""
+    return not isinstance(error, SubmissionUnknown) and outcome(error) in (Outcome.NOT_SENT, Outcome.SLOWED)
+
+
+def publish(call: Call, job: Job) -> None:
+    """Make the id known, whatever happens next."""
+    logger.info("%s job accepted: id=%s credits=%s name=%s", job.kind, job.id, job.credits_charged, job.name)
+    call.tell(Created(id=job.id, kind=job.kind, credits_charged=job.credits_charged, name=job.name))
+
+
+def job_from(operation: Operation[Any], created: Any) -> Job:
+    """The job that the answer to a create speaks of."""
+    name = operation.body.get("name") if isinstance(operation.body, dict) else None
+    kind: Kind = "video" if operation.endpoint.project_kind == "video" else "image"
+    return Job(kind=kind, id=created.id, credits_charged=created.credits_charged, name=name)
+
+
+def _hand_over(call: Call, operation: Operation[Any], submitted_at: datetime, interruption: BaseException) -> None:
+    """Let a cancellation or Ctrl-C carry what is known of the job it interrupted."""
+    created = getattr(interruption, "reply", None)
+    if created is not None:
+        job = job_from(operation, created)
+        publish(call, job)
+        name_job(interruption, job)
+        return
+    unknown = _unknown(operation, submitted_at, f"interrupted by {type(interruption).__name__}")
+    interruption.submission_unknown = unknown  # type: ignore[attr-defined]
+    interruption.add_note(str(unknown))
+
+
+def _unknown(operation: Operation[Any], submitted_at: datetime, reason: str) -> SubmissionUnknown:
+    name = operation.body.get("name") if isinstance(operation.body, dict) else None
+    return SubmissionUnknown(operation=operation.name, name=name, submitted_at=submitted_at, reason=reason)

@@ -1,0 +1,75 @@
+"""Uploading the input files of a call: one request for all places, then all files at once.
+
+Rule: nothing is paid for yet, so everything here may be repeated, and anything that cannot work is an error soon.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from magic_hour_client.api.v1_files_upload_urls.create_upload_urls import request as places_request
+from magic_hour_client.errors import UnexpectedResponse
+
+from ..errors import TransferFailed, UploadFailed
+from ..events import Uploading
+from ..files import checked_url
+from ..retry import may_repeat
+from ..sources import Source
+from .call import Call
+from .submit import query
+
+_EXPIRED = frozenset({400, 403, 404, 410})
+"""What storage answers once a signed URL is too old."""
+
+
+async def upload(call: Call, sources: Sequence[Source]) -> list[str]:
+    """Upload every source; the remote paths come in the same order.
+
+    Raises:
+        UploadFailed: storage did not take a file.
+        InvalidArgument: a stream turned out to be empty.
+    """
+    if not sources:
+        return []
+    for source in sources:
+        await call.io.run(source.prepare)
+    places = await _places(call, sources)
+    return await call.io.map(lambda pair: _upload_one(call, *pair), list(zip(sources, places, strict=True)))
+
+
+async def _places(call: Call, sources: Sequence[Source]) -> list[Any]:
+    operation = places_request(items=[{"type": source.role, "extension": source.extension} for source in sources])
+    answer = await query(call, operation)
+    if len(answer.items) != len(sources):
+        message = f"{operation.name} answered {len(answer.items)} places for {len(sources)} files"
+        raise UnexpectedResponse(message, operation=operation.name, status=200)
+    return list(answer.items)
+
+
+async def _upload_one(call: Call, source: Source, place: Any) -> str:
+    size = source.size or 0
+
+    def told(sent: int, _: int | None) -> None:
+        call.tell(Uploading(name=source.name, sent=sent, total=size))
+
+    async def attempt() -> str:
+        nonlocal place
+        try:
+            url = checked_url(place.upload_url, call.allow_http)
+            await call.io.put(url, source, call.deadline, told)
+        except TransferFailed as error:
+            if error.status in _EXPIRED:
+                [place] = await _places(call, [source])
+            raise
+        return str(place.file_path)
+
+    try:
+        return await call.repeat(f"upload of {source.name}", attempt, again=_may_upload_again)
+    except TransferFailed as error:
+        message = f"{source.name} was not uploaded: {error}. No job was submitted"
+        raise UploadFailed(message, status=error.status, retry_after=error.retry_after) from error
+
+
+def _may_upload_again(error: Exception) -> bool:
+    return may_repeat(error) or (isinstance(error, TransferFailed) and error.status in _EXPIRED)

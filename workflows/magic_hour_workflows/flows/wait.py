@@ -1,0 +1,138 @@
+"""Waiting for a job: how often to look, what each status means, when to stop.
+
+Rule: a look at the job can always be repeated, so nothing but the deadline ends the waiting for a paid job. There is
+no sleep after the last look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+from magic_hour_client.errors import MagicHourError, NotFound
+from magic_hour_client.types import Operation
+
+from ..errors import JobCanceled, JobFailed, JobTimeout, naming
+from ..events import StatusChanged
+from ..results import Job
+from ..retry import may_repeat
+from .call import Call
+from .submit import query
+
+
+class Project(Protocol):
+    """What flows need to know of a job, image or video."""
+
+    @property
+    def status(self) -> str: ...
+    @property
+    def credits_charged(self) -> float | None: ...
+    @property
+    def error(self) -> Any: ...
+    @property
+    def downloads(self) -> Any: ...
+
+
+P = TypeVar("P", bound=Project)
+
+SHORTEST_INTERVAL = 1.0
+LONGEST_INTERVAL = 30.0
+GROWTH = 0.15
+JITTER = 0.1
+NEW_JOB_SECONDS = 10.0
+"""A job that was just accepted may not be found by its id yet; only after this long that is believed."""
+
+
+def interval(elapsed: float, random: float, fixed: float | None = None) -> float:
+    """Seconds until the next look: 15 % of the time waited so far, from 1 to 30; shortened by up to 10 %.
+
+    So a job is seen to be done within max(1 s, 15 % of its duration, at most 30 s), with at most 26 looks in the
+    first minute and 100 in half an hour.
+
+    >>> [interval(elapsed, random=0.0) for elapsed in (0, 20, 1000)]
+    [1.0, 3.0, 30.0]
+    """
+    if fixed is not None:
+        return fixed
+    growing = min(LONGEST_INTERVAL, max(SHORTEST_INTERVAL, GROWTH * elapsed))
+    return growing * (1 - JITTER * random)
+
+
+async def wait(call: Call, job: Job, get: Callable[[str], Operation[P]], *, new: bool = False) -> P:
+    """The project, once it is complete.
+
+    Args:
+        call: how long, how often, who listens.
+        job: the job to wait for.
+        get: makes the call that looks at it.
+        new: True if it was accepted only now: the first look can wait, and may not find it yet.
+
+    Raises:
+        JobFailed: the service could not do it; the credits are refunded.
+        JobCanceled: somebody canceled it in the web app.
+        JobTimeout: it was not done in time; it goes on.
+    """
+    call = call.paid()
+    began = call.io.now()
+    status: str | None = None
+    credits = job.credits_charged
+    cause: MagicHourError | None = None
+    if new:
+        await _pause(call, interval(0.0, call.io.random(), call.poll_interval))
+    while call.left() > 0:
+        elapsed = call.io.now() - began
+        try:
+            project = await look(call, job, get, missing_until=began + NEW_JOB_SECONDS if new else None)
+        except MagicHourError as error:
+            if not may_repeat(error) or _asks_for_more(call, error):
+                raise
+            cause = error
+            break
+        credits = project.credits_charged if project.credits_charged is not None else credits
+        if project.status != status:
+            status = project.status
+            call.tell(StatusChanged(id=job.id, kind=job.kind, status=str(status), elapsed=elapsed))
+        if finished(job, project):
+            return project
+        await _pause(call, interval(call.io.now() - began, call.io.random(), call.poll_interval))
+    raise JobTimeout(job=job, status=status, credits_charged=credits, timeout=call.timeout) from cause
+
+
+async def look(call: Call, job: Job, get: Callable[[str], Operation[P]], *, missing_until: float | None = None) -> P:
+    """The project as it is now; before `missing_until`, that it is not found is not believed."""
+
+    def again(error: Exception) -> bool:
+        early = missing_until is not None and call.io.now() < missing_until
+        return may_repeat(error) or (early and isinstance(error, NotFound))
+
+    with naming(job):
+        return await query(call, get(job.id), again=again)
+
+
+def finished(job: Job, project: Project) -> bool:
+    """Whether the job is complete; an unknown status counts as not yet.
+
+    Raises:
+        JobFailed, JobCanceled: it never will be.
+    """
+    if project.status == "error":
+        error = project.error
+        raise JobFailed(
+            job=job,
+            credits_charged=project.credits_charged,
+            code=getattr(error, "code", None),
+            reason=getattr(error, "message", None),
+        )
+    if project.status == "canceled":
+        raise JobCanceled(job=job, credits_charged=project.credits_charged)
+    return bool(project.status == "complete")
+
+
+async def _pause(call: Call, seconds: float) -> None:
+    await call.io.sleep(min(seconds, call.left()))
+
+
+def _asks_for_more(call: Call, error: MagicHourError) -> bool:
+    """Whether the service itself asked for a longer wait than there is time."""
+    asked = getattr(error, "retry_after", None)
+    return asked is not None and asked >= call.left()

@@ -1,0 +1,89 @@
+"""The port between the decisions and the outside world.
+
+Flows are coroutines that know time, network and disk only through an `IO`. `BlockingIO` never suspends, so sync code
+drives the same flows to their end with `run_sync`; `AsyncIO` really awaits; tests bring a third one whose clock they
+move by hand.
+
+Rule: an `IO` does what it is told, once. Retrying, waiting, naming and giving up are decided in the flows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+from magic_hour_client.types import Operation
+
+from .files import Partial
+from .sources import Source
+
+T = TypeVar("T")
+Item = TypeVar("Item")
+OnBytes = Callable[[int, int | None], None]
+"""Called with the bytes so far and the bytes in all, if known."""
+
+
+class IO(Protocol):
+    """What flows may ask of the outside world. Instants are those of `now`, in seconds."""
+
+    async def send(self, operation: Operation[T], deadline: float) -> T:
+        """Send a call once and give its result; raises the typed errors of the generated client.
+
+        A call that charges credits is not torn down by a cancellation while its answer may still come; if it does,
+        the cancellation carries the result as its attribute `reply`.
+        """
+        ...
+
+    async def put(self, url: str, source: Source, deadline: float, on_bytes: OnBytes) -> None:
+        """Send the bytes of `source` to a signed URL once; raises ConnectionFailed or TransferFailed."""
+        ...
+
+    async def fetch(self, url: str, target: Partial, deadline: float, on_bytes: OnBytes) -> None:
+        """Get what `target` still lacks from a signed URL once; raises ConnectionFailed or TransferFailed."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
+
+    async def map(self, work: Callable[[Item], Coroutine[Any, Any, T]], items: Sequence[Item]) -> list[T]:
+        """The results of `work` for each item, in the order of the items, several at a time.
+
+        The first failure stops the others and is raised as it is.
+        """
+        ...
+
+    async def run(self, function: Callable[[], T]) -> T:
+        """The result of a function that may wait for the disk."""
+        ...
+
+    def now(self) -> float:
+        """Seconds on a clock that never goes back."""
+        ...
+
+    def utc(self) -> datetime:
+        """The date and time of day, for people."""
+        ...
+
+    def random(self) -> float:
+        """A number from 0 up to 1, for spreading retries and telling jobs apart."""
+        ...
+
+
+def run_sync(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Drive a flow whose `IO` never suspends to its end.
+
+    Raises:
+        RuntimeError: the flow awaited something of an event loop.
+    """
+    try:
+        coroutine.send(None)
+    except StopIteration as finished:
+        result: T = finished.value
+        return result
+    coroutine.close()
+    raise RuntimeError("a flow awaited something that BlockingIO did not provide")
+
+
+__all__ = ["IO", "Awaitable", "OnBytes", "run_sync"]

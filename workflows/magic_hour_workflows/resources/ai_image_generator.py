@@ -1,0 +1,149 @@
+"""`client.v1.ai_image_generator`: `create` from the contract, `generate` on top of it.
+
+Rule: thin. The parameters are those of `V1AiImageGeneratorCreateBodyParams`,
+the work is the `generate` flow's.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Unpack
+
+from magic_hour_client.api.v1_ai_image_generator import create_ai_image as api
+from magic_hour_client.api.v1_image_projects.get_image_project import request as get_request
+from magic_hour_client.resources.v1_ai_image_generator import AsyncV1AiImageGenerator, V1AiImageGenerator
+
+from ..events import Event
+from ..flows.generate import Outputs, generate
+from ..io import run_sync
+from ..results import Result
+
+if TYPE_CHECKING:
+    from magic_hour_client.params import V1AiImageGeneratorCreateBodyParams
+
+    from ..client import AsyncClient, Client
+
+
+class AiImageGenerator(V1AiImageGenerator):
+    """Sync images."""
+
+    _client: Client
+
+    def generate(
+        self,
+        *,
+        wait_for_completion: bool = True,
+        download_outputs: bool = True,
+        download_directory: str | os.PathLike[str] | None = None,
+        output_name: str | None = None,
+        timeout: float | None = None,
+        poll_interval: float | None = None,
+        on_progress: Callable[[Event], object] | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+        **parameters: Unpack[V1AiImageGeneratorCreateBodyParams],
+    ) -> Result:
+        """Make images from a prompt and save them.
+
+        Args:
+            wait_for_completion: wait until the job is done; if False, return as soon as it is accepted.
+            download_outputs: save the outputs; only if the call waits.
+            download_directory: where to save, made if missing; the current directory if not given.
+            output_name: a file name for the outputs, numbered if there are several; `<id>-<n>` if not given. Existing
+                files are never overwritten.
+            timeout: seconds the whole call may take; the client's `timeout` (1800) if not given.
+            poll_interval: seconds between looks at the job; the client's if not given.
+            on_progress: called with each `Event`: uploading, created, status changed, downloading, retrying.
+            extra_body: fields the contract does not know yet, put over the others as they are.
+            parameters: those of `create`, with input files as paths, open files, `(name, bytes)` pairs, URLs or
+                remote paths.
+
+        Returns:
+            The job's id, its status, the credits charged and the saved files.
+
+        Raises:
+            InvalidArgument: something cannot be right; nothing was uploaded or charged.
+            UploadFailed: an input could not be uploaded; nothing was charged.
+            APIError: the service refused; nothing was charged, unless the error has a `project_id`.
+            SubmissionUnknown: nobody knows whether the job was accepted; it is not sent twice.
+            JobFailed, JobCanceled, JobTimeout: the job was accepted and did not end well.
+            DownloadFailed: the job is done, and an output could not be saved.
+
+        Example:
+            >>> result = client.v1.ai_image_generator.generate(
+            ...     image_count=1, aspect_ratio="16:9", style={"prompt": "A red fox"}, download_directory=folder
+            ... )
+            >>> result.downloaded_paths[0].suffix
+            '.png'
+        """
+        call = self._client.begin(timeout, poll_interval, on_progress)
+        outputs = Outputs(
+            wait_for_completion=wait_for_completion,
+            download_outputs=download_outputs,
+            download_directory=download_directory,
+            output_name=output_name,
+        )
+        given = {**parameters, "extra_body": extra_body}
+        return run_sync(generate(call, api, get_request, given, outputs))
+
+
+class AsyncAiImageGenerator(AsyncV1AiImageGenerator):
+    """Async images."""
+
+    _client: AsyncClient
+
+    async def generate(
+        self,
+        *,
+        wait_for_completion: bool = True,
+        download_outputs: bool = True,
+        download_directory: str | os.PathLike[str] | None = None,
+        output_name: str | None = None,
+        timeout: float | None = None,
+        poll_interval: float | None = None,
+        on_progress: Callable[[Event], object] | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+        **parameters: Unpack[V1AiImageGeneratorCreateBodyParams],
+    ) -> Result:
+        """Make images from a prompt and save them.
+
+        Args:
+            wait_for_completion: wait until the job is done; if False, return as soon as it is accepted.
+            download_outputs: save the outputs; only if the call waits.
+            download_directory: where to save, made if missing; the current directory if not given.
+            output_name: a file name for the outputs, numbered if there are several; `<id>-<n>` if not given. Existing
+                files are never overwritten.
+            timeout: seconds the whole call may take; the client's `timeout` (1800) if not given.
+            poll_interval: seconds between looks at the job; the client's if not given.
+            on_progress: called with each `Event`: uploading, created, status changed, downloading, retrying.
+            extra_body: fields the contract does not know yet, put over the others as they are.
+            parameters: those of `create`, with input files as paths, open files, `(name, bytes)` pairs, URLs or
+                remote paths.
+
+        Returns:
+            The job's id, its status, the credits charged and the saved files.
+
+        Raises:
+            InvalidArgument: something cannot be right; nothing was uploaded or charged.
+            UploadFailed: an input could not be uploaded; nothing was charged.
+            APIError: the service refused; nothing was charged, unless the error has a `project_id`.
+            SubmissionUnknown: nobody knows whether the job was accepted; it is not sent twice.
+            JobFailed, JobCanceled, JobTimeout: the job was accepted and did not end well.
+            DownloadFailed: the job is done, and an output could not be saved.
+
+        Example:
+            >>> result = client.v1.ai_image_generator.generate(
+            ...     image_count=1, aspect_ratio="16:9", style={"prompt": "A red fox"}, download_directory=folder
+            ... )
+            >>> result.downloaded_paths[0].suffix
+            '.png'
+        """
+        call = self._client.begin(timeout, poll_interval, on_progress)
+        outputs = Outputs(
+            wait_for_completion=wait_for_completion,
+            download_outputs=download_outputs,
+            download_directory=download_directory,
+            output_name=output_name,
+        )
+        given = {**parameters, "extra_body": extra_body}
+        return await generate(call, api, get_request, given, outputs)

@@ -1,0 +1,255 @@
+"""`client.v1.video_projects`: `get` and `delete` from the contract; `wait`, `download`, `check_result` on top.
+
+Rule: thin. The work is the flows'.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from magic_hour_client.api.v1_video_projects.get_video_project import request as get_request
+from magic_hour_client.resources.v1_video_projects import AsyncV1VideoProjects, V1VideoProjects
+
+from ..events import Event
+from ..flows.generate import Outputs, check_result, save
+from ..flows.wait import wait
+from ..io import run_sync
+from ..results import Job, Result
+
+if TYPE_CHECKING:
+    from magic_hour_client.models import V1VideoProjectsGetResponse
+
+    from ..client import AsyncClient, Client
+
+
+class VideoProjects(V1VideoProjects):
+    """Sync video jobs."""
+
+    _client: Client
+
+    def wait(
+        self,
+        id: str,
+        *,
+        timeout: float | None = None,
+        poll_interval: float | None = None,
+        on_progress: Callable[[Event], object] | None = None,
+    ) -> V1VideoProjectsGetResponse:
+        """Wait until a job is complete.
+
+        Args:
+            id: the id of the job, from `generate`, a `Created` event, an error or the log.
+            timeout: seconds to wait at most; the client's `timeout` (1800) if not given.
+            poll_interval: seconds between looks; growing from 1 to 30 if neither the call nor the client says.
+            on_progress: called with each `StatusChanged` and `Retrying`.
+
+        Returns:
+            The job as the service describes it, with fresh download URLs.
+
+        Raises:
+            JobFailed, JobCanceled: it will never be complete.
+            JobTimeout: it is not complete yet; it goes on.
+            NotFound: there is no such job.
+
+        Example:
+            >>> client.v1.video_projects.wait(video_id).status
+            'complete'
+        """
+        call = self._client.begin(timeout, poll_interval, on_progress)
+        get_request(id)  # refuses what is no id
+        return run_sync(wait(call, Job(kind="video", id=id), get_request))
+
+    def download(
+        self,
+        id: str,
+        download_directory: str | os.PathLike[str] | None = None,
+        *,
+        output_name: str | None = None,
+        timeout: float | None = None,
+        on_progress: Callable[[Event], object] | None = None,
+    ) -> list[Path]:
+        """Save the outputs of a complete job.
+
+        Args:
+            id: the id of the job.
+            download_directory: where to save, made if missing; the current directory if not given.
+            output_name: a file name for the outputs, numbered if there are several; `<id>-<n>` if not given.
+            timeout: seconds the whole call may take; the client's `timeout` (1800) if not given.
+            on_progress: called with each `Downloading` and `Retrying`.
+
+        Returns:
+            The saved files, in the order of the outputs. Existing files are never overwritten.
+
+        Raises:
+            InvalidArgument: the job is not complete yet, or nothing can be written there.
+            DownloadFailed: an output could not be saved; `downloaded_paths` has those that were.
+
+        Example:
+            >>> [path.suffix for path in client.v1.video_projects.download(video_id, folder)]
+            ['.mp4']
+        """
+        call = self._client.begin(timeout, None, on_progress)
+        outputs = Outputs(download_directory=download_directory, output_name=output_name)
+        return run_sync(save(call, "video", id, get_request, outputs))
+
+    def check_result(
+        self,
+        id: str,
+        wait_for_completion: bool = True,
+        download_outputs: bool = True,
+        download_directory: str | os.PathLike[str] | None = None,
+        *,
+        output_name: str | None = None,
+        timeout: float | None = None,
+        poll_interval: float | None = None,
+        on_progress: Callable[[Event], object] | None = None,
+    ) -> Result:
+        """Pick a job up again by its id: wait for it and save its outputs.
+
+        Args:
+            id: the id of the job.
+            wait_for_completion: wait until it is done; if False, look once.
+            download_outputs: save the outputs, if it is complete.
+            download_directory: where to save, made if missing; the current directory if not given.
+            output_name: a file name for the outputs, numbered if there are several; `<id>-<n>` if not given.
+            timeout: seconds the whole call may take; the client's `timeout` (1800) if not given.
+            poll_interval: seconds between looks; growing from 1 to 30 if neither the call nor the client says.
+            on_progress: called with each `Event`.
+
+        Returns:
+            The same as `generate`; without waiting, with whatever status the job has.
+
+        Raises:
+            JobFailed, JobCanceled, JobTimeout: the job did not end well, or not in time.
+            DownloadFailed: the job is done, and an output could not be saved.
+
+        Example:
+            >>> client.v1.video_projects.check_result(video_id, download_outputs=False).status
+            'complete'
+        """
+        call = self._client.begin(timeout, poll_interval, on_progress)
+        outputs = Outputs(
+            wait_for_completion=wait_for_completion,
+            download_outputs=download_outputs,
+            download_directory=download_directory,
+            output_name=output_name,
+        )
+        return run_sync(check_result(call, "video", id, get_request, outputs))
+
+
+class AsyncVideoProjects(AsyncV1VideoProjects):
+    """Async video jobs."""
+
+    _client: AsyncClient
+
+    async def wait(
+        self,
+        id: str,
+        *,
+        timeout: float | None = None,
+        poll_interval: float | None = None,
+        on_progress: Callable[[Event], object] | None = None,
+    ) -> V1VideoProjectsGetResponse:
+        """Wait until a job is complete.
+
+        Args:
+            id: the id of the job, from `generate`, a `Created` event, an error or the log.
+            timeout: seconds to wait at most; the client's `timeout` (1800) if not given.
+            poll_interval: seconds between looks; growing from 1 to 30 if neither the call nor the client says.
+            on_progress: called with each `StatusChanged` and `Retrying`.
+
+        Returns:
+            The job as the service describes it, with fresh download URLs.
+
+        Raises:
+            JobFailed, JobCanceled: it will never be complete.
+            JobTimeout: it is not complete yet; it goes on.
+            NotFound: there is no such job.
+
+        Example:
+            >>> client.v1.video_projects.wait(video_id).status
+            'complete'
+        """
+        call = self._client.begin(timeout, poll_interval, on_progress)
+        get_request(id)  # refuses what is no id
+        return await wait(call, Job(kind="video", id=id), get_request)
+
+    async def download(
+        self,
+        id: str,
+        download_directory: str | os.PathLike[str] | None = None,
+        *,
+        output_name: str | None = None,
+        timeout: float | None = None,
+        on_progress: Callable[[Event], object] | None = None,
+    ) -> list[Path]:
+        """Save the outputs of a complete job.
+
+        Args:
+            id: the id of the job.
+            download_directory: where to save, made if missing; the current directory if not given.
+            output_name: a file name for the outputs, numbered if there are several; `<id>-<n>` if not given.
+            timeout: seconds the whole call may take; the client's `timeout` (1800) if not given.
+            on_progress: called with each `Downloading` and `Retrying`.
+
+        Returns:
+            The saved files, in the order of the outputs. Existing files are never overwritten.
+
+        Raises:
+            InvalidArgument: the job is not complete yet, or nothing can be written there.
+            DownloadFailed: an output could not be saved; `downloaded_paths` has those that were.
+
+        Example:
+            >>> [path.suffix for path in client.v1.video_projects.download(video_id, folder)]
+            ['.mp4']
+        """
+        call = self._client.begin(timeout, None, on_progress)
+        outputs = Outputs(download_directory=download_directory, output_name=output_name)
+        return await save(call, "video", id, get_request, outputs)
+
+    async def check_result(
+        self,
+        id: str,
+        wait_for_completion: bool = True,
+        download_outputs: bool = True,
+        download_directory: str | os.PathLike[str] | None = None,
+        *,
+        output_name: str | None = None,
+        timeout: float | None = None,
+        poll_interval: float | None = None,
+        on_progress: Callable[[Event], object] | None = None,
+    ) -> Result:
+        """Pick a job up again by its id: wait for it and save its outputs.
+
+        Args:
+            id: the id of the job.
+            wait_for_completion: wait until it is done; if False, look once.
+            download_outputs: save the outputs, if it is complete.
+            download_directory: where to save, made if missing; the current directory if not given.
+            output_name: a file name for the outputs, numbered if there are several; `<id>-<n>` if not given.
+            timeout: seconds the whole call may take; the client's `timeout` (1800) if not given.
+            poll_interval: seconds between looks; growing from 1 to 30 if neither the call nor the client says.
+            on_progress: called with each `Event`.
+
+        Returns:
+            The same as `generate`; without waiting, with whatever status the job has.
+
+        Raises:
+            JobFailed, JobCanceled, JobTimeout: the job did not end well, or not in time.
+            DownloadFailed: the job is done, and an output could not be saved.
+
+        Example:
+            >>> client.v1.video_projects.check_result(video_id, download_outputs=False).status
+            'complete'
+        """
+        call = self._client.begin(timeout, poll_interval, on_progress)
+        outputs = Outputs(
+            wait_for_completion=wait_for_completion,
+            download_outputs=download_outputs,
+            download_directory=download_directory,
+            output_name=output_name,
+        )
+        return await check_result(call, "video", id, get_request, outputs)

@@ -1,0 +1,53 @@
+"""What comes back: the job a call made, and what became of it.
+
+Rule: plain values that can be printed, compared and pickled.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import attrs
+
+Kind: TypeAlias = Literal["image", "video"]
+
+
+@attrs.frozen
+class Job:
+    """A job that the service accepted."""
+
+    kind: Kind
+    id: str
+    credits_charged: float | None = None
+    name: str | None = None
+
+    @property
+    def resume_hint(self) -> str:
+        """How to pick the job up again, in Python."""
+        return f"go on with client.v1.{self.kind}_projects.check_result({self.id!r})"
+
+
+@attrs.frozen(kw_only=True)
+class Result:
+    """What became of a job.
+
+    Attributes:
+        id: the id of the job; with it, any process can pick the job up again.
+        kind: `image` or `video`, which says where to ask for it.
+        status: the last known status; `complete` unless the call did not wait. An unknown one is possible.
+        credits_charged: the credits charged, as last told by the service, or None if it did not say.
+        downloaded_paths: the files that were saved, in the order of the outputs.
+        project: the service's last answer about the job, or None if it was not asked.
+
+    Example:
+        >>> Result(id="cuid-example", kind="image", status="complete", credits_charged=5).downloaded_paths
+        []
+    """
+
+    id: str
+    kind: Kind
+    status: str
+    credits_charged: float | None
+    downloaded_paths: list[Path] = attrs.field(factory=list)
+    project: Any = attrs.field(default=None, repr=False)

@@ -1,0 +1,92 @@
+"""When to send again, and when never: the decisions about failures, as pure functions.
+
+Rule: credits are charged when a create is accepted, and the service has no idempotency key, no list and no cancel.
+So a create is sent again only where it is certain that it was not accepted. Everything else can be repeated freely.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import attrs
+
+from magic_hour_client.errors import APIError, ConnectionFailed, UnexpectedResponse
+
+from .errors import TransferFailed
+
+
+class Outcome(Enum):
+    """What a failure says about a request that charges credits."""
+
+    NOT_SENT = "not sent"
+    REFUSED = "refused"
+    SLOWED = "slowed"
+    UNKNOWN = "unknown"
+
+
+_MAYBE_ACCEPTED = frozenset({408, 409, 425})
+"""These 4xx can come from something between us and the service, after the service got the request."""
+
+_PASSING = frozenset({408, 425, 429})
+"""The 4xx that may be different next time."""
+
+
+def outcome(error: Exception) -> Outcome:
+    """What is known about a create that ended with `error`.
+
+    >>> from magic_hour_client.errors import APIError
+    >>> outcome(APIError("gateway", operation="x", status=502))
+    <Outcome.UNKNOWN: 'unknown'>
+    """
+    if isinstance(error, ConnectionFailed):
+        return Outcome.UNKNOWN if error.sent else Outcome.NOT_SENT
+    if not isinstance(error, APIError):
+        return Outcome.UNKNOWN
+    if error.status == 429 or (error.status == 503 and _says_so_itself(error)):
+        return Outcome.SLOWED
+    if 400 <= error.status < 500 and error.status not in _MAYBE_ACCEPTED:
+        return Outcome.REFUSED
+    return Outcome.UNKNOWN
+
+
+def _says_so_itself(error: APIError) -> bool:
+    """Whether a 503 comes from the service turning work away, and not from a proxy that lost it."""
+    return error.retry_after is not None or error.reason is not None
+
+
+def may_repeat(error: Exception) -> bool:
+    """Whether something that can be repeated freely may succeed when it is."""
+    if isinstance(error, (ConnectionFailed, UnexpectedResponse)):
+        return True
+    if isinstance(error, APIError):
+        return error.status in _PASSING or error.status >= 500
+    if isinstance(error, TransferFailed):
+        return error.status is None or error.status in _PASSING or error.status >= 500
+    return False
+
+
+FIRST_DELAY = 0.5
+LONGEST_DELAY = 30.0
+
+
+@attrs.define
+class Backoff:
+    """How long to wait before each attempt: exponential with full jitter, never earlier than `Retry-After`.
+
+    >>> backoff = Backoff()
+    >>> [backoff.delay(ValueError(), random=1.0) for _ in range(8)]
+    [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
+    """
+
+    failures: int = 0
+
+    def delay(self, error: Exception, random: float) -> float:
+        """Count a failure and answer the seconds to wait; `random` is between 0 and 1."""
+        ceiling = min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(self.failures, 30))
+        self.failures += 1
+        asked = getattr(error, "retry_after", None)
+        return random * ceiling if asked is None else float(asked) + random * FIRST_DELAY
+
+    def made_progress(self) -> None:
+        """Start over: the last attempt got further than the one before."""
+        self.failures = 0

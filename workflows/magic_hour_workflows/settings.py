@@ -1,0 +1,82 @@
+"""What a workflow client was told beyond what the low-level client needs: time limits and habits.
+
+Rule: checked when the client is made; a wrong value is never noticed only after a charge.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import attrs
+
+from magic_hour_client.errors import InvalidArgument
+from magic_hour_client.settings import checked_seconds
+
+from .events import Event
+from .flows.call import Call
+from .io import IO
+
+DEFAULT_TIMEOUT = 1800.0
+"""Seconds a whole call may take. The vendor's own examples give up after half an hour."""
+DEFAULT_MAX_PARALLEL = 4
+POLL_INTERVAL_VARIABLE = "MAGIC_HOUR_POLL_INTERVAL"
+
+
+@attrs.frozen(kw_only=True)
+class Defaults:
+    """What holds for every call of a client unless the call says otherwise."""
+
+    timeout: float
+    poll_interval: float | None
+    max_parallel: int
+    allow_http: bool
+
+    @classmethod
+    def checked(cls, *, timeout: float, poll_interval: float | None, max_parallel: int, allow_http: bool) -> Defaults:
+        """Check the arguments of a client, with the environment filling in the poll interval.
+
+        Raises:
+            InvalidArgument: a value cannot be right.
+        """
+        return cls(
+            timeout=checked_seconds("timeout", timeout) or DEFAULT_TIMEOUT,
+            poll_interval=checked_seconds("poll_interval", poll_interval) or _from_environment(),
+            max_parallel=_count("max_parallel", max_parallel),
+            allow_http=allow_http,
+        )
+
+    def begin(
+        self,
+        io: IO,
+        timeout: float | None = None,
+        poll_interval: float | None = None,
+        on_progress: Callable[[Event], object] | None = None,
+    ) -> Call:
+        """Start the time of one call."""
+        if on_progress is not None and not callable(on_progress):
+            raise InvalidArgument("`on_progress`: expected a function of one event", field="on_progress")
+        return Call.begin(
+            io,
+            checked_seconds("timeout", timeout) or self.timeout,
+            poll_interval=checked_seconds("poll_interval", poll_interval) or self.poll_interval,
+            on_progress=on_progress,
+            allow_http=self.allow_http,
+        )
+
+
+def _count(name: str, value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+        return value
+    raise InvalidArgument(f"`{name}`: expected a whole number from 1", field=name)
+
+
+def _from_environment() -> float | None:
+    text = os.environ.get(POLL_INTERVAL_VARIABLE)
+    if text is None or not text.strip():
+        return None
+    try:
+        number: float | str = float(text)
+    except ValueError:
+        number = text
+    return checked_seconds(POLL_INTERVAL_VARIABLE, number)

@@ -1,0 +1,182 @@
+"""Input files, whatever the caller gave: a path, an open file, a named stream or bytes.
+
+Rule: everything that can be known without reading is checked when the source is made, before anything is uploaded.
+A source can be read as often as it takes, and its length is known before the first byte goes out.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import attrs
+
+from magic_hour_client.errors import InvalidArgument
+from magic_hour_client.types import AssetRole
+
+from .errors import AssetNotFound
+
+# The extensions the service takes (upload URLs API, Input Files). webm is both: the role of the field decides.
+EXTENSIONS: dict[AssetRole, tuple[str, ...]] = {
+    "video": ("mp4", "m4v", "mov", "webm"),
+    "audio": ("mp3", "wav", "aac", "flac", "webm", "weba", "m4a", "opus", "ogg", "oga", "aiff", "amr"),
+    "image": ("png", "jpg", "jpeg", "jfif", "heic", "heif", "webp", "avif", "jp2", "tiff", "tif", "bmp"),
+}
+_SPOOL_BYTES = 4 * 1024 * 1024
+_CHUNK = 1024 * 1024
+
+
+@attrs.define(eq=False)
+class Source:
+    """One input file."""
+
+    name: str
+    """For messages and events; never a whole path."""
+    extension: str
+    role: AssetRole
+    identity: object
+    """Equal for the same file given twice."""
+    path: Path | None = None
+    stream: IO[bytes] | None = attrs.field(default=None, repr=False)
+    start: int | None = None
+    """Where the stream stood, or None if it cannot be rewound."""
+    size: int | None = None
+    _spool: IO[bytes] | None = attrs.field(default=None, repr=False)
+
+    def prepare(self) -> int:
+        """Make the source readable from its beginning, and give its length in bytes. May read a stream."""
+        if self.path is not None:
+            try:
+                self.size = self.path.stat().st_size
+            except OSError:
+                raise AssetNotFound(f"{self.name} is no longer there") from None
+        elif self._spool is None and self.start is None and self.stream is not None:
+            self._spool = tempfile.SpooledTemporaryFile(_SPOOL_BYTES)  # noqa: SIM115  (closed in `close`)
+            while chunk := self.stream.read(_CHUNK):
+                self._spool.write(chunk)
+            self.size = self._spool.tell()
+        if not self.size:
+            raise InvalidArgument(f"{self.name} is empty")
+        return self.size
+
+    @contextmanager
+    def opened(self) -> Iterator[IO[bytes]]:
+        """The source, standing at its beginning."""
+        if self.path is not None:
+            with self.path.open("rb") as file:
+                yield file
+        else:
+            stream = self._spool or self.stream
+            if stream is None:
+                raise InvalidArgument(f"{self.name} cannot be read again")
+            stream.seek(0 if self._spool else self.start or 0)
+            yield stream
+
+    def close(self) -> None:
+        """Drop what was kept of a stream that cannot be rewound; the caller's own files stay open."""
+        if self._spool is not None:
+            self._spool.close()
+            self._spool = None
+
+
+def from_path(value: str | os.PathLike[str], role: AssetRole | None, field: str) -> Source:
+    """A file on disk; `~` is the home folder."""
+    path = Path(os.fspath(value)).expanduser()
+    shown = str(path)
+    try:
+        if path.is_dir():
+            raise InvalidArgument(f"`{field}`: {shown} is a directory, expected a file", field=field)
+        if not path.exists():
+            raise AssetNotFound(f"`{field}`: there is no file {shown}", field=field)
+        with path.open("rb"):
+            size = path.stat().st_size
+    except PermissionError:
+        raise InvalidArgument(f"`{field}`: {shown} may not be read", field=field) from None
+    except (OSError, ValueError) as error:
+        if isinstance(error, InvalidArgument):
+            raise
+        raise InvalidArgument(f"`{field}`: {shown} cannot be read ({type(error).__name__})", field=field) from None
+    if path.is_file() and size == 0:
+        raise InvalidArgument(f"`{field}`: {shown} is empty", field=field)
+    if not path.is_file():
+        raise InvalidArgument(f"`{field}`: {shown} is not a regular file", field=field)
+    extension, found = checked_extension(path.name, role, field)
+    identity = ("path", os.path.realpath(path))
+    return Source(name=path.name, extension=extension, role=found, identity=identity, path=path, size=size)
+
+
+def from_stream(stream: Any, name: str | None, role: AssetRole | None, field: str) -> Source:
+    """An open binary file or any other readable object, with the name it has or was given."""
+    if name is None:
+        own = getattr(stream, "name", None)
+        if not isinstance(own, str) or not own:
+            raise InvalidArgument(
+                f'`{field}`: the stream has no name to tell its type by; give a pair instead, ("portrait.png", stream)',
+                field=field,
+            )
+        name = own
+    base = Path(name).name
+    if getattr(stream, "closed", False):
+        raise InvalidArgument(f"`{field}`: the file {base} is closed", field=field)
+    if isinstance(stream, io.TextIOBase) or isinstance(_nothing(stream), str):
+        raise InvalidArgument(f"`{field}`: {base} is open in text mode; open it with mode 'rb'", field=field)
+    extension, found = checked_extension(base, role, field)
+    start, size = _extent(stream)
+    if size == 0:
+        raise InvalidArgument(f"`{field}`: nothing is left to read from {base}", field=field)
+    identity = ("stream", id(stream))
+    return Source(name=base, extension=extension, role=found, identity=identity, stream=stream, start=start, size=size)
+
+
+def from_bytes(content: bytes, name: str, role: AssetRole | None, field: str) -> Source:
+    """Bytes in memory, with a file name to tell their type by."""
+    source = from_stream(io.BytesIO(content), name, role, field)
+    source.identity = ("bytes", id(content))
+    return source
+
+
+def _nothing(stream: Any) -> object:
+    """What reading nothing gives: tells text from bytes without taking anything."""
+    try:
+        return stream.read(0)
+    except (OSError, ValueError, TypeError):
+        return b""
+
+
+def _extent(stream: Any) -> tuple[int | None, int | None]:
+    """Where the stream stands and how much is left, or (None, None) if it cannot be rewound."""
+    try:
+        if not stream.seekable():
+            return None, None
+        start = stream.tell()
+        end = stream.seek(0, os.SEEK_END)
+        stream.seek(start)
+    except (OSError, ValueError, AttributeError):
+        return None, None
+    return start, max(0, end - start)
+
+
+def checked_extension(name: str, role: AssetRole | None, field: str) -> tuple[str, AssetRole]:
+    """The extension of a file name, lowercase and without its dot, and the role it is for.
+
+    Our own table decides, not the system's, which differs from machine to machine. Without a role the extension
+    tells it; the first role that takes it wins, so webm is a video.
+    """
+    extension = Path(name).suffix.lstrip(".").lower()
+    roles = [known for known, extensions in EXTENSIONS.items() if extension in extensions]
+    if role is None and roles:
+        return extension, roles[0]
+    if role in roles and role is not None:
+        return extension, role
+    wanted = EXTENSIONS[role] if role else tuple(e for group in EXTENSIONS.values() for e in group)
+    article = {"image": "an image", "audio": "an audio file", "video": "a video"}.get(role or "", "a media file")
+    has = f"ends in .{extension}" if extension else "has no extension"
+    raise InvalidArgument(
+        f"`{field}`: expected {article}, but {name} {has}; the service takes {', '.join(dict.fromkeys(wanted))}",
+        field=field,
+    )
