@@ -1,0 +1,26 @@
+"""The Magic Hour service on your own machine, so that everything here can be run without a key and without paying.
+
+Rule: importing this package costs nothing; the web server and the media libraries load when `Emulator` is first named.
+
+    from magic_hour_emulator import Emulator
+
+    with Emulator() as emulator:
+        print(emulator.url, emulator.token)
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .server import Emulator
+
+__all__ = ["Emulator", "__version__"]
+
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Emulator":
+        from .server import Emulator
+
+        return Emulator
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

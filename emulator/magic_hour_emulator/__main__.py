@@ -1,0 +1,84 @@
+"""`python -m magic_hour_emulator`: the emulator as a program, for other processes and other languages.
+
+Rule: it prints nothing but what a person needs to point a client at it, and Ctrl-C or SIGTERM ends it cleanly.
+"""
+
+import argparse
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import __version__
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run until interrupted; 0 after a clean end, 2 if it could not start."""
+    options = _parser().parse_args(arguments)
+    from .server import Emulator
+    from .service import REALISTIC_DURATIONS
+
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        emulator = Emulator(
+            token=options.token,
+            host=options.host,
+            port=options.port,
+            storage_port=options.storage_port,
+            credits=options.credits,
+            seed=options.seed,
+            speed=options.speed,
+            frozen=options.frozen,
+            polls_to_complete=options.polls,
+            durations=REALISTIC_DURATIONS if options.realistic else None,
+            spec=options.spec,
+        )
+        with emulator:
+            print(_greeting(emulator.url, emulator.token), flush=True)
+            while not stop.wait(0.5):  # with a timeout, so that Ctrl-C gets through on Windows
+                pass
+    except (OSError, ValueError) as problem:
+        print(f"magic-hour-emulator: {problem}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _greeting(url: str, token: str) -> str:
+    return (
+        "Magic Hour emulator: nothing leaves this machine, nothing costs money. Ctrl-C stops it.\n"
+        "\n"
+        f"export MAGIC_HOUR_BASE_URL={url}\n"
+        f"export MAGIC_HOUR_API_KEY={token}\n"
+        "\n"
+        f"ledger: {url}/_emulator/ledger"
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="magic-hour-emulator",
+        description="The Magic Hour service on your own machine, on the loopback interface only.",
+    )
+    add = parser.add_argument
+    add("--port", type=int, default=8765, help="port of the API; 0 takes a free one (default: %(default)s)")
+    add("--storage-port", type=int, default=0, help="port of the storage; 0 takes a free one (default: %(default)s)")
+    add("--host", default="127.0.0.1", help="loopback address to listen on (default: %(default)s)")
+    add("--token", default="mhk_local", help="API key to accept (default: %(default)s)")
+    add("--credits", type=int, default=1_000_000, help="opening balance (default: %(default)s)")
+    add("--speed", type=float, default=1.0, help="how fast time passes; 100 lets a second take 10 ms (default: 1)")
+    add("--frozen", action="store_true", help="let time pass only by POST /_emulator/clock")
+    add("--polls", type=int, default=None, metavar="N", help="finish a job at its Nth GET, instead of by time")
+    add("--realistic", action="store_true", help="let jobs take as long as the service's median: 5 to 174 seconds")
+    add("--seed", type=int, default=0, help="decides ids and pictures (default: %(default)s)")
+    add("--spec", type=Path, default=None, metavar="FILE", help="take routes and checks from this OpenAPI file")
+    add("--version", action="version", version=f"%(prog)s {__version__}")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,152 @@
+"""The API's origin: the nine operations, on the routes that the contract gives them.
+
+Rule: each request passes the same gates in the same order: key, body, service, answer. A create is accepted in
+`_create` and nowhere else, so what happens before and after acceptance is one line above and one line below.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, NoReturn, cast
+
+import anyio.to_thread
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from .contract import Json, Operation
+from .control import control_routes
+from .errors import Refusal
+from .products import PRODUCTS
+from .service import Service
+
+__all__ = ["api_app"]
+
+# Deprecated, still answered; older clients of this API require them (API-FACTS, Operations).
+_OLD_COST_FIELD: Final = {"image": "frame_cost", "video": "estimated_frame_cost"}
+
+_PROJECTS: Final = ("image-projects", "video-projects")
+
+Handler = Callable[[Service, Operation, Request], Awaitable[Response]]
+
+
+def api_app(service: Service) -> Starlette:
+    """The application for the API's origin, its routes built from the contract, and the controls beside them."""
+    by_path: dict[str, dict[str, Operation]] = {}
+    for operation in service.contract.operations:
+        by_path.setdefault(operation.path, {})[operation.method] = operation
+    routes = [
+        Route(path, _endpoint(service, operations), methods=list(operations)) for path, operations in by_path.items()
+    ]
+    return Starlette(
+        routes=[*routes, *control_routes(service)],
+        exception_handlers={Refusal: _refused, HTTPException: _no_route, Exception: _crashed},
+    )
+
+
+def _endpoint(service: Service, operations: Mapping[str, Operation]) -> Callable[[Request], Awaitable[Response]]:
+    handlers = {method: _handler(operation) for method, operation in operations.items()}
+
+    async def endpoint(request: Request) -> Response:
+        method = "GET" if request.method == "HEAD" else request.method
+        _check_key(request, service.settings.token)
+        return await handlers[method](service, operations[method], request)
+
+    return endpoint
+
+
+def _handler(operation: Operation) -> Handler:
+    known: dict[tuple[str, str], Handler] = {
+        **{("POST", resource): _create for resource in PRODUCTS},
+        ("POST", "files/upload-urls"): _upload_urls,
+        **{("GET", resource): _get_project for resource in _PROJECTS},
+        **{("DELETE", resource): _delete_project for resource in _PROJECTS},
+    }
+    return known.get((operation.method, operation.resource), _not_emulated)
+
+
+async def _create(service: Service, operation: Operation, request: Request) -> Response:
+    body = await _checked_body(operation, request)
+    # Before acceptance: nothing is charged yet, a fault here costs nobody anything.
+    job = await anyio.to_thread.run_sync(service.accept, operation, body)
+    # After acceptance: the job exists and is paid for, whether or not this answer arrives.
+    cost = job.credits_charged
+    return JSONResponse({"id": job.id, "credits_charged": cost, _OLD_COST_FIELD[job.kind]: cost})
+
+
+async def _not_emulated(service: Service, operation: Operation, request: Request) -> Response:
+    message = f"{operation.method} {operation.path} is in the contract, but the emulator cannot do it"
+    raise Refusal(501, "not_implemented", message)
+
+
+async def _upload_urls(service: Service, operation: Operation, request: Request) -> Response:
+    return JSONResponse(service.upload_slots(await _checked_body(operation, request)))
+
+
+async def _get_project(service: Service, operation: Operation, request: Request) -> Response:
+    job = service.jobs.poll(request.path_params["id"], _project_kind(operation))
+    if job is None:
+        _not_found(operation)
+    return JSONResponse(service.describe(job))
+
+
+async def _delete_project(service: Service, operation: Operation, request: Request) -> Response:
+    job_id, kind = request.path_params["id"], _project_kind(operation)
+    if not await anyio.to_thread.run_sync(service.delete, job_id, kind):
+        _not_found(operation)
+    return Response(status_code=204)
+
+
+def _project_kind(operation: Operation) -> str:
+    return operation.resource.removesuffix("-projects")
+
+
+def _not_found(operation: Operation) -> NoReturn:
+    raise Refusal(404, "not_found", f"There is no {_project_kind(operation)} project with this id")
+
+
+def _check_key(request: Request, token: str) -> None:
+    given = request.headers.get("authorization")
+    if given is None:
+        raise Refusal(401, "unauthorized", "The header Authorization is missing; it must be `Bearer <API key>`")
+    if given != f"Bearer {token}":
+        raise Refusal(401, "unauthorized", "The API key is not valid")
+
+
+async def _checked_body(operation: Operation, request: Request) -> Json:
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise Refusal(400, "invalid_request", "The header Content-Type must be application/json")
+    try:
+        body: Any = json.loads(await request.body(), parse_constant=_not_json)
+        json.dumps(body, ensure_ascii=False).encode()  # an unpaired surrogate could not be answered or drawn
+    except ValueError as malformed:
+        raise Refusal(400, "invalid_request", f"The body is not JSON: {malformed}") from malformed
+    if not isinstance(body, dict):
+        raise Refusal(400, "invalid_request", "The body must be a JSON object")
+    problem = operation.check.problem(body) if operation.check else None
+    if problem:
+        raise Refusal(422, "unprocessable_entity", problem)
+    return body
+
+
+def _not_json(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not a JSON number")
+
+
+async def _refused(_: Request, refusal: Exception) -> Response:
+    error = cast(Refusal, refusal)
+    return JSONResponse(error.body(), status_code=error.status)
+
+
+async def _no_route(request: Request, error: Exception) -> Response:
+    problem = cast(HTTPException, error)
+    code = "not_found" if problem.status_code == 404 else "invalid_request"
+    message = f"{request.method} {request.url.path}: {problem.detail}"
+    return JSONResponse({"code": code, "message": message}, problem.status_code, headers=dict(problem.headers or {}))
+
+
+async def _crashed(_: Request, problem: Exception) -> Response:
+    message = f"The emulator failed: {type(problem).__name__}"
+    return JSONResponse({"code": "internal_server_error", "message": message}, status_code=500)

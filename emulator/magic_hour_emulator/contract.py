@@ -1,0 +1,188 @@
+"""The contract as data: what `spec/` says about routes, request bodies, prices and assets.
+
+Rule: nothing that the specification states is written a second time in the emulator's code.
+"""
+
+import functools
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, Decimal
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+from referencing import Registry
+from referencing.jsonschema import DRAFT202012
+
+from .checks import BodyCheck
+
+__all__ = ["AssetField", "Contract", "Json", "Operation", "Price", "load_contract"]
+
+Json = dict[str, Any]
+
+_METHODS = ("get", "put", "post", "delete", "patch")
+_SPEC_NAME = "magic-hour.openapi.yaml"
+_EXAMPLE_ASSET = re.compile(r"^api-assets/id/[\w.-]+$")
+
+
+@dataclass(frozen=True)
+class AssetField:
+    """A place in a request body that names an input file. `*` in the path stands for the items of a list."""
+
+    path: tuple[str, ...]
+    role: str
+    deprecated: bool
+
+    def values(self, body: Json) -> list[str]:
+        """What the body gives here."""
+        found: list[Any] = [body]
+        for step in self.path:
+            if step == "*":
+                found = [item for values in found for item in values]
+            else:
+                found = [value[step] for value in found if step in value]
+        return found
+
+
+@dataclass(frozen=True)
+class Price:
+    """What a create costs, as `x-credits` says."""
+
+    price: Decimal
+    by: str | None
+    prices: Mapping[str, Any]
+    quantity: Mapping[str, str]
+
+    def credits(self, body: Json) -> int:
+        """The credits for this body, rounded up."""
+        chosen = _dig(body, self.by) if self.by else None
+        unit = Decimal(str(self.prices.get(chosen, self.price))) if isinstance(chosen, str) else self.price
+        return int((unit * self._amount(body)).to_integral_value(ROUND_CEILING))
+
+    def _amount(self, body: Json) -> Decimal:
+        if "count" in self.quantity:
+            return Decimal(body.get(self.quantity["count"], 1))
+        if "from" in self.quantity:
+            # Through str: 2.2 - 1.2 must be one second, not a little more.
+            return Decimal(str(body[self.quantity["to"]])) - Decimal(str(body[self.quantity["from"]]))
+        return Decimal(1)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation of the service."""
+
+    id: str
+    method: str
+    path: str
+    kind: str | None
+    price: Price | None
+    assets: tuple[AssetField, ...]
+    check: BodyCheck | None
+
+    @property
+    def resource(self) -> str:
+        """The part of the path after `/v1/`, without parameters, such as `ai-image-generator`."""
+        return re.sub(r"/\{.*", "", self.path.removeprefix("/v1/"))
+
+
+@dataclass(frozen=True)
+class Contract:
+    """All operations, and the assets that the specification's examples name."""
+
+    operations: tuple[Operation, ...]
+    example_assets: frozenset[str]
+
+
+def load_contract(path: Path | None = None) -> Contract:
+    """Read the specification: `path`, else the one packaged with the emulator, else the one of this repository."""
+    if path is None:
+        return _own_contract()
+    try:
+        return _parse(path.read_text(encoding="utf-8"))
+    except (KeyError, TypeError, AttributeError, yaml.YAMLError) as wrong:
+        raise ValueError(f"{path} is not an OpenAPI document: {wrong}") from wrong
+
+
+@functools.cache
+def _own_contract() -> Contract:
+    packaged = files("magic_hour_emulator") / _SPEC_NAME
+    if packaged.is_file():
+        return _parse(packaged.read_text(encoding="utf-8"))
+    return _parse((Path(__file__).parents[2] / "spec" / _SPEC_NAME).read_text(encoding="utf-8"))
+
+
+def _parse(text: str) -> Contract:
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C one is ten times as fast
+    document: Json = yaml.load(text, Loader=loader)  # noqa: S506  # both are safe
+    registry: Registry[Any] = Registry().with_resource("urn:contract", DRAFT202012.create_resource(document))
+    operations = tuple(
+        _operation(document, registry, route, method, item[method])
+        for route, item in document["paths"].items()
+        for method in _METHODS
+        if method in item
+    )
+    return Contract(operations, frozenset(text for text in _strings(document) if _EXAMPLE_ASSET.match(text)))
+
+
+def _operation(document: Json, registry: Registry[Any], route: str, method: str, item: Json) -> Operation:
+    schema = item.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
+    credits = item.get("x-credits")
+    return Operation(
+        id=item["operationId"],
+        method=method.upper(),
+        path=route,
+        kind=item.get("x-project-kind"),
+        price=_price(credits) if credits else None,
+        assets=tuple(_assets(document, schema, ())) if schema else (),
+        check=BodyCheck(_absolute(schema), registry) if schema else None,
+    )
+
+
+def _price(credits: Json) -> Price:
+    return Price(Decimal(credits["price"]), credits.get("by"), credits.get("prices", {}), credits.get("quantity", {}))
+
+
+def _absolute(schema: Json) -> Json:
+    """The schema of a body, with its reference pointing into the registered document."""
+    reference = schema.get("$ref")
+    return {**schema, "$ref": f"urn:contract{reference}"} if isinstance(reference, str) else schema
+
+
+def _assets(document: Json, schema: Json, path: tuple[str, ...]) -> Iterator[AssetField]:
+    schema = _resolve(document, schema)
+    if "x-asset" in schema:
+        yield AssetField(path, schema["x-asset"], bool(schema.get("deprecated")))
+    for name, property in schema.get("properties", {}).items():
+        yield from _assets(document, property, (*path, name))
+    if isinstance(schema.get("items"), dict):
+        yield from _assets(document, schema["items"], (*path, "*"))
+
+
+def _resolve(document: Json, schema: Json) -> Json:
+    reference = schema.get("$ref")
+    if reference is None:
+        return schema
+    target: Any = document
+    for part in reference.removeprefix("#/").split("/"):
+        target = target[part]
+    return {**_resolve(document, target), **schema}
+
+
+def _dig(body: Any, dotted: str) -> Any:
+    for part in dotted.split("."):
+        body = body.get(part) if isinstance(body, dict) else None
+    return body
+
+
+def _strings(node: Any) -> Iterator[str]:
+    if isinstance(node, str):
+        yield node
+    elif isinstance(node, dict):
+        for value in node.values():
+            yield from _strings(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _strings(value)

@@ -1,0 +1,115 @@
+"""The emulator's own controls, under `/_emulator/` of the API's origin, for tests in other processes and languages.
+
+Rule: never under `/v1/`, never recorded, no key needed; each does what a method of `Emulator` does.
+"""
+
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from .errors import JobError, Refusal
+from .jobs import Job, Status
+from .service import Service
+
+__all__ = ["control_routes", "force"]
+
+_UNFINISHED: Final[tuple[Status, ...]] = ("draft", "queued", "rendering")
+_WAY_TO_COMPLETE: Final[tuple[Status, ...]] = ("queued", "rendering", "complete")
+_FORCED: Final[dict[str, Status]] = {
+    **{status: status for status in _UNFINISHED},
+    "complete": "complete",
+    "error": "error",
+    "canceled": "canceled",
+}
+
+
+def control_routes(service: Service) -> list[Route]:
+    """The routes of the controls."""
+    controls = _Controls(service)
+    return [
+        Route("/_emulator/health", controls.health, methods=["GET"]),
+        Route("/_emulator/ledger", controls.ledger, methods=["GET"]),
+        Route("/_emulator/requests", controls.requests, methods=["GET"]),
+        Route("/_emulator/reset", controls.reset, methods=["POST"]),
+        Route("/_emulator/clock", controls.clock, methods=["POST"]),
+        Route("/_emulator/fail-next", controls.fail_next, methods=["POST"]),
+        Route("/_emulator/jobs/{id}", controls.job, methods=["POST"]),
+    ]
+
+
+def force(service: Service, job: Job, status: str, error: JobError) -> None:
+    """Put a job into a status: unfinished ones hold it there, `error` uses `error`. ValueError if it cannot be."""
+    if status not in _FORCED:
+        raise ValueError(f"status must be one of {', '.join(_FORCED)}, not {status!r}")
+    wanted = _FORCED[status]
+    if wanted in _UNFINISHED:
+        done = service.jobs.hold(job, wanted)
+    elif wanted == "complete":
+        done = [service.jobs.move(job, step) for step in _WAY_TO_COMPLETE][-1]
+    else:
+        done = service.jobs.move(job, wanted, error if wanted == "error" else None)
+    if not done:
+        raise ValueError(f"a job that is {job.status} cannot become {status}")
+
+
+class _Controls:
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def health(self, _: Request) -> Response:
+        return JSONResponse({"status": "ok", "storage_url": self._service.storage_url})
+
+    async def ledger(self, _: Request) -> Response:
+        self._service.jobs.all()  # let what is due happen first, so that refunds are in
+        return JSONResponse(self._service.ledger.as_json())
+
+    async def requests(self, _: Request) -> Response:
+        return JSONResponse({"requests": self._service.recorder.as_json()})
+
+    async def reset(self, _: Request) -> Response:
+        self._service.reset()
+        return Response(status_code=204)
+
+    async def clock(self, request: Request) -> Response:
+        body = await _json_object(request)
+        try:
+            now = self._service.clock.advance(float(body.get("advance", 0)))
+        except (TypeError, ValueError) as wrong:
+            raise Refusal(422, "unprocessable_entity", f"advance: {wrong}") from wrong
+        return JSONResponse({"now": now})
+
+    async def fail_next(self, request: Request) -> Response:
+        body = await _json_object(request)
+        try:
+            self._service.fail_next(_job_error(body), body.get("resource"), int(body.get("times", 1)))
+        except (TypeError, ValueError) as wrong:
+            raise Refusal(422, "unprocessable_entity", str(wrong)) from wrong
+        return Response(status_code=204)
+
+    async def job(self, request: Request) -> Response:
+        job = self._service.jobs.find(request.path_params["id"])
+        if job is None:
+            raise Refusal(404, "not_found", "There is no job with this id")
+        body = await _json_object(request)
+        try:
+            force(self._service, job, body.get("status", "error"), _job_error(body))
+        except ValueError as wrong:
+            raise Refusal(422, "unprocessable_entity", str(wrong)) from wrong
+        return JSONResponse(self._service.describe(job))
+
+
+def _job_error(body: dict[str, Any]) -> JobError:
+    code = str(body.get("code", "unknown_error"))
+    return JobError(code, str(body.get("message", f"The emulator was asked to fail this job with {code}")))
+
+
+async def _json_object(request: Request) -> dict[str, Any]:
+    try:
+        body = await request.json() if await request.body() else {}
+    except ValueError as malformed:
+        raise Refusal(400, "invalid_request", f"The body is not JSON: {malformed}") from malformed
+    if not isinstance(body, dict):
+        raise Refusal(400, "invalid_request", "The body must be a JSON object")
+    return body

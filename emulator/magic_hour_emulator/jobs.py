@@ -1,0 +1,156 @@
+"""The jobs and their states.
+
+Rule: `NEXT` is the whole state machine; every change of status goes through `Jobs.move` and is refused if the table
+does not have it (only `hold`, for tests, may put an unfinished job back). A job that ends in `error` is refunded in the
+same step.
+"""
+
+import threading
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from .clock import Clock
+from .errors import JobError
+from .ledger import Ledger
+from .sources import Source
+
+__all__ = ["NEXT", "Clip", "Job", "Jobs", "Status"]
+
+Status = Literal["draft", "queued", "rendering", "complete", "error", "canceled", "deleted"]
+
+NEXT: Final[dict[Status, frozenset[Status]]] = {
+    "draft": frozenset({"queued", "deleted"}),
+    "queued": frozenset({"rendering", "error", "canceled", "deleted"}),
+    "rendering": frozenset({"complete", "error", "canceled", "deleted"}),
+    "complete": frozenset({"deleted"}),
+    "error": frozenset({"deleted"}),
+    "canceled": frozenset({"deleted"}),
+    "deleted": frozenset(),
+}
+
+# How much of a job's time is spent waiting for its turn; the emulator's choice.
+QUEUED_SHARE: Final = 0.2
+
+
+@dataclass(frozen=True)
+class Clip:
+    """The part of the sound that a video covers, and what the video looks like."""
+
+    start_seconds: float
+    end_seconds: float
+    width: int
+    height: int
+    fps: int
+
+
+@dataclass
+class Job:
+    """One accepted create and what became of it. Times in seconds since 1970, `duration` in seconds.
+
+    `lock` is held while an output is rendered; `abandoned` ends the rendering early.
+    """
+
+    id: str
+    kind: str
+    type: str
+    resource: str
+    name: str | None
+    body: dict[str, Any]
+    count: int
+    extension: str
+    credits_charged: int
+    created_at: float
+    duration: float
+    pictures: tuple[Source, ...] = ()
+    sound: Source | None = None
+    clip: Clip | None = None
+    planned_error: JobError | None = None
+    status: Status = "queued"
+    error: JobError | None = None
+    polls: int = 0
+    held: bool = False
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    abandoned: threading.Event = field(default_factory=threading.Event, repr=False)
+
+
+class Jobs:
+    """All jobs, moving on as time passes or, with `polls_to_complete`, as they are asked for."""
+
+    def __init__(self, clock: Clock, ledger: Ledger, polls_to_complete: int | None) -> None:
+        if polls_to_complete is not None and polls_to_complete < 1:
+            raise ValueError(f"polls_to_complete must be 1 or more, not {polls_to_complete}")
+        self._clock = clock
+        self._ledger = ledger
+        self._polls_to_complete = polls_to_complete
+        self._lock = threading.RLock()
+        self._jobs: dict[str, Job] = {}
+
+    def add(self, job: Job) -> None:
+        """Take in a job that was just accepted."""
+        with self._lock:
+            self._jobs[job.id] = job
+
+    def find(self, job_id: str, kind: str | None = None) -> Job | None:
+        """The job as it is now, unless it is unknown, deleted, or of another kind."""
+        with self._lock:
+            job = self._jobs.get(job_id)
+            if job is None or job.status == "deleted" or kind not in (None, job.kind):
+                return None
+            self._advance(job)
+            return job
+
+    def poll(self, job_id: str, kind: str) -> Job | None:
+        """As `find`, and count that somebody asked."""
+        with self._lock:
+            known = self._jobs.get(job_id)
+            if known is not None and known.kind == kind:
+                known.polls += 1
+            return self.find(job_id, kind)
+
+    def all(self) -> list[Job]:
+        """Every job that is not deleted, oldest first, as they are now."""
+        with self._lock:
+            return [job for job_id in list(self._jobs) if (job := self.find(job_id)) is not None]
+
+    def move(self, job: Job, status: Status, error: JobError | None = None) -> bool:
+        """Change the status of a job; False if the state table forbids it. An error gives the credits back."""
+        with self._lock:
+            if status not in NEXT[job.status]:
+                return False
+            job.status = status
+            if status == "error":
+                job.error = error
+                self._ledger.refund(job.id, job.credits_charged, self._clock.now())
+                job.credits_charged = 0
+            return True
+
+    def hold(self, job: Job, status: Status) -> bool:
+        """Put an unfinished job into an unfinished status and keep it there, whatever the time."""
+        with self._lock:
+            if job.status not in _UNFINISHED or status not in _UNFINISHED:
+                return False
+            job.status, job.held = status, True
+            return True
+
+    def clear(self) -> None:
+        """Forget all jobs."""
+        with self._lock:
+            self._jobs.clear()
+
+    def _advance(self, job: Job) -> None:
+        if job.held:
+            return
+        progress = self._progress(job)
+        if progress >= QUEUED_SHARE and job.status == "queued":
+            self.move(job, "rendering")
+        if progress >= 1 and job.status == "rendering":
+            self.move(job, "error" if job.planned_error else "complete", job.planned_error)
+
+    def _progress(self, job: Job) -> float:
+        needed = self._polls_to_complete
+        if needed is not None:
+            return 1.0 if job.polls >= needed else max(job.polls - 1, 0) / (needed - 1)
+        return (self._clock.now() - job.created_at) / job.duration if job.duration > 0 else 1.0
+
+
+_UNFINISHED: Final[frozenset[Status]] = frozenset({"draft", "queued", "rendering"})

@@ -1,0 +1,104 @@
+"""What was paid: the judge of every question whether somebody was charged twice.
+
+Rule: entries are only ever added. A create is entered once, with its charge, at the moment the service accepts it.
+"""
+
+import threading
+from dataclasses import asdict, dataclass
+from typing import Any
+
+__all__ = ["Create", "Ledger", "Movement"]
+
+
+@dataclass(frozen=True)
+class Create:
+    """An accepted request for a job."""
+
+    id: str
+    operation: str
+    name: str | None
+    credits: int
+    at: float
+
+
+@dataclass(frozen=True)
+class Movement:
+    """Credits taken for a job, or given back."""
+
+    id: str
+    credits: int
+    at: float
+
+
+class Ledger:
+    """Accepted creates, charges and refunds, in the order in which they happened, and the balance they leave."""
+
+    def __init__(self, opening_balance: int) -> None:
+        self.opening_balance = opening_balance
+        self._lock = threading.Lock()
+        self._creates: list[Create] = []
+        self._charges: list[Movement] = []
+        self._refunds: list[Movement] = []
+
+    @property
+    def creates(self) -> tuple[Create, ...]:
+        """Every accepted create."""
+        return tuple(self._creates)
+
+    @property
+    def charges(self) -> tuple[Movement, ...]:
+        """Every charge."""
+        return tuple(self._charges)
+
+    @property
+    def refunds(self) -> tuple[Movement, ...]:
+        """Every refund."""
+        return tuple(self._refunds)
+
+    @property
+    def charged(self) -> int:
+        """All credits charged so far, before refunds."""
+        return sum(movement.credits for movement in self.charges)
+
+    @property
+    def refunded(self) -> int:
+        """All credits given back so far."""
+        return sum(movement.credits for movement in self.refunds)
+
+    @property
+    def balance(self) -> int:
+        """The credits that are left."""
+        return self.opening_balance - self.charged + self.refunded
+
+    def charge(self, create: Create) -> bool:
+        """Enter an accepted create and its charge; False, and no entry, if the balance does not allow it."""
+        with self._lock:
+            if create.credits > self.balance:
+                return False
+            self._creates.append(create)
+            self._charges.append(Movement(create.id, create.credits, create.at))
+            return True
+
+    def refund(self, job_id: str, credits: int, at: float) -> None:
+        """Enter credits given back for a job."""
+        with self._lock:
+            self._refunds.append(Movement(job_id, credits, at))
+
+    def clear(self) -> None:
+        """Start again with the opening balance."""
+        with self._lock:
+            self._creates.clear()
+            self._charges.clear()
+            self._refunds.clear()
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything, as `GET /_emulator/ledger` answers it."""
+        return {
+            "creates": [asdict(create) for create in self.creates],
+            "charges": [asdict(movement) for movement in self.charges],
+            "refunds": [asdict(movement) for movement in self.refunds],
+            "accepted": len(self.creates),
+            "charged": self.charged,
+            "refunded": self.refunded,
+            "balance": self.balance,
+        }

@@ -1,0 +1,124 @@
+"""What all pictures share: sizes, colours, captions and the PNG file.
+
+Rule: text is always on a band that it is readable on, however light or dark the picture.
+"""
+
+import random
+from pathlib import Path
+from typing import Final
+
+from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
+
+from ..jobs import Job
+
+__all__ = ["Colour", "caption", "long_side", "palette", "placeholder", "random_for", "save_png", "sized", "wrap"]
+
+Colour = tuple[int, int, int]
+
+_LONG_SIDES: Final = {"640px": 640, "1k": 1024, "2k": 2048, "4k": 4096}
+_PAPER: Final = (250, 249, 246)
+# Four shades and an accent each.
+_PALETTES: Final = (
+    ("264653", "2a9d8f", "8ab17d", "e9c46a", "e76f51"),
+    ("355070", "6d597a", "b56576", "e88c7d", "ffd6a5"),
+    ("0b3954", "087e8b", "5fa8b3", "bfd7ea", "ff5a5f"),
+    ("3d405b", "5f797b", "81b29a", "f4f1de", "e07a5f"),
+    ("22223b", "4a4e69", "9a8c98", "c9ada7", "f2cc8f"),
+    ("1d3557", "457b9d", "a8dadc", "e9f5f2", "e63946"),
+    ("582f0e", "936639", "c2a878", "d8e2c8", "f4a259"),
+    ("2d1e4f", "5a3e85", "a06cb4", "f0a6ca", "ffcb69"),
+)
+
+
+def long_side(resolution: str | None) -> int:
+    """The longer side of a picture, in pixels; small and quick when the resolution is left to the service."""
+    return _LONG_SIDES.get(resolution or "", 640)
+
+
+def sized(aspect: str, longest: int) -> tuple[int, int]:
+    """Width and height for an aspect such as "16:9"."""
+    across, down = (int(part) for part in aspect.split(":"))
+    unit = longest / max(across, down)
+    return round(across * unit), round(down * unit)
+
+
+def random_for(seed: int, job: Job, index: int) -> random.Random:
+    """The random numbers of one output."""
+    return random.Random(f"{seed}/{job.id}/{index}")
+
+
+def palette(numbers: random.Random) -> list[Colour]:
+    """Four colours that go together, in some order, and after them an accent."""
+    *shades, accent = numbers.choice(_PALETTES)
+    numbers.shuffle(shades)
+    return [_rgb(shade) for shade in [*shades, accent]]
+
+
+def _rgb(colour: str) -> Colour:
+    red, green, blue = bytes.fromhex(colour)
+    return red, green, blue
+
+
+def wrap(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: float, lines: int) -> list[str]:
+    """The text in at most so many lines of at most so many pixels, with an ellipsis if it does not fit."""
+    rows: list[str] = [""]
+    for word in " ".join(text.split()).split(" "):
+        candidate = f"{rows[-1]} {word}".strip()
+        if not rows[-1] or font.getlength(candidate) <= width:
+            rows[-1] = candidate
+        else:
+            rows.append(word)
+    if len(rows) > lines:
+        rows = [*rows[: lines - 1], f"{rows[lines - 1]} …"]
+    return [_shortened(row, font, width) for row in rows]
+
+
+def _shortened(row: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: float) -> str:
+    if font.getlength(row) <= width:
+        return row
+    while row and font.getlength(f"{row}…") > width:
+        row = row[:-1]
+    return f"{row}…"
+
+
+def caption(image: Image.Image, title: str, small: str, accent: Colour) -> int:
+    """Write a title of up to two lines and a small line on a band along the bottom; the height of the band."""
+    width, height = image.size
+    size = max(12, round(min(width, height) * 0.055))
+    margin = size
+    big, tiny = ImageFont.load_default(size), ImageFont.load_default(max(10, round(size * 0.6)))
+    rows = wrap(title, big, width - 2 * margin, 2)
+    band = round(margin * 1.4 + len(rows) * size * 1.25 + size * 0.9)
+    draw = ImageDraw.Draw(image, "RGBA")
+    draw.rectangle((0, height - band, width, height), fill=(18, 18, 24, 205))
+    draw.rectangle((0, height - band, width, height - band + max(2, size // 6)), fill=(*accent, 255))
+    top = height - band + margin * 0.7
+    for row in rows:
+        draw.text((margin, top), row, font=big, fill=_PAPER)
+        top += size * 1.25
+    small = _shortened(small, tiny, width - 2 * margin)
+    draw.text((margin, height - margin * 0.45), small, font=tiny, fill=(*_PAPER, 190), anchor="ls")
+    return band
+
+
+def placeholder(label: str) -> Image.Image:
+    """A picture that stands in for one that cannot be had here, and says which."""
+    image = Image.new("RGB", (640, 640), (226, 224, 218))
+    draw = ImageDraw.Draw(image)
+    font = ImageFont.load_default(26)
+    draw.ellipse((220, 130, 420, 330), fill=(176, 172, 164))
+    draw.ellipse((120, 340, 520, 740), fill=(176, 172, 164))
+    for row, text in enumerate(wrap(f"stands in for {label}", font, 580, 3)):
+        draw.text((320, 300 + 34 * row), text, font=font, fill=(60, 58, 54), anchor="mm")
+    return image
+
+
+def save_png(image: Image.Image, target: Path, job: Job, index: int) -> None:
+    """Write the picture, with the job and its prompt in the file's text."""
+    text = PngImagePlugin.PngInfo()
+    text.add_itxt("magic-hour-job", job.id)
+    text.add_itxt("magic-hour-output", str(index))
+    prompt = job.body.get("style", {}).get("prompt")
+    if prompt:
+        text.add_itxt("magic-hour-prompt", prompt)
+    image.save(target, format="PNG", pnginfo=text, compress_level=3)

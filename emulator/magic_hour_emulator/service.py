@@ -1,0 +1,224 @@
+"""The service without its network side: what a request does to jobs, ledger and files.
+
+Rule: this is the only place where a create is accepted. Everything before the charge may refuse; nothing after it may.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from .assets import Assets
+from .clock import Clock, timestamp
+from .contract import Contract, Json, Operation
+from .errors import JobError, Refusal
+from .ids import Ids
+from .jobs import Job, Jobs
+from .ledger import Create, Ledger
+from .outputs import Outputs, output_path
+from .products import PRODUCTS
+from .recorder import Recorder
+from .signing import Signer
+from .uploads import Uploads
+
+__all__ = ["DURATIONS", "REALISTIC_DURATIONS", "Service", "Settings"]
+
+# Quick enough to try things, slow enough to see a job wait.
+DURATIONS: Final = {
+    "ai-headshot-generator": 1.0,
+    "ai-talking-photo": 2.0,
+    "ai-image-generator": 1.0,
+    "ai-image-editor": 1.0,
+}
+# API-FACTS, Time: the service's medians, queue included.
+REALISTIC_DURATIONS: Final = {
+    "ai-headshot-generator": 14.0,
+    "ai-talking-photo": 174.0,
+    "ai-image-generator": 5.0,
+    "ai-image-editor": 9.0,
+}
+UPLOAD_SECONDS: Final = 3600.0
+# API-FACTS, Files: download URLs live 24 hours.
+DOWNLOAD_SECONDS: Final = 24 * 3600.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How an emulator behaves; `Emulator` documents each of these."""
+
+    token: str
+    credits: int
+    seed: int
+    speed: float
+    frozen: bool
+    polls_to_complete: int | None
+    durations: Mapping[str, float]
+
+
+@dataclass
+class PlannedFailure:
+    """An error for one of the next accepted creates."""
+
+    error: JobError
+    resource: str | None
+
+
+@dataclass
+class Service:
+    """All state of one emulator."""
+
+    settings: Settings
+    contract: Contract
+    directory: Path
+    storage_url: str = ""
+    _failures: deque[PlannedFailure] = field(default_factory=deque)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        settings = self.settings
+        self.clock = Clock(speed=settings.speed, frozen=settings.frozen)
+        self.ids = Ids(settings.seed)
+        self.ledger = Ledger(settings.credits)
+        self.recorder = Recorder(self.clock, settings.token)
+        self.signer = Signer(self.clock)
+        self.jobs = Jobs(self.clock, self.ledger, settings.polls_to_complete)
+        self.uploads = Uploads(_folder(self.directory, "uploads"), self.clock, self.ids)
+        self.outputs = Outputs(_folder(self.directory, "outputs"), self._render)
+        self._assets = Assets(
+            self.uploads, self.jobs, self.outputs, self.signer, self.contract.example_assets, lambda: self.storage_url
+        )
+
+    def accept(self, operation: Operation, body: Json) -> Job:
+        """Take a create that fits its schema: check the rest, charge, and start the job. Slow; decodes the inputs."""
+        product = PRODUCTS[operation.resource]
+        problem = product.problem(body)
+        if problem:
+            raise Refusal(422, "unprocessable_entity", problem)
+        sources = self._assets.resolve(operation, body)
+        pictures, sounds = sources.get("image", ()), sources.get("audio", ())
+        verdict = product.inspect(body, pictures, sounds[0] if sounds else None)
+        job = Job(
+            id=self.ids.next(),
+            kind=operation.kind or "image",
+            type=product.type,
+            resource=operation.resource,
+            name=body.get("name"),
+            body=body,
+            count=product.count(body),
+            extension=product.extension,
+            credits_charged=operation.price.credits(body) if operation.price else 0,
+            created_at=self.clock.now(),
+            duration=self.settings.durations[operation.resource],
+            pictures=pictures,
+            sound=sounds[0] if sounds else None,
+            clip=None if isinstance(verdict, JobError) else verdict,
+            planned_error=verdict if isinstance(verdict, JobError) else None,
+        )
+        self._charge(job)
+        job.planned_error = self._take_failure(job.resource) or job.planned_error
+        self.jobs.add(job)
+        return job
+
+    def upload_slots(self, body: Json) -> Json:
+        """Places for files, in the order asked for."""
+        return {"items": [self._upload_slot(item["type"], item["extension"]) for item in body["items"]]}
+
+    def describe(self, job: Job) -> Json:
+        """A project as GET answers it, with fresh download URLs if it is complete."""
+        downloads = [self._download(job, index) for index in range(job.count)] if job.status == "complete" else []
+        shared: Json = {
+            "id": job.id,
+            "name": job.name,
+            "status": job.status,
+            "type": job.type,
+            "created_at": timestamp(job.created_at),
+            "enabled": True,
+            "credits_charged": job.credits_charged,
+            "total_frame_cost": job.credits_charged,
+            "downloads": downloads,
+            "error": {"message": job.error.message, "code": job.error.code} if job.error else None,
+        }
+        if job.kind == "image":
+            return {**shared, "image_count": job.count}
+        return {**shared, **_video_fields(job), "download": downloads[0] if downloads else None}
+
+    def delete(self, job_id: str, kind: str) -> bool:
+        """Delete a project for good; False if there is none. May wait a moment for a rendering to end."""
+        job = self.jobs.find(job_id, kind)
+        if job is None or not self.jobs.move(job, "deleted"):
+            return False
+        self.outputs.discard(job)
+        return True
+
+    def fail_next(self, error: JobError, resource: str | None = None, times: int = 1) -> None:
+        """Let the next accepted creates, of any resource or of one, end with an error."""
+        if resource is not None and resource not in PRODUCTS:
+            raise ValueError(f"no such resource: {resource!r}; there are {', '.join(PRODUCTS)}")
+        with self._lock:
+            self._failures.extend(PlannedFailure(error, resource) for _ in range(times))
+
+    def reset(self) -> None:
+        """Back to the beginning: no jobs, no files, the opening balance, the first id."""
+        self.jobs.clear()
+        self.ledger.clear()
+        self.recorder.clear()
+        self.uploads.clear()
+        self.outputs.clear()
+        self.ids.reset()
+        self.clock.reset()
+        with self._lock:
+            self._failures.clear()
+
+    def close(self) -> None:
+        """End renderings that are under way."""
+        for job in self.jobs.all():
+            job.abandoned.set()
+
+    def _charge(self, job: Job) -> None:
+        entry = Create(job.id, job.resource, job.name, job.credits_charged, job.created_at)
+        if not self.ledger.charge(entry):
+            missing = f"this job costs {job.credits_charged} credits, {self.ledger.balance} are left"
+            raise Refusal(402, "insufficient_credits", f"Not enough credits: {missing}")
+
+    def _take_failure(self, resource: str) -> JobError | None:
+        with self._lock:
+            for planned in self._failures:
+                if planned.resource in (None, resource):
+                    self._failures.remove(planned)
+                    return planned.error
+        return None
+
+    def _upload_slot(self, type: str, extension: str) -> Json:
+        file_path = self.uploads.issue(type, extension)
+        url, expires = self.signer.sign(self.storage_url, "PUT", f"/{file_path}", UPLOAD_SECONDS)
+        return {"upload_url": url, "expires_at": timestamp(expires), "file_path": file_path}
+
+    def _download(self, job: Job, index: int) -> Json:
+        url, expires = self.signer.sign(self.storage_url, "GET", output_path(job, index), DOWNLOAD_SECONDS)
+        return {"url": url, "expires_at": timestamp(expires)}
+
+    def _render(self, job: Job, index: int, target: Path) -> None:
+        PRODUCTS[job.resource].render(job, index, target, self.settings.seed)
+
+
+def _folder(parent: Path, name: str) -> Path:
+    folder = parent / name
+    folder.mkdir()
+    return folder
+
+
+def _video_fields(job: Job) -> Json:
+    """Size, part and frame rate of a video; estimates and -1 until it is complete, as on the service."""
+    clip = job.clip
+    if job.status != "complete" or clip is None:
+        asked = {"start_seconds": job.body["start_seconds"], "end_seconds": job.body["end_seconds"]}
+        return {"width": -1, "height": -1, "fps": 30.0, **asked}
+    return {
+        "width": clip.width,
+        "height": clip.height,
+        "fps": float(clip.fps),
+        "start_seconds": clip.start_seconds,
+        "end_seconds": clip.end_seconds,
+    }

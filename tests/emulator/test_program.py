@@ -1,0 +1,184 @@
+"""Starting and stopping: the context manager, the program, the loopback rule, and what a stop leaves behind."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+import magic_hour_emulator
+from magic_hour_emulator import Emulator, samples
+
+PACKAGES = Path(magic_hour_emulator.__file__).parents[1]
+
+
+def run(*arguments, **options):
+    """Start the program with the emulator importable, however this test was started."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(PACKAGES), os.environ.get("PYTHONPATH", "")])}
+    command = [sys.executable, "-W", "error", "-m", "magic_hour_emulator", *arguments]
+    return subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_program_prints_what_to_export_and_ends_cleanly(number):
+    with run("--port", "0", "--token", "mhk_mine", "--credits", "7", "--polls", "1") as program:
+        exports = {}
+        for line in program.stdout:
+            found = re.match(r"export (MAGIC_HOUR_\w+)=(\S+)$", line)
+            if found:
+                exports[found[1]] = found[2]
+            if line.startswith("ledger:"):
+                break
+        url, token = exports["MAGIC_HOUR_BASE_URL"], exports["MAGIC_HOUR_API_KEY"]
+        body = {"image_count": 1, "style": {"prompt": "x"}}
+        with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}) as client:
+            job_id = client.post("/v1/ai-image-generator", json=body).json()["id"]
+            download = client.get(f"/v1/image-projects/{job_id}").json()["downloads"][0]["url"]
+            assert httpx.get(download).status_code == 200
+            assert client.post("/v1/ai-image-generator", json=body).status_code == 402
+
+        program.send_signal(number)
+        _, errors = program.communicate(timeout=10)
+
+    assert token == "mhk_mine"
+    assert (program.returncode, errors) == (0, "")
+
+
+def test_the_program_ends_quietly_in_the_middle_of_an_upload():
+    with run("--port", "0") as program:
+        for line in program.stdout:
+            if line.startswith("ledger:"):
+                break
+            if "BASE_URL=" in line:
+                url = line.split("=")[1].strip()
+        body = {"items": [{"type": "image", "extension": "png"}]}
+        headers = {"Authorization": "Bearer mhk_local"}
+        slot = httpx.post(f"{url}/v1/files/upload-urls", json=body, headers=headers).json()["items"][0]
+        place = urlsplit(slot["upload_url"])
+        with socket.create_connection((place.hostname, place.port)) as connection:
+            head = f"PUT {place.path}?{place.query} HTTP/1.1\r\nHost: {place.netloc}\r\nContent-Length: 9\r\n"
+            connection.sendall(head.encode() + b"Expect: 100-continue\r\n\r\n")
+            assert b"100 Continue" in connection.recv(100)  # it waits for the body now
+            program.send_signal(signal.SIGINT)
+            _, errors = program.communicate(timeout=10)
+            assert connection.recv(100) == b""
+
+    assert (program.returncode, errors) == (0, "")
+
+
+def test_a_port_in_use_is_said_and_ends_the_program():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with run("--port", str(taken.getsockname()[1])) as program:
+            output, errors = program.communicate(timeout=10)
+
+    assert (program.returncode, output) == (2, "")
+    assert errors.startswith("magic-hour-emulator: ")
+    assert len(errors.splitlines()) == 1
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_and_version(option):
+    with run(option) as program:
+        output, errors = program.communicate(timeout=10)
+
+    assert (program.returncode, errors) == (0, "")
+    assert "--storage-port" in output if option == "--help" else magic_hour_emulator.__version__ in output
+
+
+def test_importing_the_package_loads_no_server():
+    code = "import sys, magic_hour_emulator; print([m for m in ('starlette', 'av', 'PIL', 'yaml') if m in sys.modules])"
+    environment = {**os.environ, "PYTHONPATH": str(PACKAGES)}
+
+    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+
+    assert result.stdout == "[]\n"
+    with pytest.raises(AttributeError, match="Emulators"):
+        _ = magic_hour_emulator.Emulators
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "example.com"])  # noqa: S104  # must be refused
+def test_only_the_loopback_interface(host):
+    with pytest.raises(ValueError, match="loopback"):
+        Emulator(host=host)
+
+
+def test_other_loopback_addresses():
+    with Emulator(host="localhost") as emulator:
+        assert httpx.get(f"{emulator.url}/_emulator/health").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "options", [{"speed": 0}, {"polls_to_complete": 0}, {"durations": {"ai-nothing": 1.0}}, {"speed": float("nan")}]
+)
+def test_options_that_cannot_be(options):
+    with pytest.raises(ValueError, match=r"must be|no such resource"), Emulator(**options):
+        pass
+
+
+def test_it_stops_quickly_and_leaves_nothing(talking_body, tmp_path, monkeypatch):
+    """Even while a five-minute video is being rendered and an idle connection is open."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    threads = set(threading.enumerate())
+    emulator = Emulator(frozen=True)
+    with emulator, httpx.Client(headers={"Authorization": f"Bearer {emulator.token}"}) as client:
+        job_id = client.post(f"{emulator.url}/v1/ai-talking-photo", json={**talking_body, "end_seconds": 300}).json()[
+            "id"
+        ]
+        emulator.clock.advance(10)
+        url = client.get(f"{emulator.url}/v1/video-projects/{job_id}").json()["download"]["url"]
+        answers = []
+        download = threading.Thread(target=lambda: answers.append(_outcome(url)))
+        download.start()
+        while not list(tmp_path.rglob("*.part")):
+            time.sleep(0.01)
+        began = time.monotonic()
+    took = time.monotonic() - began
+    download.join()
+
+    assert took < 1.5
+    assert answers[0] in (404, "cut")
+    assert list(tmp_path.iterdir()) == []
+    for thread in set(threading.enumerate()) - threads:
+        thread.join(2)  # workers that have just been told
+        assert not thread.is_alive()
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{emulator.url}/_emulator/health")
+    with pytest.raises(RuntimeError, match="not running"):
+        _ = emulator.ledger
+
+
+def _outcome(url):
+    try:
+        return httpx.get(url, timeout=30).status_code
+    except httpx.HTTPError:
+        return "cut"
+
+
+def test_an_emulator_can_be_started_again():
+    emulator = Emulator()
+    for _ in range(2):
+        with emulator:
+            with pytest.raises(RuntimeError, match="already running"):
+                emulator.__enter__()
+            assert httpx.get(f"{emulator.url}/_emulator/health").status_code == 200
+
+
+def test_samples_are_small_real_files():
+    assert samples.portrait().read_bytes()[:3] == b"\xff\xd8\xff"
+    assert 20_000 < samples.portrait().stat().st_size < 80_000
+    assert 20_000 < samples.voice().stat().st_size < 80_000
+    readme = (samples.portrait().parent / "README.md").read_text(encoding="utf-8")
+    assert all(name in readme for name in ("portrait.jpg", "voice.mp3"))
