@@ -10,10 +10,12 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import IO, TYPE_CHECKING, Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import anyio
 import anyio.to_thread
+import attrs
+import httpx
 
 from magic_hour_client.errors import connection_error
 from magic_hour_client.transport import AsyncTransport
@@ -22,10 +24,7 @@ from magic_hour_client.types import Operation
 from .files import Partial
 from .io import OnBytes
 from .sources import Source
-from .wire import CHUNK_BYTES, answer_headers, check_put, fetch_request, network_errors, put_request
-
-if TYPE_CHECKING:
-    import httpx
+from .wire import CHUNK_BYTES, answer_headers, check_put, cut_short, fetch_request, network_errors, put_request
 
 T = TypeVar("T")
 Item = TypeVar("Item")
@@ -57,6 +56,9 @@ class AsyncIO:
                 await self._api.acquire()
         except TimeoutError as error:
             raise connection_error(operation.name, error, unsent=True) from None
+        except anyio.get_cancelled_exc_class() as cancelled:
+            cancelled.unsent = True  # type: ignore[attr-defined]
+            raise
 
     async def put(self, url: str, source: Source, deadline: float, on_bytes: OnBytes) -> None:
         size = await self.run(source.prepare)
@@ -65,21 +67,11 @@ class AsyncIO:
             anyio.fail_after(self._left(deadline)),
             source.opened() as file,
         ):
-            response = await self._send(put_request(url, self._chunks(file, size, on_bytes), size))
+            response = await self._send(put_request(url, _Chunks(file, size, on_bytes), size))
             try:
                 check_put(response.status_code, answer_headers(response))
             finally:
                 await _close(response)
-
-    async def _chunks(self, file: IO[bytes], size: int, on_bytes: OnBytes) -> AsyncIterator[bytes]:
-        sent = 0
-        while sent < size:
-            chunk = await self.run(partial(file.read, min(_BUFFER_BYTES, size - sent)))
-            if not chunk:
-                return
-            yield chunk
-            sent += len(chunk)
-            on_bytes(sent, size)
 
     async def fetch(self, url: str, target: Partial, deadline: float, on_bytes: OnBytes) -> None:
         with network_errors(f"download of {target.name}"), anyio.fail_after(self._left(deadline)):
@@ -157,6 +149,34 @@ class AsyncIO:
 
     def random(self) -> float:
         return random.random()
+
+
+@attrs.define
+class _Chunks(httpx.AsyncByteStream):
+    """A file as the body of a request, read in a thread.
+
+    An iterator and no generator: httpx does not close a generator that a cancellation leaves half-way.
+    """
+
+    file: IO[bytes]
+    size: int
+    on_bytes: OnBytes
+    sent: int = 0
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self.sent:
+            self.on_bytes(self.sent, self.size)
+        if self.sent == self.size:
+            raise StopAsyncIteration
+        read = partial(self.file.read, min(_BUFFER_BYTES, self.size - self.sent))
+        chunk = await anyio.to_thread.run_sync(read)
+        if not chunk:
+            raise cut_short()
+        self.sent += len(chunk)
+        return chunk
 
 
 async def _close(response: httpx.Response) -> None:

@@ -13,7 +13,10 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import IO, Any, TypeVar
+
+import attrs
+import httpx
 
 from magic_hour_client.deadline import limited
 from magic_hour_client.transport import BlockingTransport
@@ -22,10 +25,7 @@ from magic_hour_client.types import Operation
 from .files import Partial
 from .io import OnBytes, run_sync
 from .sources import Source
-from .wire import CHUNK_BYTES, answer_headers, check_put, fetch_request, network_errors, put_request
-
-if TYPE_CHECKING:
-    import httpx
+from .wire import CHUNK_BYTES, answer_headers, check_put, cut_short, fetch_request, network_errors, put_request
 
 T = TypeVar("T")
 Item = TypeVar("Item")
@@ -47,15 +47,7 @@ class BlockingIO:
     async def put(self, url: str, source: Source, deadline: float, on_bytes: OnBytes) -> None:
         size = source.prepare()
         with network_errors(f"upload of {source.name}"), _stoppable(deadline), source.opened() as file:
-
-            def chunks() -> Iterator[bytes]:
-                sent = 0
-                while sent < size and (chunk := file.read(min(CHUNK_BYTES, size - sent))):
-                    yield chunk
-                    sent += len(chunk)
-                    on_bytes(sent, size)
-
-            response = self._send(put_request(url, chunks(), size))
+            response = self._send(put_request(url, _Chunks(file, size, on_bytes), size))
             try:
                 check_put(response.status_code, answer_headers(response))
             finally:
@@ -104,6 +96,25 @@ class BlockingIO:
 
     def random(self) -> float:
         return random.random()
+
+
+@attrs.frozen
+class _Chunks(httpx.SyncByteStream):
+    """A file as the body of a request."""
+
+    file: IO[bytes]
+    size: int
+    on_bytes: OnBytes
+
+    def __iter__(self) -> Iterator[bytes]:
+        sent = 0
+        while sent < self.size:
+            chunk = self.file.read(min(CHUNK_BYTES, self.size - sent))
+            if not chunk:
+                raise cut_short()
+            yield chunk
+            sent += len(chunk)
+            self.on_bytes(sent, self.size)
 
 
 class Stopped(Exception):

@@ -31,7 +31,8 @@ class IO(Protocol):
         """Send a call once and give its result; raises the typed errors of the generated client.
 
         A call that charges credits is not torn down by a cancellation while its answer may still come; if it does,
-        the cancellation carries the result as its attribute `reply`.
+        the cancellation carries the result as its attribute `reply`. A cancellation before anything was sent has
+        the attribute `unsent`.
         """
         ...
 

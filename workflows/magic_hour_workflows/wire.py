@@ -6,7 +6,7 @@ httpx's log, not in an error.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import httpx
@@ -30,7 +30,7 @@ class SecretURL(httpx.URL):
         return f"SecretURL({str(self)!r})"
 
 
-def put_request(url: str, chunks: Iterator[bytes] | AsyncIterator[bytes], size: int) -> httpx.Request:
+def put_request(url: str, chunks: httpx.SyncByteStream | httpx.AsyncByteStream, size: int) -> httpx.Request:
     """A PUT of known length: storage may refuse chunked ones. No Content-Type, which would have to be signed."""
     return _request("PUT", url, {"content-length": str(size)}, chunks)
 
@@ -41,10 +41,17 @@ def fetch_request(url: str, headers: Mapping[str, str]) -> httpx.Request:
 
 
 def _request(
-    method: str, url: str, headers: Mapping[str, str], content: Iterator[bytes] | AsyncIterator[bytes] | None
+    method: str,
+    url: str,
+    headers: Mapping[str, str],
+    stream: httpx.SyncByteStream | httpx.AsyncByteStream | None,
 ) -> httpx.Request:
     timeout = httpx.Timeout(INACTIVITY_SECONDS).as_dict()
-    return httpx.Request(method, SecretURL(url), headers=headers, content=content, extensions={"timeout": timeout})
+    request = httpx.Request(method, url, headers=headers, extensions={"timeout": timeout})
+    request.url = SecretURL(url)  # httpx logs it; its constructor would make a plain one of it
+    if stream is not None:
+        request.stream = stream  # given to the constructor, it would leave out the Host header
+    return request
 
 
 def answer_headers(response: httpx.Response) -> dict[str, str]:
@@ -58,14 +65,16 @@ def check_put(status: int, headers: Mapping[str, str]) -> None:
         raise TransferFailed(f"storage answered with status {status}", status=status, retry_after=retry_after(headers))
 
 
+def cut_short() -> TransferFailed:
+    """A file ended before the length that was promised for it."""
+    return TransferFailed("the file changed while it was read", status=0)
+
+
 @contextmanager
 def network_errors(name: str) -> Iterator[None]:
     """Failures of httpx inside the block become `ConnectionFailed`, without the signed URL."""
     try:
         yield
-    except httpx.LocalProtocolError as error:
-        # h11 counts what we send against the length we promised.
-        raise TransferFailed(f"{name}: the file changed while it was read", status=0) from without_request(error)
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError) as error:
         raise connection_error(name, error) from without_request(error)
     except OSError as error:

@@ -16,7 +16,7 @@ from magic_hour_client.calls import checked_headers
 from magic_hour_client.errors import MagicHourError, NotFound
 from magic_hour_client.types import Operation
 
-from ..errors import SubmissionUnknown, name_job
+from ..errors import SubmissionUnknown, name_job, naming
 from ..events import Created
 from ..results import Job, Kind
 from ..retry import Outcome, may_repeat, outcome
@@ -83,7 +83,9 @@ async def submit(call: Call, operation: Operation[T]) -> T:
             raise
 
     created = await call.repeat(operation.name, attempt, again=may_submit_again)
-    publish(call, job_from(operation, created))
+    job = job_from(operation, created)
+    with naming(job):
+        publish(call, job)
     return created
 
 
@@ -107,6 +109,8 @@ def job_from(operation: Operation[Any], created: Any) -> Job:
 
 def _hand_over(call: Call, operation: Operation[Any], submitted_at: datetime, interruption: BaseException) -> None:
     """Let a cancellation or Ctrl-C carry what is known of the job it interrupted."""
+    if getattr(interruption, "unsent", False):
+        return
     created = getattr(interruption, "reply", None)
     if created is not None:
         job = job_from(operation, created)

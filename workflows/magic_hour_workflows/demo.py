@@ -1,0 +1,128 @@
+"""All four endpoints, sync and async, from a sample portrait and a sample voice to files on disk.
+
+    python -m magic_hour_workflows.demo                     against the emulator, on this machine, for nothing
+    python -m magic_hour_workflows.demo --live              against the live service, with the key in MAGIC_HOUR_API_KEY
+
+Rule: nothing here that a user's program could not do as well; the calls are the same for both services.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from . import AsyncClient, Client, Result
+from .errors import MagicHourError
+
+Call = Callable[[Any, Path], Any]
+Row = tuple[str, str, Result, float]
+
+LIVE_COST = "about 420 credits"
+"""Two headshots, two talking photos of 2 seconds, two times two images, two edits (prices of August 2026)."""
+
+
+def calls() -> dict[str, Call]:
+    """One call for each endpoint; what it returns is a result, or for an `AsyncClient` something to await."""
+    from magic_hour_emulator import samples
+
+    portrait, voice = samples.portrait(), samples.voice()
+    return {
+        "ai_headshot_generator": lambda client, folder: client.v1.ai_headshot_generator.generate(
+            assets={"image_file_path": portrait}, download_directory=folder
+        ),
+        "ai_talking_photo": lambda client, folder: client.v1.ai_talking_photo.generate(
+            assets={"image_file_path": portrait, "audio_file_path": voice},
+            start_seconds=0,
+            end_seconds=2,
+            download_directory=folder,
+        ),
+        "ai_image_generator": lambda client, folder: client.v1.ai_image_generator.generate(
+            image_count=2,
+            aspect_ratio="16:9",
+            style={"prompt": "A lighthouse at dusk", "tool": "ai-anime-generator"},
+            download_directory=folder,
+        ),
+        "ai_image_editor": lambda client, folder: client.v1.ai_image_editor.generate(
+            assets={"image_file_paths": [portrait]},
+            style={"prompt": "Give me sunglasses"},
+            aspect_ratio="1:1",
+            download_directory=folder,
+        ),
+    }
+
+
+def run_sync(token: str | None, base_url: str | None, folder: Path) -> Iterator[Row]:
+    """One endpoint after the other."""
+    with Client(token=token, base_url=base_url) as client:
+        for endpoint, call in calls().items():
+            began = time.monotonic()
+            result = call(client, folder)
+            yield endpoint, "sync", result, time.monotonic() - began
+
+
+async def run_async(token: str | None, base_url: str | None, folder: Path) -> list[Row]:
+    """All endpoints at once."""
+    async with AsyncClient(token=token, base_url=base_url) as client:
+
+        async def run(endpoint: str, call: Call) -> Row:
+            began = time.monotonic()
+            result = await call(client, folder)
+            return endpoint, "async", result, time.monotonic() - began
+
+        return await asyncio.gather(*(run(endpoint, call) for endpoint, call in calls().items()))
+
+
+@contextmanager
+def service(*, live: bool) -> Iterator[tuple[str | None, str | None]]:
+    """Token and base URL to use; None means what the environment or the defaults say."""
+    if live:
+        print(f"Running against the live service; this will charge {LIVE_COST}.")
+        yield None, None
+        return
+    from magic_hour_emulator import Emulator
+
+    with Emulator() as emulator:
+        yield emulator.token, emulator.url
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the demo; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m magic_hour_workflows.demo", description="Run all four endpoints.")
+    parser.add_argument("--output", type=Path, default=Path("outputs"), help="where to save (default: outputs)")
+    parser.add_argument("--live", action="store_true", help=f"use the live service and pay {LIVE_COST}")
+    arguments = parser.parse_args(argv)
+    try:
+        with service(live=arguments.live) as (token, base_url):
+            _print_header()
+            for row in run_sync(token, base_url, arguments.output):
+                _print_row(row)
+            for row in asyncio.run(run_async(token, base_url, arguments.output)):
+                _print_row(row)
+    except MagicHourError as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 1
+    except ModuleNotFoundError as error:
+        print(f"demo: {error.name} is missing; pip install 'magic-hour-workflows[emulator]'", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _print_header() -> None:
+    print(f"{'endpoint':<22} {'client':<6} {'id':<25} {'credits':>7} {'seconds':>7}  files", flush=True)
+
+
+def _print_row(row: Row) -> None:
+    endpoint, client, result, seconds = row
+    files = ", ".join(str(path) for path in result.downloaded_paths)
+    credits = "?" if result.credits_charged is None else f"{result.credits_charged:g}"
+    print(f"{endpoint:<22} {client:<6} {result.id:<25} {credits:>7} {seconds:>7.1f}  {files}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
