@@ -1,0 +1,53 @@
+"""What every test may use: one emulator for the whole run, emptied before each test, and the three worlds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from magic_hour_emulator import Emulator, samples
+from worlds import World
+
+
+@pytest.fixture(scope="session")
+def running_emulator() -> Iterator[Emulator]:
+    with Emulator(token="mhk_test_canary", speed=50) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def emulator(running_emulator: Emulator) -> Emulator:
+    """The service, with nothing in it; its seconds take 20 ms."""
+    running_emulator.reset()
+    return running_emulator
+
+
+@pytest.fixture(params=["sync", "asyncio", "trio"])
+def world(request: pytest.FixtureRequest) -> World:
+    return World(request.param)
+
+
+@pytest.fixture
+def options(emulator: Emulator) -> dict[str, Any]:
+    """How to make a client for the emulator."""
+    return {"token": emulator.token, "base_url": emulator.url, "poll_interval": 0.02}
+
+
+@pytest.fixture
+def portrait() -> Path:
+    return samples.portrait()
+
+
+@pytest.fixture
+def voice() -> Path:
+    return samples.voice()
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key or an address in the environment must not decide what a test does."""
+    for name in ("MAGIC_HOUR_API_KEY", "MAGIC_HOUR_BASE_URL", "MAGIC_HOUR_POLL_INTERVAL", "API_TOKEN"):
+        monkeypatch.delenv(name, raising=False)

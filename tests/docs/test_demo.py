@@ -1,0 +1,57 @@
+"""`make demo`, as a program: eight runs, and media that are what was asked for."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import av
+import pytest
+from PIL import Image
+
+from magic_hour_workflows import demo
+
+ASPECTS = {"ai_headshot_generator": (4, 5), "ai_image_generator": (16, 9), "ai_image_editor": (1, 1)}
+
+
+@pytest.mark.slow
+def test_demo(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "magic_hour_workflows.demo", "--output", "outputs"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    rows = [line.split(maxsplit=5) for line in done.stdout.splitlines()[1:]]
+    assert [(row[0], row[1]) for row in rows] == [(name, kind) for kind in ("sync", "async") for name in demo.calls()]
+    assert len({row[2] for row in rows}) == 8
+    files = [(row[0], tmp_path / name) for row in rows for name in row[5].split(", ")]
+    assert len(files) == 10
+    for endpoint, path in files:
+        if endpoint == "ai_talking_photo":
+            with av.open(str(path)) as media:
+                assert sorted(stream.type for stream in media.streams) == ["audio", "video"]
+                assert media.duration / av.time_base == pytest.approx(2.0, abs=0.1)
+        else:
+            with Image.open(path) as picture:
+                width, height = ASPECTS[endpoint]
+                assert picture.width * height == picture.height * width
+                picture.verify()
+
+
+def test_a_live_demo_without_a_key_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert demo.main(["--live"]) == 1
+    shown = capsys.readouterr()
+    assert demo.LIVE_COST in shown.out
+    assert "MAGIC_HOUR_API_KEY" in shown.err
+
+
+def test_a_demo_without_the_emulator_says_what_to_install(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "magic_hour_emulator", None)
+    assert demo.main([]) == 1
+    assert "pip install" in capsys.readouterr().err

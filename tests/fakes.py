@@ -1,0 +1,139 @@
+"""An `IO` without an outside world: answers are scripted, time passes only in `sleep`, everything is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from magic_hour_client.errors import APIError, ConnectionFailed, RequestTimeout, error_from_reply
+from magic_hour_client.types import Operation, Reply
+from magic_hour_workflows.files import Partial
+from magic_hour_workflows.flows.call import Call
+from magic_hour_workflows.sources import Source
+
+Answer = Any
+"""A result, an exception to raise, or a function of the operation that gives either."""
+
+
+class FakeIO:
+    """Scripted per operation name, `put` and `fetch`: a list is used up from the front, its last entry stays."""
+
+    def __init__(self, *, random: float = 0.0, **scripts: Sequence[Answer]) -> None:
+        self.clock = 1000.0
+        self.randomness = random
+        self.scripts: dict[str, list[Answer]] = {
+            "v1.files.upload_urls.create": [places],
+            **{name: list(answers) for name, answers in scripts.items()},
+        }
+        self.sent: list[Operation[Any]] = []
+        self.sent_at: list[float] = []
+        self.sleeps: list[float] = []
+        self.puts: list[tuple[str, bytes]] = []
+        self.fetched: list[str] = []
+
+    def script(self, name: str, *answers: Answer) -> FakeIO:
+        self.scripts[name] = list(answers)
+        return self
+
+    def names(self) -> list[str]:
+        return [operation.name for operation in self.sent]
+
+    def _next(self, name: str, argument: Any) -> Any:
+        answers = self.scripts[name]
+        answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        if callable(answer) and not isinstance(answer, type):
+            answer = answer(argument)
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    async def send(self, operation: Operation[Any], deadline: float) -> Any:
+        self.sent.append(operation)
+        self.sent_at.append(self.clock)
+        assert deadline > self.clock, "sent after the deadline"
+        return self._next(operation.name, operation)
+
+    async def put(self, url: str, source: Source, deadline: float, on_bytes: Callable[[int, int | None], None]) -> None:
+        with source.opened() as file:
+            content = file.read()
+        self.puts.append((url, content))
+        if "put" in self.scripts:
+            self._next("put", url)
+        on_bytes(len(content), len(content))
+
+    async def fetch(
+        self, url: str, target: Partial, deadline: float, on_bytes: Callable[[int, int | None], None]
+    ) -> None:
+        self.fetched.append(url)
+        content = self._next("fetch", url) if "fetch" in self.scripts else b"bytes of " + url.encode()
+        target.begin(url, 200, {"content-length": str(len(content))})
+        target.write(content)
+        on_bytes(target.received, target.total)
+        target.check_complete()
+
+    async def sleep(self, seconds: float) -> None:
+        assert seconds >= 0
+        self.sleeps.append(seconds)
+        self.clock += seconds
+
+    async def map(self, work: Callable[[Any], Coroutine[Any, Any, Any]], items: Sequence[Any]) -> list[Any]:
+        return [await work(item) for item in items]
+
+    async def run(self, function: Callable[[], Any]) -> Any:
+        return function()
+
+    def now(self) -> float:
+        return self.clock
+
+    def utc(self) -> datetime:
+        return datetime(2026, 11, 20, 12, 0, tzinfo=UTC) + timedelta(seconds=self.clock - 1000.0)
+
+    def random(self) -> float:
+        return self.randomness
+
+
+def call(io: FakeIO, timeout: float = 1800.0, **options: Any) -> Call:
+    return Call.begin(io, timeout, **options)
+
+
+def places(operation: Operation[Any]) -> Any:
+    """A place for every file asked for."""
+    items = [
+        SimpleNamespace(
+            upload_url=f"https://storage.example/up/{number}?signature=canary",
+            file_path=f"api-assets/id/{number}.{item['extension']}",
+        )
+        for number, item in enumerate(operation.body["items"])
+    ]
+    return SimpleNamespace(items=items)
+
+
+def created(id: str = "job-1", credits: float | None = 5) -> Any:
+    return SimpleNamespace(id=id, credits_charged=credits)
+
+
+def project(status: str = "complete", outputs: int = 1, *, credits: float | None = 5, error: Any = None) -> Any:
+    downloads = [
+        SimpleNamespace(url=f"https://storage.example/job-1/{number}/output.png?signature=canary")
+        for number in range(outputs if status == "complete" else 0)
+    ]
+    return SimpleNamespace(status=status, credits_charged=credits, downloads=downloads, error=error)
+
+
+def refused(status: int, *, headers: dict[str, str] | None = None, body: bytes = b'{"message": "no"}') -> APIError:
+    return error_from_reply("op", Reply(status, headers or {}, body))
+
+
+def unsent() -> ConnectionFailed:
+    return ConnectionFailed("refused", operation="op", sent=False)
+
+
+def lost() -> ConnectionFailed:
+    return RequestTimeout("no answer", operation="op", sent=True)
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())

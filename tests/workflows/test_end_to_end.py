@@ -1,0 +1,248 @@
+"""Both clients, in three worlds, against the emulator: real files in, real media out, and the ledger as the judge."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+from PIL import Image
+
+from fakes import names_in
+from magic_hour_emulator import Emulator
+from magic_hour_workflows import InvalidArgument, JobError
+from magic_hour_workflows.errors import JobCanceled, JobFailed, JobTimeout, NotFound, PaymentRequired, Unauthorized
+from magic_hour_workflows.events import Created, Downloading, Uploading
+from worlds import World
+
+Options = dict[str, Any]
+
+
+def generate_image(client: Any, **more: Any) -> Any:
+    parameters = {"image_count": 1, "style": {"prompt": "A red fox"}, **more}
+    return client.v1.ai_image_generator.generate(**parameters)
+
+
+class TestEndpoints:
+    def test_images(self, world: World, options: Options, tmp_path: Path) -> None:
+        use = lambda client: generate_image(client, image_count=4, aspect_ratio="16:9", download_directory=tmp_path)  # noqa: E731
+        result = world.call(use, **options)
+        assert (result.status, result.credits_charged, len(result.downloaded_paths)) == ("complete", 20, 4)
+        assert len(set(result.downloaded_paths)) == 4
+        for number, path in enumerate(result.downloaded_paths, 1):
+            assert path.name == f"{result.id}-{number}.png"
+            with Image.open(path) as picture:
+                assert picture.width * 9 == picture.height * 16
+                picture.verify()
+
+    def test_headshot(self, world: World, options: Options, tmp_path: Path, portrait: Path, emulator: Emulator) -> None:
+        events: list[Any] = []
+        result = world.call(
+            lambda client: client.v1.ai_headshot_generator.generate(
+                assets={"image_file_path": portrait}, download_directory=tmp_path, on_progress=events.append
+            ),
+            **options,
+        )
+        assert result.credits_charged == 50
+        assert [event.sent == event.total for event in events if isinstance(event, Uploading)][-1]
+        assert [event.id for event in events if isinstance(event, Created)] == [result.id]
+        assert [event.received == event.total for event in events if isinstance(event, Downloading)][-1]
+        with Image.open(result.downloaded_paths[0]) as picture:
+            picture.verify()
+        assert len(emulator.ledger.creates) == 1
+
+    def test_talking_photo(self, world: World, options: Options, tmp_path: Path, portrait: Path, voice: Path) -> None:
+        with voice.open("rb") as sound:
+            result = world.call(
+                lambda client: client.v1.ai_talking_photo.generate(
+                    assets={"image_file_path": str(portrait), "audio_file_path": sound},
+                    start_seconds=0.5,
+                    end_seconds=2.5,
+                    download_directory=tmp_path,
+                ),
+                **options,
+            )
+        assert result.kind == "video"
+        with av.open(str(result.downloaded_paths[0])) as media:
+            assert sorted(stream.type for stream in media.streams) == ["audio", "video"]
+            assert media.duration / av.time_base == pytest.approx(2.0, abs=0.1)
+
+    def test_edit_of_several_images(self, world: World, options: Options, tmp_path: Path, portrait: Path) -> None:
+        result = world.call(
+            lambda client: client.v1.ai_image_editor.generate(
+                assets={"image_file_paths": [portrait, ("copy.jpg", io.BytesIO(portrait.read_bytes()))]},
+                style={"prompt": "Give me sunglasses"},
+                aspect_ratio="1:1",
+                download_directory=tmp_path,
+            ),
+            **options,
+        )
+        with Image.open(result.downloaded_paths[0]) as picture:
+            assert picture.width == picture.height
+
+    def test_an_output_as_the_next_input(self, world: World, options: Options, tmp_path: Path) -> None:
+        def scenario(client: Any) -> Generator[Any, Any, Any]:
+            first = yield generate_image(client, download_directory=tmp_path)
+            return (
+                yield client.v1.ai_image_editor.generate(
+                    assets={"image_file_paths": [first.downloaded_paths[0]]},
+                    style={"prompt": "At night"},
+                    download_directory=tmp_path,
+                )
+            )
+
+        assert world.run(scenario, **options).status == "complete"
+
+
+class TestJobsById:
+    def test_picked_up_by_another_client(self, world: World, options: Options, tmp_path: Path) -> None:
+        started = world.call(lambda client: generate_image(client, wait_for_completion=False), **options)
+        assert started.downloaded_paths == []
+
+        def scenario(client: Any) -> Generator[Any, Any, Any]:
+            project = yield client.v1.image_projects.wait(started.id)
+            paths = yield client.v1.image_projects.download(started.id, tmp_path)
+            result = yield client.v1.image_projects.check_result(started.id, True, True, tmp_path)
+            return project, paths, result
+
+        project, paths, result = world.run(scenario, **options)
+        assert project.status == "complete"
+        assert paths == [tmp_path / f"{started.id}-1.png"]
+        assert result.downloaded_paths == [tmp_path / f"{started.id}-1 (2).png"]
+        assert paths[0].read_bytes() == result.downloaded_paths[0].read_bytes()
+
+    def test_deleted(self, world: World, options: Options) -> None:
+        def scenario(client: Any) -> Generator[Any, Any, Any]:
+            result = yield generate_image(client, download_outputs=False)
+            assert (yield client.v1.image_projects.delete(result.id)) is None
+            with pytest.raises(NotFound):
+                yield client.v1.image_projects.get(result.id)
+            return None
+
+        assert world.run(scenario, **options) is None
+
+    def test_uploaded_once_and_used_twice(
+        self, world: World, options: Options, portrait: Path, emulator: Emulator
+    ) -> None:
+        def scenario(client: Any) -> Generator[Any, Any, Any]:
+            path = yield client.v1.files.upload_file(portrait)
+            for _ in range(2):
+                yield client.v1.ai_headshot_generator.generate(assets={"image_file_path": path}, download_outputs=False)
+            return path
+
+        path = world.run(scenario, **options)
+        assert emulator.uploaded(path).read_bytes() == portrait.read_bytes()
+        assert len(emulator.ledger.creates) == 2
+
+
+class TestBadEnds:
+    def test_a_failed_job(self, world: World, options: Options, emulator: Emulator, tmp_path: Path) -> None:
+        emulator.fail_next("no_source_face", "There is no face")
+        with pytest.raises(JobFailed) as caught:
+            world.call(lambda client: generate_image(client, download_directory=tmp_path), **options)
+        assert (caught.value.code, caught.value.reason) == ("no_source_face", "There is no face")
+        assert caught.value.credits_charged == 0
+        assert names_in(tmp_path) == []
+
+    def test_a_canceled_job(self, world: World, options: Options, emulator: Emulator) -> None:
+        def scenario(client: Any) -> Generator[Any, Any, Any]:
+            started = yield generate_image(client, wait_for_completion=False)
+            emulator.force(started.id, "canceled")
+            with pytest.raises(JobCanceled) as caught:
+                yield client.v1.image_projects.wait(started.id)
+            return caught.value.project_id == started.id
+
+        assert world.run(scenario, **options)
+
+    def test_a_job_that_hangs(self, world: World, options: Options, emulator: Emulator) -> None:
+        def scenario(client: Any) -> Generator[Any, Any, Any]:
+            started = yield generate_image(client, wait_for_completion=False)
+            emulator.force(started.id, "queued")
+            with pytest.raises(JobTimeout) as caught:
+                yield client.v1.image_projects.wait(started.id, timeout=0.3)
+            return caught.value
+
+        error = world.run(scenario, **options)
+        assert isinstance(error, JobError)
+        assert error.status == "queued"
+
+    def test_a_wrong_key(self, world: World, options: Options, emulator: Emulator) -> None:
+        with pytest.raises(Unauthorized, match="check the API key"):
+            world.call(generate_image, **{**options, "token": "mhk_wrong"})
+        assert list(emulator.ledger.creates) == []
+
+    def test_no_credits(self, world: World, tmp_path: Path) -> None:
+        with Emulator(credits=3) as poor, pytest.raises(PaymentRequired) as caught:
+            world.call(generate_image, token=poor.token, base_url=poor.url)
+        assert caught.value.code == "insufficient_credits"
+
+    def test_a_mistake_reaches_nobody(self, world: World, options: Options, emulator: Emulator, tmp_path: Path) -> None:
+        with pytest.raises(InvalidArgument):
+            world.call(
+                lambda client: client.v1.ai_headshot_generator.generate(
+                    assets={"image_file_path": tmp_path / "no.png"}
+                ),
+                **options,
+            )
+        assert len(list(emulator.requests)) == 0
+
+
+class TestNothingIsOverwritten:
+    def test_two_jobs_and_a_file_of_the_users_own(self, world: World, options: Options, tmp_path: Path) -> None:
+        (tmp_path / "fox.png").write_bytes(b"the user's own")
+
+        def scenario(client: Any) -> Generator[Any, Any, Any]:
+            results = []
+            for _ in range(2):
+                results.append(
+                    (yield generate_image(client, image_count=1, output_name="fox", download_directory=tmp_path))
+                )
+            four = yield generate_image(client, image_count=4, output_name="fox", download_directory=tmp_path)
+            return [path for result in [*results, four] for path in result.downloaded_paths]
+
+        paths = world.run(scenario, **options)
+        assert [path.name for path in paths] == [
+            "fox (2).png", "fox (3).png", "fox-1.png", "fox-2.png", "fox-3.png", "fox-4.png"
+        ]  # fmt: skip
+        assert len({path.read_bytes() for path in paths}) == 6
+        assert (tmp_path / "fox.png").read_bytes() == b"the user's own"
+        assert len(names_in(tmp_path)) == 7
+
+
+def test_no_secret_is_logged_or_shown(
+    world: World, options: Options, emulator: Emulator, tmp_path: Path, portrait: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    shown: list[str] = []
+
+    def scenario(client: Any) -> Generator[Any, Any, Any]:
+        shown.append(repr(client))
+        result = yield client.v1.ai_headshot_generator.generate(
+            assets={"image_file_path": portrait},
+            download_directory=tmp_path,
+            on_progress=lambda e: shown.append(repr(e)),
+        )
+        shown.extend([repr(result), repr(result.project), str(result.project.downloads)])
+        return result
+
+    world.run(scenario, **options)
+    everything = caplog.text + "\n".join(shown)
+    signatures = [part for request in emulator.requests for part in str(request.path).split("?")[1:]]
+    assert "HTTP Request" in everything, "httpx logs requests, so this test can fail"
+    assert emulator.token not in everything
+    assert "ignature=" not in everything, signatures
+
+
+def test_authorization_goes_to_the_api_only(world: World, options: Options, emulator: Emulator, portrait: Path) -> None:
+    world.call(
+        lambda client: client.v1.ai_headshot_generator.generate(
+            assets={"image_file_path": portrait}, download_outputs=False
+        ),
+        **options,
+    )
+    origins = {request.origin: request.authorization for request in emulator.requests}
+    assert origins == {"api": "right", "storage": "absent"}

@@ -1,0 +1,223 @@
+"""Downloads on disk: nothing partial under a final name, nothing overwritten, nothing outside the directory."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from fakes import names_in
+from magic_hour_client.errors import InvalidArgument
+from magic_hour_workflows.errors import DownloadFailed, TransferFailed
+from magic_hour_workflows.files import Partial, checked_directory, checked_url, output_names, safe_stem
+from magic_hour_workflows.results import Job
+
+URL = "https://storage.example/a.png?signature=canary"
+
+
+def begun(folder: Path, content: bytes = b"12345", *, length: int = 10, etag: str = '"v1"') -> Partial:
+    partial = Partial(folder, "a", ".png")
+    assert partial.begin(URL, 200, {"content-length": str(length), "etag": etag}) is None
+    partial.write(content)
+    return partial
+
+
+def test_the_final_name_appears_only_at_the_end(tmp_path: Path) -> None:
+    partial = begun(tmp_path)
+    assert [name.endswith(".part") for name in names_in(tmp_path)] == [True]
+    partial.write(b"67890")
+    partial.check_complete()
+    assert partial.finish() == tmp_path / "a.png"
+    assert names_in(tmp_path) == ["a.png"]
+
+
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"the user's own")
+    paths = [begun(tmp_path, b"%d" % n, length=1).finish() for n in range(3)]
+    assert [path.name for path in paths] == ["a (2).png", "a (3).png", "a (4).png"]
+    assert (tmp_path / "a.png").read_bytes() == b"the user's own"
+    assert [path.read_bytes() for path in paths] == [b"0", b"1", b"2"]
+
+
+def test_a_symlink_in_the_way_is_not_followed(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    (tmp_path / "a.png").symlink_to(victim)
+    assert begun(tmp_path).finish().name == "a (2).png"
+    assert not victim.exists()
+
+
+def test_nothing_is_overwritten_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_links(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "link", no_links)
+    (tmp_path / "a.png").write_bytes(b"the user's own")
+    assert begun(tmp_path).finish().name == "a (2).png"
+    assert (tmp_path / "a.png").read_bytes() == b"the user's own"
+    assert names_in(tmp_path) == ["a (2).png", "a.png"]
+
+
+def test_permissions_follow_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        path = begun(tmp_path).finish()
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+def test_discard_leaves_nothing(tmp_path: Path) -> None:
+    begun(tmp_path).discard()
+    assert names_in(tmp_path) == []
+
+
+def test_a_full_disk_is_a_typed_error_that_is_not_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from magic_hour_workflows.retry import may_repeat
+
+    partial = Partial(tmp_path / "gone", "a", ".png")
+    with pytest.raises(DownloadFailed, match=r"a\.png cannot be written") as caught:
+        partial.write(b"1")
+    assert not may_repeat(caught.value)
+
+
+class TestResume:
+    def test_the_rest_is_asked_for_if_the_file_cannot_have_changed(self, tmp_path: Path) -> None:
+        partial = begun(tmp_path)
+        assert partial.request_headers() == {"accept-encoding": "identity", "range": "bytes=5-", "if-range": '"v1"'}
+        partial.begin(URL, 206, {"content-range": "bytes 5-9/10", "etag": '"v1"'})
+        partial.write(b"67890")
+        partial.check_complete()
+        assert partial.finish().read_bytes() == b"1234567890"
+
+    @pytest.mark.parametrize("etag", ["", 'W/"v1"'])
+    def test_without_a_strong_etag_it_starts_over(self, tmp_path: Path, etag: str) -> None:
+        partial = begun(tmp_path, etag=etag)
+        assert "range" not in partial.request_headers()
+        partial.discard()
+
+    def test_a_full_answer_starts_over(self, tmp_path: Path) -> None:
+        partial = begun(tmp_path)
+        partial.begin(URL, 200, {"content-length": "3"})
+        partial.write(b"new")
+        partial.check_complete()
+        assert partial.finish().read_bytes() == b"new"
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {"content-range": "bytes 0-9/10"},
+            {"content-range": "bytes 6-9/10"},
+            {"content-range": "bytes 5-10/11"},
+            {"content-range": "nonsense"},
+            {},
+            {"content-range": "bytes 5-9/10", "etag": '"v2"'},
+        ],
+    )
+    def test_another_part_than_asked_for_is_not_taken(self, tmp_path: Path, headers: dict[str, str]) -> None:
+        partial = begun(tmp_path)
+        with pytest.raises(TransferFailed):
+            partial.begin(URL, 206, headers)
+        assert partial.received == 0
+        assert "range" not in partial.request_headers()
+        partial.discard()
+
+    def test_416_starts_over(self, tmp_path: Path) -> None:
+        partial = begun(tmp_path)
+        with pytest.raises(TransferFailed):
+            partial.begin(URL, 416, {})
+        assert partial.received == 0
+        partial.discard()
+
+
+@pytest.mark.parametrize("content", [b"123", b"12345678901"])
+def test_a_wrong_length_is_not_complete(tmp_path: Path, content: bytes) -> None:
+    partial = begun(tmp_path, content)
+    with pytest.raises(TransferFailed, match="of 10 bytes"):
+        partial.check_complete()
+    partial.discard()
+
+
+def test_redirects_are_followed_only_to_safe_places(tmp_path: Path) -> None:
+    partial = Partial(tmp_path, "a", ".png")
+    assert (
+        partial.begin(URL, 302, {"location": "/b.png?signature=canary"})
+        == "https://storage.example/b.png?signature=canary"
+    )
+    with pytest.raises(TransferFailed, match="http://"):
+        partial.begin(URL, 302, {"location": "http://elsewhere.example/b.png"})
+    with pytest.raises(TransferFailed, match="circles"):
+        [partial.begin(URL, 302, {"location": "/b.png"}) for _ in range(10)]
+
+
+@pytest.mark.parametrize(
+    "url", ["http://storage.example/a", "ftp://storage.example/a", "file:///etc/passwd", "", "//x/y", "http://[/"]
+)
+def test_where_transfers_may_not_go(url: str) -> None:
+    with pytest.raises(TransferFailed):
+        checked_url(url, allow_http=False)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://storage.example/a", "http://127.0.0.1:1/a", "http://localhost/a", "http://[::1]:1/a"]
+)
+def test_where_transfers_may_go(url: str) -> None:
+    assert checked_url(url, allow_http=False) == url
+
+
+def test_plain_http_may_be_allowed() -> None:
+    assert checked_url("http://storage.example/a", allow_http=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "stem"),
+    [
+        ("cuid-example", "cuid-example"),
+        ("../../etc/passwd", "etc_passwd"),
+        ("...", "output"),
+        ("", "output"),
+        ("CON", "_CON"),
+        ("nul.txt", "_nul.txt"),
+        ("a" * 500, "a" * 120),
+        ("ä/ö", "output"),
+    ],
+)
+def test_safe_stem(text: str, stem: str) -> None:
+    assert safe_stem(text) == stem
+
+
+@pytest.mark.parametrize(
+    ("kind", "url", "suffix"),
+    [
+        ("image", "https://s.example/x/output.png?a=.exe", ".png"),
+        ("image", "https://s.example/x/output.JPG", ".jpg"),
+        ("image", "https://s.example/x/output.exe", ".png"),
+        ("video", "https://s.example/x/output", ".mp4"),
+        ("video", "https://s.example/x/output.webm#f", ".webm"),
+    ],
+)
+def test_suffixes_come_from_our_own_list(kind: str, url: str, suffix: str) -> None:
+    assert output_names(Job(kind, "abc"), [url], None) == [("abc-1", suffix)]
+
+
+def test_the_current_directory_is_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert checked_directory(None) == tmp_path
+    assert names_in(tmp_path) == []
+
+
+def test_home_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert checked_directory("~/media") == tmp_path / "media"
+
+
+def test_an_unwritable_directory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root may write anywhere, so the refusal of the system is played."""
+
+    def refuse(*_: object) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(InvalidArgument, match="Permission denied"):
+        checked_directory(tmp_path)

@@ -1,0 +1,384 @@
+"""The whole story on a fake IO: order, checks before anything goes out, names, and what the caller gets back."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fakes import FakeIO, call, created, lost, names_in, project, refused, unsent
+from magic_hour_client.api.v1_ai_headshot_generator import create_ai_headshot
+from magic_hour_client.api.v1_ai_image_editor import create_ai_image_edit
+from magic_hour_client.api.v1_ai_image_generator import create_ai_image
+from magic_hour_client.api.v1_ai_talking_photo import create_ai_talking_photo
+from magic_hour_client.api.v1_image_projects.get_image_project import request as get_image
+from magic_hour_client.api.v1_video_projects.get_video_project import request as get_video
+from magic_hour_client.models import V1AiHeadshotGeneratorCreateBodyAssets
+from magic_hour_workflows.errors import (
+    DownloadFailed,
+    InvalidArgument,
+    JobFailed,
+    SubmissionUnknown,
+    UnknownField,
+)
+from magic_hour_workflows.events import Created, Downloading, Event, StatusChanged, Uploading
+from magic_hour_workflows.flows.generate import Outputs, check_result, generate, job_name, save
+from magic_hour_workflows.io import run_sync
+
+APIS = {
+    "headshot": (create_ai_headshot, get_image),
+    "talking": (create_ai_talking_photo, get_video),
+    "image": (create_ai_image, get_image),
+    "edit": (create_ai_image_edit, get_image),
+}
+IMAGE: dict[str, Any] = {"image_count": 1, "style": {"prompt": "a"}}
+
+
+def io_for(which: str, *, outputs: int = 1, id: str = "job-1") -> FakeIO:
+    api, get = APIS[which]
+    done = project(outputs=outputs)
+    return FakeIO().script(api.ENDPOINT.name, created(id)).script(get("x").name, done)
+
+
+def run(which: str, parameters: dict[str, Any], *, io: FakeIO | None = None, on_progress: Any = None, **outputs: Any):
+    api, get = APIS[which]
+    io = io or io_for(which)
+    return io, run_sync(generate(call(io, on_progress=on_progress), api, get, parameters, Outputs(**outputs)))
+
+
+def test_the_steps_come_in_order(tmp_path: Path, portrait: Path, voice: Path) -> None:
+    events: list[Event] = []
+    parameters = {
+        "assets": {"image_file_path": portrait, "audio_file_path": voice},
+        "start_seconds": 0,
+        "end_seconds": 2,
+    }
+    io, result = run("talking", parameters, on_progress=events.append, download_directory=tmp_path)
+    assert io.names() == ["v1.files.upload_urls.create", "v1.ai_talking_photo.create", "v1.video_projects.get"]
+    assert [type(event) for event in events] == [Uploading, Uploading, Created, StatusChanged, Downloading]
+    assert [content for _, content in io.puts] == [voice.read_bytes(), portrait.read_bytes()]
+    body = io.sent[1].body
+    assert body["assets"] == {"audio_file_path": "api-assets/id/0.mp3", "image_file_path": "api-assets/id/1.jpg"}
+    assert (result.id, result.kind, result.status, result.credits_charged) == ("job-1", "video", "complete", 5)
+    assert names_in(tmp_path) == ["job-1-1.png"]
+
+
+def test_one_request_for_all_places(tmp_path: Path, portrait: Path, voice: Path) -> None:
+    parameters = {"assets": {"image_file_paths": [portrait] * 3 + [("b.png", b"x")]}, "style": {"prompt": "a"}}
+    io, _ = run("edit", parameters, download_directory=tmp_path)
+    assert io.names().count("v1.files.upload_urls.create") == 1
+    assert len(io.puts) == 2, "the same file is uploaded once"
+    first = io.sent[1].body["assets"]["image_file_paths"]
+    assert first[0] == first[1] == first[2] != first[3]
+
+
+def test_nothing_to_upload_nothing_asked(tmp_path: Path) -> None:
+    io, _ = run("headshot", {"assets": {"image_file_path": "https://a.example/p.png"}}, download_directory=tmp_path)
+    assert io.names()[0] == "v1.ai_headshot_generator.create"
+    assert io.sent[0].body["assets"] == {"image_file_path": "https://a.example/p.png"}
+
+
+def test_models_are_as_good_as_dicts(tmp_path: Path, portrait: Path) -> None:
+    assets = V1AiHeadshotGeneratorCreateBodyAssets(image_file_path=str(portrait))
+    io, _ = run("headshot", {"assets": assets}, download_directory=tmp_path)
+    assert io.sent[1].body["assets"] == {"image_file_path": "api-assets/id/0.jpg"}
+    assert assets.image_file_path == str(portrait)
+
+
+def test_the_callers_values_are_not_changed(tmp_path: Path, portrait: Path) -> None:
+    parameters = {
+        "assets": {"image_file_paths": [portrait]},
+        "style": {"prompt": "a"},
+        "extra_body": {"style": {"x": 1}},
+    }
+    before = copy.deepcopy(parameters)
+    run("edit", parameters, download_directory=tmp_path)
+    assert parameters == before
+
+
+def test_a_name_is_always_sent(tmp_path: Path) -> None:
+    io, _ = run("image", IMAGE, download_directory=tmp_path)
+    assert io.sent[0].body["name"] == "ai_image_generator 2026-11-20T12:00:00Z 00000000"
+    io, _ = run("image", {**IMAGE, "name": "mine"}, download_directory=tmp_path)
+    assert io.sent[0].body["name"] == "mine"
+
+
+def test_names_differ() -> None:
+    assert job_name(FakeIO(random=0.1), create_ai_image.ENDPOINT) != job_name(
+        FakeIO(random=0.2), create_ai_image.ENDPOINT
+    )
+
+
+def test_extra_body_reaches_the_service(tmp_path: Path) -> None:
+    io, _ = run("image", {**IMAGE, "extra_body": {"style": {"seed": 3}, "new": True}}, download_directory=tmp_path)
+    assert io.sent[0].body["style"] == {"prompt": "a", "seed": 3}
+    assert io.sent[0].body["new"] is True
+
+
+@pytest.mark.parametrize(
+    ("which", "parameters", "field"),
+    [
+        ("image", {**IMAGE, "aspekt_ratio": "1:1"}, "aspekt_ratio"),
+        ("image", {**IMAGE, "style": {"prompt": "a", "tol": "general"}}, "style.tol"),
+        ("image", {"style": {"prompt": "a"}}, "image_count"),
+        ("image", {"image_count": 1, "style": {}}, "style.prompt"),
+        ("image", {**IMAGE, "image_count": "1"}, "image_count"),
+        ("image", {**IMAGE, "image_count": 0}, "image_count"),
+        ("talking", {"assets": {"image_file_path": "image/a.png", "audio_file_path": "audio/a.mp3"},
+                     "start_seconds": 2, "end_seconds": 2}, "end_seconds"),
+        ("talking", {"assets": {"image_file_path": "image/a.png", "audio_file_path": "audio/a.mp3"},
+                     "start_seconds": 0, "end_seconds": 301}, "end_seconds"),
+        ("talking", {"assets": {"image_file_path": "image/a.png", "audio_file_path": "audio/a.mp3"},
+                     "start_seconds": -1, "end_seconds": 2}, "start_seconds"),
+        ("edit", {"assets": {}, "style": {"prompt": "a"}}, "assets.image_file_paths"),
+        ("edit", {"assets": {"image_file_paths": []}, "style": {"prompt": "a"}}, "assets.image_file_paths"),
+        ("edit", {"assets": {"image_file_paths": "a.png"}, "style": {"prompt": "a"}}, "assets.image_file_paths"),
+        ("headshot", {"assets": {"image_file_path": "no/such/file.png"}}, "assets.image_file_path"),
+        ("headshot", {"assets": {"image_file_path": 7}}, "assets.image_file_path"),
+        ("headshot", {"assets": {"image_path": "image/a.png"}}, "assets.image_path"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)  # fmt: skip
+def test_mistakes_are_found_before_anything_goes_out(which: str, parameters: dict[str, Any], field: str) -> None:
+    io = io_for(which)
+    with pytest.raises(InvalidArgument) as caught:
+        run(which, parameters, io=io)
+    assert caught.value.field == field
+    assert io.sent == []
+    assert io.puts == []
+
+
+def test_a_misspelt_name_is_answered_with_the_right_one() -> None:
+    with pytest.raises(UnknownField, match="did you mean `aspect_ratio`") as caught:
+        run("image", {**IMAGE, "aspekt_ratio": "1:1"})
+    assert isinstance(caught.value, TypeError)
+
+
+@pytest.mark.parametrize("directory", ["file.txt", "file.txt/below"])
+def test_a_directory_that_is_none_is_found_before_anything_goes_out(tmp_path: Path, directory: str) -> None:
+    (tmp_path / "file.txt").write_text("mine")
+    io = io_for("image")
+    with pytest.raises(InvalidArgument, match="download_directory"):
+        run("image", IMAGE, io=io, download_directory=tmp_path / directory)
+    assert io.sent == []
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "", ".", "..", "a\x00b", "a\\b", " a", "con:1", 7])
+def test_an_output_name_cannot_lead_anywhere(tmp_path: Path, name: Any) -> None:
+    io = io_for("image")
+    with pytest.raises(InvalidArgument, match="output_name"):
+        run("image", IMAGE, io=io, download_directory=tmp_path, output_name=name)
+    assert io.sent == []
+
+
+def test_the_directory_is_made(tmp_path: Path) -> None:
+    _, result = run("image", IMAGE, download_directory=tmp_path / "a" / "b")
+    assert result.downloaded_paths == [tmp_path / "a" / "b" / "job-1-1.png"]
+
+
+def test_without_waiting_the_id_comes_back_at_once(tmp_path: Path) -> None:
+    io, result = run("image", IMAGE, wait_for_completion=False, download_directory=tmp_path / "not made")
+    assert io.names() == ["v1.ai_image_generator.create"]
+    assert (result.id, result.status, result.downloaded_paths) == ("job-1", "queued", [])
+    assert not (tmp_path / "not made").exists()
+
+
+def test_without_download_nothing_is_saved(tmp_path: Path) -> None:
+    _, result = run("image", IMAGE, download_outputs=False, download_directory=tmp_path / "not made")
+    assert result.status == "complete"
+    assert not (tmp_path / "not made").exists()
+
+
+def test_deprecated_parameters_warn_once(tmp_path: Path) -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        run("image", {**IMAGE, "orientation": "landscape"}, download_directory=tmp_path)
+    assert [str(warning.message) for warning in caught if warning.category is DeprecationWarning] == [
+        "v1.ai_image_generator.create: `orientation` is deprecated: use `aspect_ratio`; if both are given the service"
+        " lets `aspect_ratio` win"
+    ]
+
+
+def test_outputs_keep_their_order_and_are_numbered(tmp_path: Path) -> None:
+    _, result = run("image", IMAGE, io=io_for("image", outputs=3), download_directory=tmp_path)
+    assert [path.name for path in result.downloaded_paths] == ["job-1-1.png", "job-1-2.png", "job-1-3.png"]
+    assert [path.read_bytes().split(b"/")[-2] for path in result.downloaded_paths] == [b"0", b"1", b"2"]
+
+
+@pytest.mark.parametrize(
+    ("outputs", "name", "expected"),
+    [
+        (1, "sunset", ["sunset.png"]),
+        (1, "sunset.jpg", ["sunset.jpg"]),
+        (2, "sunset.png", ["sunset-1.png", "sunset-2.png"]),
+        (1, "v1.2", ["v1.2.png"]),
+    ],
+)
+def test_output_name(tmp_path: Path, outputs: int, name: str, expected: list[str]) -> None:
+    io = io_for("image", outputs=outputs)
+    _, result = run("image", IMAGE, io=io, download_directory=tmp_path, output_name=name)
+    assert [path.name for path in result.downloaded_paths] == expected
+
+
+def test_a_hostile_id_stays_in_the_directory(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    io = io_for("image").script("v1.ai_image_generator.create", created("..%2f..%2fetc"))
+    with pytest.raises(InvalidArgument):
+        run("image", IMAGE, io=io, download_directory=folder)
+    assert names_in(tmp_path) == ["out"]
+    assert names_in(folder) == []
+
+
+def test_a_failed_job_carries_everything(tmp_path: Path) -> None:
+    io = io_for("image").script("v1.image_projects.get", project("error", credits=0))
+    with pytest.raises(JobFailed) as caught:
+        run("image", IMAGE, io=io, download_directory=tmp_path)
+    assert caught.value.project_id == "job-1"
+    assert names_in(tmp_path) == []
+
+
+def test_an_unknown_submission_ends_the_call(tmp_path: Path) -> None:
+    io = io_for("image").script("v1.ai_image_generator.create", lost())
+    with pytest.raises(SubmissionUnknown):
+        run("image", IMAGE, io=io, download_directory=tmp_path)
+    assert io.names() == ["v1.ai_image_generator.create"]
+
+
+def test_the_deadline_is_one_for_the_whole_call(tmp_path: Path) -> None:
+    """40 s lost before the create are missing while waiting."""
+    io = FakeIO(random=1.0).script("v1.ai_image_generator.create", *[refused(429, headers={"retry-after": "20"})] * 2,
+                                   created())  # fmt: skip
+    io.script("v1.image_projects.get", project("queued"))
+    api, get = APIS["image"]
+    with pytest.raises(TimeoutError) as caught:
+        run_sync(generate(call(io, 60), api, get, IMAGE, Outputs(download_directory=tmp_path)))
+    assert caught.value.project_id == "job-1"
+    assert io.clock == pytest.approx(1060)
+
+
+class TestByItsId:
+    """`check_result` and `download`: any process can pick a job up."""
+
+    def test_check_result_waits_and_saves(self, tmp_path: Path) -> None:
+        io = io_for("image").script("v1.image_projects.get", project("queued"), project(outputs=2))
+        result = run_sync(check_result(call(io), "image", "job-1", get_image, Outputs(download_directory=tmp_path)))
+        assert [path.name for path in result.downloaded_paths] == ["job-1-1.png", "job-1-2.png"]
+
+    def test_check_result_without_waiting_tells_the_status(self, tmp_path: Path) -> None:
+        io = io_for("image").script("v1.image_projects.get", project("rendering"))
+        outputs = Outputs(wait_for_completion=False, download_directory=tmp_path)
+        result = run_sync(check_result(call(io), "image", "job-1", get_image, outputs))
+        assert (result.status, result.downloaded_paths, len(io.sent)) == ("rendering", [], 1)
+
+    def test_check_result_without_waiting_saves_what_is_complete(self, tmp_path: Path) -> None:
+        outputs = Outputs(wait_for_completion=False, download_directory=tmp_path)
+        result = run_sync(check_result(call(io_for("image")), "image", "job-1", get_image, outputs))
+        assert len(result.downloaded_paths) == 1
+
+    def test_download_refuses_what_is_not_complete(self, tmp_path: Path) -> None:
+        io = io_for("image").script("v1.image_projects.get", project("queued"))
+        with pytest.raises(InvalidArgument, match="not complete yet"):
+            run_sync(save(call(io), "image", "job-1", get_image, Outputs(download_directory=tmp_path)))
+
+    @pytest.mark.parametrize("id", ["", "a/b", "a?b", "a#b", "..", ".", "a b", "a%2Fb", "a\n", None])
+    def test_what_is_no_id_is_refused(self, tmp_path: Path, id: Any) -> None:
+        io = io_for("image")
+        with pytest.raises(InvalidArgument, match="`id`"):
+            run_sync(check_result(call(io), "image", id, get_image, Outputs(download_directory=tmp_path)))
+        assert io.sent == []
+
+
+class TestDownload:
+    """Saving outputs: what fails, what is kept, and what is asked for again."""
+
+    def test_an_expired_url_is_replaced(self, tmp_path: Path) -> None:
+        from magic_hour_workflows.errors import TransferFailed
+
+        fresh = project()
+        fresh.downloads[0].url = "https://storage.example/fresh.png?signature=canary"
+        io = io_for("image").script("v1.image_projects.get", project(), fresh)
+        io.script("fetch", TransferFailed("expired", status=403), b"media")
+        _, result = run("image", IMAGE, io=io, download_directory=tmp_path)
+        assert io.fetched[1].startswith("https://storage.example/fresh.png")
+        assert result.downloaded_paths[0].read_bytes() == b"media"
+
+    def test_a_url_that_never_works_is_not_tried_for_ever(self, tmp_path: Path) -> None:
+        from magic_hour_workflows.errors import TransferFailed
+
+        io = io_for("image").script("fetch", TransferFailed("forbidden", status=403))
+        with pytest.raises(DownloadFailed) as caught:
+            run("image", IMAGE, io=io, download_directory=tmp_path)
+        assert (caught.value.status, caught.value.project_id) == (403, "job-1")
+        assert len(io.fetched) == 4
+        assert names_in(tmp_path) == []
+
+    def test_what_arrived_before_a_failure_is_kept_and_told(self, tmp_path: Path) -> None:
+        from magic_hour_workflows.errors import TransferFailed
+
+        io = io_for("image", outputs=2).script("fetch", b"first", TransferFailed("gone for good", status=405))
+        with pytest.raises(DownloadFailed) as caught:
+            run("image", IMAGE, io=io, download_directory=tmp_path)
+        assert [path.read_bytes() for path in caught.value.downloaded_paths] == [b"first"]
+        assert "check_result('job-1')" in str(caught.value)
+
+    def test_a_short_answer_is_not_a_file(self, tmp_path: Path) -> None:
+        class Cutting(FakeIO):
+            async def fetch(self, url: str, target: Any, deadline: float, on_bytes: Any) -> None:
+                self.fetched.append(url)
+                target.begin(url, 200, {"content-length": "10"})
+                target.write(b"12345" if len(self.fetched) < 3 else b"1234567890")
+                target.check_complete()
+
+        io = Cutting().script("v1.ai_image_generator.create", created()).script("v1.image_projects.get", project())
+        _, result = run("image", IMAGE, io=io, download_directory=tmp_path)
+        assert result.downloaded_paths[0].read_bytes() == b"1234567890"
+        assert len(io.fetched) == 3
+
+    def test_plain_http_elsewhere_is_refused(self, tmp_path: Path) -> None:
+        exposed = project()
+        exposed.downloads[0].url = "http://storage.example/a.png?signature=canary"
+        io = io_for("image").script("v1.image_projects.get", exposed)
+        with pytest.raises(DownloadFailed, match="http://") as caught:
+            run("image", IMAGE, io=io, download_directory=tmp_path)
+        assert "canary" not in str(caught.value)
+        assert io.fetched == []
+
+
+class TestUpload:
+    """Uploads: nothing is paid for, so failures are soon and final, and passing ones are repeated."""
+
+    PARAMETERS = {"assets": {"image_file_path": ("a.png", b"bytes")}}  # noqa: RUF012
+
+    def test_a_passing_failure_is_repeated_from_the_beginning(self, tmp_path: Path) -> None:
+        from magic_hour_workflows.errors import TransferFailed
+
+        io = io_for("headshot").script("put", unsent(), TransferFailed("busy", status=503), None)
+        run("headshot", self.PARAMETERS, io=io, download_directory=tmp_path)
+        assert [content for _, content in io.puts] == [b"bytes"] * 3
+
+    def test_an_expired_place_is_replaced(self, tmp_path: Path) -> None:
+        from magic_hour_workflows.errors import TransferFailed
+
+        io = io_for("headshot").script("put", TransferFailed("expired", status=403), None)
+        run("headshot", self.PARAMETERS, io=io, download_directory=tmp_path)
+        assert io.names().count("v1.files.upload_urls.create") == 2
+
+    def test_storage_that_never_takes_it_is_an_error_before_any_charge(self, tmp_path: Path) -> None:
+        from magic_hour_workflows.errors import TransferFailed, UploadFailed
+
+        io = io_for("headshot").script("put", TransferFailed("too large", status=413))
+        with pytest.raises(UploadFailed, match="No job was submitted"):
+            run("headshot", self.PARAMETERS, io=io, download_directory=tmp_path)
+        assert "v1.ai_headshot_generator.create" not in io.names()
+
+    def test_a_missing_place_is_an_error(self, tmp_path: Path) -> None:
+        from types import SimpleNamespace
+
+        from magic_hour_client.errors import UnexpectedResponse
+
+        io = io_for("headshot").script("v1.files.upload_urls.create", SimpleNamespace(items=[]))
+        with pytest.raises(UnexpectedResponse, match="0 places for 1 files"):
+            run("headshot", self.PARAMETERS, io=io, download_directory=tmp_path)

@@ -1,0 +1,355 @@
+"""The two adapters: parallel work, deadlines at the socket, what goes over the wire, and what must not."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from magic_hour_client.errors import ConnectionFailed, RequestTimeout
+from magic_hour_client.settings import settings
+from magic_hour_client.transport import AsyncTransport, BlockingTransport
+from magic_hour_workflows.assets import to_source
+from magic_hour_workflows.asynchronous import AsyncIO
+from magic_hour_workflows.blocking import BlockingIO, Stopped
+from magic_hour_workflows.errors import TransferFailed
+from magic_hour_workflows.files import Partial
+from magic_hour_workflows.io import IO, run_sync
+from servers import drip, serving
+
+Use = Callable[[IO], Coroutine[Any, Any, Any]]
+SIGNED = "/file.png?signature=canary-signature"
+KEY = "canary-key"
+SLACK = 5.0
+"""Generous: these tests prove that there is a bound, not how tight it is."""
+
+
+def nothing(done: int, total: int | None) -> None:
+    """Nobody listens."""
+
+
+class Adapter:
+    """Runs a piece of work with one of the adapters."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __call__(self, use: Use, max_parallel: int = 4) -> Any:
+        checked = settings(KEY, "https://api.example", 30, allow_http=False, product="test")
+        if self.name == "sync":
+            transport = BlockingTransport(checked)
+            try:
+                return run_sync(use(BlockingIO(transport, max_parallel)))
+            finally:
+                transport.close()
+
+        async def main() -> Any:
+            transport = AsyncTransport(checked)
+            try:
+                return await use(AsyncIO(transport, max_parallel))
+            finally:
+                await transport.close()
+
+        return anyio.run(main, backend=self.name)
+
+
+@pytest.fixture(params=["sync", "asyncio", "trio"])
+def adapter(request: pytest.FixtureRequest) -> Adapter:
+    return Adapter(request.param)
+
+
+class TestMap:
+    def test_results_keep_the_order_of_the_items(self, adapter: Adapter) -> None:
+        async def use(io: IO) -> list[int]:
+            async def work(number: int) -> int:
+                await io.sleep(0.02 * (4 - number))
+                return number * 10
+
+            return await io.map(work, [0, 1, 2, 3])
+
+        assert adapter(use) == [0, 10, 20, 30]
+
+    def test_work_runs_at_the_same_time_but_not_more_than_allowed(self, adapter: Adapter) -> None:
+        running, most, lock = 0, 0, threading.Lock()
+
+        async def use(io: IO) -> list[None]:
+            async def work(number: int) -> None:
+                nonlocal running, most
+                with lock:
+                    running += 1
+                    most = max(most, running)
+                await io.sleep(0.03)
+                with lock:
+                    running -= 1
+
+            return await io.map(work, range(9))
+
+        adapter(use, max_parallel=3)
+        assert most == 3
+
+    def test_the_first_failure_stops_the_others_and_is_raised_as_it_is(self, adapter: Adapter) -> None:
+        finished: list[int] = []
+
+        async def use(io: IO) -> list[None]:
+            async def work(number: int) -> None:
+                if number == 1:
+                    await io.sleep(0.02)
+                    raise TransferFailed("this one", status=418)
+                await io.sleep(60)
+                finished.append(number)
+
+            return await io.map(work, range(4))
+
+        began = time.monotonic()
+        with pytest.raises(TransferFailed, match="this one"):
+            adapter(use)
+        assert finished == []
+        assert time.monotonic() - began < SLACK
+
+    def test_work_that_has_not_begun_is_not_begun_after_a_failure(self, adapter: Adapter) -> None:
+        begun: list[int] = []
+
+        async def use(io: IO) -> list[None]:
+            async def work(number: int) -> None:
+                begun.append(number)
+                raise TransferFailed("no", status=418)
+
+            return await io.map(work, range(50))
+
+        with pytest.raises(TransferFailed):
+            adapter(use, max_parallel=2)
+        assert len(begun) < 10
+
+    def test_nothing_and_one(self, adapter: Adapter) -> None:
+        async def use(io: IO) -> list[Any]:
+            async def work(item: int) -> int:
+                return item
+
+            return [await io.map(work, []), await io.map(work, [7])]
+
+        assert adapter(use) == [[], [7]]
+
+
+def test_a_sync_transfer_notices_that_a_sibling_failed(tmp_path: Path) -> None:
+    """A worker that waits for bytes that do not come is told to stop, and does so within a moment."""
+
+    def silent(connection: socket.socket, head: bytes) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345")
+        server.done.wait(30)
+
+    with serving(silent) as server:
+
+        async def use(io: IO) -> Any:
+            async def work(number: int) -> None:
+                if number == 0:
+                    await io.sleep(0.2)
+                    raise TransferFailed("sibling", status=418)
+                target = Partial(tmp_path, str(number), ".png")
+                try:
+                    await io.fetch(server.url + SIGNED, target, io.now() + 60, nothing)
+                finally:
+                    target.discard()
+
+            return await io.map(work, range(3))
+
+        began = time.monotonic()
+        with pytest.raises(TransferFailed, match="sibling"):
+            Adapter("sync")(use)
+        assert time.monotonic() - began < SLACK
+
+
+def test_a_stopped_worker_does_not_sleep_on() -> None:
+    async def use(io: IO) -> Any:
+        async def work(number: int) -> None:
+            if number:
+                await io.sleep(600)
+            else:
+                await io.sleep(0.05)
+                raise TransferFailed("sibling", status=418)
+
+        return await io.map(work, range(2))
+
+    with pytest.raises(TransferFailed):
+        Adapter("sync")(use)
+    assert issubclass(Stopped, Exception)
+
+
+class TestPut:
+    @pytest.fixture
+    def recorded(self) -> Iterator[tuple[Any, list[bytes]]]:
+        bodies: list[bytes] = []
+
+        def take(connection: socket.socket, head: bytes) -> None:
+            length = int(
+                next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")).split()[1]
+            )
+            body = head.split(b"\r\n\r\n", 1)[1]
+            while len(body) < length:
+                body += connection.recv(65536)
+            bodies.append(body)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+        with serving(take) as server:
+            yield server, bodies
+
+    def test_what_goes_over_the_wire(self, adapter: Adapter, recorded: Any) -> None:
+        server, bodies = recorded
+        content = bytes(range(256)) * 10_000
+        seen: list[tuple[int, int | None]] = []
+
+        async def use(io: IO) -> None:
+            source = to_source(("a.png", content), "image", "file")
+            await io.put(server.url + SIGNED, source, io.now() + 30, lambda *told: seen.append(told))
+
+        adapter(use)
+        [head] = server.heads
+        lines = head.split(b"\r\n\r\n")[0].lower().split(b"\r\n")
+        names = {line.split(b":")[0] for line in lines[1:]}
+        assert lines[0].startswith(b"put /file.png?signature=canary-signature")
+        assert b"content-length: %d" % len(content) in lines
+        assert not names & {b"authorization", b"content-type", b"transfer-encoding", b"cookie"}
+        assert bodies == [content]
+        assert seen[-1] == (len(content), len(content))
+
+    @pytest.mark.parametrize("status", [301, 403, 411, 413, 500, 503])
+    def test_a_refusal_is_typed(self, adapter: Adapter, status: int) -> None:
+        def refuse(connection: socket.socket, head: bytes) -> None:
+            connection.sendall(
+                b"HTTP/1.1 %d X\r\nRetry-After: 7\r\nLocation: /x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+                % status
+            )
+
+        with serving(refuse) as server:
+
+            async def use(io: IO) -> None:
+                await io.put(server.url + SIGNED, to_source(("a.png", b"x"), "image", "file"), io.now() + 30, nothing)
+
+            with pytest.raises(TransferFailed) as caught:
+                adapter(use)
+        assert (caught.value.status, caught.value.retry_after) == (status, 7)
+
+    def test_a_file_that_shrinks_is_not_sent_as_if_it_were_whole(self, adapter: Adapter, tmp_path: Path) -> None:
+        path = tmp_path / "a.png"
+        path.write_bytes(b"x" * 3_000_000)
+
+        def read_on(connection: socket.socket, head: bytes) -> None:
+            while connection.recv(65536):
+                pass
+
+        with serving(read_on) as server:
+
+            async def use(io: IO) -> None:
+                source = to_source(path, "image", "file")
+                cut = lambda sent, total: os.truncate(path, sent)  # noqa: E731
+                await io.put(server.url + SIGNED, source, io.now() + 30, cut)
+
+            with pytest.raises(TransferFailed, match="changed while it was read"):
+                adapter(use)
+
+
+class TestDeadlines:
+    """Each of these holds `timeout` per read for as long as it likes; only a bound on the whole ends it."""
+
+    def bounded(self, adapter: Adapter, use: Use) -> Exception:
+        began = time.monotonic()
+        with pytest.raises(ConnectionFailed) as caught:
+            adapter(use)
+        assert time.monotonic() - began < 1 + SLACK
+        return caught.value
+
+    def fetch(self, url: str, folder: Path) -> Use:
+        async def use(io: IO) -> None:
+            target = Partial(folder, "a", ".png")
+            try:
+                await io.fetch(url + SIGNED, target, io.now() + 1, nothing)
+            finally:
+                target.discard()
+
+        return use
+
+    def test_dripping_body(self, adapter: Adapter, tmp_path: Path) -> None:
+        def behave(connection: socket.socket, head: bytes) -> None:
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+            drip(connection, b"x" * 2000, server.done)
+
+        with serving(behave) as server:
+            error = self.bounded(adapter, self.fetch(server.url, tmp_path))
+        assert isinstance(error, RequestTimeout)
+
+    def test_dripping_head(self, adapter: Adapter, tmp_path: Path) -> None:
+        def behave(connection: socket.socket, head: bytes) -> None:
+            drip(connection, b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 2000, server.done)
+
+        with serving(behave) as server:
+            self.bounded(adapter, self.fetch(server.url, tmp_path))
+
+    def test_silence(self, adapter: Adapter, tmp_path: Path) -> None:
+        def behave(connection: socket.socket, head: bytes) -> None:
+            server.done.wait(30)
+
+        with serving(behave) as server:
+            self.bounded(adapter, self.fetch(server.url, tmp_path))
+
+    def test_slow_reader(self, adapter: Adapter) -> None:
+        def behave(connection: socket.socket, head: bytes) -> None:
+            for _ in range(400):
+                if server.done.wait(0.05):
+                    return
+                connection.recv(512)
+
+        with serving(behave) as server:
+
+            async def use(io: IO) -> None:
+                source = to_source(("a.png", b"x" * 30_000_000), "image", "file")
+                await io.put(server.url + SIGNED, source, io.now() + 1, nothing)
+
+            self.bounded(adapter, use)
+
+
+def test_signatures_and_keys_are_in_no_log_and_no_error(
+    adapter: Adapter, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def behave(connection: socket.socket, head: bytes) -> None:
+        connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+    caplog.set_level(logging.DEBUG)
+    errors: list[BaseException] = []
+    with serving(behave) as server:
+
+        async def use(io: IO) -> None:
+            for attempt in (
+                lambda: io.put(server.url + SIGNED, to_source(("a.png", b"x"), "image", "f"), io.now() + 30, nothing),
+                lambda: io.fetch(server.url + SIGNED, Partial(tmp_path, "a", ".png"), io.now() + 30, nothing),
+                lambda: io.fetch("http://127.0.0.1:1" + SIGNED, Partial(tmp_path, "a", ".png"), io.now() + 30, nothing),
+            ):
+                try:
+                    await attempt()
+                except (TransferFailed, ConnectionFailed) as error:
+                    errors.append(error)
+
+        adapter(use)
+    assert len(errors) == 3
+    shown = "\n".join([caplog.text, *map(str, errors), *map(repr, errors), *(str(vars(e)) for e in errors)])
+    shown += "\n".join(f"{e.__cause__!r} {e.__context__!r} {vars(e.__cause__ or e)}" for e in errors)
+    assert "HTTP Request: PUT" in shown, "httpx logs requests, so this test can fail"
+    assert "canary" not in shown
+
+
+def test_run_sync_refuses_what_really_waits() -> None:
+    class Suspends:
+        def __await__(self) -> Iterator[None]:
+            yield
+
+    async def flow() -> None:
+        await Suspends()
+
+    with pytest.raises(RuntimeError, match="BlockingIO did not provide"):
+        run_sync(flow())

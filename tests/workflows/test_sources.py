@@ -1,0 +1,219 @@
+"""Input files: every value that may stand for one, and every mistake with one."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from magic_hour_client.errors import InvalidArgument
+from magic_hour_workflows.assets import is_remote, to_source
+from magic_hour_workflows.errors import AssetNotFound
+from magic_hour_workflows.sources import EXTENSIONS, Source, checked_extension
+
+FIELD = "assets.image_file_path"
+
+
+def source(value: Any, role: Any = "image") -> Source:
+    return to_source(value, role, FIELD)
+
+
+def content(found: Source) -> bytes:
+    size = found.prepare()
+    with found.opened() as file:
+        read = file.read()
+    assert len(read) == size
+    return read
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "picture.PNG"
+    path.write_bytes(b"picture")
+    return path
+
+
+class Unseekable(io.RawIOBase):
+    """A stream as it comes from a pipe or a socket."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = io.BytesIO(data)
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        return self._data.read(size)
+
+
+class TestValues:
+    def test_path(self, picture: Path) -> None:
+        assert content(source(picture)) == content(source(str(picture))) == b"picture"
+        assert source(picture).extension == "png"
+
+    def test_home(self, picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HOME", str(picture.parent))
+        assert content(source("~/picture.PNG")) == b"picture"
+
+    def test_open_file_from_where_it_stands(self, picture: Path) -> None:
+        with picture.open("rb") as file:
+            file.seek(4)
+            found = source(file)
+            assert found.size == 3
+            assert content(found) == content(found) == b"ure"
+            assert not file.closed
+
+    def test_pair_of_name_and_bytes(self) -> None:
+        assert content(source(("a.png", b"bytes"))) == b"bytes"
+        assert content(source(("a.png", bytearray(b"bytes")))) == b"bytes"
+        assert content(source(("a.png", memoryview(b"bytes")))) == b"bytes"
+
+    def test_pair_of_name_and_stream(self) -> None:
+        assert content(source(("a.png", io.BytesIO(b"bytes")))) == b"bytes"
+
+    def test_stream_that_cannot_be_rewound(self) -> None:
+        found = source(("a.png", Unseekable(b"x" * 5_000_000)))
+        assert content(found) == content(found) == b"x" * 5_000_000
+        found.close()
+
+    def test_temporary_file_with_a_number_for_a_name(self) -> None:
+        with tempfile.TemporaryFile() as file:
+            file.write(b"bytes")
+            file.seek(0)
+            with pytest.raises(InvalidArgument, match="no name"):
+                source(file)
+            assert content(source(("a.png", file))) == b"bytes"
+
+    def test_named_temporary_file(self) -> None:
+        with tempfile.NamedTemporaryFile(suffix=".png") as file:
+            file.write(b"bytes")
+            file.seek(0)
+            assert content(source(file)) == b"bytes"
+
+    def test_the_same_file_is_the_same_source(self, picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(picture.parent)
+        assert source("picture.PNG").identity == source(picture).identity
+
+
+class TestMistakes:
+    def check(self, value: Any, match: str, kind: type[Exception] = InvalidArgument) -> None:
+        with pytest.raises(kind, match=match) as caught:
+            source(value)
+        assert isinstance(caught.value, ValueError)
+        assert caught.value.field == FIELD
+
+    def test_missing_file(self, tmp_path: Path) -> None:
+        self.check(tmp_path / "none.png", "there is no file", AssetNotFound)
+        self.check(str(tmp_path / "none.png"), "there is no file", FileNotFoundError)
+
+    def test_directory(self, tmp_path: Path) -> None:
+        self.check(tmp_path, "is a directory")
+
+    def test_empty_file(self, tmp_path: Path) -> None:
+        (tmp_path / "a.png").touch()
+        self.check(tmp_path / "a.png", "is empty")
+
+    def test_empty_path(self) -> None:
+        self.check("", "the path is empty")
+
+    def test_empty_bytes(self) -> None:
+        self.check(("a.png", b""), "nothing is left to read")
+
+    def test_stream_read_to_its_end(self, picture: Path) -> None:
+        with picture.open("rb") as file:
+            file.read()
+            self.check(file, "nothing is left to read")
+
+    def test_unreadable_file(self, picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Root may read anything, so the refusal of the system is played."""
+
+        def refuse(*_: object) -> None:
+            raise PermissionError
+
+        monkeypatch.setattr(Path, "open", refuse)
+        self.check(picture, "may not be read")
+
+    def test_text_mode(self, picture: Path) -> None:
+        with picture.open() as file:
+            self.check(file, "text mode")
+        self.check(("a.png", io.StringIO("text")), "text mode")
+
+    def test_closed_file(self, picture: Path) -> None:
+        with picture.open("rb") as file:
+            pass
+        self.check(file, "is closed")
+
+    def test_bytes_without_a_name(self) -> None:
+        self.check(b"bytes", "bytes need a name")
+
+    def test_stream_without_a_name(self) -> None:
+        self.check(io.BytesIO(b"bytes"), "no name")
+
+    @pytest.mark.parametrize("name", ["a.txt", "a", "a.mp3", ".png", "a.mp4"])
+    def test_wrong_extension(self, name: str) -> None:
+        self.check((name, b"bytes"), "expected an image")
+
+    @pytest.mark.parametrize("value", [7, None, object(), ["a.png"], ("a.png",), ("a.png", "text"), {"a": 1}])
+    def test_other_types(self, value: Any) -> None:
+        self.check(value, "expected a path")
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="no pipes in the file system")
+    def test_what_is_no_regular_file(self, tmp_path: Path) -> None:
+        self.check("/dev/null", "not a regular file")
+
+    def test_nul_in_a_path(self) -> None:
+        self.check("a\x00.png", "`assets")
+
+
+def test_a_file_that_vanishes_is_a_typed_error(picture: Path) -> None:
+    found = source(picture)
+    picture.unlink()
+    with pytest.raises(AssetNotFound, match="no longer there"):
+        found.prepare()
+
+
+def test_an_empty_pipe_is_found_before_the_upload() -> None:
+    found = source(("a.png", Unseekable(b"")))
+    with pytest.raises(InvalidArgument, match="is empty"):
+        found.prepare()
+    found.close()
+
+
+@pytest.mark.parametrize(("role", "extension"), [(role, e) for role, group in EXTENSIONS.items() for e in group])
+def test_every_extension_of_the_service(role: Any, extension: str) -> None:
+    assert checked_extension(f"A.{extension.upper()}", role, FIELD) == (extension, role)
+
+
+def test_webm_is_both_and_a_video_without_a_role() -> None:
+    assert checked_extension("a.webm", "audio", FIELD) == ("webm", "audio")
+    assert checked_extension("a.webm", None, FIELD) == ("webm", "video")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "https://a.example/p.png",
+        "http://a.example/p.png",
+        "https://magichour.ai/my-library?imageId=1",
+        "api-assets/id/1234.png",
+        "image/id/1.png",
+        "video/id/1.mp4",
+        "audio/id/1.mp3",
+        "saved-items/1.png",
+    ],
+)
+def test_remote(value: str) -> None:
+    assert is_remote(value)
+
+
+def test_a_local_file_in_a_folder_called_image_is_local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.mkdir("image")
+    Path("image/me.png").write_bytes(b"x")
+    assert not is_remote("image/me.png")
+    assert is_remote("image/other.png")

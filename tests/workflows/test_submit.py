@@ -1,0 +1,172 @@
+"""Outcome classes of a paid create: what is sent again, what never is, and what the caller is told."""
+
+from __future__ import annotations
+
+import pytest
+
+from fakes import FakeIO, call, created, lost, refused, unsent
+from magic_hour_client.api.v1_ai_image_generator.create_ai_image import request
+from magic_hour_client.errors import (
+    ConnectionFailed,
+    PaymentRequired,
+    ServerError,
+    TooManyRequests,
+    UnexpectedResponse,
+)
+from magic_hour_workflows.errors import SubmissionUnknown
+from magic_hour_workflows.events import Created, Event, Retrying
+from magic_hour_workflows.flows.submit import submit
+from magic_hour_workflows.io import run_sync
+
+NAME = "v1.ai_image_generator.create"
+
+
+def operation():
+    return request(image_count=1, style={"prompt": "a"}, name="my job")
+
+
+def run(*answers: object, timeout: float = 1800.0, on_progress: object = None) -> tuple[FakeIO, object]:
+    io = FakeIO(random=1.0).script(NAME, *answers)
+    try:
+        return io, run_sync(submit(call(io, timeout, on_progress=on_progress), operation()))
+    except Exception as error:  # noqa: BLE001  (looked at by the tests)
+        return io, error
+
+
+def test_an_accepted_create_is_published_at_once(caplog: pytest.LogCaptureFixture) -> None:
+    events: list[Event] = []
+    with caplog.at_level("INFO", "magic_hour_workflows"):
+        _, answer = run(created("abc", 7), on_progress=events.append)
+    assert answer.id == "abc"
+    assert events == [Created(id="abc", kind="image", credits_charged=7, name="my job")]
+    assert "id=abc" in caplog.text
+
+
+def test_not_sent_is_sent_again() -> None:
+    io, answer = run(unsent(), unsent(), created())
+    assert answer.id == "job-1"
+    assert len(io.sent) == 3
+
+
+def test_not_sent_gives_up_soon_while_nothing_is_paid() -> None:
+    io, answer = run(unsent())
+    assert isinstance(answer, ConnectionFailed)
+    assert len(io.sent) == 5
+    assert io.clock - 1000 < 60
+
+
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 405, 410, 413, 422])
+def test_refused_is_final(status: int) -> None:
+    io, answer = run(refused(status), created())
+    assert answer.status == status
+    assert len(io.sent) == 1
+
+
+def test_refused_says_why() -> None:
+    _, answer = run(refused(402, body=b'{"code": "insufficient_credits", "message": "No credits left"}'))
+    assert isinstance(answer, PaymentRequired)
+    assert answer.code == "insufficient_credits"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        refused(429),
+        refused(429, headers={"retry-after": "3"}),
+        refused(503, headers={"retry-after": "3"}, body=b""),
+        refused(503, body=b'{"message": "overloaded"}'),
+    ],
+    ids=["429", "429 with Retry-After", "503 with Retry-After", "503 of the API itself"],
+)
+def test_slowed_is_sent_again_no_earlier_than_asked(error: Exception) -> None:
+    events: list[Event] = []
+    io, answer = run(error, created(), on_progress=events.append)
+    assert answer.id == "job-1"
+    assert io.sent_at[1] - io.sent_at[0] >= (error.retry_after or 0)
+    assert isinstance(events[0], Retrying)
+
+
+def test_slowed_for_longer_than_there_is_time_is_raised_at_once() -> None:
+    io, answer = run(refused(429, headers={"retry-after": "3600"}), created(), timeout=60)
+    assert isinstance(answer, TooManyRequests)
+    assert answer.retry_after == 3600
+    assert io.sleeps == []
+
+
+UNKNOWN = [
+    lost(),
+    UnexpectedResponse("HTML", operation="op", status=200),
+    *(refused(status) for status in (302, 408, 409, 425, 500, 502, 504, 520)),
+    refused(503, body=b"<html>bad gateway</html>"),
+]
+
+
+@pytest.mark.parametrize("error", UNKNOWN, ids=lambda error: f"{type(error).__name__} {getattr(error, 'status', '')}")
+def test_unknown_is_never_sent_again(error: Exception) -> None:
+    io, answer = run(error, created())
+    assert isinstance(answer, SubmissionUnknown)
+    assert len(io.sent) == 1
+    assert (answer.operation, answer.name) == (NAME, "my job")
+    assert f"{answer.submitted_at:%Y-%m-%d %H:%M}" == "2026-11-20 12:00"
+    assert "my job" in str(answer)
+    assert "not sent again" in str(answer)
+
+
+def test_unknown_after_slowed_is_still_unknown() -> None:
+    io, answer = run(refused(429), lost(), created())
+    assert isinstance(answer, SubmissionUnknown)
+    assert len(io.sent) == 2
+
+
+def test_ctrl_c_during_a_create_carries_that_its_outcome_is_unknown() -> None:
+    io = FakeIO().script(NAME, KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt) as caught:
+        run_sync(submit(call(io), operation()))
+    assert isinstance(caught.value.submission_unknown, SubmissionUnknown)
+    assert "my job" in "".join(caught.value.__notes__)
+
+
+def test_a_cancellation_that_still_got_its_reply_carries_the_id() -> None:
+    cancelled = KeyboardInterrupt()
+    cancelled.reply = created("late")
+    events: list[Event] = []
+    io = FakeIO().script(NAME, cancelled)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        run_sync(submit(call(io, on_progress=events.append), operation()))
+    assert caught.value.project_id == "late"
+    assert "late" in caught.value.__notes__[0]
+    assert [event.id for event in events] == ["late"]
+
+
+def test_a_cancellation_before_sending_says_nothing_of_unknown_jobs() -> None:
+    cancelled = KeyboardInterrupt()
+    cancelled.unsent = True
+    io = FakeIO().script(NAME, cancelled)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        run_sync(submit(call(io), operation()))
+    assert not hasattr(caught.value, "submission_unknown")
+
+
+def test_a_listener_that_raises_does_not_lose_the_job(caplog: pytest.LogCaptureFixture) -> None:
+    def broken(event: Event) -> None:
+        raise ValueError("bug in the caller's code")
+
+    _, answer = run(created("abc"), on_progress=broken)
+    assert answer.id == "abc"
+    assert "on_progress raised" in caplog.text
+
+
+def test_ctrl_c_in_the_listener_carries_the_id() -> None:
+    def interrupt(event: Event) -> None:
+        raise KeyboardInterrupt
+
+    io = FakeIO().script(NAME, created("abc"))
+    with pytest.raises(KeyboardInterrupt) as caught:
+        run_sync(submit(call(io, on_progress=interrupt), operation()))
+    assert caught.value.project_id == "abc"
+
+
+def test_server_error_of_a_create_is_not_a_server_error_to_retry() -> None:
+    """The vendor's prose advises to retry a 500; without an idempotency key that could charge twice."""
+    _, answer = run(refused(500))
+    assert not isinstance(answer, ServerError)

@@ -1,0 +1,157 @@
+"""The public face: twins that agree, names that exist, examples that run, imports that cost nothing."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from generator.names import CALL_OPTIONS, GENERATE_OPTIONS
+from magic_hour_emulator import Emulator
+from magic_hour_workflows import AsyncClient, Client
+from magic_hour_workflows.resources import tree
+
+RESOURCES = [
+    "files",
+    "ai_headshot_generator",
+    "ai_talking_photo",
+    "ai_image_generator",
+    "ai_image_editor",
+    "image_projects",
+    "video_projects",
+]
+GENERATORS = [name for name in RESOURCES if name.startswith("ai_")]
+
+
+def twins() -> list[Any]:
+    pairs = [(Client, AsyncClient), (tree.V1, tree.AsyncV1)]
+    client, other = Client(token="x"), AsyncClient(token="x")
+    for name in RESOURCES:
+        pairs.append((type(getattr(client.v1, name)), type(getattr(other.v1, name))))
+    pairs.append((type(client.v1.files.upload_urls), type(other.v1.files.upload_urls)))
+    return [pytest.param(*pair, id=pair[0].__name__) for pair in pairs]
+
+
+def public(kind: type) -> dict[str, Any]:
+    return {name: value for name, value in inspect.getmembers(kind) if not name.startswith("_")}
+
+
+def plain(text: str) -> str:
+    return text.replace("AsyncClient", "Client").replace("AsyncV1", "V1")
+
+
+@pytest.mark.parametrize(("sync", "other"), twins())
+def test_twins_agree(sync: type, other: type) -> None:
+    mine, theirs = public(sync), public(other)
+    assert mine.keys() == theirs.keys()
+    for name, method in mine.items():
+        if not inspect.isfunction(method):
+            continue
+        twin = theirs[name]
+        assert plain(str(inspect.signature(method))) == plain(str(inspect.signature(twin))), name
+        assert method.__doc__ == twin.__doc__, name
+        assert not inspect.iscoroutinefunction(method), name
+        if name != "begin":
+            assert inspect.iscoroutinefunction(twin), name
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+def test_the_options_of_generate_are_those_the_generator_guards(name: str) -> None:
+    """A field of the contract with one of these names must stop the generator, so both lists have to be one."""
+    kind = type(getattr(Client(token="x").v1, name))
+    parameters = inspect.signature(kind.generate).parameters.values()
+    options = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY}
+    assert options <= GENERATE_OPTIONS
+    assert options | CALL_OPTIONS == GENERATE_OPTIONS
+
+
+@pytest.mark.parametrize(
+    "package", ["magic_hour_workflows", "magic_hour_workflows.errors", "magic_hour_workflows.events"]
+)
+def test_every_public_name_exists(package: str) -> None:
+    module = importlib.import_module(package)
+    for name in module.__all__:
+        assert getattr(module, name) is not None
+    assert set(module.__all__) <= set(dir(module))
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    module = importlib.import_module("magic_hour_workflows")
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = module.nothing
+
+
+def test_the_tree_in_the_documentation_of_errors_is_complete() -> None:
+    errors = importlib.import_module("magic_hour_workflows.errors")
+    for name in errors.__all__:
+        assert name in errors.__doc__, name
+
+
+MODULES = sorted(
+    "magic_hour_workflows" + "".join(f".{part}" for part in path.relative_to(root).with_suffix("").parts)
+    for root in [Path(importlib.import_module("magic_hour_workflows").__file__ or "").parent]
+    for path in root.rglob("*.py")
+    if path.name not in ("__init__.py", "_version.py")
+)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_examples_in_docstrings_run(
+    module: str, emulator: Emulator, tmp_path: Path, portrait: Path, voice: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`client`, `portrait`, `voice`, `folder` and ids of finished jobs are there for the examples."""
+    monkeypatch.setenv("MAGIC_HOUR_POLL_INTERVAL", "0.05")
+    found = importlib.import_module(module)
+    tests = [test for test in doctest.DocTestFinder().find(found, module) if test.examples]
+    names = {"token": emulator.token, "base_url": emulator.url, "folder": tmp_path, "portrait": str(portrait)}
+    with Client(token=emulator.token, base_url=emulator.url) as client:
+        if "projects" in module:
+            names |= finished_jobs(client, portrait, voice)
+        runner = doctest.DocTestRunner()
+        for test in tests:
+            test.globs |= {**names, "client": client, "voice": str(voice)}
+            runner.run(test)
+    assert runner.summarize(verbose=False).failed == 0
+
+
+def finished_jobs(client: Client, portrait: Path, voice: Path) -> dict[str, str]:
+    image = client.v1.ai_image_generator.generate(image_count=1, style={"prompt": "a"}, download_outputs=False)
+    video = client.v1.ai_talking_photo.generate(
+        assets={"image_file_path": portrait, "audio_file_path": voice},
+        start_seconds=0,
+        end_seconds=1,
+        download_outputs=False,
+    )
+    return {"image_id": image.id, "video_id": video.id}
+
+
+def test_public_methods_have_examples() -> None:
+    client = Client(token="x")
+    for name in RESOURCES:
+        for method, function in public(type(getattr(client.v1, name))).items():
+            if inspect.isfunction(function):
+                assert "Example:" in (function.__doc__ or ""), f"{name}.{method}"
+
+
+@pytest.mark.slow
+def test_importing_costs_nothing() -> None:
+    """Neither package loads a network library, attrs or its own parts before they are used."""
+    code = (
+        "import sys; before = set(sys.modules); import magic_hour_workflows, magic_hour_client; "
+        "print(sorted(m for m in set(sys.modules) - before if m.split('.')[0] not in sys.stdlib_module_names))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['magic_hour_client', 'magic_hour_workflows', 'magic_hour_workflows._version']"
+
+
+def test_nothing_of_ours_changes_the_callers_environment() -> None:
+    """Clients do not open anything before their first request."""
+    client = Client(token="x")
+    assert client._transport._clients == {}
+    client.close()

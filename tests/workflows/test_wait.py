@@ -1,0 +1,188 @@
+"""Waiting: how often, how long, and what every status means."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fakes import FakeIO, call, lost, project, refused
+from magic_hour_client.api.v1_image_projects.get_image_project import request as get
+from magic_hour_client.errors import NotFound, TooManyRequests, Unauthorized, UnexpectedResponse
+from magic_hour_workflows.errors import JobCanceled, JobFailed, JobTimeout
+from magic_hour_workflows.events import Event, StatusChanged
+from magic_hour_workflows.flows.wait import interval, wait
+from magic_hour_workflows.io import run_sync
+from magic_hour_workflows.results import Job
+
+GET = "v1.image_projects.get"
+JOB = Job("image", "job-1", 5, "my job")
+
+
+def job_of(io: FakeIO, seconds: float):
+    """Answers like a job that is done `seconds` after now."""
+    done = io.clock + seconds
+    return lambda operation: project("complete" if io.clock >= done else "rendering")
+
+
+@given(st.floats(0, 1e6), st.floats(0, 1, exclude_max=True))
+def test_interval_is_within_its_bounds(elapsed: float, random: float) -> None:
+    longest = min(30.0, max(1.0, 0.15 * elapsed))
+    assert 0.9 * longest <= interval(elapsed, random) <= longest
+
+
+@pytest.mark.parametrize("random", [0.0, 0.5, 0.999])
+@pytest.mark.parametrize(("seconds", "most"), [(2, 4), (10, 12), (60, 26), (1800 - 30, 100)])
+def test_schedule(seconds: float, most: int, random: float) -> None:
+    """DESIGN's promise: seen within max(1 s, min(15 %, 30 s)), with at most 26 looks in 60 s and 100 in 30 minutes."""
+    io = FakeIO(random=random)
+    began = io.clock
+    io.script(GET, job_of(io, seconds))
+    run_sync(wait(call(io), JOB, get, new=True))
+    assert len(io.sent) <= most
+    assert io.clock - began - seconds <= max(1.0, min(0.15 * seconds, 30.0))
+
+
+def test_a_fixed_interval_is_kept() -> None:
+    io = FakeIO(random=0.9)
+    io.script(GET, job_of(io, 10))
+    run_sync(wait(call(io, poll_interval=2.5), JOB, get))
+    assert io.sleeps == [2.5] * 4
+
+
+def test_a_new_job_is_not_looked_at_at_once_and_an_old_one_is() -> None:
+    new, old = FakeIO().script(GET, project()), FakeIO().script(GET, project())
+    run_sync(wait(call(new), JOB, get, new=True))
+    run_sync(wait(call(old), JOB, get))
+    assert new.sleeps == [1.0]
+    assert old.sleeps == []
+
+
+def test_no_sleep_after_the_last_look() -> None:
+    io = FakeIO().script(GET, project("queued"), project("complete"))
+    run_sync(wait(call(io), JOB, get))
+    assert len(io.sleeps) == 1
+
+
+def test_status_changes_are_told_once_each() -> None:
+    events: list[Event] = []
+    states = ["queued", "queued", "rendering", "rendering", "complete"]
+    io = FakeIO().script(GET, *map(project, states))
+    run_sync(wait(call(io, on_progress=events.append), JOB, get))
+    assert [event.status for event in events if isinstance(event, StatusChanged)] == ["queued", "rendering", "complete"]
+
+
+@pytest.mark.parametrize("status", ["draft", "queued", "rendering", "upscaling", None])
+def test_waiting_ends_at_the_deadline_whatever_the_status(status: str | None) -> None:
+    """`draft` and unknown statuses are waited for, but never longer than asked."""
+    io = FakeIO().script(GET, project(status))
+    with pytest.raises(JobTimeout) as caught:
+        run_sync(wait(call(io, 90), JOB, get))
+    assert io.clock == pytest.approx(1090)
+    assert isinstance(caught.value, TimeoutError)
+    assert caught.value.project_id == "job-1"
+    assert caught.value.status == status
+    assert "check_result('job-1')" in str(caught.value)
+
+
+def test_error_raises_with_the_reason_and_the_refund() -> None:
+    error = SimpleNamespace(code="no_source_face", message="We could not detect a face")
+    io = FakeIO().script(GET, project("error", credits=0, error=error))
+    with pytest.raises(JobFailed) as caught:
+        run_sync(wait(call(io), JOB, get))
+    failed = caught.value
+    assert (failed.project_id, failed.code, failed.credits_charged) == ("job-1", "no_source_face", 0)
+    assert "We could not detect a face" in str(failed)
+
+
+def test_error_without_a_reason_is_still_an_error() -> None:
+    io = FakeIO().script(GET, project("error", credits=None))
+    with pytest.raises(JobFailed, match="no reason"):
+        run_sync(wait(call(io), JOB, get))
+
+
+def test_canceled_raises() -> None:
+    io = FakeIO().script(GET, project("canceled"))
+    with pytest.raises(JobCanceled) as caught:
+        run_sync(wait(call(io), JOB, get))
+    assert caught.value.project_id == "job-1"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        lost(),
+        refused(429),
+        refused(500),
+        refused(502),
+        refused(503),
+        refused(520),
+        refused(408),
+        UnexpectedResponse("HTML", operation="op", status=200),
+    ],
+    ids=lambda error: f"{type(error).__name__} {getattr(error, 'status', '')}",
+)
+def test_looking_is_repeated_for_as_long_as_there_is_time(error: Exception) -> None:
+    """The job is paid for: 40 failures in a row are not a reason to lose it."""
+    io = FakeIO().script(GET, *[error] * 40, project())
+    assert run_sync(wait(call(io), JOB, get)).status == "complete"
+
+
+def test_an_outage_longer_than_the_deadline_is_a_timeout_with_the_id() -> None:
+    io = FakeIO(random=1.0).script(GET, lost())
+    with pytest.raises(JobTimeout) as caught:
+        run_sync(wait(call(io, 60), JOB, get))
+    assert caught.value.project_id == "job-1"
+    assert io.clock <= 1060
+    assert len(io.sent) < 20
+
+
+def test_retry_after_is_kept_while_looking() -> None:
+    io = FakeIO().script(GET, refused(429, headers={"retry-after": "25"}), project())
+    run_sync(wait(call(io), JOB, get))
+    assert io.sent_at[1] - io.sent_at[0] >= 25
+
+
+def test_retry_after_beyond_the_deadline_is_raised_with_the_id() -> None:
+    io = FakeIO().script(GET, refused(429, headers={"retry-after": "3600"}))
+    with pytest.raises(TooManyRequests) as caught:
+        run_sync(wait(call(io, 60), JOB, get))
+    assert caught.value.retry_after == 3600
+    assert caught.value.project_id == "job-1"
+    assert "job-1" in str(caught.value)
+
+
+def test_a_refused_look_carries_the_id() -> None:
+    io = FakeIO().script(GET, project("queued"), refused(401))
+    with pytest.raises(Unauthorized) as caught:
+        run_sync(wait(call(io), JOB, get))
+    assert caught.value.project_id == "job-1"
+    assert "check_result('job-1')" in str(caught.value)
+
+
+def test_ctrl_c_while_waiting_carries_the_id() -> None:
+    io = FakeIO().script(GET, KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt) as caught:
+        run_sync(wait(call(io), JOB, get))
+    assert caught.value.project_id == "job-1"
+
+
+def test_a_new_job_may_not_be_found_at_first() -> None:
+    io = FakeIO().script(GET, refused(404), refused(404), project())
+    assert run_sync(wait(call(io), JOB, get, new=True)).status == "complete"
+
+
+def test_a_new_job_that_stays_missing_is_missing() -> None:
+    io = FakeIO(random=1.0).script(GET, refused(404))
+    with pytest.raises(NotFound):
+        run_sync(wait(call(io), JOB, get, new=True))
+    assert io.clock < 1060
+
+
+def test_an_old_job_that_is_missing_is_missing_at_once() -> None:
+    io = FakeIO().script(GET, refused(404))
+    with pytest.raises(NotFound):
+        run_sync(wait(call(io), JOB, get))
+    assert len(io.sent) == 1
