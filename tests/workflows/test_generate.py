@@ -160,10 +160,12 @@ def test_a_misspelt_name_is_answered_with_the_right_one() -> None:
 @pytest.mark.parametrize("directory", ["file.txt", "file.txt/below"])
 def test_a_directory_that_is_none_is_found_before_anything_goes_out(tmp_path: Path, directory: str) -> None:
     (tmp_path / "file.txt").write_text("mine")
-    io = io_for("image")
+    io = io_for("headshot")
+    parameters = {"assets": {"image_file_path": ("a.png", b"bytes")}}
     with pytest.raises(InvalidArgument, match="download_directory"):
-        run("image", IMAGE, io=io, download_directory=tmp_path / directory)
+        run("headshot", parameters, io=io, download_directory=tmp_path / directory)
     assert io.sent == []
+    assert io.puts == []
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "", ".", "..", "a\x00b", "a\\b", " a", "con:1", 7])

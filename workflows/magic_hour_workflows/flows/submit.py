@@ -91,7 +91,7 @@ async def submit(call: Call, operation: Operation[T]) -> T:
 
 def may_submit_again(error: Exception) -> bool:
     """Only what certainly was not accepted is sent again."""
-    return not isinstance(error, SubmissionUnknown) and outcome(error) in (Outcome.NOT_SENT, Outcome.SLOWED)
+    return outcome(error) in (Outcome.NOT_SENT, Outcome.SLOWED)
 
 
 def publish(call: Call, job: Job) -> None:
