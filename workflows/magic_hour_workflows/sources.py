@@ -169,10 +169,9 @@ def checked_extension(name: str, role: AssetRole | None, field: str) -> tuple[st
     """
     extension = Path(name).suffix.lstrip(".").lower()
     roles = [known for known, extensions in EXTENSIONS.items() if extension in extensions]
-    if role is None and roles:
-        return extension, roles[0]
-    if role in roles and role is not None:
-        return extension, role
+    found = role if role in roles else roles[0] if role is None and roles else None
+    if found is not None:
+        return extension, found
     wanted = EXTENSIONS[role] if role else tuple(e for group in EXTENSIONS.values() for e in group)
     article = {"image": "an image", "audio": "an audio file", "video": "a video"}.get(role or "", "a media file")
     has = f"ends in .{extension}" if extension else "has no extension"

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from .ai_image_generator import AiImageGenerator, AsyncAiImageGenerator
     from .ai_talking_photo import AiTalkingPhoto, AsyncAiTalkingPhoto
     from .files import AsyncFiles, Files
-    from .image_projects import AsyncImageProjects, ImageProjects
-    from .video_projects import AsyncVideoProjects, VideoProjects
+    from .projects import AsyncImageProjects, AsyncVideoProjects, ImageProjects, VideoProjects
 
 
 class V1(low_level.V1):
@@ -64,14 +63,14 @@ class V1(low_level.V1):
     @cached_property
     def image_projects(self) -> ImageProjects:
         """Image jobs by their id."""
-        from .image_projects import ImageProjects
+        from .projects import ImageProjects
 
         return ImageProjects(self._client)
 
     @cached_property
     def video_projects(self) -> VideoProjects:
         """Video jobs by their id."""
-        from .video_projects import VideoProjects
+        from .projects import VideoProjects
 
         return VideoProjects(self._client)
 
@@ -119,13 +118,13 @@ class AsyncV1(low_level.AsyncV1):
     @cached_property
     def image_projects(self) -> AsyncImageProjects:
         """Image jobs by their id."""
-        from .image_projects import AsyncImageProjects
+        from .projects import AsyncImageProjects
 
         return AsyncImageProjects(self._client)
 
     @cached_property
     def video_projects(self) -> AsyncVideoProjects:
         """Video jobs by their id."""
-        from .video_projects import AsyncVideoProjects
+        from .projects import AsyncVideoProjects
 
         return AsyncVideoProjects(self._client)

@@ -1,4 +1,5 @@
-"""`client.v1.video_projects`: `get` and `delete` from the contract; `wait`, `download`, `check_result` on top.
+"""`client.v1.image_projects` and `.video_projects`: `get` and `delete` from the contract; `wait`, `download` and
+`check_result` on top, which are the same for both.
 
 Rule: thin. The work is the flows'.
 """
@@ -8,27 +9,33 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from magic_hour_client.api.v1_video_projects.get_video_project import request as get_request
+from magic_hour_client.api.v1_image_projects.get_image_project import request as get_image
+from magic_hour_client.api.v1_video_projects.get_video_project import request as get_video
+from magic_hour_client.models import V1ImageProjectsGetResponse, V1VideoProjectsGetResponse
+from magic_hour_client.resources.v1_image_projects import AsyncV1ImageProjects, V1ImageProjects
 from magic_hour_client.resources.v1_video_projects import AsyncV1VideoProjects, V1VideoProjects
+from magic_hour_client.types import Operation
 
 from ..events import Event
 from ..flows.generate import Outputs, check_result, save
-from ..flows.wait import wait
+from ..flows.wait import Project, wait
 from ..io import run_sync
-from ..results import Job, Result
+from ..results import Job, Kind, Result
 
 if TYPE_CHECKING:
-    from magic_hour_client.models import V1VideoProjectsGetResponse
-
     from ..client import AsyncClient, Client
 
+P = TypeVar("P", bound=Project)
 
-class VideoProjects(V1VideoProjects):
-    """Sync video jobs."""
+
+class Jobs(Generic[P]):
+    """What can be done with a job by its id."""
 
     _client: Client
+    _kind: Kind
+    _get: Callable[[str], Operation[P]]
 
     def wait(
         self,
@@ -37,7 +44,7 @@ class VideoProjects(V1VideoProjects):
         timeout: float | None = None,
         poll_interval: float | None = None,
         on_progress: Callable[[Event], object] | None = None,
-    ) -> V1VideoProjectsGetResponse:
+    ) -> P:
         """Wait until a job is complete.
 
         Args:
@@ -55,12 +62,12 @@ class VideoProjects(V1VideoProjects):
             NotFound: there is no such job.
 
         Example:
-            >>> client.v1.video_projects.wait(video_id).status
+            >>> client.v1.image_projects.wait(image_id).status
             'complete'
         """
         call = self._client.begin(timeout, poll_interval, on_progress)
-        get_request(id)  # refuses what is no id
-        return run_sync(wait(call, Job(kind="video", id=id), get_request))
+        self._get(id)  # refuses what is no id
+        return run_sync(wait(call, Job(kind=self._kind, id=id), self._get))
 
     def download(
         self,
@@ -88,12 +95,12 @@ class VideoProjects(V1VideoProjects):
             DownloadFailed: an output could not be saved; `downloaded_paths` has those that were.
 
         Example:
-            >>> [path.suffix for path in client.v1.video_projects.download(video_id, folder)]
-            ['.mp4']
+            >>> [path.suffix for path in client.v1.image_projects.download(image_id, folder)]
+            ['.png']
         """
         call = self._client.begin(timeout, None, on_progress)
         outputs = Outputs(download_directory=download_directory, output_name=output_name)
-        return run_sync(save(call, "video", id, get_request, outputs))
+        return run_sync(save(call, self._kind, id, self._get, outputs))
 
     def check_result(
         self,
@@ -127,7 +134,7 @@ class VideoProjects(V1VideoProjects):
             DownloadFailed: the job is done, and an output could not be saved.
 
         Example:
-            >>> client.v1.video_projects.check_result(video_id, download_outputs=False).status
+            >>> client.v1.image_projects.check_result(image_id, download_outputs=False).status
             'complete'
         """
         call = self._client.begin(timeout, poll_interval, on_progress)
@@ -137,13 +144,15 @@ class VideoProjects(V1VideoProjects):
             download_directory=download_directory,
             output_name=output_name,
         )
-        return run_sync(check_result(call, "video", id, get_request, outputs))
+        return run_sync(check_result(call, self._kind, id, self._get, outputs))
 
 
-class AsyncVideoProjects(AsyncV1VideoProjects):
-    """Async video jobs."""
+class AsyncJobs(Generic[P]):
+    """What can be done with a job by its id."""
 
     _client: AsyncClient
+    _kind: Kind
+    _get: Callable[[str], Operation[P]]
 
     async def wait(
         self,
@@ -152,7 +161,7 @@ class AsyncVideoProjects(AsyncV1VideoProjects):
         timeout: float | None = None,
         poll_interval: float | None = None,
         on_progress: Callable[[Event], object] | None = None,
-    ) -> V1VideoProjectsGetResponse:
+    ) -> P:
         """Wait until a job is complete.
 
         Args:
@@ -170,12 +179,12 @@ class AsyncVideoProjects(AsyncV1VideoProjects):
             NotFound: there is no such job.
 
         Example:
-            >>> client.v1.video_projects.wait(video_id).status
+            >>> client.v1.image_projects.wait(image_id).status
             'complete'
         """
         call = self._client.begin(timeout, poll_interval, on_progress)
-        get_request(id)  # refuses what is no id
-        return await wait(call, Job(kind="video", id=id), get_request)
+        self._get(id)  # refuses what is no id
+        return await wait(call, Job(kind=self._kind, id=id), self._get)
 
     async def download(
         self,
@@ -203,12 +212,12 @@ class AsyncVideoProjects(AsyncV1VideoProjects):
             DownloadFailed: an output could not be saved; `downloaded_paths` has those that were.
 
         Example:
-            >>> [path.suffix for path in client.v1.video_projects.download(video_id, folder)]
-            ['.mp4']
+            >>> [path.suffix for path in client.v1.image_projects.download(image_id, folder)]
+            ['.png']
         """
         call = self._client.begin(timeout, None, on_progress)
         outputs = Outputs(download_directory=download_directory, output_name=output_name)
-        return await save(call, "video", id, get_request, outputs)
+        return await save(call, self._kind, id, self._get, outputs)
 
     async def check_result(
         self,
@@ -242,7 +251,7 @@ class AsyncVideoProjects(AsyncV1VideoProjects):
             DownloadFailed: the job is done, and an output could not be saved.
 
         Example:
-            >>> client.v1.video_projects.check_result(video_id, download_outputs=False).status
+            >>> client.v1.image_projects.check_result(image_id, download_outputs=False).status
             'complete'
         """
         call = self._client.begin(timeout, poll_interval, on_progress)
@@ -252,4 +261,36 @@ class AsyncVideoProjects(AsyncV1VideoProjects):
             download_directory=download_directory,
             output_name=output_name,
         )
-        return await check_result(call, "video", id, get_request, outputs)
+        return await check_result(call, self._kind, id, self._get, outputs)
+
+
+class ImageProjects(Jobs[V1ImageProjectsGetResponse], V1ImageProjects):
+    """Image jobs by their id."""
+
+    _client: Client
+    _kind = "image"
+    _get = staticmethod(get_image)
+
+
+class VideoProjects(Jobs[V1VideoProjectsGetResponse], V1VideoProjects):
+    """Video jobs by their id."""
+
+    _client: Client
+    _kind = "video"
+    _get = staticmethod(get_video)
+
+
+class AsyncImageProjects(AsyncJobs[V1ImageProjectsGetResponse], AsyncV1ImageProjects):
+    """Image jobs by their id."""
+
+    _client: AsyncClient
+    _kind = "image"
+    _get = staticmethod(get_image)
+
+
+class AsyncVideoProjects(AsyncJobs[V1VideoProjectsGetResponse], AsyncV1VideoProjects):
+    """Video jobs by their id."""
+
+    _client: AsyncClient
+    _kind = "video"
+    _get = staticmethod(get_video)
