@@ -62,22 +62,23 @@ def collect(endpoint: Endpoint, parameters: Mapping[str, Any]) -> tuple[dict[str
     return prepared, assets
 
 
-def _within(node: Any, field: AssetField, path: tuple[str, ...], assets: Assets) -> Any:
+def _within(node: Any, field: AssetField, path: Sequence[str], assets: Assets) -> Any:
     """A copy of `node` in which the value at `path` is looked at; what has another shape is left to the contract."""
     if isinstance(node, Model):
         node = {**node.additional_properties, **vars_of(node)}
-    if not isinstance(node, Mapping) or node.get(path[0]) is None:
+    name, *rest = path
+    if not isinstance(node, Mapping) or node.get(name) is None:
         return node
-    value = node[path[0]]
-    if len(path) > 1:
-        return {**node, path[0]: _within(value, field, path[1:], assets)}
+    value = node[name]
+    if rest:
+        return {**node, name: _within(value, field, rest, assets)}
     where = ".".join(field.path)
     if not field.many:
-        return {**node, path[0]: _marked(value, field.role, where, assets)}
+        return {**node, name: _marked(value, field.role, where, assets)}
     if isinstance(value, (str, bytes, os.PathLike, tuple)) or not isinstance(value, Sequence):
         raise InvalidArgument(f"`{where}`: expected a list of files, got {type(value).__name__}", field=where)
     marked = [_marked(item, field.role, f"{where}[{number}]", assets) for number, item in enumerate(value)]
-    return {**node, path[0]: marked}
+    return {**node, name: marked}
 
 
 def _marked(value: Any, role: AssetRole, where: str, assets: Assets) -> str:

@@ -168,7 +168,7 @@ def checked_extension(name: str, role: AssetRole | None, field: str) -> tuple[st
     tells it; the first role that takes it wins, so webm is a video.
     """
     extension = Path(name).suffix.lstrip(".").lower()
-    roles = [known for known, extensions in EXTENSIONS.items() if extension in extensions]
+    roles: list[AssetRole] = [known for known, extensions in EXTENSIONS.items() if extension in extensions]
     found = role if role in roles else roles[0] if role is None and roles else None
     if found is not None:
         return extension, found
