@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from openapi_spec_validator import OpenAPIV30SpecValidator, OpenAPIV31SpecValidator
 from ruamel.yaml import YAML
@@ -18,7 +19,10 @@ from .problems import InvalidSpec
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 _MAX_LINES = 20
-_FREE_NAMES = {"properties", "responses", "schemas", "paths", "parameters", "requestBodies"}
+_FREE_NAMES = {"paths", "properties", "patternProperties", "$defs", "responses", "content", "headers", "callbacks"}
+_FREE_NAMES |= {"links", "mapping", "schemas", "parameters", "requestBodies", "securitySchemes", "pathItems"}
+_DATA = {"servers", "enum", "const", "default", "example", "examples"}
+"""Keywords whose values are no schemas, as those of extensions. (Variables of `servers` must have defaults.)"""
 
 
 class Contract:
@@ -41,12 +45,44 @@ class Contract:
         merged.pop("$ref", None)
         return merged
 
+    def schema(self, node: Any, seen: tuple[str, ...] = ()) -> dict[str, Any]:
+        """Like `resolve`, with the properties and requirements of all parts of an `allOf` put together."""
+        whole = self.resolve(node)
+        for part in whole.pop("allOf", None) or []:
+            name = str(part.get("$ref", "")) if isinstance(part, dict) else ""
+            if name and name in seen:
+                continue
+            inner = self.schema(part, (*seen, name))
+            properties = {**(inner.get("properties") or {}), **(whole.get("properties") or {})}
+            required = [*(inner.get("required") or []), *(whole.get("required") or [])]
+            whole = {**inner, **whole}
+            if properties:
+                whole.update(properties=properties, required=required)
+        return whole
+
     def _at(self, reference: str) -> Any:
+        """What stands at a reference into the document.
+
+        Raises:
+            LookupError: nothing does.
+        """
         node: Any = self.raw
-        for part in reference[2:].split("/"):
-            key = part.replace("~1", "/").replace("~0", "~")
-            node = node.get(key, {}) if isinstance(node, dict) else {}
+        for part in reference[2:].split("/") if reference != "#" else []:
+            key = unquote(part).replace("~1", "/").replace("~0", "~")
+            node = node[int(key)] if isinstance(node, list) and key.isdecimal() else node[key]
         return node
+
+    def dangling(self) -> Iterator[str]:
+        """Every reference that leads out of the document, or nowhere. None is ever followed out: reading a document
+        must not read other files or ask the network."""
+        for where, reference in _references(self.raw):
+            try:
+                if reference != "#" and not reference.startswith("#/"):
+                    yield f"{where}: the reference {reference!r} leads out of the document"
+                elif not isinstance(self._at(reference), dict | bool):
+                    yield f"{where}: the reference {reference!r} leads to nothing usable"
+            except (LookupError, TypeError):
+                yield f"{where}: the reference {reference!r} leads nowhere"
 
     def operations(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
         """Path, method and the raw operation, in the order of the document."""
@@ -89,10 +125,25 @@ def _without(node: Any, names: set[str], *, free: bool = False) -> Any:
     if not isinstance(node, dict):
         return node
     return {
-        key: _without(value, names, free=not free and key in _FREE_NAMES)
+        key: value if not free and _is_data(key) else _without(value, names, free=not free and key in _FREE_NAMES)
         for key, value in node.items()
         if free or key not in names
     }
+
+
+def _is_data(key: str) -> bool:
+    return key in _DATA or key.startswith("x-")
+
+
+def _references(node: Any, where: str = "", *, free: bool = False) -> Iterator[tuple[str, str]]:
+    """Place and target of every `$ref`, but for those in examples and other values that are only data."""
+    items = enumerate(node) if isinstance(node, list) else node.items() if isinstance(node, dict) else ()
+    for key, value in items:
+        if not free and key == "$ref" and isinstance(value, str):
+            yield where or "document", value
+        if not free and isinstance(key, str) and _is_data(key):
+            continue
+        yield from _references(value, f"{where}/{key}".lstrip("/"), free=not free and key in _FREE_NAMES)
 
 
 def _drop_bare_requirements(node: Any) -> None:
@@ -105,10 +156,14 @@ def _drop_bare_requirements(node: Any) -> None:
         return
     for keyword in ("anyOf", "oneOf"):
         choices = node.get(keyword)
-        if "properties" in node and isinstance(choices, list) and all(set(c) == {"required"} for c in choices):
+        if "properties" in node and isinstance(choices, list) and all(_is_bare(choice) for choice in choices):
             del node[keyword]
     for value in node.values():
         _drop_bare_requirements(value)
+
+
+def _is_bare(choice: Any) -> bool:
+    return isinstance(choice, dict) and set(choice) == {"required"}
 
 
 def load(path: Path) -> Contract:
@@ -118,20 +173,40 @@ def load(path: Path) -> Contract:
         InvalidSpec: it cannot be read, is not YAML or JSON, or is not valid OpenAPI 3.0 or 3.1.
     """
     try:
-        raw = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-        raw = json.loads(json.dumps(raw, default=str))
-    except (OSError, UnicodeDecodeError, YAMLError, ValueError, RecursionError) as error:
+        raw = _document(path.read_text(encoding="utf-8"))
+        raw = json.loads(json.dumps(raw, default=str, allow_nan=False))
+        json.dumps(raw, ensure_ascii=False).encode()  # half a surrogate pair is no text
+    except (OSError, YAMLError, ValueError, TypeError, RecursionError) as error:
         raise InvalidSpec(f"{path.name} cannot be read:", [str(error)]) from None
     if not isinstance(raw, dict) or not isinstance(raw.get("openapi"), str):
         raise InvalidSpec(f"{path.name} is not an OpenAPI document:", ["it has no `openapi` version"])
-    _validate(path, raw)
-    return Contract(raw)
+    contract = Contract(raw)
+    _validate(path, contract)
+    return contract
 
 
-def _validate(path: Path, raw: dict[str, Any]) -> None:
-    version = raw["openapi"]
+def _document(text: str) -> Any:
+    """The document in YAML, or in JSON, which YAML readers take for the most part only, and slowly."""
+    if text.lstrip().startswith("{"):
+        try:
+            return json.loads(text, object_pairs_hook=_unique)
+        except json.JSONDecodeError:
+            pass  # a mapping in YAML's own notation
+    return YAML(typ="safe", pure=True).load(text)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError(f"a key stands twice among {', '.join(ascii(key) for key, _ in pairs)[:200]}")
+    return dict(pairs)
+
+
+def _validate(path: Path, contract: Contract) -> None:
+    raw, version = contract.raw, contract.raw["openapi"]
     if not version.startswith(("3.0", "3.1")):
         raise InvalidSpec(f"{path.name} cannot be used:", [f"OpenAPI {version[:20]}; known are 3.0 and 3.1"])
+    if lost := list(contract.dangling()):
+        raise InvalidSpec(f"{path.name} cannot be used:", lost[:_MAX_LINES])
     validator = OpenAPIV30SpecValidator if version.startswith("3.0") else OpenAPIV31SpecValidator
     try:
         errors = [

@@ -6,18 +6,22 @@ resource, the verb is the method. Where two operations would be the same method,
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import Any
 
 import attrs
+from openapi_python_client import strings
 from openapi_python_client.parser import GeneratorData
 from openapi_python_client.parser.openapi import Endpoint
 from openapi_python_client.parser.properties import ModelProperty
+from openapi_python_client.parser.responses import Response
 
 from .names import attribute
 from .texts import Code, raw
 from .views import AssetView, FieldView, Views
 
+_PREFIX = "field_"
 _VERBS = {"get": "get", "post": "create", "put": "replace", "patch": "update", "delete": "delete"}
 
 
@@ -46,7 +50,7 @@ class EndpointView:
     has_body: bool
     keywords: list[FieldView]
     results: list[tuple[int, Code]]
-    result_annotation: str
+    result_annotation: Code
     result_description: str
     summary_line: str
     description: str
@@ -138,7 +142,7 @@ class Endpoints:
             resource=_resource(path),
             method_name=name,
             tag=tag,
-            module=str(endpoint.name),
+            module=str(strings.PythonIdentifier(str(endpoint.name), _PREFIX)),  # as Project names the file
             method=method.upper(),
             path=path,
             charges=operation.get("x-charges-credits") is True,
@@ -179,12 +183,12 @@ class Endpoints:
         description = self.contract.resolve(operation.get("requestBody")).get("description") or "What to send."
         return [self.views.view(body, {"description": description}, "request")]
 
-    def _results(self, endpoint: Endpoint) -> tuple[list[tuple[int, Code]], str]:
+    def _results(self, endpoint: Endpoint) -> tuple[list[tuple[int, Code]], Code]:
         """Status and kind of every success, and the annotation for all of them."""
         successes = [
-            (response.status_code.range[0], response)
+            (status, response)
             for response in endpoint.responses.patterns
-            if response.status_code.range and 200 <= response.status_code.range[0] < 300
+            if (status := success_status(response)) is not None
         ]
         if not successes and endpoint.responses.default is not None:
             successes = [(200, endpoint.responses.default)]
@@ -193,7 +197,7 @@ class Endpoints:
             empty = response.source["attribute"] != "response.json()"
             results.append((status, Code("None") if empty else self.views.shapes.kind(response.prop)))
             annotations.append("None" if empty else self.views.shapes.annotation(response.prop, "result"))
-        return results, " | ".join(dict.fromkeys(annotations)) or "None"
+        return results, Code(" | ".join(dict.fromkeys(annotations)) or "None")
 
     def _result_description(self, operation: dict[str, Any]) -> str:
         for status, response in (operation.get("responses") or {}).items():
@@ -219,9 +223,15 @@ class Endpoints:
         return list(nodes.values())
 
 
+def success_status(response: Response) -> int | None:
+    """The status of an answer that the client reads, or the first of a range; None for all others, which are errors."""
+    lowest = (response.status_code.range or (0, 0))[0]
+    return lowest if 200 <= lowest < 300 else None
+
+
 def _bare(path: str) -> str:
     """The path without the names of its parameters, which the generator changes."""
-    return "/".join("{}" if part.startswith("{") else part for part in path.split("/"))
+    return re.sub(r"\{[^{}]*\}", "{}", path)
 
 
 def _resource(path: str) -> tuple[str, ...]:

@@ -5,14 +5,20 @@ Rule: an example is a call that runs: the values come from the document, the nam
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import attrs
 
 from .contract import Contract
 from .endpoints import EndpointView
-from .texts import Code, raw
+from .texts import Code
+from .views import FieldView
 
+_PLAIN = {"integer": 1, "number": 1.0, "boolean": True}
+_FORMATS = {"date": "2026-01-31", "date-time": "2026-01-31T12:00:00Z", "uuid": "00000000-0000-4000-8000-000000000000"}
+_ODD = re.compile(r"[^ !#-\[\]-~]")
+_DEEPEST = 4
 Places = dict[tuple[str, str], EndpointView]
 
 
@@ -24,72 +30,86 @@ def with_examples(places: Places, contract: Contract) -> Places:
     }
 
 
-def arguments(view: EndpointView, contract: Contract) -> list[tuple[str, Any]]:
-    """Keyword and value of every argument in the example: path parameters, then what the body's example gives."""
-    found: list[tuple[str, Any]] = []
-    for field in view.path_parameters:
-        raws = [p for p in view.source["parameters"] if p.get("name") == field.name]
-        example = raws[0].get("example") if raws else None
-        found.append((field.attribute, "string" if example is None else example))
-    body = view.example if isinstance(view.example, dict) else {}
-    for field in view.keywords:
-        if field.name in body and view.body_fields is not None:
-            found.append((field.attribute, body[field.name]))
+def arguments(view: EndpointView, contract: Contract) -> dict[str, Any]:
+    """The arguments of the example call: what the body's example gives, and whatever else must be given."""
+    found: dict[str, Any] = {}
+    given = view.example if isinstance(view.example, dict) else {}
+    for field in (*view.path_parameters, *view.keywords):
+        if field.attribute in view.body_names and field.name in given:
+            found[field.attribute] = given[field.name]
         elif field.required:
-            found.append((field.attribute, _made_up(view, field.name, contract)))
+            found[field.attribute] = made_up(schema_of(view, field, contract), contract)
     return found
 
 
-def _made_up(view: EndpointView, name: str, contract: Contract) -> Any:
+def schema_of(view: EndpointView, field: FieldView, contract: Contract) -> dict[str, Any]:
+    """The schema of one argument: a field of the body, a parameter, or the whole body with its example."""
+    media = contract.json_media(view.source.get("requestBody"))
+    body = contract.schema(media.get("schema"))
+    if field.attribute in view.body_names:
+        return contract.schema((body.get("properties") or {}).get(field.name))
     for parameter in view.source["parameters"]:
-        if parameter.get("name") == name and "example" in parameter:
-            return parameter["example"]
-    schema = contract.resolve(contract.json_media(view.source.get("requestBody")).get("schema"))
-    if view.body_fields is not None:
-        schema = contract.resolve((schema.get("properties") or {}).get(name))
-    return made_up(schema, contract)
+        if parameter.get("name") == field.name:
+            return _with_example(contract.schema(parameter.get("schema")), parameter)
+    return _with_example(body, media)
+
+
+def _with_example(schema: dict[str, Any], holder: dict[str, Any]) -> dict[str, Any]:
+    return {**schema, "example": holder["example"]} if "example" in holder else schema
 
 
 def made_up(schema: dict[str, Any], contract: Contract, depth: int = 0) -> Any:
-    """An example value for a schema that has none: its own example, default or first choice, else something plain."""
+    """An example value for a schema: its own example, default or first choice, else something plain."""
     for key in ("example", "default", "const"):
         if key in schema:
             return schema[key]
-    choices = schema.get("examples") or schema.get("enum")
-    if isinstance(choices, list) and choices:
-        return choices[0]
-    if schema.get("type") == "object" and depth < 4:
-        required = schema.get("required") or []
-        properties = schema.get("properties") or {}
-        return {
-            name: made_up(contract.resolve(properties[name]), contract, depth + 1)
-            for name in properties
-            if name in required
-        }
-    if schema.get("type") == "array" and depth < 4:
-        return [made_up(contract.resolve(schema.get("items")), contract, depth + 1)]
-    return {"integer": 1, "number": 1.0, "boolean": True}.get(str(schema.get("type")), "string")
+    values = schema.get("examples") or schema.get("enum")
+    if isinstance(values, list) and values:
+        return values[0]
+    kind = type_of(schema)
+    choices = [contract.schema(choice) for choice in (schema.get("anyOf") or schema.get("oneOf") or [])]
+    if (choice := next((c for c in choices if c.get("type") != "null"), None)) and depth < _DEEPEST:
+        return made_up(choice, contract, depth + 1)
+    if kind == "object":
+        return _made_up_object(schema, contract, depth)
+    if kind == "array":
+        return [made_up(contract.schema(schema.get("items")), contract, depth + 1)] if depth < _DEEPEST else []
+    return _PLAIN.get(kind) or _FORMATS.get(str(schema.get("format")), "string")
 
 
-def call_lines(view: EndpointView, pairs: list[tuple[str, Any]], opening: str) -> list[str]:
-    """The call as Python, one argument a line; a single short one stays on the line."""
+def _made_up_object(schema: dict[str, Any], contract: Contract, depth: int) -> dict[str, Any]:
+    properties, required = schema.get("properties") or {}, schema.get("required") or []
+    names = [name for name in properties if name in required] if depth < _DEEPEST else []
+    return {name: made_up(contract.schema(properties[name]), contract, depth + 1) for name in names}
+
+
+def type_of(schema: dict[str, Any]) -> str:
+    """The one type of a schema; of several, the first that is not null."""
+    kinds = schema.get("type") or ("object" if "properties" in schema else "")
+    return next((str(kind) for kind in ([kinds] if isinstance(kinds, str) else kinds) if kind != "null"), "")
+
+
+def call_lines(view: EndpointView, values: dict[str, Any], opening: str) -> list[str]:
+    """The call as Python, one argument a line; a single one stays on the line."""
     call = f"{opening}.{view.call_name}("
+    pairs = [f"{name}={_python(value)}" for name, value in values.items()]
     if len(pairs) <= 1:
-        return [call + "".join(f"{name}={_python(value)}" for name, value in pairs) + ")"]
-    return [call, *(f"    {name}={_python(value)}," for name, value in pairs), ")"]
+        return [call + "".join(pairs) + ")"]
+    return [call, *(f"    {pair}," for pair in pairs), ")"]
 
 
-def _docstring_lines(view: EndpointView, pairs: list[tuple[str, Any]]) -> list[Code]:
-    lines = call_lines(view, pairs, "client")
+def _docstring_lines(view: EndpointView, values: dict[str, Any]) -> list[Code]:
+    lines = call_lines(view, values, "client")
     return [Code(line.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')) for line in lines]
 
 
 def _python(value: Any) -> str:
-    """`value` as Python with double quotes, in the order of its keys."""
+    """`value` as Python in ASCII with double quotes, in the order of its keys, and with no comment of Markdown."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{_python(str(key))}: {_python(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(_python(item) for item in value) + "]"
     if isinstance(value, str):
-        return '"' + ascii(value + "'")[1:-2].replace('"', '\\"').replace("\\\\'", "\\'") + '"'
-    return ascii(value) if value is None or isinstance(value, bool | int | float) else _python(raw(value))
+        plain = _ODD.sub(lambda odd: '\\"' if odd[0] == '"' else ascii(odd[0])[1:-1], value)
+        return '"' + plain.replace("<!--", "\\x3c!--") + '"'
+    return ascii(value)

@@ -7,13 +7,27 @@ finding is reported at once.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any
 
+from openapi_python_client import strings
 from openapi_python_client.parser import GeneratorData
 from openapi_python_client.parser.errors import GeneratorError
+from openapi_python_client.parser.openapi import Endpoint
 
 from .contract import Contract
-from .endpoints import Endpoints
-from .names import CALL_OPTIONS, CLIENT_NAMES, GENERATE_OPTIONS, problem_with, problem_with_class
+from .endpoints import Endpoints, EndpointView, success_status
+from .examples import type_of
+from .names import (
+    CALL_OPTIONS,
+    CLIENT_NAMES,
+    ERRORS,
+    GENERATE_OPTIONS,
+    LONGEST,
+    REQUEST_NAMES,
+    problem_with,
+    problem_with_class,
+)
 from .problems import LostOperation, UnusableName
 from .texts import printable, raw
 from .views import Views
@@ -33,15 +47,42 @@ def check_nothing_lost(contract: Contract, data: GeneratorData) -> None:
     parsed = sum(len(collection.endpoints) for collection in data.endpoint_collections_by_tag.values())
     if wanted != parsed:
         lines.append(f"{wanted} operations in the document, {parsed} would be in the client")
+    lines += [
+        f"{path}: a path behind a reference is not supported"
+        for path, item in contract.raw.get("paths", {}).items()
+        if isinstance(item, dict) and "$ref" in item
+    ]
+    for path, method, _ in contract.operations():
+        lines += [
+            f"{method.upper()} {path}: the parameter {parameter['name']!r} is written in a style that is not supported"
+            for parameter in contract.operation(path, method)["parameters"]
+            if not _plainly_written(parameter)
+        ]
     for collection in data.endpoint_collections_by_tag.values():
         for endpoint in collection.endpoints:
-            where = f"{endpoint.method.upper()} {printable(endpoint.path)}"
-            if endpoint.bodies and not any(body.body_type.value == "json" for body in endpoint.bodies):
-                lines.append(f"{where}: its body is not JSON, which this generator does not write")
-            if endpoint.cookie_parameters:
-                lines.append(f"{where}: cookie parameters are not supported")
+            lines += [f"{endpoint.method.upper()} {printable(endpoint.path)}: {loss}" for loss in _losses(endpoint)]
     if lines:
         raise LostOperation("parts of the document would be missing from the client:", lines)
+
+
+def _plainly_written(parameter: dict[str, Any]) -> bool:
+    """Whether the parameter goes as the generated client writes it: lists by repeating the name, nothing nested."""
+    usual = {"query": "form", "cookie": "form"}.get(parameter.get("in", ""), "simple")
+    listed = type_of(parameter.get("schema") or {}) in ("array", "object")
+    return parameter.get("style", usual) == usual and not (
+        usual == "form" and listed and not parameter.get("explode", True)
+    )
+
+
+def _losses(endpoint: Endpoint) -> Iterator[str]:
+    """What of an operation the client would not have, although openapi-python-client read it."""
+    if endpoint.bodies and not any(body.body_type.value == "json" for body in endpoint.bodies):
+        yield "its body is not JSON, which this generator does not write"
+    if endpoint.cookie_parameters:
+        yield "cookie parameters are not supported"
+    for response in endpoint.responses:
+        if success_status(response) and response.source["attribute"] not in ("response.json()", "None"):
+            yield "its answer is not JSON, which this generator does not read"
 
 
 def _line(error: GeneratorError) -> str:
@@ -64,10 +105,10 @@ def _models(views: Views) -> list[str]:
     lines: list[str] = []
     for name in sorted({*views.models, *views.enums}):
         lines.append(problem_with_class(name) or "")
-    files = Counter(
-        str(found.class_info.module_name).lower() for found in (*views.models.values(), *views.enums.values())
-    )
-    lines += [f"several schemas would be written to the file {name}.py" for name, n in files.items() if n > 1]
+    files = [str(found.class_info.module_name).lower() for found in (*views.models.values(), *views.enums.values())]
+    lines += [f"several schemas would be written to the file {name}.py" for name in _repeated(files)]
+    dicts = [*(f"{name}Params" for name in views.sent), *(f"{name}GenerateParams" for name in views.shapes.with_assets)]
+    lines += [f"the dicts of several schemas would be called {name}" for name in _repeated(dicts)]
     for name, model in views.models.items():
         taken: set[str] = set()
         for field in (views.field(model, prop, "model") for prop in views.properties(model)):
@@ -85,38 +126,61 @@ def _operations(endpoints: Endpoints) -> list[str]:
             lines.append(problem_with(field.name, of=where, taken=taken) or "")
             taken.add(field.attribute)
         options = GENERATE_OPTIONS if view.charges else CALL_OPTIONS
-        for name in sorted(taken & options):
+        for name in sorted(taken & (options | REQUEST_NAMES)):
             lines.append(f"{where}: the field {name!r} collides with our own option of that name")
     return [line for line in lines if line]
 
 
 def _resources(endpoints: Endpoints) -> list[str]:
-    lines: list[str] = []
+    lines: list[str | None] = []
     for node in endpoints.resources():
         of = f"resource {ascii(node.path)[1:-1]}"
-        lines.append(problem_with(node.attribute, of=of) or "")
-        methods = Counter(operation.method_name for operation in node.operations)
-        methods.update(child.attribute for child in node.children)
-        lines += [f"{of}: several things would be called {name!r}" for name, count in methods.items() if count > 1]
-        lines += [problem_with(name, of=of) or "" for name in methods]
+        names = [operation.method_name for operation in node.operations]
+        names += [child.attribute for child in node.children]
+        lines.append(problem_with(node.module, of=of) or problem_with_class(node.class_name))
+        lines += [problem_with(name, of=of) for name in (node.attribute, *names)]
+        lines += [f"{of}: several things would be called {name!r}" for name in _repeated(names)]
+        modules = _repeated(operation.module for operation in node.operations)
+        lines += [f"{of}: several operationIds would be the module {name!r}" for name in modules]
         if len(node.resource) == 1 and node.attribute in CLIENT_NAMES:
             lines.append(f"{of}: the client has a method {node.attribute!r} already")
-    modules = Counter(node.module for node in endpoints.resources())
-    modules.update(f"api {view.tag}/{view.module}" for view in endpoints.all())
-    lines += [f"several resources or operations would be written to {name}" for name, n in modules.items() if n > 1]
-    lines += [
-        f"operationId of {view.method} {ascii(view.path)[1:-1]} makes no module name"
-        for view in endpoints.all()
-        if not (view.module.isidentifier() and view.module.isascii() and view.tag.isascii() and view.tag.isidentifier())
-    ]
+    nodes = endpoints.resources()
+    classes = _repeated(prefix + node.class_name for node in nodes for prefix in ("", "Async"))
+    lines += [f"the classes of several resources would be called {name}" for name in classes]
+    files = [node.module.lower() for node in nodes] + [f"api {view.tag}/{view.module}" for view in endpoints.all()]
+    lines += [f"several resources or operations would be written to {name}" for name in _repeated(files)]
+    lines += [_module(view) for view in endpoints.all()]
     return [line for line in lines if line]
+
+
+def _module(view: EndpointView) -> str | None:
+    where = f"{view.method} {ascii(view.path)[1:-1]}"
+    for what, name in (("operationId", view.module), ("tag", view.tag)):
+        if not (name.isidentifier() and name.isascii()) or len(name) > LONGEST:
+            return f"{where}: its {what} makes no module name"
+    return None
+
+
+def _repeated(names: Iterable[str]) -> list[str]:
+    return [name for name, count in Counter(names).items() if count > 1]
 
 
 def check_metadata(data: GeneratorData) -> None:
     """The title becomes the names of the package and of the base error.
 
     Raises:
-        UnusableName: it has no letters that could.
+        UnusableName: it cannot.
     """
-    if not any(c.isascii() and c.isalpha() for c in raw(data.title)):
-        raise UnusableName("these names cannot be used:", ["`info.title` has no letter to make a package name of"])
+    title, error = ascii_title(data), f"{strings.pascal_case(ascii_title(data))}Error"
+    if (
+        problem_with(f"{strings.snake_case(title)}_client", of="")
+        or not title[:1].isalpha()
+        or not error.isidentifier()
+    ):
+        raise UnusableName("these names cannot be used:", [f"`info.title` {title[:80]!r} makes no name of a package"])
+    if error in ERRORS:
+        raise UnusableName("these names cannot be used:", [f"`info.title` would name two errors {error!r}"])
+
+
+def ascii_title(data: GeneratorData) -> str:
+    return "".join(c for c in raw(data.title) if c.isascii()).strip()

@@ -26,7 +26,18 @@ GENERATE_OPTIONS = {
     *CALL_OPTIONS,
 }
 """Options of `generate` in the workflows package; a test there holds the two together."""
+REQUEST_NAMES = {"parse"}
+"""Functions beside every generated `request`, which a parameter of that name would hide."""
 CLIENT_NAMES = {"send", "close"}
+ERRORS = (
+    *("APIError", "ConnectionFailed", "Forbidden", "InvalidArgument", "InvalidRequest", "NotFound", "PaymentRequired"),
+    *("RequestTimeout", "ServerError", "TooManyRequests", "Unauthorized", "UnexpectedResponse", "UnknownField"),
+    "UnprocessableEntity",
+)
+"""The generated errors besides their base."""
+_CLASSES_OF_OURS = {"Any", "ClassVar", "TYPE_CHECKING", "Client", "Mapping", "Operation", "Self", "Sequence", "T"}
+_CLASSES_OF_OURS |= {"BlockingTransport", "PRODUCT", "Transport", "TracebackType", "TypeVar"}
+LONGEST = 100  # file systems end at 255 bytes, and names become parts of names
 
 
 def attribute(name: str) -> str:
@@ -42,6 +53,8 @@ def problem_with(name: str, *, of: str, taken: Iterable[str] = ()) -> str | None
     """Why `name` cannot be an attribute, or None."""
     python = attribute(name)
     shown = ascii(name)[:80]
+    if len(python) > LONGEST:
+        return f"{of}: {shown}… is longer than {LONGEST} characters"
     if not python.isidentifier() or python.startswith("__"):
         return f"{of}: {shown} makes no Python name"
     if unicodedata.normalize("NFKC", python) != python:
@@ -60,7 +73,9 @@ def problem_with_class(name: str) -> str | None:
         or not name.isascii()
         or keyword.iskeyword(name)
         or name.startswith("_")
-        or name == "ClassVar"
+        or len(name) > LONGEST
     ):
         return f"schema {ascii(name)[:80]} makes no Python class name"
+    if name.removeprefix("Async") in _CLASSES_OF_OURS:
+        return f"{name!r} is the name of a class that the generated code uses itself"
     return None

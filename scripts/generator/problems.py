@@ -12,14 +12,26 @@ class Problem(Exception):
     exit_code = 1
 
     def __init__(self, title: str, lines: list[str]) -> None:
-        super().__init__("\n".join([title, *(f"  {line}" for line in lines)]))
-        self.lines = lines
+        self.lines = ["".join(c if c.isprintable() or c == "\n" else " " for c in line) for line in lines]
+        super().__init__("\n".join([title, *(f"  {line}" for line in self.lines)]))
 
 
 class Differs(Problem):
     """`--check` found other files than the generator would write."""
 
     exit_code = 1
+
+
+class ForeignFolder(Problem):
+    """A folder to write into holds files that this generator did not make."""
+
+    exit_code = 2
+
+
+class DamagedPage(Problem):
+    """A reference page has lost the markers around its hand-written part."""
+
+    exit_code = 2
 
 
 class InvalidSpec(Problem):

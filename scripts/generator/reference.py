@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .endpoints import EndpointView, ResourceView
-from .examples import arguments, call_lines, made_up
-from .texts import markdown, printable
-from .tree import files_in
+from .examples import arguments, call_lines, made_up, schema_of, type_of
+from .names import attribute
+from .problems import DamagedPage
+from .texts import cell, markdown, printable
+from .views import deprecation, described
 
 if TYPE_CHECKING:
     from .build import Build
@@ -23,24 +25,38 @@ if TYPE_CHECKING:
 START = "<!-- CUSTOM DOCS START -->"
 END = "<!-- CUSTOM DOCS END -->"
 _BLOCK = re.compile(re.escape(START) + "(.*?)" + re.escape(END), re.DOTALL)
-_PAGE_OF_SNIPPETS = "from os import getenv"
+_DEEPEST = 6
 
 
 def pages(build: Build, reference: Path, generated: Path) -> dict[str, bytes]:
     """File name and content of every page; blocks already in `reference` are carried over."""
-    kept = {name: _block(content.decode("utf-8")) for name, content in files_in(reference).items()}
     links = os.path.relpath(generated, reference).replace(os.sep, "/")
     result = {}
     for node in build.endpoints.resources():
         if node.operations:
             name = f"{node.path}.md"
-            result[name] = Page(build, node, kept.get(name, "\n\n"), links).text().encode("utf-8")
+            result[name] = Page(build, node, _block(reference / name), links).text().encode("utf-8")
     return result
 
 
-def _block(text: str) -> str:
+def _block(page: Path) -> str:
+    """What is written by hand on a page, if there is one.
+
+    Raises:
+        DamagedPage: the page or its markers are damaged; going on would lose that text.
+    """
+    if not page.is_file():
+        return "\n\n"
+    try:
+        text = page.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DamagedPage("cannot keep the custom block of a page:", [f"{page.name}: {error}"]) from None
     found = _BLOCK.search(text)
-    return found.group(1) if found else "\n\n"
+    if found is None or text.count(START) != 1 or text.count(END) != 1:
+        raise DamagedPage(
+            "cannot keep the custom block of a page:", [f"{page.name}: needs {START} and {END}, once each"]
+        )
+    return found.group(1)
 
 
 class Page:
@@ -63,8 +79,7 @@ class Page:
         return [
             f'### {markdown(view.summary_line)} <a name="{view.method_name}"></a>',
             "",
-            markdown(view.description),
-            "",
+            *([markdown(view.description), ""] if view.description else []),
             f"**API Endpoint**: `{view.method} {_code(view.path)}`",
             "",
             "#### Parameters",
@@ -88,45 +103,47 @@ class Page:
         ]
 
     def _rows(self, view: EndpointView) -> list[str]:
+        given = arguments(view, self.contract)
         rows = []
-        for field in view.path_parameters:
-            rows.append(
-                _row(field.attribute, True, field.description, dict(arguments(view, self.contract))[field.attribute])
-            )
-        body = self.contract.resolve(self.contract.json_media(view.source.get("requestBody")).get("schema"))
-        properties = body.get("properties") or {}
-        for field in view.keywords:
-            schema = self.contract.resolve(properties.get(field.name)) if view.body_fields is not None else body
-            example = view.example.get(field.name) if isinstance(view.example, dict) else None
-            if example is None:
-                example = made_up(schema, self.contract)
+        for field in (*view.path_parameters, *view.keywords):
+            schema = schema_of(view, field, self.contract)
+            example = given.get(field.attribute, made_up(schema, self.contract))
             rows.append(_row(field.attribute, field.required, field.description, example, field.deprecation))
             rows += self._nested(schema, 1)
         return rows
 
-    def _nested(self, schema: dict[str, Any], depth: int) -> list[str]:
+    def _nested(self, schema: dict[str, Any], depth: int, above: tuple[str, ...] = ()) -> list[str]:
         """Rows of the fields inside an object, or inside the objects of a list; required ones first, by name."""
-        if schema.get("type") == "array":
-            schema = self.contract.resolve(schema.get("items"))
+        schema = self._object_in(schema)
         properties = schema.get("properties") or {}
         required = schema.get("required") or []
         rows = []
-        for name in sorted(properties, key=lambda name: (name not in required, name)) if depth < 6 else []:
-            inner = self.contract.resolve(properties[name])
-            retired = inner.get("x-deprecation") or "leave it out" if inner.get("deprecated") is True else None
-            text = str(inner.get("description") or "")
-            text = f"Deprecated: {retired}. {text}" if retired else text
-            label = "\N{NO-BREAK SPACE}" * 4 * (depth - 1) + f"└─ {name}"
+        for name in sorted(properties, key=lambda name: (name not in required, name)):
+            inner = self.contract.schema(properties[name])
+            retired = deprecation(inner)
+            text = described(str(inner.get("description") or ""), retired)
+            label = "\N{NO-BREAK SPACE}" * 4 * (depth - 1) + f"└─ {attribute(name)}"
             rows.append(_row(label, name in required, text, made_up(inner, self.contract), retired))
-            rows += self._nested(inner, depth + 1)
+            shape = json.dumps(self._object_in(inner).get("properties"), sort_keys=True)
+            if shape not in above and depth < _DEEPEST:  # an object inside itself is shown once
+                rows += self._nested(inner, depth + 1, (*above, shape))
         return rows
+
+    def _object_in(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """The object that the schema is, is a list of, or allows among others."""
+        for _ in range(_DEEPEST):
+            if type_of(schema) != "array":
+                break
+            schema = self.contract.schema(schema.get("items"))
+        choices = [self.contract.schema(choice) for choice in (schema.get("anyOf") or schema.get("oneOf") or [])]
+        return schema if "properties" in schema else next((c for c in choices if "properties" in c), schema)
 
     def _snippet(self, view: EndpointView, client: str, opening: str) -> list[str]:
         call = call_lines(view, arguments(view, self.contract), opening)
         return [
             "```python",
             f"from {self.build.package} import {client}",
-            _PAGE_OF_SNIPPETS,
+            "from os import getenv",
             "",
             f'client = {client}(token=getenv("API_TOKEN"))',
             f"res = {call[0]}",
@@ -141,11 +158,11 @@ class Page:
         )
         media = self.contract.json_media(response)
         if not media:
-            described = self.contract.resolve(response).get("description") or ""
-            return [f"{markdown(described)} (status {markdown(status)}, no body)"]
+            text = self.contract.resolve(response).get("description") or ""
+            return [f"{markdown(text)} (status {markdown(status)}, no body)"]
         example = media.get("example")
         if example is None:
-            example = made_up(self.contract.resolve(media.get("schema")), self.contract)
+            example = made_up(self.contract.schema(media.get("schema")), self.contract)
         return ["##### Type", self._type(view), "", "##### Example", f"`{_code(_json(example))}`"]
 
     def _type(self, view: EndpointView) -> str:
@@ -168,10 +185,4 @@ def _json(value: Any) -> str:
 
 def _code(text: str) -> str:
     """Text for a Markdown code span in a table: it can end neither."""
-    return (
-        " ".join(printable(text).split(" "))
-        .replace("`", "'")
-        .replace("|", "\\|")
-        .replace("\n", " ")
-        .replace("<!--", "<! --")
-    )
+    return cell(printable(text).replace("\n", " ").replace("`", "'").replace("<!--", "<! --"))

@@ -22,8 +22,11 @@ from openapi_python_client.parser.properties.uuid import UuidProperty
 
 from .texts import Code, literal
 
-Side = Literal["model", "result", "request", "params", "generate"]
-"""Where an annotation stands: in a model, a method's result, its signature, a TypedDict, or one of `generate`."""
+Side = Literal["model", "answer", "result", "request", "params", "generate"]
+"""Where an annotation stands: in a model that is (also) sent, in one that is only received, in a method's result or
+its signature, in a TypedDict, or in one of `generate`."""
+_RECEIVED = ("answer", "result")
+_OWN = ("model", "answer")
 
 _SIMPLE: dict[type, tuple[str, str]] = {
     BooleanProperty: ("bool", "BOOLEAN"),
@@ -37,17 +40,39 @@ _SIMPLE: dict[type, tuple[str, str]] = {
 }
 
 
+def maps_among(models: dict[str, ModelProperty]) -> dict[str, Any]:
+    """Names and values of the objects with any keys and no fields. One that holds itself stays a model: Python
+    cannot write its type down otherwise."""
+    maps = {
+        name: model.additional_properties
+        for name, model in models.items()
+        if not (model.required_properties or model.optional_properties) and model.data.additionalProperties is not False
+    }
+
+    def holds(prop: Any, name: str, seen: tuple[str, ...]) -> bool:
+        inner = str(prop.class_info.name) if isinstance(prop, ModelProperty) else ""
+        if inner in maps and inner not in seen:
+            return inner == name or holds(maps[inner], name, (*seen, inner))
+        parts = [prop.inner_property] if isinstance(prop, ListProperty) else getattr(prop, "inner_properties", [])
+        return any(holds(part, name, seen) for part in parts)
+
+    return {name: value for name, value in maps.items() if not holds(value, name, ())}
+
+
 class Shapes:
     """Annotations and kinds for the properties of one document."""
 
-    def __init__(self, open_enums: set[str], with_assets: set[str]) -> None:
-        self.open_enums = open_enums
-        """Enums that only occur in answers: an unknown value must survive."""
+    def __init__(self, maps: dict[str, Any], with_assets: set[str]) -> None:
+        self.maps = maps
+        """The values of objects with any keys and no fields: dicts, not models."""
         self.with_assets = with_assets
         """Models with an asset field somewhere below them."""
 
-    def annotation(self, prop: Any, side: Side, *, asset: bool = False) -> str:
+    def annotation(self, prop: Any, side: Side, *, asset: bool = False) -> Code:
         """The type of the property, without what being optional adds."""
+        return Code(self._annotation(prop, side, asset))
+
+    def _annotation(self, prop: Any, side: Side, asset: bool) -> str:
         if type(prop) in _SIMPLE:
             return "_types.AssetSource" if asset else _SIMPLE[type(prop)][0]
         if isinstance(prop, LiteralEnumProperty):
@@ -55,25 +80,27 @@ class Shapes:
         if isinstance(prop, ConstProperty):
             return f"_t.Literal[{literal(prop.value.raw_value)}]"
         if isinstance(prop, ListProperty):
-            inner = self.annotation(prop.inner_property, side, asset=asset)
-            return f"list[{inner}]" if side in ("model", "result") else f"Sequence[{inner}]"
+            inner = self._annotation(prop.inner_property, side, asset)
+            return f"list[{inner}]" if side in (*_OWN, "result") else f"Sequence[{inner}]"
         if isinstance(prop, ModelProperty):
             return self._model(prop, side)
         if isinstance(prop, UnionProperty):
-            parts = [self.annotation(inner, side, asset=asset) for inner in prop.inner_properties]
+            wholes = [self._annotation(inner, side, asset) for inner in prop.inner_properties]
+            parts = [part for whole in wholes for part in ([whole] if "[" in whole else whole.split(" | "))]
             return " | ".join(sorted(dict.fromkeys(parts), key=lambda part: part == "None"))
         return "_t.Any"
 
     def _enum(self, prop: LiteralEnumProperty, side: Side) -> str:
         name = str(prop.class_info.name)
-        known = name if side == "model" else f"_models.{name}"
-        if name not in self.open_enums:
-            return known
-        return f"{known} | {prop.value_type.__name__}"
+        known = name if side in _OWN else f"_models.{name}"
+        return f"{known} | {prop.value_type.__name__}" if side in _RECEIVED else known
 
     def _model(self, prop: ModelProperty, side: Side) -> str:
         name = str(prop.class_info.name)
-        if side == "model":
+        if name in self.maps:
+            inner = self._annotation(self.maps[name], side, False)
+            return f"dict[str, {inner}]" if side in (*_OWN, "result") else f"Mapping[str, {inner}]"
+        if side in _OWN:
             return name
         if side == "result":
             return f"_models.{name}"
@@ -93,6 +120,8 @@ class Shapes:
             return "_schema.STRING" if prop.value_type is str else "_schema.INTEGER"
         if isinstance(prop, ListProperty):
             return f"_schema.List({self._kind(prop.inner_property)})"
+        if isinstance(prop, ModelProperty) and str(prop.class_info.name) in self.maps:
+            return f"_schema.Map({self._kind(self.maps[str(prop.class_info.name)])})"
         if isinstance(prop, ModelProperty):
             return f'_schema.Object("{prop.class_info.module_name}", "{prop.class_info.name}")'
         if isinstance(prop, UnionProperty):
@@ -112,13 +141,14 @@ class Shapes:
             return any(isinstance(inner, NoneProperty) for inner in prop.inner_properties)
         return isinstance(prop, NoneProperty)
 
-
-def models_in(prop: Any) -> list[Any]:
-    """The models and enums that the property mentions directly."""
-    if isinstance(prop, ModelProperty | LiteralEnumProperty):
-        return [prop]
-    if isinstance(prop, ListProperty):
-        return models_in(prop.inner_property)
-    if isinstance(prop, UnionProperty):
-        return [found for inner in prop.inner_properties for found in models_in(inner)]
-    return []
+    def mentions(self, prop: Any) -> list[Any]:
+        """The models and enums that the property names directly."""
+        if isinstance(prop, ModelProperty) and str(prop.class_info.name) in self.maps:
+            return self.mentions(self.maps[str(prop.class_info.name)])
+        if isinstance(prop, ModelProperty | LiteralEnumProperty):
+            return [prop]
+        if isinstance(prop, ListProperty):
+            return self.mentions(prop.inner_property)
+        if isinstance(prop, UnionProperty):
+            return [found for inner in prop.inner_properties for found in self.mentions(inner)]
+        return []

@@ -6,11 +6,12 @@ made of such. Anything else of the document stops the rendering (`guard`).
 
 from __future__ import annotations
 
+import math
+import re
 import textwrap
 import unicodedata
 from typing import Any
 
-from jinja2 import Undefined
 from openapi_python_client.schema import UntrustedString
 from openapi_python_client.strings import PythonCode
 
@@ -48,6 +49,8 @@ def literal(value: Any) -> Code:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("Python has no literal for infinity")
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -57,9 +60,7 @@ def _plain(value: Any) -> Any:
 
 def doc(value: Any, indent: int = 0) -> Code:
     """`value` as part of a docstring: it can neither end the string nor escape anything; wrapped and indented."""
-    text = printable(value).strip().replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
-    if text.endswith('"'):
-        text = text[:-1] + '\\"'
+    text = re.sub(r'"(?="|\Z)', r"\"", printable(value).strip().replace("\\", "\\\\"))
     paragraphs = [" ".join(part.split()) for part in text.split("\n\n")]
     lines: list[str] = []
     for paragraph in filter(None, paragraphs):
@@ -69,13 +70,23 @@ def doc(value: Any, indent: int = 0) -> Code:
 
 
 def markdown(value: Any) -> Code:
-    """`value` as text in a Markdown table: one line, no cell, tag or comment of its own."""
+    """`value` as one line of Markdown: no cell, tag or comment of its own, and no heading, list, quote or fence."""
     text = " ".join(printable(value).split())
-    return Code(text.replace("<", "&lt;").replace(">", "&gt;").replace("|", "\\|"))
+    text = re.sub(r"^(#+ |[-+*] |```|~~~|([-*_=] ?){3})", r"\\\1", text)
+    return Code(cell(text.replace("<", "&lt;").replace(">", "&gt;")))
+
+
+def cell(text: str) -> str:
+    """The text with its pipes escaped, and the backslashes before them, which could undo that."""
+    return re.sub(r"(?<!\\)(\\*)\|", r"\1\1\\|", text)
 
 
 def guard(value: Any) -> Any:
-    """Stops a template from printing what was not made safe (jinja2's `finalize`)."""
-    if value is None or isinstance(value, Undefined | UntrustedString | PythonCode):
+    """Stops a template from printing what was not made safe (jinja2's `finalize`): all but code and dotted names."""
+    if isinstance(value, Code):
+        return value
+    if not isinstance(value, str):
         raise TypeError(f"a template prints {type(value).__name__} without a filter")
+    if not all(part.isidentifier() for part in value.split(".")):
+        raise TypeError(f"a template prints {ascii(value)[:60]}, which is no name, without a filter")
     return value

@@ -9,6 +9,8 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from .problems import ForeignFolder
+
 
 def files_in(folder: Path) -> dict[str, bytes]:
     """Relative name and content of every file, without Python's caches."""
@@ -19,6 +21,17 @@ def files_in(folder: Path) -> dict[str, bytes]:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and "__pycache__" not in path.parts
     }
+
+
+def check_ours(folder: Path, pattern: str, mark: bytes) -> None:
+    """Everything else in a folder of ours is deleted, so make sure that it is ours.
+
+    Raises:
+        ForeignFolder: it holds files, but none of that name with that mark.
+    """
+    marked = any(mark in path.read_bytes() for path in folder.glob(pattern))
+    if files_in(folder) and not marked:
+        raise ForeignFolder("will not write into a folder with files of somebody else's:", [str(folder)])
 
 
 def differences(wanted: Mapping[str, bytes], found: Mapping[str, bytes], label: str) -> list[str]:

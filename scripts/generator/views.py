@@ -13,7 +13,7 @@ from openapi_python_client.parser.properties import LiteralEnumProperty, ModelPr
 
 from .contract import Contract
 from .names import attribute
-from .shapes import Shapes, Side, models_in
+from .shapes import Shapes, Side, maps_among
 from .texts import Code, raw
 
 _NO_DESCRIPTION = "Not described by the contract."
@@ -25,10 +25,10 @@ class FieldView:
 
     name: str
     attribute: str
-    annotation: str
-    typed: str
-    signature: str
-    default: str
+    annotation: Code
+    typed: Code
+    signature: Code
+    default: Code
     kind: Code
     description: str
     required: bool
@@ -70,37 +70,35 @@ class Views:
 
     def __init__(self, contract: Contract, data: GeneratorData) -> None:
         self.contract = contract
-        self.models = {str(model.class_info.name): model for model in data.models}
+        models = {str(model.class_info.name): model for model in data.models}
+        maps = maps_among(models)
+        self.models = {name: model for name, model in models.items() if name not in maps}
+        self._sources: dict[str, dict[str, Any]] = {}
         self.enums = {str(enum.class_info.name): enum for enum in data.enums}
         self.enum_order: dict[str, list[Any]] = {}
-        sent, received = self._reach(data)
-        self.sent = sent
         assets = {name for name in self.models if self.assets(self.models[name])}
-        self.shapes = Shapes(open_enums=received - sent, with_assets=assets)
-        for model in data.models:
+        self.shapes = Shapes(maps, with_assets=assets)
+        self.sent = self._reach(data)
+        for model in self.models.values():
             self._remember_order(model)
 
-    def _reach(self, data: GeneratorData) -> tuple[set[str], set[str]]:
-        """Names of the classes that requests and answers hold, directly or further in."""
+    def _reach(self, data: GeneratorData) -> set[str]:
+        """Names of the classes that requests hold, directly or further in."""
         sent: set[str] = set()
-        received: set[str] = set()
         for collection in data.endpoint_collections_by_tag.values():
             for endpoint in collection.endpoints:
                 for prop in endpoint.list_all_parameters():
                     self._collect(prop, sent)
-                for response in endpoint.responses:
-                    self._collect(response.prop, received)
-        for name in set(self.models) - sent:
-            self._collect(self.models[name], received)
-        return sent, received
+        return sent
 
     def _collect(self, prop: Any, names: set[str]) -> None:
-        for found in models_in(prop):
+        for found in self.shapes.mentions(prop):
             name = str(found.class_info.name)
             if name in names:
                 continue
             names.add(name)
-            for inner in self.properties(self.models.get(name)):
+            model = self.models.get(name)
+            for inner in (*self.properties(model), getattr(model, "additional_properties", None)):
                 self._collect(inner, names)
 
     def properties(self, model: ModelProperty | None) -> list[Any]:
@@ -111,20 +109,23 @@ class Views:
         return [prop for group in groups for prop in sorted(group, key=lambda prop: raw(prop.name))]
 
     def source(self, model: ModelProperty) -> dict[str, Any]:
-        """The model's schema as it stands in the document."""
-        dumped = model.data.model_dump(by_alias=True, exclude_unset=True, mode="json")
-        return dict(dumped)
+        """The model's schema as it stands in the document, with the parts of an `allOf` put together."""
+        name = str(model.class_info.name)
+        if name not in self._sources:
+            dumped = model.data.model_dump(by_alias=True, exclude_unset=True, mode="json")
+            self._sources[name] = self.contract.schema(dumped)
+        return self._sources[name]
 
     def field_source(self, model: ModelProperty, prop: Any) -> dict[str, Any]:
         properties = self.source(model).get("properties") or {}
-        return self.contract.resolve(properties.get(raw(prop.name), {}))
+        return self.contract.schema(properties.get(raw(prop.name), {}))
 
     def _remember_order(self, model: ModelProperty) -> None:
         for prop in self.properties(model):
             source = self.field_source(model, prop)
             for node in (source, source.get("items"), *(source.get("anyOf") or [])):
                 values = self.contract.resolve(node).get("enum") or []
-                for enum in models_in(prop):
+                for enum in self.shapes.mentions(prop):
                     if isinstance(enum, LiteralEnumProperty) and set(enum.values) == {
                         v for v in values if v is not None
                     }:
@@ -141,7 +142,8 @@ class Views:
         """The view of one model; templates call this."""
         name = str(model.class_info.name)
         source = self.source(model)
-        fields = [self.field(model, prop, "model") for prop in self.properties(model)]
+        side: Side = "model" if name in self.sent else "answer"
+        fields = [self.field(model, prop, side) for prop in self.properties(model)]
         with_assets = name in self.shapes.with_assets
         described = raw(model.description)
         return ModelView(
@@ -168,7 +170,7 @@ class Views:
     def _imports(self, model: ModelProperty, ending: str) -> list[tuple[str, str]]:
         found: set[tuple[str, str]] = set()
         for prop in self.properties(model):
-            for other in models_in(prop):
+            for other in self.shapes.mentions(prop):
                 name, module = str(other.class_info.name), str(other.class_info.module_name)
                 if name == str(model.class_info.name):
                     continue
@@ -183,14 +185,14 @@ class Views:
     def field(self, model: ModelProperty, prop: Any, side: Side) -> FieldView:
         """The view of one field of a model."""
         source = self.field_source(model, prop)
-        essential = self.source(model).get("x-essential") or []
+        essential = self.source(model).get("x-essential")
         return self.view(
             prop,
             source,
             side,
             asset=side == "generate" and _asset_role(self.contract, source) is not None,
             nullable_default=str(model.class_info.name) in self.sent,
-            essential=raw(prop.name) in essential,
+            essential=isinstance(essential, list) and raw(prop.name) in essential,
         )
 
     def view(
@@ -204,7 +206,7 @@ class Views:
         essential: bool = False,
     ) -> FieldView:
         """The view of one field or parameter whose schema is `source`."""
-        annotation = self.shapes.annotation(prop, side, asset=asset)
+        annotation: str = self.shapes.annotation(prop, side, asset=asset)
         nullable = self.shapes.nullable(prop)
         optional = annotation if nullable or annotation == "_t.Any" else f"{annotation} | None"
         default = ""
@@ -213,29 +215,24 @@ class Views:
             if nullable and nullable_default:
                 optional, default = f"{annotation} | _types.Unset", "_types.UNSET"
         shown = annotation if prop.required else optional
-        deprecation = source.get("x-deprecation") if source.get("deprecated") is True else None
-        if source.get("deprecated") is True and not isinstance(deprecation, str):
-            deprecation = "leave it out"
+        retired = deprecation(source)
+        text = str(source.get("description") or raw(prop.description) or _NO_DESCRIPTION)
         return FieldView(
             name=raw(prop.name),
             attribute=attribute(raw(prop.name)),
-            annotation=shown,
-            typed=shown if prop.required else f"_t.NotRequired[{shown}]",
-            signature=shown + (f" = {default}" if default else ""),
-            default=default,
+            annotation=Code(shown),
+            typed=Code(shown if prop.required else f"_t.NotRequired[{shown}]"),
+            signature=Code(shown + (f" = {default}" if default else "")),
+            default=Code(default),
             kind=self.shapes.kind(prop),
-            description=self._description(prop, source, deprecation),
+            description=described(text, retired),
             required=prop.required,
             nullable=nullable,
             essential=essential,
             secret=source.get("x-secret") is True,
-            deprecation=deprecation,
+            deprecation=retired,
             deprecated_values=self._deprecated_values(source),
         )
-
-    def _description(self, prop: Any, source: dict[str, Any], deprecation: str | None) -> str:
-        text = str(source.get("description") or raw(prop.description) or _NO_DESCRIPTION)
-        return f"Deprecated: {deprecation}. {text}" if deprecation else text
 
     def _deprecated_values(self, source: dict[str, Any]) -> dict[str, str]:
         found: dict[str, str] = {}
@@ -263,6 +260,18 @@ class Views:
                 for asset in self.assets(inner, (*seen, str(model.class_info.name))):
                     found.append(attrs.evolve(asset, path=(name, *asset.path)))
         return found
+
+
+def deprecation(source: dict[str, Any]) -> str | None:
+    """What to do instead of using a field, if it is deprecated."""
+    if source.get("deprecated") is not True:
+        return None
+    remedy = source.get("x-deprecation")
+    return remedy if isinstance(remedy, str) and remedy else "leave it out"
+
+
+def described(text: str, retired: str | None) -> str:
+    return f"Deprecated: {retired}. {text}" if retired else text
 
 
 def _asset_role(contract: Contract, source: dict[str, Any]) -> str | None:

@@ -1,0 +1,179 @@
+"""What the tests of the generator share: small documents, one build of each big one, copies of the project."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import io
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+import generate
+from generator.build import Build
+from generator.contract import load
+
+ROOT = Path(__file__).resolve().parents[2]
+SPEC = ROOT / "spec" / "magic-hour.openapi.yaml"
+FOREIGN = Path(__file__).with_name("foreign.openapi.yaml")
+TEMPLATES = ROOT / "templates"
+PARTS = ("spec", "templates", "scripts", "generated", "docs")
+
+Document = dict[str, Any]
+
+
+class Ran(NamedTuple):
+    """How the command ended and what it said."""
+
+    code: int
+    out: str
+    error: str
+
+
+class Tree(NamedTuple):
+    """What was generated, and where."""
+
+    build: Build
+    package: Path
+    reference: Path
+
+
+def _document() -> Document:
+    """The smallest document in which everything can be put: one call with a body, one with parameters."""
+    answer = {"200": {"description": "Done.", "content": {"application/json": {"schema": {"type": "object"}}}}}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Small", "version": "1.0"},
+        "servers": [{"url": "https://small.example"}],
+        "paths": {
+            "/things": {
+                "post": {
+                    "operationId": "make_thing",
+                    "tags": ["things"],
+                    "requestBody": {
+                        "required": True,
+                        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Thing"}}},
+                    },
+                    "responses": copy.deepcopy(answer),
+                }
+            },
+            "/things/{id}": {
+                "get": {
+                    "operationId": "get_thing",
+                    "tags": ["things"],
+                    "parameters": [
+                        {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}},
+                        {"name": "depth", "in": "query", "schema": {"type": "integer"}},
+                    ],
+                    "responses": copy.deepcopy(answer),
+                }
+            },
+        },
+        "components": {
+            "schemas": {
+                "Thing": {
+                    "type": "object",
+                    "required": ["name"],
+                    "properties": {
+                        "name": {"type": "string"},
+                        "colour": {"type": "string", "enum": ["red", "blue"]},
+                        "part": {"$ref": "#/components/schemas/Part"},
+                    },
+                },
+                "Part": {"type": "object", "properties": {"size": {"type": "integer"}}},
+            }
+        },
+    }
+
+
+@pytest.fixture
+def document() -> Document:
+    return _document()
+
+
+@pytest.fixture(scope="session")
+def new_document() -> Callable[[], Document]:
+    return _document
+
+
+@pytest.fixture
+def run_generator(tmp_path: Path) -> Callable[[Document | str], Ran]:
+    """Runs the command on a document; it writes into `tmp_path / "out"`."""
+
+    def run(document: Document | str, *arguments: str) -> Ran:
+        spec = tmp_path / "spec.yaml"
+        spec.write_text(document if isinstance(document, str) else json.dumps(document), encoding="utf-8")
+        return _command("--spec", str(spec), "--output", str(tmp_path / "out"), *arguments)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def command() -> Callable[..., Ran]:
+    """Runs the command in this process."""
+    return _command
+
+
+def _command(*arguments: str) -> Ran:
+    out, error = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(error):
+        code = generate.main(arguments)
+    return Ran(code, out.getvalue(), error.getvalue())
+
+
+@pytest.fixture(scope="session")
+def contract_build() -> Build:
+    """The contract, read and worked out but not written."""
+    return Build(load(SPEC), TEMPLATES)
+
+
+def _tree(spec: Path, output: Path) -> Tree:
+    build = Build(load(spec), TEMPLATES)
+    generate.run(spec, output)
+    return Tree(build, output / build.package, output / "reference")
+
+
+@pytest.fixture(scope="session")
+def foreign(tmp_path_factory: pytest.TempPathFactory) -> Tree:
+    """The foreign document, generated; its package can be imported."""
+    tree = _tree(FOREIGN, tmp_path_factory.mktemp("foreign"))
+    sys.path.insert(0, str(tree.package.parent))
+    return tree
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the project that `generate.main` takes for its own."""
+    copied = _copy(tmp_path / "project", PARTS)
+    monkeypatch.setattr(generate, "ROOT", copied)
+    monkeypatch.setattr(generate, "DEFAULT_SPEC", copied / "spec" / SPEC.name)
+    return copied
+
+
+@pytest.fixture(scope="session")
+def copied_with_workflows(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _copy(tmp_path_factory.mktemp("copy") / "project", (*PARTS, "workflows"))
+
+
+def _copy(target: Path, parts: tuple[str, ...]) -> Path:
+    for part in parts:
+        shutil.copytree(ROOT / part, target / part, ignore=shutil.ignore_patterns("__pycache__"))
+    return target
+
+
+@pytest.fixture(scope="session")
+def python() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs a fresh interpreter with these arguments."""
+
+    def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *arguments], capture_output=True, text=True, timeout=120, check=False, **options
+        )
+
+    return run

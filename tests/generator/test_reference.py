@@ -1,0 +1,301 @@
+"""The reference pages have the shape of the documents that users of this service's SDKs know.
+
+`SHAPE` is that shape, read off the two documents (contract/003 and 004 of the project's brief, quoted where it
+matters); both were parsed with the parser below when this was written.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from ruamel.yaml import YAML
+
+from generator.contract import load
+from generator.examples import made_up
+from generator.reference import END, START, pages
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted((ROOT / "docs" / "reference").glob("*.md"))
+OPERATION = [
+    *('### <a name="{method}"></a>', "**API Endpoint**", "#### Parameters"),
+    "| Parameter | Required | Description | Example |",
+    "|-----------|:--------:|-------------|--------|",
+    *("#### Synchronous Client", "```python", "```", "#### Asynchronous Client", "```python", "```", "#### Response"),
+]
+ANSWER = ["##### Type", "##### Example"]
+DOCUMENT = f"""\
+# v1.ai_image_editor
+
+## Module Functions
+
+
+
+
+{START}
+
+### Ai Image Editor Generate Workflow <a name="generate"></a>
+
+{END}
+### AI Image Editor <a name="create"></a>
+
+Edit images with AI. Each edit costs 50 credits.
+
+**API Endpoint**: `POST /v1/ai-image-editor`
+
+#### Parameters
+
+| Parameter | Required | Description | Example |
+|-----------|:--------:|-------------|--------|
+| `assets` | ✓ | Provide the assets for image edit | `{{"image_file_path": "api-assets/id/1234.png"}}` |
+| `└─ image_file_path` | ✓ | The image used in the edit.  | `"api-assets/id/1234.png"` |
+| `style` | ✓ |  | `{{"prompt": "Give me sunglasses"}}` |
+| `└─ prompt` | ✓ | The prompt used to edit the image. | `"Give me sunglasses"` |
+| `name` | ✗ | The name of image. | `"Ai Image Editor image"` |
+
+#### Synchronous Client
+
+```python
+from magic_hour import Client
+from os import getenv
+
+client = Client(token=getenv("API_TOKEN"))
+res = client.v1.ai_image_editor.create(
+    assets={{"image_file_path": "api-assets/id/1234.png"}},
+    style={{"prompt": "Give me sunglasses"}},
+    name="Ai Image Editor image",
+)
+
+```
+
+#### Asynchronous Client
+
+```python
+from magic_hour import AsyncClient
+from os import getenv
+
+client = AsyncClient(token=getenv("API_TOKEN"))
+res = await client.v1.ai_image_editor.create(
+    assets={{"image_file_path": "api-assets/id/1234.png"}},
+    style={{"prompt": "Give me sunglasses"}},
+    name="Ai Image Editor image",
+)
+
+```
+
+#### Response
+
+##### Type
+[V1AiImageEditorCreateResponse](/magic_hour/types/models/v1_ai_image_editor_create_response.py)
+
+##### Example
+`{{"credits_charged": 50, "frame_cost": 50, "id": "cuid-example"}}`
+"""
+"""Document 004, shortened inside its custom block and its descriptions."""
+
+
+class Row(NamedTuple):
+    depth: int
+    name: str
+    required: bool
+    deprecated: bool
+    description: str
+    example: str
+
+
+def shape(text: str) -> list[str]:
+    """The headings, tables, fences and markers of a page in their order; texts, rows and code left out."""
+    text = re.sub(f"{START}.*?{END}", f"{START}\n{END}", text, flags=re.DOTALL)
+    text = re.sub(r"^```python\n.*?^```$", "```python\n```", text, flags=re.DOTALL | re.MULTILINE)
+    found = []
+    for line in text.splitlines():
+        if line.startswith("### "):
+            found.append(re.sub(r"^### .+ <a", "### <a", line))
+        elif line.startswith("**"):
+            found.append(line.partition(":")[0])
+        elif line.startswith(("#", "```", "<!--", "| Parameter", "|--")):
+            found.append(line)
+    return found
+
+
+def rows(text: str) -> list[Row]:
+    found = []
+    for line in text.splitlines():
+        if not line.startswith("| `"):
+            continue
+        cells = [cell.strip(" ") for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+        label, required, description, example = cells
+        code = re.match(r"`(\u00a0*)(└─ )?([^`]+)`( \(deprecated\))?$", label)
+        assert code, label
+        depth = (len(code[1]) // 4 + 1) if code[2] else 0
+        found.append(Row(depth, code[3], required == "✓", bool(code[4]), description, example))
+    return found
+
+
+def operations(text: str) -> list[str]:
+    """The part of the page after the custom block, one piece for each operation."""
+    return re.split(r"^(?=### )", text.partition(END)[2], flags=re.MULTILINE)[1:]
+
+
+def wanted_shape(resource: str, methods: list[tuple[str, bool]]) -> list[str]:
+    found = [f"# {resource}", "## Module Functions", START, END]
+    for method, answers in methods:
+        found += [line.format(method=method) for line in OPERATION] + (ANSWER if answers else [])
+    return found
+
+
+def test_the_parser_reads_the_document() -> None:
+    assert shape(DOCUMENT) == wanted_shape("v1.ai_image_editor", [("create", True)])
+    assert [(row.depth, row.name, row.required) for row in rows(DOCUMENT)] == [
+        (0, "assets", True),
+        (1, "image_file_path", True),
+        (0, "style", True),
+        (1, "prompt", True),
+        (0, "name", False),
+    ]
+
+
+def test_there_is_a_page_for_every_resource(contract_build: Any) -> None:
+    nodes = [node for node in contract_build.endpoints.resources() if node.operations]
+    assert {path.stem for path in PAGES} == {node.path for node in nodes}
+    assert len(PAGES) == 7
+
+
+@pytest.fixture
+def node(path: Path, contract_build: Any) -> Any:
+    return next(node for node in contract_build.endpoints.resources() if node.path == path.stem)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_headings_and_tables(path: Path, node: Any) -> None:
+    methods = [(view.method_name, view.result_annotation != "None") for view in node.operations]
+    text = path.read_text(encoding="utf-8")
+    assert shape(text) == wanted_shape(path.stem, methods)
+    assert text.count(START) == text.count(END) == 1
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_rows_are_those_of_the_contract(path: Path, node: Any, contract_build: Any) -> None:
+    """Read from the YAML itself, not through the generator."""
+    spec = YAML(typ="safe").load((ROOT / "spec" / "magic-hour.openapi.yaml").read_text(encoding="utf-8"))
+    for view, text in zip(node.operations, operations(path.read_text(encoding="utf-8")), strict=True):
+        item = spec["paths"][view.path]
+        parameters = [*item.get("parameters", []), *item[view.method.lower()].get("parameters", [])]
+        expected = [(0, "id", True, False)] if parameters else []
+        body = item[view.method.lower()].get("requestBody")
+        if body:
+            expected += expected_rows(spec, body["content"]["application/json"]["schema"], 0)
+        found = [(row.depth, row.name, row.required, row.deprecated) for row in rows(text)]
+        assert found == expected
+        assert all(row.description and len(row.example) > 2 for row in rows(text))
+        assert all(row.description.startswith("Deprecated: ") is row.deprecated for row in rows(text))
+
+
+def resolved(spec: Any, node: Any) -> Any:
+    if "$ref" not in node:
+        return node
+    target = spec
+    for part in node["$ref"][2:].split("/"):
+        target = target[part]
+    return {**target, **node}
+
+
+def expected_rows(spec: Any, schema: Any, depth: int) -> list[tuple[int, str, bool, bool]]:
+    schema = resolved(spec, schema)
+    if schema.get("type") == "array":
+        schema = resolved(spec, schema["items"])
+    required = schema.get("required", [])
+    found = []
+    for name in [*sorted(required), *sorted(set(schema.get("properties", {})) - set(required))]:
+        inner = resolved(spec, schema["properties"][name])
+        found.append((depth, name, name in required, inner.get("deprecated", False)))
+        found += expected_rows(spec, inner, depth + 1)
+    return found
+
+
+def test_the_rows_are_not_empty() -> None:
+    found = {path.stem: rows(path.read_text(encoding="utf-8")) for path in PAGES}
+    assert [row.name for row in found["v1.ai_talking_photo"] if row.deprecated] == ["max_resolution", "intensity"]
+    assert [row.name for row in found["v1.ai_image_generator"] if row.required] == ["image_count", "style", "prompt"]
+    assert {row.depth for row in found["v1.files.upload_urls"]} == {0, 1}
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_types_lead_to_their_file(path: Path, node: Any) -> None:
+    text = path.read_text(encoding="utf-8")
+    links = re.findall(r"^\[(\w+)\]\((.+)\)$", text, re.MULTILINE)
+    assert len(links) == sum(view.result_annotation != "None" for view in node.operations)
+    for name, target in links:
+        module = (path.parent / target).resolve()
+        assert module.is_file()
+        assert f"class {name}(" in module.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_snippets_are_python(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    snippets = re.findall(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    assert len(snippets) >= 2 * len(operations(text)) > 0
+    for snippet in snippets:
+        compile("async def main():\n" + re.sub("^", "    ", snippet, flags=re.MULTILINE), path.name, "exec")
+
+
+def test_custom_blocks_survive(project: Path, command: Any) -> None:
+    page = project / "docs" / "reference" / "v1.ai_image_generator.md"
+    mine = "\n\n### Mine <a name='x'></a>\r\n\n| a | `b` |\n```python\n1\n```\n\\1 \\g<0> é \u2028\n\n"
+    text = page.read_bytes().decode("utf-8")
+    block = text[text.index(START) + len(START) : text.index(END)]
+    page.write_bytes(text.replace(block, mine, 1).encode("utf-8"))
+    spec = project / "spec" / "magic-hour.openapi.yaml"
+    spec.write_text(spec.read_text().replace("Create one or more AI images", "Make AI images"))
+    assert command().code == 0
+    after = page.read_bytes().decode("utf-8")
+    assert f"{START}{mine}{END}" in after
+    assert "Make AI images" in after
+    assert command("--check").code == 0
+
+
+@pytest.mark.parametrize("damage", [lambda text: text.replace(END, ""), lambda text: text + START, lambda text: "\xff"])
+def test_damaged_markers_lose_nothing(damage: Any, project: Path, command: Any) -> None:
+    page = project / "docs" / "reference" / "v1.ai_image_generator.md"
+    damaged = damage(page.read_bytes().decode("utf-8")).encode("latin-1" if damage("") == "\xff" else "utf-8")
+    page.write_bytes(damaged)
+    ran = command()
+    assert ran.code == 2
+    assert page.name in ran.error
+    assert page.read_bytes() == damaged
+
+
+def test_pages_of_a_foreign_document(foreign: Any) -> None:
+    text = (foreign.reference / "books.md").read_text(encoding="utf-8")
+    assert text.count("\n### ") == 6
+    found = {row.name: row for row in rows(operations(text)[0])}
+    assert (found["limit"].example, found["limit"].description) == ("`5`", "At most this many.")
+    assert found["published_after"].example == '`"2026-01-31"`'
+    lines = operations(text)[1]
+    assert '    title="Say \\"hi\\" | it\'s",\n' in lines
+    shelves = rows((foreign.reference / "shelves.md").read_text(encoding="utf-8"))
+    assert len(shelves) < 60, "an object inside itself is not repeated without end"
+
+
+def test_page_without_a_page_before(contract_build: Any, tmp_path: Path) -> None:
+    for text in pages(contract_build, tmp_path / "none", tmp_path).values():
+        assert f"{START}\n\n{END}" in text.decode("utf-8")
+
+
+def test_an_example_is_made_for_every_schema() -> None:
+    contract = load(ROOT / "spec" / "magic-hour.openapi.yaml")
+    made = [
+        ({"type": "string", "format": "date"}, "2026-01-31"),
+        ({"type": ["null", "integer"]}, 1),
+        ({"anyOf": [{"type": "null"}, {"type": "boolean"}]}, True),
+        ({"type": "array", "items": {"enum": ["a", "b"]}}, ["a"]),
+        ({"properties": {"a": {"default": 3}, "b": {}}, "required": ["a"]}, {"a": 3}),
+        ({"allOf": [{"properties": {"a": {"const": 1}}, "required": ["a"]}]}, {"a": 1}),
+        ({"$ref": "#/components/schemas/ProjectDownload"}, {"url": "string", "expires_at": "2026-01-31T12:00:00Z"}),
+        ({}, "string"),
+    ]
+    for schema, example in made:
+        assert made_up(contract.schema(schema), contract) == example
