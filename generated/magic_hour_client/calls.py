@@ -11,11 +11,12 @@ import re
 import sys
 import warnings
 from collections.abc import Iterable, Mapping
+from types import NoneType
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 from .errors import InvalidArgument, UnexpectedResponse, error_from_reply
-from .schema import Kind, Object, Unreadable, Writing, merged, write_fields
+from .schema import Kind, Object, Unreadable, Writing, merged, write_fields, wrong_type
 from .types import UNSET, Endpoint, Operation, Reply
 
 T = TypeVar("T")
@@ -23,7 +24,7 @@ T = TypeVar("T")
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
 """No answer of the service comes near this; a larger one is refused rather than held in memory."""
 
-_UNSAFE_ID = re.compile(r"[\s/\\?#%\x00-\x1f\x7f]|^\.+$|^$")
+_UNSAFE_ID = re.compile(r"[\s/\\?#%\x00-\x1f\x7f\ud800-\udfff]|^\.+$|^$")
 _OURS = {"authorization", "host", "content-length", "transfer-encoding", "connection"}
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
@@ -32,7 +33,7 @@ def build(
     endpoint: Endpoint,
     parse: Any,
     *,
-    path: Mapping[str, Any] | None = None,
+    path: Iterable[tuple[str, Kind, Any]] = (),
     query: Iterable[tuple[str, Kind, Any]] = (),
     headers: Iterable[tuple[str, Kind, Any]] = (),
     body: Object | None = None,
@@ -51,7 +52,7 @@ def build(
         warn_caller(f"{endpoint.name}: {notice}")
     return Operation(
         endpoint=endpoint,
-        path=filled(endpoint.path, path or {}),
+        path=filled(endpoint.path, path),
         parse=parse,
         query=tuple(_pairs(query)),
         headers=dict(_pairs(headers)),
@@ -59,11 +60,11 @@ def build(
     )
 
 
-def filled(path: str, values: Mapping[str, Any]) -> str:
+def filled(path: str, parameters: Iterable[tuple[str, Kind, Any]]) -> str:
     """The path with its parameters in place, escaped; one that could lead elsewhere is refused."""
-    for name, value in values.items():
-        text = value if isinstance(value, str) else str(value)
-        if _UNSAFE_ID.search(text) or value is None:
+    for name, kind, value in parameters:
+        text = _text(kind.write(value, name, Writing()))
+        if _UNSAFE_ID.search(text):
             raise InvalidArgument(f"`{name}`: {text[:60]!r} is not an id", field=name)
         path = path.replace("{" + name + "}", quote(text, safe=""))
     return path
@@ -75,14 +76,20 @@ def _pairs(parameters: Iterable[tuple[str, Kind, Any]]) -> Iterable[tuple[str, s
             continue
         plain = kind.write(value, name, Writing())
         for item in plain if isinstance(plain, list) else [plain]:
-            yield name, item if isinstance(item, str) else json.dumps(item)
+            yield name, _text(item)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def checked_headers(extra: Mapping[str, str] | None) -> dict[str, str]:
     """Headers of the caller's own, in lowercase; those that the client sets itself are refused."""
+    if not isinstance(extra, (Mapping, NoneType)):
+        raise wrong_type("extra_headers", "a dict", extra)
     checked = {}
     for name, value in (extra or {}).items():
-        if not _HEADER_NAME.fullmatch(str(name)) or name.lower() in _OURS or not _is_plain(value):
+        if not _is_plain(name) or not _HEADER_NAME.fullmatch(name) or name.lower() in _OURS or not _is_plain(value):
             raise InvalidArgument(f"`extra_headers`: {name!r} cannot be set to that", field="extra_headers")
         checked[name.lower()] = value
     return checked

@@ -12,18 +12,26 @@ limits of httpx itself remain.
 from __future__ import annotations
 
 import selectors
+import socket
 import ssl
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from ipaddress import ip_address
+from threading import Thread
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 import httpcore
 
 if TYPE_CHECKING:
     import httpx
+
+T = TypeVar("T")
 
 _GLANCE = 0.25
 """How long a wait may last before the stop flag is looked at again, in seconds."""
@@ -44,6 +52,24 @@ class Limits:
         """These limits, none of them wider than those of `outer`."""
         ends = [limits.deadline for limits in (self, outer) if limits.deadline is not None]
         return Limits(min(ends, default=None), lambda: self.stopped() or outer.stopped())
+
+    def check(self, error: type[httpcore.TimeoutException]) -> None:
+        """Raise `error` if it is time to end."""
+        if self.stopped():
+            raise error("stopped")
+        if self.deadline is not None and self.deadline <= time.monotonic():
+            raise error("timed out")
+
+    def glances(self, timeout: float | None, error: type[httpcore.TimeoutException]) -> Iterator[float]:
+        """How long to wait before looking again, again and again; raises `error` when it is time to end."""
+        patience = self.left(timeout)
+        ends = None if patience is None else time.monotonic() + patience
+        while True:
+            left = _GLANCE if ends is None else ends - time.monotonic()
+            if left <= 0:
+                raise error("timed out")
+            yield min(_GLANCE, left)
+            self.check(error)
 
     def left(self, timeout: float | None) -> float | None:
         """How long one step may take: what is left of the call, and no more than `timeout`; at least a moment."""
@@ -84,8 +110,7 @@ class Stream(httpcore.NetworkStream):
         limits = _limits.get()
         if limits is None:
             return self._inner.read(max_bytes, timeout)
-        if not self._decrypted():
-            self._wait(selectors.EVENT_READ, limits, timeout, httpcore.ReadTimeout)
+        self._wait(selectors.EVENT_READ, limits, timeout, httpcore.ReadTimeout)
         return self._inner.read(max_bytes, limits.left(timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
@@ -104,17 +129,14 @@ class Stream(httpcore.NetworkStream):
 
     def _wait(self, event: int, limits: Limits, timeout: float | None, error: type[httpcore.TimeoutException]) -> None:
         """Return once the socket is ready; raise when time runs out or the stop flag is up."""
-        patience = limits.left(timeout)
-        ends = None if patience is None else time.monotonic() + patience
+        limits.check(error)  # first, so that a call ends although the other side is always ready
+        sock = self._inner.get_extra_info("socket")
+        if sock.fileno() < 0 or (event == selectors.EVENT_READ and self._decrypted()):
+            return  # closed in another thread, which the read or write itself will say; or there is something to read
         with _Selector() as selector:
-            selector.register(self._inner.get_extra_info("socket"), event)
-            while True:
-                if limits.stopped():
-                    raise error("stopped")
-                left = _GLANCE if ends is None else ends - time.monotonic()
-                if left <= 0:
-                    raise error("timed out")
-                if selector.select(min(_GLANCE, left)):
+            selector.register(sock, event)
+            for glance in limits.glances(timeout, error):
+                if selector.select(glance):
                     return
 
     def close(self) -> None:
@@ -124,8 +146,11 @@ class Stream(httpcore.NetworkStream):
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
         limits = _limits.get()
-        allowed = timeout if limits is None else limits.left(timeout)
-        return Stream(self._inner.start_tls(ssl_context, server_hostname, allowed))
+        if limits is None:
+            return Stream(self._inner.start_tls(ssl_context, server_hostname, timeout))
+        allowed = limits.left(timeout)
+        shake_hands = partial(self._inner.start_tls, ssl_context, server_hostname, allowed)
+        return Stream(_patiently(shake_hands, limits, timeout, _close))
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
@@ -146,8 +171,20 @@ class Backend(httpcore.NetworkBackend):
         socket_options: Any = None,
     ) -> httpcore.NetworkStream:
         limits = _limits.get()
-        allowed = timeout if limits is None else limits.left(timeout)
-        return Stream(self._inner.connect_tcp(host, port, allowed, local_address, socket_options))
+        if limits is None:
+            return Stream(self._inner.connect_tcp(host, port, timeout, local_address, socket_options))
+        addresses = deque(_addresses(host, port, limits, timeout))
+        while True:
+            # Each address may take its share of the time: one that does not answer must not cost the others theirs.
+            patience = limits.left(timeout)
+            share = None if patience is None else patience / len(addresses)
+            connect = partial(self._inner.connect_tcp, addresses[0], port, share, local_address, socket_options)
+            try:
+                return Stream(_patiently(connect, limits, share, _close))
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                addresses.popleft()
+                if not addresses or limits.stopped():
+                    raise
 
     def connect_unix_socket(
         self, path: str, timeout: float | None = None, socket_options: Any = None
@@ -156,6 +193,51 @@ class Backend(httpcore.NetworkBackend):
 
     def sleep(self, seconds: float) -> None:
         self._inner.sleep(seconds)
+
+
+def _addresses(host: str, port: int, limits: Limits, timeout: float | None) -> list[str]:
+    """The addresses of a host."""
+    try:
+        return [str(ip_address(host))]
+    except ValueError:
+        pass
+    try:
+        entries = _patiently(partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM), limits, timeout)
+    except (OSError, UnicodeError) as error:
+        raise httpcore.ConnectError(str(error)) from error
+    flags = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
+    return [socket.getnameinfo(address, flags)[0] for *_, address in entries]
+
+
+def _patiently(
+    work: Callable[[], T], limits: Limits, timeout: float | None, drop: Callable[[T], object] = lambda _: None
+) -> T:
+    """The result of something that cannot be told to stop, done in a thread that may be left behind.
+
+    A result that comes too late is given to `drop`.
+    """
+    future: Future[T] = Future()
+    Thread(target=_settle, args=(future, work), daemon=True).start()
+    try:
+        for glance in limits.glances(timeout, httpcore.ConnectTimeout):
+            if wait([future], glance).done:
+                return future.result()
+    except BaseException:
+        if not (future.done() and future.exception() is not None):
+            future.add_done_callback(lambda late: None if late.exception() else drop(late.result()))
+        raise
+    raise AssertionError("there is always another glance")
+
+
+def _settle(future: Future[T], work: Callable[[], T]) -> None:
+    try:
+        future.set_result(work())
+    except BaseException as error:
+        future.set_exception(error)
+
+
+def _close(stream: httpcore.NetworkStream) -> None:
+    stream.close()
 
 
 def enforce(client: httpx.Client) -> httpx.Client:

@@ -48,14 +48,22 @@ def without_secrets(text: str) -> str:
 
 
 class MagicHourError(Exception):
-    """The base of every error raised on purpose."""
+    """The base of every error raised on purpose.
+
+    Attributes:
+        project_id: the id of the job that was accepted before things went wrong, or None.
+    """
+
+    project_id: str | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (type(self), self.args, self.__dict__)
 
 
 def _restore(kind: type[E], args: tuple[Any, ...], state: dict[str, Any]) -> E:
-    error = kind.__new__(kind, *args)
+    # Without __init__, which wants other arguments. Python insists on the base that lays out the object.
+    error = (OSError if OSError in kind.__mro__ else Exception).__new__(kind)
+    error.args = args
     error.__dict__.update(state)
     return error
 
@@ -216,15 +224,16 @@ def _explanation(reply: Reply) -> tuple[str | None, str | None]:
         return None, None
     if not isinstance(body, dict):
         return None, None
-    return tuple(_clean(body.get(key)) for key in ("code", "message"))  # type: ignore[return-value]
+    return clean(body.get("code")), clean(body.get("message"))
 
 
-def _clean(value: object) -> str | None:
-    if not isinstance(value, str) or not value.strip():
+def clean(value: object) -> str | None:
+    """Words of the service as part of a message: one line, not endless, without secrets; None for no words."""
+    if not isinstance(value, (str, int, float)):
         return None
-    printable = "".join(c if c.isprintable() else " " for c in value[: 4 * _MAX_MESSAGE])
+    printable = "".join(c if c.isprintable() else " " for c in str(value)[: 4 * _MAX_MESSAGE])
     text = without_secrets(" ".join(printable.split()))
-    return text if len(text) <= _MAX_MESSAGE else text[: _MAX_MESSAGE - 1] + "…"
+    return (text if len(text) <= _MAX_MESSAGE else text[: _MAX_MESSAGE - 1] + "…") or None
 
 
 def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
@@ -281,8 +290,8 @@ def connection_error(name: str, error: Exception, *, unsent: bool = False) -> Co
 
 def without_request(error: Exception) -> Exception:
     """The same error, no longer holding the request, whose headers include the API key."""
-    if "_request" in vars(error):
-        vars(error)["_request"] = None
+    for name in {"_request", "response"} & vars(error).keys():
+        vars(error)[name] = None
     return error
 
 
@@ -302,6 +311,7 @@ __all__ = [
     "UnexpectedResponse",
     "UnknownField",
     "UnprocessableEntity",
+    "clean",
     "connection_error",
     "error_from_reply",
     "retry_after",

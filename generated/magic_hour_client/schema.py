@@ -4,7 +4,7 @@
 Rule: strict in what is sent, tolerant in what is received. Sending refuses unknown names, missing fields and wrong
 types before any request, but never a new value of an enum. Receiving keeps unknown fields and values, takes any
 number for a number, and makes a missing, null or unreadable value None (an empty list where a list is promised);
-only what the answer would be useless without, and a structure of another shape, is `Unreadable`.
+only what the answer would be useless without has to be there and readable, else the answer is `Unreadable`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from uuid import UUID
 
 import attrs
 
-from .errors import InvalidArgument, UnknownField
+from .errors import InvalidArgument, UnknownField, without_secrets
 from .types import UNSET
 
 M = TypeVar("M", bound="Model")
@@ -60,7 +60,7 @@ class Scalar:
     def write(self, value: Any, where: str, writing: Writing) -> Any:
         try:
             return self.convert(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise wrong_type(where, self.noun, value) from None
 
     def read(self, value: Any, where: str) -> Any:
@@ -166,14 +166,28 @@ class Union:
 
     def read(self, value: Any, where: str) -> Any:
         error: Unreadable | None = None
-        for kind in self.kinds:
+        for kind in sorted(self.kinds, key=lambda kind: _distance(kind, value)):
             try:
-                return kind.read(value, where)
+                result = kind.read(value, where)
             except Unreadable as unreadable:
                 error = unreadable
+            else:
+                if result is not None:
+                    return result
         if error is not None and isinstance(value, (dict, list)):
             raise error
         return value
+
+
+def _distance(kind: Kind, value: Any) -> int:
+    """How far a kind is from being made for the value: 0 if it is, 1 if it may take it, 2 if it only lets it pass."""
+    if isinstance(value, dict):
+        if isinstance(kind, Object):
+            return 0 if all(field.name in value for field in kind.model()._fields if field.required) else 1
+        return 1 if isinstance(kind, Map) else 2
+    if isinstance(value, list):
+        return 0 if isinstance(kind, List) else 2
+    return 0
 
 
 def wrong_type(where: str, noun: str, value: Any) -> InvalidArgument:
@@ -198,7 +212,7 @@ def _integer(value: Any) -> int:
 
 
 def _number(value: Any) -> float:
-    if isinstance(value, (bool, str, bytes)):
+    if isinstance(value, bool) or not hasattr(value, "__float__"):  # float() would take text too
         raise TypeError
     if isinstance(value, int):
         return value
@@ -246,7 +260,7 @@ class Field:
     nullable: bool = False
     essential: bool = False
     deprecated: str | None = None
-    deprecated_values: Mapping[Any, str] = attrs.field(factory=dict)
+    deprecated_values: Mapping[str, str] = attrs.field(factory=dict)
 
 
 class Model:
@@ -286,6 +300,11 @@ def _json(value: Any) -> Any:
     return str(value) if isinstance(value, UUID) else value
 
 
+def shown(value: object) -> str:
+    """How a field that may hold a signed URL looks in a repr."""
+    return without_secrets(repr(value))
+
+
 def vars_of(model: Model) -> dict[str, Any]:
     """The given fields of a model, by attribute."""
     return {field.attribute: getattr(model, field.attribute) for field in model._fields}
@@ -297,17 +316,23 @@ def read_model(model: type[M], source: Any, where: str) -> M:
     rest = dict(source)
     values: dict[str, Any] = {}
     for field in model._fields:
-        raw = rest.pop(field.name, None)
-        inner = f"{where}.{field.name}"
-        if raw is not None:
-            values[field.attribute] = field.kind.read(raw, inner)
-        else:
-            values[field.attribute] = [] if field.required and isinstance(field.kind, List) else None
-        if field.essential and (raw is None or raw == ""):
-            raise Unreadable(f"`{inner}` is missing")
+        values[field.attribute] = read_field(field, rest.pop(field.name, None), f"{where}.{field.name}")
     made = model(**values)
     made.additional_properties = rest
     return made
+
+
+def read_field(field: Field, raw: Any, where: str) -> Any:
+    """The value of a field; None, or an empty list, for what cannot be read and the answer can do without."""
+    if field.essential and raw in (None, ""):
+        raise Unreadable(f"`{where}` is missing")
+    try:
+        if raw is not None:
+            return field.kind.read(raw, where)
+    except Unreadable:
+        if field.essential:
+            raise
+    return [] if field.required and isinstance(field.kind, List) else None
 
 
 def write_fields(model: type[Model], given: Mapping[str, Any], where: str, writing: Writing) -> dict[str, Any]:
@@ -328,8 +353,8 @@ def write_fields(model: type[Model], given: Mapping[str, Any], where: str, writi
         body[field.name] = None if value is None else field.kind.write(value, inner, writing)
         if field.deprecated is not None:
             writing.deprecated(inner, field.deprecated)
-        if isinstance(value, (str, int)) and value in field.deprecated_values:
-            writing.deprecated(f"{inner}={value!r}", field.deprecated_values[value])
+        if isinstance(value, (str, int)) and str(value) in field.deprecated_values:
+            writing.deprecated(f"{inner}={value!r}", field.deprecated_values[str(value)])
     for field in model._fields:
         if field.required and field.name not in body:
             inner = prefix + field.attribute

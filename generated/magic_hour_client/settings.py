@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import platform
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +20,10 @@ from .errors import InvalidArgument
 DEFAULT_BASE_URL = "https://api.magichour.ai"
 KEY_VARIABLE = "MAGIC_HOUR_API_KEY"
 BASE_URL_VARIABLE = "MAGIC_HOUR_BASE_URL"
+_ADDRESS = re.compile(r"https?://[^\s\\?#@\x00-\x1f\x7f]+", re.IGNORECASE)
+"""Neither user info nor a query: the path of a call is put behind it."""
+_LONGEST = 1e9
+"""Seconds; no socket waits ten times as long."""
 DEFAULT_TIMEOUT = 60.0
 """Seconds a single call may take as a whole."""
 
@@ -87,19 +92,29 @@ def _token(token: str | None) -> str:
 
 def checked_base_url(url: str, allow_http: bool) -> str:
     """The base URL without a slash at its end; plain HTTP only to this machine, unless allowed."""
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host, port, parts = None, None, urlsplit("")
-    clean = not (parts.query or parts.fragment or parts.username or parts.password)
-    if parts.scheme not in ("http", "https") or not host or not clean or any(c.isspace() for c in url):
-        message = f"`base_url`: expected something like {DEFAULT_BASE_URL}"
-        raise InvalidArgument(message, field="base_url")
-    if not may_speak_to(parts.scheme, host, allow_http):
+    parts = _parts(url)
+    if parts is None:
+        raise InvalidArgument(f"`base_url`: expected something like {DEFAULT_BASE_URL}", field="base_url")
+    scheme, host = parts
+    if not may_speak_to(scheme, host, allow_http):
         message = f"`base_url`: http:// would send the API key in the clear to {host}; use https:// or allow_http=True"
         raise InvalidArgument(message, field="base_url")
     return url.rstrip("/")
+
+
+def _parts(url: object) -> tuple[str, str] | None:
+    """Scheme and host, if this is an address that everything below takes, the name service included."""
+    import httpx
+
+    if not isinstance(url, str) or not _ADDRESS.fullmatch(url):
+        return None
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port  # a port out of range raises
+        usable = host and host.encode("idna") and httpx.URL(url)
+    except (ValueError, httpx.InvalidURL):
+        return None
+    return (parts.scheme, host) if host and usable else None
 
 
 def may_speak_to(scheme: str, host: str, allow_http: bool) -> bool:
@@ -119,6 +134,6 @@ def checked_seconds(name: str, value: object) -> float | None:
     if value is None:
         return None
     if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < float("inf"):
-        return float(value)
+        return float(min(value, _LONGEST))
     shown = repr(value) if isinstance(value, (int, float)) else type(value).__name__
     raise InvalidArgument(f"`{name}`: expected a number of seconds above 0, got {shown}", field=name)

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import anyio
+import anyio.lowlevel
 import attrs
 
 T = TypeVar("T")
@@ -28,26 +29,40 @@ async def shielded(work: Callable[[], Awaitable[T]], seconds: float) -> T:
     """Run `work` to its end, even if this task is cancelled meanwhile; then for at most `seconds` more.
 
     Raises:
-        the cancellation, with the result of the work as its attribute `reply` if there was one; otherwise whatever
-        `work` raises.
+        the cancellation, with the result of the work as its attribute `reply` or its error as `failure`, if it came
+        to one, or with a true `unsent` if the task was cancelled before the work began; otherwise whatever `work`
+        raises.
     """
+    await _begin()
     outcome = Outcome()
     scope = anyio.CancelScope(shield=True)
-    async with anyio.create_task_group() as group:
-        group.start_soon(_run, work, scope, outcome)
-        try:
-            await outcome.done.wait()
-        except anyio.get_cancelled_exc_class() as cancelled:
-            scope.deadline = anyio.current_time() + seconds
-            with anyio.CancelScope(shield=True):
+    # Outside of the group, because on trio leaving a group raises another cancellation than the one that came in.
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(_run, work, scope, outcome)
+            try:
                 await outcome.done.wait()
-            for reply in outcome.results:
-                cancelled.reply = reply  # type: ignore[attr-defined]
-            raise
+            except anyio.get_cancelled_exc_class():
+                scope.deadline = anyio.current_time() + seconds
+                raise
+    except anyio.get_cancelled_exc_class() as cancelled:
+        for reply in outcome.results:
+            cancelled.reply = reply  # type: ignore[attr-defined]
+        if outcome.error is not None:
+            cancelled.failure = outcome.error  # type: ignore[attr-defined]
+        raise
     if outcome.error is not None:
         raise outcome.error
     result: T = outcome.results[0]  # type: ignore[assignment]
     return result
+
+
+async def _begin() -> None:
+    try:
+        await anyio.lowlevel.checkpoint()
+    except anyio.get_cancelled_exc_class() as cancelled:
+        cancelled.unsent = True  # type: ignore[attr-defined]
+        raise
 
 
 async def _run(work: Callable[[], Awaitable[object]], scope: anyio.CancelScope, outcome: Outcome) -> None:

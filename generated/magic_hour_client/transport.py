@@ -2,11 +2,12 @@
 """Sending one call and reading its answer, blocking or not.
 
 Rule: a call is sent exactly once, and nothing is decided here: no retries, no redirects. The API key goes to the
-API's own origin and nowhere else, and is blanked out of every answer before anybody else sees it.
+API's own origin and nowhere else, and is blanked out of every refusal, whose words end up in messages and logs.
 """
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +27,8 @@ T = TypeVar("T")
 
 SHIELD_SECONDS = 10
 """How long a cancelled call that charges credits may still wait for its answer."""
+_GRACE = 0.1
+"""Seconds between the limit of each step and the limit of a whole call."""
 
 
 @attrs.define
@@ -96,9 +99,10 @@ class Requests:
 
     def reply(self, operation: Operation[Any], response: httpx.Response, chunks: list[bytes]) -> Reply:
         content = b"".join(chunks)
-        key = self.settings.token.encode()
+        if not response.is_success:
+            content = content.replace(self.settings.token.encode(), b"[API key]")
         headers = {name.lower(): value for name, value in response.headers.items()}
-        reply = Reply(response.status_code, headers, content.replace(key, b"[API key]"))
+        reply = Reply(response.status_code, headers, content)
         if len(content) > MAX_ANSWER_BYTES:
             raise unreadable(operation.name, reply, f"it is larger than {MAX_ANSWER_BYTES} bytes")
         return reply
@@ -110,7 +114,7 @@ class BlockingTransport(Requests):
     def __init__(self, settings: Settings, http_client: httpx.Client | None = None) -> None:
         super().__init__(settings)
         self._given = http_client
-        self._clients: dict[bool, httpx.Client] = {}
+        self._clients: dict[tuple[int, bool], httpx.Client] = {}
 
     def client(self, *, fresh: bool = False) -> httpx.Client:
         """The HTTP client; `fresh` for one that opens a connection of its own for every request.
@@ -124,11 +128,14 @@ class BlockingTransport(Requests):
         self.check_open()
         if self._given is not None:
             return enforce(self._given)
-        if fresh not in self._clients:
+        # A connection shared by a process and its fork would mix their answers up.
+        key = (os.getpid(), fresh)
+        if key not in self._clients:
             import httpx
 
-            self._clients[fresh] = enforce(httpx.Client(**self.settings.client_options(fresh)))
-        return self._clients[fresh]
+            # Two threads may come here at once: the first one's client is the one to use and to close.
+            self._clients.setdefault(key, enforce(httpx.Client(**self.settings.client_options(fresh))))
+        return self._clients[key]
 
     def send(
         self, operation: Operation[T], *, timeout: float | None, extra_headers: Mapping[str, str] | None = None
@@ -151,8 +158,9 @@ class BlockingTransport(Requests):
     def close(self) -> None:
         """Close the connections; a client the caller brought stays open."""
         self.closed = True
-        for client in self._clients.values():
-            client.close()
+        for (process, _), client in self._clients.items():
+            if process == os.getpid():
+                client.close()
         self._clients.clear()
 
 
@@ -162,18 +170,22 @@ class AsyncTransport(Requests):
     def __init__(self, settings: Settings, http_client: httpx.AsyncClient | None = None) -> None:
         super().__init__(settings)
         self._given = http_client
-        self._clients: dict[bool, httpx.AsyncClient] = {}
+        self._clients: dict[tuple[object, bool], httpx.AsyncClient] = {}
 
     def client(self, *, fresh: bool = False) -> httpx.AsyncClient:
         """The HTTP client; `fresh` for one that opens a connection of its own for every request."""
         self.check_open()
         if self._given is not None:
             return self._given
-        if fresh not in self._clients:
+        from anyio.lowlevel import current_token
+
+        # A connection belongs to its event loop: `asyncio.run` twice with one client gets new ones.
+        key = (current_token(), fresh)
+        if key not in self._clients:
             import httpx
 
-            self._clients[fresh] = httpx.AsyncClient(**self.settings.client_options(fresh))
-        return self._clients[fresh]
+            self._clients[key] = httpx.AsyncClient(**self.settings.client_options(fresh))
+        return self._clients[key]
 
     async def send(
         self, operation: Operation[T], *, timeout: float | None, extra_headers: Mapping[str, str] | None = None
@@ -195,7 +207,9 @@ class AsyncTransport(Requests):
         wire = Wire()
         request = self.request(operation, timeout, wire.atrace, extra_headers)
         client = self.client(fresh=operation.endpoint.charges_credits)
-        with _translated(operation, wire), anyio.fail_after(timeout):
+        # Where one step takes all the time, httpx's own limit of that step comes first: it closes what it has opened.
+        bound = None if timeout is None else timeout + _GRACE
+        with _translated(operation, wire), anyio.fail_after(bound):
             response = await client.send(request, stream=True, follow_redirects=False, auth=None)
             try:
                 chunks = [chunk async for chunk in _abounded(response)]
@@ -205,10 +219,13 @@ class AsyncTransport(Requests):
         return operation.parse(self.reply(operation, response, chunks))
 
     async def close(self) -> None:
-        """Close the connections; a client the caller brought stays open."""
+        """Close the connections of this event loop; a client the caller brought stays open."""
+        from anyio.lowlevel import current_token
+
         self.closed = True
-        for client in self._clients.values():
-            await client.aclose()
+        for (loop, _), client in self._clients.items():
+            if loop == current_token():
+                await client.aclose()
         self._clients.clear()
 
 

@@ -23,7 +23,7 @@ class ProjectError(_schema.Model):
         message: What went wrong, for people.
     """
 
-    code: ProjectErrorCode | str | str
+    code: ProjectErrorCode | str
     message: str
     additional_properties: dict[str, _t.Any] = _attrs.field(init=False, factory=dict, repr=False)
 

@@ -9,7 +9,6 @@ from typing import ClassVar  # attrs recognizes it by this name
 
 import attrs as _attrs
 
-from .. import errors as _errors
 from .. import schema as _schema
 
 
@@ -25,7 +24,7 @@ class V1FilesUploadUrlsCreateResponseItemsItem(_schema.Model):
 
     expires_at: _dt.datetime
     file_path: str
-    upload_url: str = _attrs.field(repr=_errors.without_secrets)
+    upload_url: str = _attrs.field(repr=_schema.shown)
     additional_properties: dict[str, _t.Any] = _attrs.field(init=False, factory=dict, repr=False)
 
     _fields: ClassVar[tuple[_schema.Field, ...]] = (

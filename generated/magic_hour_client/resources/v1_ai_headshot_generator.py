@@ -6,7 +6,7 @@ from __future__ import annotations
 import typing as _t
 from collections.abc import Mapping
 
-from ..api.v1_ai_headshot_generator import create_ai_headshot as _create_ai_headshot
+from ..api.v1_ai_headshot_generator import create_ai_headshot as _api_create_ai_headshot
 
 if _t.TYPE_CHECKING:
     from .. import models as _models
@@ -63,8 +63,11 @@ class V1AiHeadshotGenerator:
             )
         """
 
-        operation = _create_ai_headshot.request(assets=assets, name=name, style=style, extra_body=extra_body)
-        return self._client.send(operation, timeout=timeout, extra_headers=extra_headers)
+        return self._client.send(
+            _api_create_ai_headshot.request(assets=assets, name=name, style=style, extra_body=extra_body),
+            timeout=timeout,
+            extra_headers=extra_headers,
+        )
 
 
 class AsyncV1AiHeadshotGenerator:
@@ -116,5 +119,8 @@ class AsyncV1AiHeadshotGenerator:
             )
         """
 
-        operation = _create_ai_headshot.request(assets=assets, name=name, style=style, extra_body=extra_body)
-        return await self._client.send(operation, timeout=timeout, extra_headers=extra_headers)
+        return await self._client.send(
+            _api_create_ai_headshot.request(assets=assets, name=name, style=style, extra_body=extra_body),
+            timeout=timeout,
+            extra_headers=extra_headers,
+        )

@@ -6,7 +6,7 @@ from __future__ import annotations
 import typing as _t
 from collections.abc import Mapping
 
-from ..api.v1_ai_image_editor import create_ai_image_edit as _create_ai_image_edit
+from ..api.v1_ai_image_editor import create_ai_image_edit as _api_create_ai_image_edit
 
 if _t.TYPE_CHECKING:
     from .. import models as _models
@@ -72,17 +72,20 @@ class V1AiImageEditor:
             )
         """
 
-        operation = _create_ai_image_edit.request(
-            assets=assets,
-            style=style,
-            aspect_ratio=aspect_ratio,
-            image_count=image_count,
-            model=model,
-            name=name,
-            resolution=resolution,
-            extra_body=extra_body,
+        return self._client.send(
+            _api_create_ai_image_edit.request(
+                assets=assets,
+                style=style,
+                aspect_ratio=aspect_ratio,
+                image_count=image_count,
+                model=model,
+                name=name,
+                resolution=resolution,
+                extra_body=extra_body,
+            ),
+            timeout=timeout,
+            extra_headers=extra_headers,
         )
-        return self._client.send(operation, timeout=timeout, extra_headers=extra_headers)
 
 
 class AsyncV1AiImageEditor:
@@ -143,14 +146,17 @@ class AsyncV1AiImageEditor:
             )
         """
 
-        operation = _create_ai_image_edit.request(
-            assets=assets,
-            style=style,
-            aspect_ratio=aspect_ratio,
-            image_count=image_count,
-            model=model,
-            name=name,
-            resolution=resolution,
-            extra_body=extra_body,
+        return await self._client.send(
+            _api_create_ai_image_edit.request(
+                assets=assets,
+                style=style,
+                aspect_ratio=aspect_ratio,
+                image_count=image_count,
+                model=model,
+                name=name,
+                resolution=resolution,
+                extra_body=extra_body,
+            ),
+            timeout=timeout,
+            extra_headers=extra_headers,
         )
-        return await self._client.send(operation, timeout=timeout, extra_headers=extra_headers)

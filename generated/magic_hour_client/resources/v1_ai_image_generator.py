@@ -6,7 +6,7 @@ from __future__ import annotations
 import typing as _t
 from collections.abc import Mapping
 
-from ..api.v1_ai_image_generator import create_ai_image as _create_ai_image
+from ..api.v1_ai_image_generator import create_ai_image as _api_create_ai_image
 
 if _t.TYPE_CHECKING:
     from .. import models as _models
@@ -74,17 +74,20 @@ class V1AiImageGenerator:
             )
         """
 
-        operation = _create_ai_image.request(
-            image_count=image_count,
-            style=style,
-            aspect_ratio=aspect_ratio,
-            model=model,
-            name=name,
-            orientation=orientation,
-            resolution=resolution,
-            extra_body=extra_body,
+        return self._client.send(
+            _api_create_ai_image.request(
+                image_count=image_count,
+                style=style,
+                aspect_ratio=aspect_ratio,
+                model=model,
+                name=name,
+                orientation=orientation,
+                resolution=resolution,
+                extra_body=extra_body,
+            ),
+            timeout=timeout,
+            extra_headers=extra_headers,
         )
-        return self._client.send(operation, timeout=timeout, extra_headers=extra_headers)
 
 
 class AsyncV1AiImageGenerator:
@@ -147,14 +150,17 @@ class AsyncV1AiImageGenerator:
             )
         """
 
-        operation = _create_ai_image.request(
-            image_count=image_count,
-            style=style,
-            aspect_ratio=aspect_ratio,
-            model=model,
-            name=name,
-            orientation=orientation,
-            resolution=resolution,
-            extra_body=extra_body,
+        return await self._client.send(
+            _api_create_ai_image.request(
+                image_count=image_count,
+                style=style,
+                aspect_ratio=aspect_ratio,
+                model=model,
+                name=name,
+                orientation=orientation,
+                resolution=resolution,
+                extra_body=extra_body,
+            ),
+            timeout=timeout,
+            extra_headers=extra_headers,
         )
-        return await self._client.send(operation, timeout=timeout, extra_headers=extra_headers)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import typing as _t
 from collections.abc import Mapping
 
-from ..api.v1_ai_talking_photo import create_ai_talking_photo as _create_ai_talking_photo
+from ..api.v1_ai_talking_photo import create_ai_talking_photo as _api_create_ai_talking_photo
 
 if _t.TYPE_CHECKING:
     from .. import models as _models
@@ -73,17 +73,20 @@ class V1AiTalkingPhoto:
             )
         """
 
-        operation = _create_ai_talking_photo.request(
-            assets=assets,
-            end_seconds=end_seconds,
-            start_seconds=start_seconds,
-            max_resolution=max_resolution,
-            name=name,
-            resolution=resolution,
-            style=style,
-            extra_body=extra_body,
+        return self._client.send(
+            _api_create_ai_talking_photo.request(
+                assets=assets,
+                end_seconds=end_seconds,
+                start_seconds=start_seconds,
+                max_resolution=max_resolution,
+                name=name,
+                resolution=resolution,
+                style=style,
+                extra_body=extra_body,
+            ),
+            timeout=timeout,
+            extra_headers=extra_headers,
         )
-        return self._client.send(operation, timeout=timeout, extra_headers=extra_headers)
 
 
 class AsyncV1AiTalkingPhoto:
@@ -145,14 +148,17 @@ class AsyncV1AiTalkingPhoto:
             )
         """
 
-        operation = _create_ai_talking_photo.request(
-            assets=assets,
-            end_seconds=end_seconds,
-            start_seconds=start_seconds,
-            max_resolution=max_resolution,
-            name=name,
-            resolution=resolution,
-            style=style,
-            extra_body=extra_body,
+        return await self._client.send(
+            _api_create_ai_talking_photo.request(
+                assets=assets,
+                end_seconds=end_seconds,
+                start_seconds=start_seconds,
+                max_resolution=max_resolution,
+                name=name,
+                resolution=resolution,
+                style=style,
+                extra_body=extra_body,
+            ),
+            timeout=timeout,
+            extra_headers=extra_headers,
         )
-        return await self._client.send(operation, timeout=timeout, extra_headers=extra_headers)

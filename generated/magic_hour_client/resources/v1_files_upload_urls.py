@@ -6,7 +6,7 @@ from __future__ import annotations
 import typing as _t
 from collections.abc import Mapping, Sequence
 
-from ..api.v1_files_upload_urls import create_upload_urls as _create_upload_urls
+from ..api.v1_files_upload_urls import create_upload_urls as _api_create_upload_urls
 
 if _t.TYPE_CHECKING:
     from .. import models as _models
@@ -55,8 +55,11 @@ class V1FilesUploadUrls:
             client.v1.files.upload_urls.create(items=[{"extension": "mp4", "type": "video"}, {"extension": "mp3", "type": "audio"}])
         """
 
-        operation = _create_upload_urls.request(items=items, extra_body=extra_body)
-        return self._client.send(operation, timeout=timeout, extra_headers=extra_headers)
+        return self._client.send(
+            _api_create_upload_urls.request(items=items, extra_body=extra_body),
+            timeout=timeout,
+            extra_headers=extra_headers,
+        )
 
 
 class AsyncV1FilesUploadUrls:
@@ -100,5 +103,8 @@ class AsyncV1FilesUploadUrls:
             client.v1.files.upload_urls.create(items=[{"extension": "mp4", "type": "video"}, {"extension": "mp3", "type": "audio"}])
         """
 
-        operation = _create_upload_urls.request(items=items, extra_body=extra_body)
-        return await self._client.send(operation, timeout=timeout, extra_headers=extra_headers)
+        return await self._client.send(
+            _api_create_upload_urls.request(items=items, extra_body=extra_body),
+            timeout=timeout,
+            extra_headers=extra_headers,
+        )

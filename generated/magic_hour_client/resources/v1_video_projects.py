@@ -6,8 +6,8 @@ from __future__ import annotations
 import typing as _t
 from collections.abc import Mapping
 
-from ..api.v1_video_projects import delete_video_project as _delete_video_project
-from ..api.v1_video_projects import get_video_project as _get_video_project
+from ..api.v1_video_projects import delete_video_project as _api_delete_video_project
+from ..api.v1_video_projects import get_video_project as _api_get_video_project
 
 if _t.TYPE_CHECKING:
     from .. import models as _models
@@ -50,10 +50,13 @@ class V1VideoProjects:
             client.v1.video_projects.get(id="cuid-example")
         """
 
-        operation = _get_video_project.request(
-            id,
+        return self._client.send(
+            _api_get_video_project.request(
+                id,
+            ),
+            timeout=timeout,
+            extra_headers=extra_headers,
         )
-        return self._client.send(operation, timeout=timeout, extra_headers=extra_headers)
 
     def delete(
         self,
@@ -84,10 +87,13 @@ class V1VideoProjects:
             client.v1.video_projects.delete(id="cuid-example")
         """
 
-        operation = _delete_video_project.request(
-            id,
+        return self._client.send(
+            _api_delete_video_project.request(
+                id,
+            ),
+            timeout=timeout,
+            extra_headers=extra_headers,
         )
-        return self._client.send(operation, timeout=timeout, extra_headers=extra_headers)
 
 
 class AsyncV1VideoProjects:
@@ -126,10 +132,13 @@ class AsyncV1VideoProjects:
             client.v1.video_projects.get(id="cuid-example")
         """
 
-        operation = _get_video_project.request(
-            id,
+        return await self._client.send(
+            _api_get_video_project.request(
+                id,
+            ),
+            timeout=timeout,
+            extra_headers=extra_headers,
         )
-        return await self._client.send(operation, timeout=timeout, extra_headers=extra_headers)
 
     async def delete(
         self,
@@ -160,7 +169,10 @@ class AsyncV1VideoProjects:
             client.v1.video_projects.delete(id="cuid-example")
         """
 
-        operation = _delete_video_project.request(
-            id,
+        return await self._client.send(
+            _api_delete_video_project.request(
+                id,
+            ),
+            timeout=timeout,
+            extra_headers=extra_headers,
         )
-        return await self._client.send(operation, timeout=timeout, extra_headers=extra_headers)

@@ -35,9 +35,9 @@ def request(
     return _calls.build(
         ENDPOINT,
         parse,
-        path={
-            "id": id,
-        },
+        path=[
+            ("id", _schema.STRING, id),
+        ],
     )
 
 
