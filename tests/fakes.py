@@ -115,12 +115,19 @@ def created(id: str = "job-1", credits: float | None = 5) -> Any:
     return SimpleNamespace(id=id, credits_charged=credits)
 
 
-def project(status: str = "complete", outputs: int = 1, *, credits: float | None = 5, error: Any = None) -> Any:
+def project(
+    status: str | None = "complete",
+    outputs: int = 1,
+    *,
+    credits: float | None = 5,
+    error: Any = None,
+    id: str | None = "job-1",
+) -> Any:
     downloads = [
         SimpleNamespace(url=f"https://storage.example/job-1/{number}/output.png?signature=canary")
         for number in range(outputs if status == "complete" else 0)
     ]
-    return SimpleNamespace(status=status, credits_charged=credits, downloads=downloads, error=error)
+    return SimpleNamespace(id=id, status=status, credits_charged=credits, downloads=downloads, error=error)
 
 
 def refused(status: int, *, headers: dict[str, str] | None = None, body: bytes = b'{"message": "no"}') -> APIError:

@@ -11,7 +11,14 @@ import pytest
 from fakes import names_in
 from magic_hour_client.errors import InvalidArgument
 from magic_hour_workflows.errors import DownloadFailed, TransferFailed
-from magic_hour_workflows.files import Partial, checked_directory, checked_url, output_names, safe_stem
+from magic_hour_workflows.files import (
+    Partial,
+    checked_directory,
+    checked_output_name,
+    checked_url,
+    output_names,
+    safe_stem,
+)
 from magic_hour_workflows.results import Job
 
 URL = "https://storage.example/a.png?signature=canary"
@@ -137,6 +144,45 @@ def test_a_wrong_length_is_not_complete(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(TransferFailed, match="of 10 bytes"):
         partial.check_complete()
     partial.discard()
+
+
+@pytest.mark.parametrize("headers", [{"content-length": "5", "content-encoding": "gzip"}, {}])
+def test_bytes_that_cannot_be_trusted_are_not_taken(tmp_path: Path, headers: dict[str, str]) -> None:
+    """An encoding would be saved as if it were the file; without a length a cut would look like the end."""
+    from magic_hour_workflows.retry import may_repeat
+
+    with pytest.raises(TransferFailed) as caught:
+        Partial(tmp_path, "a", ".png").begin(URL, 200, headers)
+    assert not may_repeat(caught.value)
+
+
+def test_a_chunked_answer_needs_no_length(tmp_path: Path) -> None:
+    partial = Partial(tmp_path, "a", ".png")
+    partial.begin(URL, 200, {"transfer-encoding": "chunked"})
+    partial.write(b"12345")
+    partial.check_complete()
+    assert partial.finish().read_bytes() == b"12345"
+
+
+def test_a_redirect_per_attempt_is_no_circle(tmp_path: Path) -> None:
+    partial = Partial(tmp_path, "a", ".png")
+    for _ in range(20):
+        partial.begin(URL, 302, {"location": "/b.png"})
+        partial.begin(URL, 200, {"content-length": "5"})
+    partial.discard()
+
+
+def test_a_directory_that_vanishes_does_not_hide_what_went_wrong(tmp_path: Path) -> None:
+    partial = begun(tmp_path)
+    partial.path = tmp_path / "gone" / "a.part"
+    partial.discard()
+    assert partial._file is None
+
+
+@pytest.mark.parametrize("name", ["\N{CJK UNIFIED IDEOGRAPH-8096}" * 100, "a" * 121, "CON", "nul.png"])
+def test_an_output_name_that_no_file_system_takes_is_refused(name: str) -> None:
+    with pytest.raises(InvalidArgument):
+        checked_output_name(name)
 
 
 def test_redirects_are_followed_only_to_safe_places(tmp_path: Path) -> None:

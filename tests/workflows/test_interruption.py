@@ -19,7 +19,7 @@ import pytest
 from magic_hour_client import transport
 from magic_hour_emulator import Emulator
 from magic_hour_workflows import AsyncClient
-from magic_hour_workflows.events import Created, Event
+from magic_hour_workflows.events import Created, Event, SubmissionLost
 
 ASYNC = pytest.mark.parametrize("backend", ["asyncio", "trio"])
 JOB = {"image_count": 1, "style": {"prompt": "a"}}
@@ -98,6 +98,23 @@ def test_cancelled_and_no_answer_comes(backend: str, monkeypatch: pytest.MonkeyP
         error, events = await interrupted(SlowService(30), in_flight)
         assert error.submission_unknown.operation == "v1.ai_image_generator.create"
         assert "may have been charged" in error.__notes__[0]
+        assert [(type(event), event.operation) for event in events] == [
+            (SubmissionLost, "v1.ai_image_generator.create")
+        ], "the exception may be replaced on its way, the event is not"
+
+    anyio.run(main, backend=backend)
+
+
+@ASYNC
+def test_cancelled_and_then_refused_is_no_unknown_job(backend: str) -> None:
+    class Refusing(SlowService):
+        async def __call__(self, request: httpx.Request) -> httpx.Response:
+            await super().__call__(request)
+            return httpx.Response(402, json={"code": "insufficient_credits", "message": "no"})
+
+    async def main() -> None:
+        error, events = await interrupted(Refusing(0.2), in_flight)
+        assert not hasattr(error, "submission_unknown")
         assert events == []
 
     anyio.run(main, backend=backend)

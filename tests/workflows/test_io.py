@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import socket
@@ -166,6 +167,67 @@ def test_a_sync_transfer_notices_that_a_sibling_failed(tmp_path: Path) -> None:
         assert time.monotonic() - began < SLACK
 
 
+def test_a_sync_worker_that_connects_notices_that_a_sibling_failed(tmp_path: Path) -> None:
+    """A listener whose queue is full does not answer at all, which a connecting socket waits for."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        address = full.getsockname()
+        fillers = [socket.socket() for _ in range(4)]
+        for filler in fillers:
+            filler.setblocking(False)
+            filler.connect_ex(address)
+
+        async def use(io: IO) -> Any:
+            async def work(number: int) -> None:
+                if number == 0:
+                    await io.sleep(0.3)
+                    raise TransferFailed("sibling", status=418)
+                target = Partial(tmp_path, str(number), ".png")
+                await io.fetch(f"http://127.0.0.1:{address[1]}{SIGNED}", target, io.now() + 30, nothing)
+
+            return await io.map(work, range(3))
+
+        began = time.monotonic()
+        with pytest.raises(TransferFailed, match="sibling"):
+            Adapter("sync")(use)
+        assert time.monotonic() - began < SLACK
+        for filler in fillers:
+            filler.close()
+
+
+def test_a_cancelled_download_waits_for_the_thread_that_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `asyncio.timeout` interrupts is a cancellation and stays one, and no thread is left at work on the file."""
+    writing, write = threading.Event(), Partial.write
+
+    def slow_write(partial: Partial, chunk: bytes) -> None:
+        writing.set()
+        time.sleep(0.3)
+        write(partial, chunk)
+
+    monkeypatch.setattr(Partial, "write", slow_write)
+
+    def behave(connection: socket.socket, head: bytes) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4000000\r\n\r\n" + b"x" * 2_000_000)
+        server.done.wait(30)
+
+    with serving(behave) as server:
+
+        async def use(io: IO) -> None:
+            target = Partial(tmp_path, "a", ".png")
+            try:
+                async with asyncio.timeout(0.2):
+                    await io.fetch(server.url + SIGNED, target, io.now() + 30, nothing)
+            finally:
+                assert writing.is_set(), "cancelled while a thread was writing, so this test can fail"
+                received = target.received
+                await asyncio.sleep(0.5)
+                assert target.received == received
+                target.discard()
+
+        with pytest.raises(TimeoutError):
+            Adapter("asyncio")(use)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_stopped_worker_does_not_sleep_on() -> None:
     async def use(io: IO) -> Any:
         async def work(number: int) -> None:
@@ -294,6 +356,18 @@ class TestDeadlines:
     def test_silence(self, adapter: Adapter, tmp_path: Path) -> None:
         def behave(connection: socket.socket, head: bytes) -> None:
             server.done.wait(30)
+
+        with serving(behave) as server:
+            self.bounded(adapter, self.fetch(server.url, tmp_path))
+
+    def test_busy_server(self, adapter: Adapter, tmp_path: Path) -> None:
+        """Bytes that never cease: nothing has to be waited for, and the call ends all the same."""
+
+        def behave(connection: socket.socket, head: bytes) -> None:
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000000\r\n\r\n")
+            until = time.monotonic() + 1 + 2 * SLACK
+            while not server.done.is_set() and time.monotonic() < until:
+                connection.sendall(b"x" * 65536)
 
         with serving(behave) as server:
             self.bounded(adapter, self.fetch(server.url, tmp_path))

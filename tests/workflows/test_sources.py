@@ -13,7 +13,7 @@ import pytest
 
 from magic_hour_client.errors import InvalidArgument
 from magic_hour_workflows.assets import is_remote, to_source
-from magic_hour_workflows.errors import AssetNotFound
+from magic_hour_workflows.errors import AssetNotFound, UploadFailed
 from magic_hour_workflows.sources import EXTENSIONS, Source, checked_extension
 
 FIELD = "assets.image_file_path"
@@ -166,6 +166,12 @@ class TestMistakes:
     def test_what_is_no_regular_file(self, tmp_path: Path) -> None:
         self.check("/dev/null", "not a regular file")
 
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes in the file system")
+    def test_a_named_pipe_is_refused_without_opening_it(self, tmp_path: Path) -> None:
+        """Opening one waits until somebody writes, for ever if need be."""
+        os.mkfifo(tmp_path / "a.png")
+        self.check(tmp_path / "a.png", "not a regular file")
+
     def test_nul_in_a_path(self) -> None:
         self.check("a\x00.png", "`assets")
 
@@ -182,6 +188,50 @@ def test_an_empty_pipe_is_found_before_the_upload() -> None:
     with pytest.raises(InvalidArgument, match="is empty"):
         found.prepare()
     found.close()
+
+
+def test_a_slow_pipe_is_read_for_no_longer_than_there_is_time() -> None:
+    found = source(("a.png", Unseekable(b"x" * 5_000_000)))
+    with pytest.raises(UploadFailed, match="not be read in time"):
+        found.prepare(lambda: 0.0)
+
+
+def test_a_pipe_that_does_not_wait_is_refused() -> None:
+    class NothingYet(Unseekable):
+        def read(self, size: int = -1) -> bytes:
+            return None if size else b""
+
+    with pytest.raises(InvalidArgument, match="nothing to read yet"):
+        source(("a.png", NothingYet(b""))).prepare()
+
+
+def test_a_stream_is_put_back_where_it_stood() -> None:
+    stream = io.BytesIO(b"headbytes")
+    stream.seek(4)
+    found = source(("a.png", stream))
+    with found.opened() as file:
+        file.read(2)
+    assert stream.tell() == 4
+
+
+def test_two_uploads_cannot_read_one_stream() -> None:
+    stream = io.BytesIO(b"bytes")
+    first, second = source(("a.png", stream)), source(("a.png", stream))
+    with first.opened() as file:
+        file.read(2)
+        with pytest.raises(InvalidArgument, match="stream of its own"), second.opened():
+            pass
+        with pytest.raises(InvalidArgument, match="stream of its own"):
+            source(("a.png", stream))
+    assert content(second) == b"bytes"
+
+
+def test_a_stream_whose_seek_returns_nothing() -> None:
+    class Odd(io.BytesIO):
+        def seek(self, *arguments: int) -> None:
+            super().seek(*arguments)
+
+    assert source(("a.png", Odd(b"bytes"))).size == 5
 
 
 @pytest.mark.parametrize(("role", "extension"), [(role, e) for role, group in EXTENSIONS.items() for e in group])

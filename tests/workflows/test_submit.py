@@ -8,15 +8,18 @@ from fakes import FakeIO, call, created, lost, refused, unsent
 from magic_hour_client.api.v1_ai_image_generator.create_ai_image import request
 from magic_hour_client.errors import (
     ConnectionFailed,
+    InvalidArgument,
     PaymentRequired,
+    RequestTimeout,
     ServerError,
     TooManyRequests,
     UnexpectedResponse,
 )
 from magic_hour_workflows.errors import SubmissionUnknown
-from magic_hour_workflows.events import Created, Event, Retrying
+from magic_hour_workflows.events import Created, Event, Retrying, SubmissionLost
 from magic_hour_workflows.flows.submit import submit
 from magic_hour_workflows.io import run_sync
+from magic_hour_workflows.retry import Backoff
 
 NAME = "v1.ai_image_generator.create"
 
@@ -74,7 +77,7 @@ def test_refused_says_why() -> None:
         refused(429),
         refused(429, headers={"retry-after": "3"}),
         refused(503, headers={"retry-after": "3"}, body=b""),
-        refused(503, body=b'{"message": "overloaded"}'),
+        refused(503, body=b'{"code": "unavailable", "message": "overloaded"}'),
     ],
     ids=["429", "429 with Retry-After", "503 with Retry-After", "503 of the API itself"],
 )
@@ -98,6 +101,7 @@ UNKNOWN = [
     UnexpectedResponse("HTML", operation="op", status=200),
     *(refused(status) for status in (302, 408, 409, 425, 500, 502, 504, 520)),
     refused(503, body=b"<html>bad gateway</html>"),
+    refused(503, body=b'{"message": "Service Unavailable"}'),
 ]
 
 
@@ -110,6 +114,34 @@ def test_unknown_is_never_sent_again(error: Exception) -> None:
     assert f"{answer.submitted_at:%Y-%m-%d %H:%M}" == "2026-11-20 12:00"
     assert "my job" in str(answer)
     assert "not sent again" in str(answer)
+
+
+def test_unknown_is_said_where_it_cannot_be_overlooked(caplog: pytest.LogCaptureFixture) -> None:
+    events: list[Event] = []
+    run(lost(), on_progress=events.append)
+    assert [(type(event), event.name) for event in events] == [(SubmissionLost, "my job")]
+    assert "may have been charged" in caplog.text
+
+
+def test_a_mistake_found_while_sending_is_no_unknown_job() -> None:
+    mistake = InvalidArgument("this client is closed")
+    io, answer = run(mistake)
+    assert answer is mistake
+    assert len(io.sent) == 1
+
+
+@pytest.mark.parametrize(("timeout", "asked"), [(60, 57), (4, 2.5)])
+def test_a_create_is_not_sent_without_time_for_its_answer(timeout: float, asked: float) -> None:
+    """Its answer could come too late, and an accepted job would be an unknown one."""
+    io, answer = run(refused(429, headers={"retry-after": str(asked)}), created(), timeout=timeout)
+    assert isinstance(answer, RequestTimeout)
+    assert not answer.sent
+    assert len(io.sent) == 1
+
+
+def test_a_short_timeout_is_enough_for_a_create() -> None:
+    _, answer = run(created("abc"), timeout=0.5)
+    assert answer.id == "abc"
 
 
 def test_unknown_after_slowed_is_still_unknown() -> None:
@@ -164,6 +196,20 @@ def test_ctrl_c_in_the_listener_carries_the_id() -> None:
     with pytest.raises(KeyboardInterrupt) as caught:
         run_sync(submit(call(io, on_progress=interrupt), operation()))
     assert caught.value.project_id == "abc"
+
+
+def test_a_refusal_during_a_cancellation_is_no_unknown_job() -> None:
+    cancelled = KeyboardInterrupt()
+    cancelled.failure = refused(402)
+    io = FakeIO().script(NAME, cancelled)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        run_sync(submit(call(io), operation()))
+    assert not hasattr(caught.value, "submission_unknown")
+
+
+def test_a_short_retry_after_does_not_replace_the_backoff() -> None:
+    backoff = Backoff(failures=6)
+    assert backoff.delay(refused(503, headers={"retry-after": "0"}), random=1.0) == 30.0
 
 
 def test_server_error_of_a_create_is_not_a_server_error_to_retry() -> None:

@@ -80,11 +80,27 @@ def test_waiting_ends_at_the_deadline_whatever_the_status(status: str | None) ->
     io = FakeIO().script(GET, project(status))
     with pytest.raises(JobTimeout) as caught:
         run_sync(wait(call(io, 90), JOB, get))
-    assert io.clock == pytest.approx(1090)
+    assert 1088.9 <= io.clock <= 1090
     assert isinstance(caught.value, TimeoutError)
     assert caught.value.project_id == "job-1"
     assert caught.value.status == status
     assert "check_result('job-1')" in str(caught.value)
+
+
+def test_there_is_a_look_shortly_before_the_deadline() -> None:
+    """However long the interval is: a job that is done in time is not reported as late."""
+    io = FakeIO()
+    io.script(GET, job_of(io, 6.5))
+    assert run_sync(wait(call(io, 8, poll_interval=10), JOB, get)).status == "complete"
+    assert len(io.sent) == 2
+
+
+def test_an_answer_about_another_job_is_not_believed() -> None:
+    io = FakeIO(random=1.0).script(GET, project(id="job-2"))
+    with pytest.raises(JobTimeout) as caught:
+        run_sync(wait(call(io, 60), JOB, get))
+    assert isinstance(caught.value.__cause__, UnexpectedResponse)
+    assert "another job than job-1" in str(caught.value.__cause__)
 
 
 def test_error_raises_with_the_reason_and_the_refund() -> None:

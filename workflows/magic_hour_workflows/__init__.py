@@ -22,11 +22,16 @@ if TYPE_CHECKING:
     from .client import AsyncClient as AsyncClient
     from .client import Client as Client
     from .errors import APIError as APIError
+    from .errors import DownloadFailed as DownloadFailed
     from .errors import InvalidArgument as InvalidArgument
+    from .errors import JobCanceled as JobCanceled
     from .errors import JobError as JobError
+    from .errors import JobFailed as JobFailed
+    from .errors import JobTimeout as JobTimeout
     from .errors import MagicHourError as MagicHourError
     from .errors import SubmissionUnknown as SubmissionUnknown
     from .errors import TransferFailed as TransferFailed
+    from .errors import UploadFailed as UploadFailed
     from .events import Event as Event
     from .results import Result as Result
 
@@ -35,6 +40,11 @@ _EXPORTS = {
     "Client": "client",
     "APIError": "errors",
     "InvalidArgument": "errors",
+    "UploadFailed": "errors",
+    "JobTimeout": "errors",
+    "JobFailed": "errors",
+    "JobCanceled": "errors",
+    "DownloadFailed": "errors",
     "JobError": "errors",
     "MagicHourError": "errors",
     "SubmissionUnknown": "errors",
@@ -48,13 +58,18 @@ __all__ = [
     "APIError",
     "AsyncClient",
     "Client",
+    "DownloadFailed",
     "Event",
     "InvalidArgument",
+    "JobCanceled",
     "JobError",
+    "JobFailed",
+    "JobTimeout",
     "MagicHourError",
     "Result",
     "SubmissionUnknown",
     "TransferFailed",
+    "UploadFailed",
     "__version__",
     "errors",
     "events",

@@ -30,7 +30,8 @@ T = TypeVar("T")
 Item = TypeVar("Item")
 
 _API_GATE = 16
-"""Requests to the API at a time: a large connection pool is slower than a short queue in front of it."""
+"""Requests to the API at a time: a large connection pool is slower than a short queue in front of it. Creates have a
+gate of their own, so that slow ones do not keep running jobs from being looked at."""
 _BUFFER_BYTES = 1024 * 1024
 """Bytes gathered before a thread is asked to write them."""
 
@@ -41,19 +42,20 @@ class AsyncIO:
     def __init__(self, transport: AsyncTransport, max_parallel: int) -> None:
         self._transport = transport
         self._max_parallel = max_parallel
-        self._api = anyio.Semaphore(_API_GATE)
+        self._gates = {charges: anyio.Semaphore(_API_GATE) for charges in (True, False)}
 
     async def send(self, operation: Operation[T], deadline: float) -> T:
-        await self._pass_gate(operation, deadline)
+        gate = self._gates[operation.endpoint.charges_credits]
+        await self._pass(gate, operation, deadline)
         try:
             return await self._transport.send(operation, timeout=max(self._left(deadline), 0.001))
         finally:
-            self._api.release()
+            gate.release()
 
-    async def _pass_gate(self, operation: Operation[Any], deadline: float) -> None:
+    async def _pass(self, gate: anyio.Semaphore, operation: Operation[Any], deadline: float) -> None:
         try:
             with anyio.fail_after(self._left(deadline)):
-                await self._api.acquire()
+                await gate.acquire()
         except TimeoutError as error:
             raise connection_error(operation.name, error, unsent=True) from None
         except anyio.get_cancelled_exc_class() as cancelled:
@@ -102,7 +104,7 @@ class AsyncIO:
                     await flush()
         finally:
             # What arrived before a cut need not be fetched again.
-            with anyio.CancelScope(shield=True):
+            if gathered:
                 await flush()
         target.check_complete()
 
@@ -136,7 +138,7 @@ class AsyncIO:
         return [results[number] for number in range(len(items))]
 
     async def run(self, function: Callable[[], T]) -> T:
-        return await anyio.to_thread.run_sync(function)
+        return await _in_thread(function)
 
     def _left(self, deadline: float) -> float:
         return deadline - self.now()
@@ -172,11 +174,33 @@ class _Chunks(httpx.AsyncByteStream):
         if self.sent == self.size:
             raise StopAsyncIteration
         read = partial(self.file.read, min(_BUFFER_BYTES, self.size - self.sent))
-        chunk = await anyio.to_thread.run_sync(read)
+        chunk = await _in_thread(read)
         if not chunk:
             raise cut_short()
         self.sent += len(chunk)
         return chunk
+
+
+async def _in_thread(function: Callable[[], T]) -> T:
+    """The result of a function that waits for the disk, run in a thread.
+
+    A cancellation waits until the thread has ended: what runs after it, such as removing the file that is being
+    written, must not meet it at work. anyio sees to that for its own cancellations, the task group for asyncio's.
+    """
+    results: list[T] = []
+    errors: list[Exception] = []
+
+    async def work() -> None:
+        try:
+            results.append(await anyio.to_thread.run_sync(function))
+        except Exception as error:  # noqa: BLE001  (raised below, outside of the group)
+            errors.append(error)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(work)
+    if errors:
+        raise errors[0]
+    return results[0]
 
 
 async def _close(response: httpx.Response) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import IO, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import attrs
 import httpx
@@ -27,6 +27,10 @@ from .io import OnBytes, run_sync
 from .sources import Source
 from .wire import CHUNK_BYTES, answer_headers, check_put, cut_short, fetch_request, network_errors, put_request
 
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+_GLANCE_SECONDS = 0.25
 T = TypeVar("T")
 Item = TypeVar("Item")
 
@@ -130,7 +134,7 @@ def _stoppable(deadline: float | None) -> Iterator[None]:
 
 def _in_threads(work: Callable[[Item], T], items: Sequence[Item], workers: int) -> list[T]:
     """The results in order; the first failure in time stops the others and is raised."""
-    from concurrent.futures import ThreadPoolExecutor, as_completed
+    from concurrent.futures import ThreadPoolExecutor
 
     stop = threading.Event()
 
@@ -141,12 +145,24 @@ def _in_threads(work: Callable[[Item], T], items: Sequence[Item], workers: int) 
         return work(item)
 
     with ThreadPoolExecutor(min(workers, len(items)), thread_name_prefix="magic-hour") as pool:
-        futures = [pool.submit(run, item) for item in items]
+        futures: list[Future[T]] = []
         try:
-            for future in as_completed(futures):
-                future.result()
+            futures += [pool.submit(run, item) for item in items]
+            _wait_for_all(futures)
         except BaseException:
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
             raise
         return [future.result() for future in futures]
+
+
+def _wait_for_all(futures: Sequence[Future[T]]) -> None:
+    """Return when all are done; raise the first failure as soon as it happens."""
+    from concurrent.futures import FIRST_EXCEPTION, wait
+
+    running = set(futures)
+    while running:
+        # With a limit, because on Windows an unlimited wait does not notice Ctrl-C.
+        done, running = wait(running, timeout=_GLANCE_SECONDS, return_when=FIRST_EXCEPTION)
+        for future in done:
+            future.result()

@@ -88,13 +88,13 @@ class Client(low_level.Client):
 
         return BlockingIO(self._transport, self._defaults.max_parallel)
 
-    def begin(
+    def _begin(
         self,
         timeout: float | None = None,
         poll_interval: float | None = None,
         on_progress: Callable[[Event], object] | None = None,
     ) -> Call:
-        """Start the time of one call; for the resources."""
+        """Start the time of one call."""
         return self._defaults.begin(self._io, timeout, poll_interval, on_progress)
 
     def send(
@@ -106,7 +106,7 @@ class Client(low_level.Client):
         if its outcome is not known, that is a `SubmissionUnknown`.
         """
         seconds = checked_seconds("timeout", timeout) or self._transport.settings.timeout
-        return run_sync(send(self.begin(seconds), operation, extra_headers))
+        return run_sync(send(self._begin(seconds), operation, extra_headers))
 
 
 class AsyncClient(low_level.AsyncClient):
@@ -169,13 +169,13 @@ class AsyncClient(low_level.AsyncClient):
 
         return AsyncIO(self._transport, self._defaults.max_parallel)
 
-    def begin(
+    def _begin(
         self,
         timeout: float | None = None,
         poll_interval: float | None = None,
         on_progress: Callable[[Event], object] | None = None,
     ) -> Call:
-        """Start the time of one call; for the resources."""
+        """Start the time of one call."""
         return self._defaults.begin(self._io, timeout, poll_interval, on_progress)
 
     async def send(
@@ -187,4 +187,4 @@ class AsyncClient(low_level.AsyncClient):
         if its outcome is not known, that is a `SubmissionUnknown`.
         """
         seconds = checked_seconds("timeout", timeout) or self._transport.settings.timeout
-        return await send(self.begin(seconds), operation, extra_headers)
+        return await send(self._begin(seconds), operation, extra_headers)

@@ -48,6 +48,7 @@ from magic_hour_client.errors import (
     UnexpectedResponse,
     UnknownField,
     UnprocessableEntity,
+    clean,
 )
 
 from .results import Job
@@ -113,7 +114,8 @@ class JobFailed(JobError):
         reason: the service's own words, or None.
     """
 
-    def __init__(self, *, job: Job, credits_charged: float | None, code: str | None, reason: str | None) -> None:
+    def __init__(self, *, job: Job, credits_charged: float | None, code: object, reason: object) -> None:
+        code, reason = clean(code), clean(reason)
         why = ": ".join(part for part in (code, reason) if part) or "the service gave no reason"
         super().__init__(
             f"the {job.kind} job {job.id} failed: {why}", job=job, status="error", credits_charged=credits_charged
@@ -140,7 +142,7 @@ class JobTimeout(JobError, TimeoutError):
     def __init__(self, *, job: Job, status: str | None, credits_charged: float | None, timeout: float) -> None:
         super().__init__(
             f"the {job.kind} job {job.id} was not done within {timeout:g} s (last status: {status or 'not known'}); "
-            f"it goes on: {job.resume_hint}",
+            f"it goes on; {job.resume_hint}",
             job=job,
             status=status,
             credits_charged=credits_charged,

@@ -15,6 +15,7 @@ Example:
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TypeAlias
 
 import attrs
@@ -39,6 +40,16 @@ class Created:
     kind: Kind
     credits_charged: float | None
     name: str | None
+
+
+@attrs.frozen(kw_only=True)
+class SubmissionLost:
+    """A job was submitted, and nobody knows whether it was accepted. What `SubmissionUnknown` says, said at once."""
+
+    operation: str
+    name: str | None
+    submitted_at: datetime
+    reason: str
 
 
 @attrs.frozen(kw_only=True)
@@ -74,6 +85,6 @@ class Retrying:
     """Seconds until the next one."""
 
 
-Event: TypeAlias = Uploading | Created | StatusChanged | Downloading | Retrying
+Event: TypeAlias = Uploading | Created | SubmissionLost | StatusChanged | Downloading | Retrying
 
-__all__ = ["Created", "Downloading", "Event", "Retrying", "StatusChanged", "Uploading"]
+__all__ = ["Created", "Downloading", "Event", "Retrying", "StatusChanged", "SubmissionLost", "Uploading"]

@@ -10,6 +10,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import IO
@@ -60,10 +61,16 @@ def checked_output_name(name: object) -> str | None:
     """
     if name is None:
         return None
-    plain = isinstance(name, str) and 0 < len(name) <= _LONGEST_NAME and name.isprintable()
-    if not plain or not isinstance(name, str) or re.search(r'[/\\:*?"<>|]', name) or name.strip(". ") != name:
+    if not isinstance(name, str) or not _is_plain(name):
         raise InvalidArgument("`output_name`: expected a plain file name, such as 'portrait'", field="output_name")
     return name
+
+
+def _is_plain(name: str) -> bool:
+    """Whether every system takes this as a name of a file, with a number behind it, in one directory."""
+    fits = 0 < len(name.encode("utf-8", "replace")) <= _LONGEST_NAME
+    clean = name.isprintable() and not re.search(r'[/\\:*?"<>|]', name) and name.strip(". ") == name
+    return fits and clean and not _RESERVED.match(name)
 
 
 def output_names(job: Job, urls: list[str], output_name: str | None) -> list[tuple[str, str]]:
@@ -152,8 +159,10 @@ class Partial:
         if status in _REDIRECTS and "location" in headers:
             self._redirects += 1
             if self._redirects > _MOST_REDIRECTS:
+                self._redirects = 0
                 raise TransferFailed("storage redirects in circles", status=status)
             return checked_url(urljoin(url, headers["location"]), self.allow_http)
+        self._redirects = 0
         if status == 206 and self.received:
             self._go_on(headers)
         elif status == 200:
@@ -168,8 +177,12 @@ class Partial:
 
     def _start_over(self, headers: Mapping[str, str]) -> None:
         self.reset()
+        if headers.get("content-encoding", "identity").lower() != "identity":
+            raise TransferFailed("storage sent the file in an encoding that was not asked for", status=0)
         length = headers.get("content-length", "")
-        self.total = int(length) if length.isdecimal() and "content-encoding" not in headers else None
+        if not length.isdecimal() and "transfer-encoding" not in headers:
+            raise TransferFailed("storage did not say how long the file is, so a cut could not be seen", status=0)
+        self.total = int(length) if length.isdecimal() else None
         etag = headers.get("etag", "")
         self._etag = etag if etag.startswith('"') else None  # a weak one does not promise the same bytes
 
@@ -245,8 +258,9 @@ class Partial:
 
     def discard(self) -> None:
         """Remove what is left of an unfinished download."""
-        self._close()
-        self.path.unlink(missing_ok=True)
+        with suppress(OSError):  # the directory may be gone; what went wrong before says more
+            self._close()
+            self.path.unlink(missing_ok=True)
 
     def _close(self) -> None:
         if self._file is not None:
@@ -267,5 +281,6 @@ def _moved(source: Path, target: Path) -> bool:
             return False
         os.rename(source, target)
         return True
-    source.unlink()
+    with suppress(OSError):  # the file has its name; a hidden second one is no reason to call it failed
+        source.unlink()
     return True

@@ -9,7 +9,7 @@ Rule: an `IO` does what it is told, once. Retrying, waiting, naming and giving u
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
@@ -87,4 +87,4 @@ def run_sync(coroutine: Coroutine[Any, Any, T]) -> T:
     raise RuntimeError("a flow awaited something that BlockingIO did not provide")
 
 
-__all__ = ["IO", "Awaitable", "OnBytes", "run_sync"]
+__all__ = ["IO", "OnBytes", "run_sync"]

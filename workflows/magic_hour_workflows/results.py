@@ -25,7 +25,7 @@ class Job:
     @property
     def resume_hint(self) -> str:
         """How to pick the job up again, in Python."""
-        return f"go on with client.v1.{self.kind}_projects.check_result({self.id!r})"
+        return f"pick it up with client.v1.{self.kind}_projects.check_result({self.id!r})"
 
 
 @attrs.frozen(kw_only=True)

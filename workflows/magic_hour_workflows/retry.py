@@ -10,7 +10,7 @@ from enum import Enum
 
 import attrs
 
-from magic_hour_client.errors import APIError, ConnectionFailed, UnexpectedResponse
+from magic_hour_client.errors import APIError, ConnectionFailed, InvalidArgument, UnexpectedResponse
 
 from .errors import TransferFailed
 
@@ -38,6 +38,8 @@ def outcome(error: Exception) -> Outcome:
     >>> outcome(APIError("gateway", operation="x", status=502))
     <Outcome.UNKNOWN: 'unknown'>
     """
+    if isinstance(error, InvalidArgument):
+        return Outcome.REFUSED  # by ourselves, before anything was sent
     if isinstance(error, ConnectionFailed):
         return Outcome.UNKNOWN if error.sent else Outcome.NOT_SENT
     if not isinstance(error, APIError):
@@ -50,8 +52,11 @@ def outcome(error: Exception) -> Outcome:
 
 
 def _says_so_itself(error: APIError) -> bool:
-    """Whether a 503 comes from the service turning work away, and not from a proxy that lost it."""
-    return error.retry_after is not None or error.reason is not None
+    """Whether a 503 comes from the service turning work away, and not from a proxy that lost it.
+
+    A message alone does not say so: gateways answer `{"message": "Service Unavailable"}` as well.
+    """
+    return error.retry_after is not None or error.code is not None
 
 
 def may_repeat(error: Exception) -> bool:
@@ -82,10 +87,12 @@ class Backoff:
 
     def delay(self, error: Exception, random: float) -> float:
         """Count a failure and answer the seconds to wait; `random` is between 0 and 1."""
-        ceiling = min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(self.failures, 30))
+        ceiling: float = min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(self.failures, 30))
         self.failures += 1
-        asked = getattr(error, "retry_after", None)
-        return random * ceiling if asked is None else float(asked) + random * FIRST_DELAY
+        asked: float | None = getattr(error, "retry_after", None)
+        # A short Retry-After is kept too, but does not make a failing service be asked more often than silence would.
+        spread = random * ceiling
+        return spread if asked is None else max(asked + random * FIRST_DELAY, spread)
 
     def made_progress(self) -> None:
         """Start over: the last attempt got further than the one before."""

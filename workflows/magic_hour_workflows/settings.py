@@ -5,6 +5,7 @@ Rule: checked when the client is made; a wrong value is never noticed only after
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable
 
@@ -20,6 +21,8 @@ from .io import IO
 DEFAULT_TIMEOUT = 1800.0
 """Seconds a whole call may take. The vendor's own examples give up after half an hour."""
 DEFAULT_MAX_PARALLEL = 4
+SHORTEST_POLL_INTERVAL = 0.01
+"""Seconds. Meant for the emulator at high speed; the service itself advises 2 seconds and more."""
 POLL_INTERVAL_VARIABLE = "MAGIC_HOUR_POLL_INTERVAL"
 
 
@@ -41,7 +44,7 @@ class Defaults:
         """
         return cls(
             timeout=checked_seconds("timeout", timeout) or DEFAULT_TIMEOUT,
-            poll_interval=checked_seconds("poll_interval", poll_interval) or _from_environment(),
+            poll_interval=_interval("poll_interval", poll_interval) or _from_environment(),
             max_parallel=_count("max_parallel", max_parallel),
             allow_http=allow_http,
         )
@@ -54,21 +57,33 @@ class Defaults:
         on_progress: Callable[[Event], object] | None = None,
     ) -> Call:
         """Start the time of one call."""
-        if on_progress is not None and not callable(on_progress):
-            raise InvalidArgument("`on_progress`: expected a function of one event", field="on_progress")
+        _check_listener(on_progress)
         return Call.begin(
             io,
             checked_seconds("timeout", timeout) or self.timeout,
-            poll_interval=checked_seconds("poll_interval", poll_interval) or self.poll_interval,
+            poll_interval=_interval("poll_interval", poll_interval) or self.poll_interval,
             on_progress=on_progress,
             allow_http=self.allow_http,
         )
+
+
+def _check_listener(value: object) -> None:
+    if value is not None and (not callable(value) or inspect.iscoroutinefunction(value)):
+        message = "`on_progress`: expected a plain function of one event; it is called and not awaited"
+        raise InvalidArgument(message, field="on_progress")
 
 
 def _count(name: str, value: object) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
         return value
     raise InvalidArgument(f"`{name}`: expected a whole number from 1", field=name)
+
+
+def _interval(name: str, value: object) -> float | None:
+    seconds = checked_seconds(name, value)
+    if seconds is not None and seconds < SHORTEST_POLL_INTERVAL:
+        raise InvalidArgument(f"`{name}`: {seconds:g} s is too often; at least {SHORTEST_POLL_INTERVAL:g}", field=name)
+    return seconds
 
 
 def _from_environment() -> float | None:
@@ -79,4 +94,4 @@ def _from_environment() -> float | None:
         number: float | str = float(text)
     except ValueError:
         number = text
-    return checked_seconds(POLL_INTERVAL_VARIABLE, number)
+    return _interval(POLL_INTERVAL_VARIABLE, number)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 import tempfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -19,7 +21,7 @@ import attrs
 from magic_hour_client.errors import InvalidArgument
 from magic_hour_client.types import AssetRole
 
-from .errors import AssetNotFound
+from .errors import AssetNotFound, UploadFailed
 
 # The extensions the service takes (upload URLs API, Input Files). webm is both: the role of the field decides.
 EXTENSIONS: dict[AssetRole, tuple[str, ...]] = {
@@ -48,34 +50,39 @@ class Source:
     size: int | None = None
     _spool: IO[bytes] | None = attrs.field(default=None, repr=False)
 
-    def prepare(self) -> int:
-        """Make the source readable from its beginning, and give its length in bytes. May read a stream."""
+    def prepare(self, left: Callable[[], float] = lambda: 1.0) -> int:
+        """Make the source readable from its beginning, and give its length in bytes. May read a stream.
+
+        Args:
+            left: tells how many seconds are left; asked between chunks.
+        """
         if self.path is not None:
             try:
                 self.size = self.path.stat().st_size
             except OSError:
                 raise AssetNotFound(f"{self.name} is no longer there") from None
         elif self._spool is None and self.start is None and self.stream is not None:
-            self._spool = tempfile.SpooledTemporaryFile(_SPOOL_BYTES)  # noqa: SIM115  (closed in `close`)
-            while chunk := self.stream.read(_CHUNK):
-                self._spool.write(chunk)
-            self.size = self._spool.tell()
+            self._spool, self.size = _spooled(self.stream, self.name, left)
         if not self.size:
             raise InvalidArgument(f"{self.name} is empty")
         return self.size
 
     @contextmanager
     def opened(self) -> Iterator[IO[bytes]]:
-        """The source, standing at its beginning."""
+        """The source, standing at its beginning; a stream of the caller's is put back there afterwards."""
         if self.path is not None:
             with self.path.open("rb") as file:
                 yield file
-        else:
-            stream = self._spool or self.stream
-            if stream is None:
-                raise InvalidArgument(f"{self.name} cannot be read again")
-            stream.seek(0 if self._spool else self.start or 0)
-            yield stream
+        elif self._spool is not None:
+            self._spool.seek(0)
+            yield self._spool
+        elif self.stream is not None and self.start is not None:
+            with _reading(self.stream, self.name):
+                self.stream.seek(self.start)
+                try:
+                    yield self.stream
+                finally:
+                    self.stream.seek(self.start)
 
     def close(self) -> None:
         """Drop what was kept of a stream that cannot be rewound; the caller's own files stay open."""
@@ -84,30 +91,61 @@ class Source:
             self._spool = None
 
 
+_in_use: set[int] = set()
+_lock = threading.Lock()
+
+
+@contextmanager
+def _reading(stream: IO[bytes], name: str) -> Iterator[None]:
+    """Two uploads cannot read one stream: each would get a part of it."""
+    with _lock:
+        if id(stream) in _in_use:
+            raise InvalidArgument(f"the stream {name} is being uploaded already; give every call a stream of its own")
+        _in_use.add(id(stream))
+    try:
+        yield
+    finally:
+        _in_use.discard(id(stream))
+
+
+def _spooled(stream: IO[bytes], name: str, left: Callable[[], float]) -> tuple[IO[bytes], int]:
+    """A copy of a stream that cannot be rewound."""
+    spool = tempfile.SpooledTemporaryFile(_SPOOL_BYTES)  # noqa: SIM115  (closed by the source)
+    try:
+        while (chunk := stream.read(_CHUNK)) != b"":
+            if chunk is None:
+                raise InvalidArgument(f"the stream {name} has nothing to read yet; give one that waits for its data")
+            if left() <= 0:
+                raise UploadFailed(f"{name} could not be read in time. No job was submitted", status=0)
+            spool.write(chunk)
+    except BaseException:
+        spool.close()
+        raise
+    return spool, spool.tell()
+
+
 def from_path(value: str | os.PathLike[str], role: AssetRole | None, field: str) -> Source:
     """A file on disk; `~` is the home folder."""
-    path = Path(os.fspath(value)).expanduser()
-    shown = str(path)
     try:
-        if path.is_dir():
-            raise InvalidArgument(f"`{field}`: {shown} is a directory, expected a file", field=field)
-        if not path.exists():
-            raise AssetNotFound(f"`{field}`: there is no file {shown}", field=field)
-        with path.open("rb"):
-            size = path.stat().st_size
+        path = Path(os.fspath(value)).expanduser()
+        found = path.stat()
+        if stat.S_ISREG(found.st_mode):  # opening anything else could wait for ever
+            path.open("rb").close()
+    except FileNotFoundError:
+        raise AssetNotFound(f"`{field}`: there is no file {os.fspath(value)}", field=field) from None
     except PermissionError:
-        raise InvalidArgument(f"`{field}`: {shown} may not be read", field=field) from None
-    except (OSError, ValueError) as error:
-        if isinstance(error, InvalidArgument):
-            raise
-        raise InvalidArgument(f"`{field}`: {shown} cannot be read ({type(error).__name__})", field=field) from None
-    if path.is_file() and size == 0:
-        raise InvalidArgument(f"`{field}`: {shown} is empty", field=field)
-    if not path.is_file():
-        raise InvalidArgument(f"`{field}`: {shown} is not a regular file", field=field)
-    extension, found = checked_extension(path.name, role, field)
+        raise InvalidArgument(f"`{field}`: {os.fspath(value)} may not be read", field=field) from None
+    except (OSError, ValueError, RuntimeError) as error:
+        why = type(error).__name__
+        raise InvalidArgument(f"`{field}`: {os.fspath(value)!r} cannot be read ({why})", field=field) from None
+    if not stat.S_ISREG(found.st_mode):
+        what = "a directory" if stat.S_ISDIR(found.st_mode) else "not a regular file"
+        raise InvalidArgument(f"`{field}`: {path} is {what}; expected a file", field=field)
+    if found.st_size == 0:
+        raise InvalidArgument(f"`{field}`: {path} is empty", field=field)
+    extension, known = checked_extension(path.name, role, field)
     identity = ("path", os.path.realpath(path))
-    return Source(name=path.name, extension=extension, role=found, identity=identity, path=path, size=size)
+    return Source(name=path.name, extension=extension, role=known, identity=identity, path=path, size=found.st_size)
 
 
 def from_stream(stream: Any, name: str | None, role: AssetRole | None, field: str) -> Source:
@@ -126,6 +164,9 @@ def from_stream(stream: Any, name: str | None, role: AssetRole | None, field: st
     if isinstance(stream, io.TextIOBase) or isinstance(_nothing(stream), str):
         raise InvalidArgument(f"`{field}`: {base} is open in text mode; open it with mode 'rb'", field=field)
     extension, found = checked_extension(base, role, field)
+    if id(stream) in _in_use:
+        message = f"`{field}`: the stream {base} is being uploaded already; give every call a stream of its own"
+        raise InvalidArgument(message, field=field)
     start, size = _extent(stream)
     if size == 0:
         raise InvalidArgument(f"`{field}`: nothing is left to read from {base}", field=field)
@@ -154,7 +195,8 @@ def _extent(stream: Any) -> tuple[int | None, int | None]:
         if not stream.seekable():
             return None, None
         start = stream.tell()
-        end = stream.seek(0, os.SEEK_END)
+        stream.seek(0, os.SEEK_END)
+        end = stream.tell()
         stream.seek(start)
     except (OSError, ValueError, AttributeError):
         return None, None

@@ -71,7 +71,7 @@ class Call:
         attempt: Callable[[], Awaitable[T]],
         *,
         again: Callable[[Exception], bool] = may_repeat,
-        progress: Callable[[], object] = lambda: None,
+        progress: Callable[[], int] = lambda: 0,
     ) -> T:
         """The result of `attempt`, made again while `again` allows it, tries are left and time is left.
 
@@ -79,16 +79,16 @@ class Call:
             step: what is being done, for people.
             attempt: does it once.
             again: whether a failure may pass.
-            progress: something that differs once an attempt got further; then the patience starts over.
+            progress: how far the work has come; once it is further than ever, the patience starts over.
         """
         backoff = Backoff()
-        before = progress()
+        furthest = progress()
         while True:
             try:
                 return await attempt()
             except MagicHourError as error:
-                if progress() != before:
-                    before = progress()
+                if progress() > furthest:
+                    furthest = progress()
                     backoff.made_progress()
                 delay = backoff.delay(error, self.io.random())
                 out_of_tries = self.tries is not None and backoff.failures >= self.tries

@@ -17,14 +17,15 @@ from ..files import Partial, checked_url, output_names
 from ..results import Job
 from ..retry import may_repeat
 from .call import Call
-from .wait import Project, look
+from .wait import SHORTEST_INTERVAL, Project, look
 
 _EXPIRED = frozenset({400, 401, 403, 404, 410})
 """What storage answers once a signed URL is too old."""
 _MOST_REFRESHES = 3
+_LOOKS_FOR_OUTPUTS = 3
 
 
-class Outputs:
+class Saving:
     """The outputs of one job: where they are now, and which have been saved."""
 
     def __init__(self, call: Call, job: Job, project: Project, get: Callable[[str], Operation[Project]]) -> None:
@@ -60,7 +61,8 @@ async def download(
         DownloadFailed: an output could not be saved; `downloaded_paths` has those that were.
     """
     call = call.paid()
-    outputs = Outputs(call, job, project, get)
+    project = await _listed(call, job, project, get)
+    outputs = Saving(call, job, project, get)
     names = output_names(job, outputs.urls, output_name)
 
     async def save(number: int) -> Path:
@@ -78,7 +80,24 @@ async def download(
             ) from error
 
 
-async def _save(outputs: Outputs, number: int, partial: Partial) -> Path:
+async def _listed(call: Call, job: Job, project: Project, get: Callable[[str], Operation[Project]]) -> Project:
+    """The project once it lists its outputs, for which a complete one is looked at a few times more.
+
+    Raises:
+        DownloadFailed: it lists none.
+    """
+    for _ in range(_LOOKS_FOR_OUTPUTS):
+        if project.downloads or call.left() <= SHORTEST_INTERVAL:
+            break
+        await call.io.sleep(SHORTEST_INTERVAL)
+        project = await look(call, job, get)
+    if not project.downloads:
+        with naming(job):
+            raise DownloadFailed(f"the {job.kind} job {job.id} is complete, but the service lists no outputs")
+    return project
+
+
+async def _save(outputs: Saving, number: int, partial: Partial) -> Path:
     call = outputs.call
     expired = 0
 

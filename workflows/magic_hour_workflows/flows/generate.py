@@ -13,6 +13,7 @@ from typing import Any
 
 import attrs
 
+from magic_hour_client.calls import encoded
 from magic_hour_client.errors import InvalidArgument
 from magic_hour_client.schema import unknown_field
 from magic_hour_client.types import Endpoint, Operation
@@ -92,6 +93,7 @@ def prepare(io: IO, api: ModuleType, parameters: Mapping[str, Any]) -> tuple[Ope
     marked, assets = collect(endpoint, parameters)
     operation: Operation[Any] = api.request(**marked, extra_body=extra_body)
     check(endpoint.name, operation.body)
+    encoded(operation)  # what cannot be written as JSON is found now, not after the upload
     return operation, assets
 
 

@@ -13,17 +13,19 @@ from typing import Any, TypeVar
 import attrs
 
 from magic_hour_client.calls import checked_headers
-from magic_hour_client.errors import MagicHourError, NotFound
+from magic_hour_client.errors import MagicHourError, NotFound, RequestTimeout
 from magic_hour_client.types import Operation
 
 from ..errors import SubmissionUnknown, name_job, naming
-from ..events import Created
+from ..events import Created, SubmissionLost
 from ..results import Job, Kind
 from ..retry import Outcome, may_repeat, outcome
 from .call import Call, logger
 
 T = TypeVar("T")
 
+LEAST_SECONDS = 5.0
+"""With less time than this left, or half of a shorter timeout, a create is not sent: its answer might come too late."""
 SUBMIT_SECONDS = 120.0
 """How long to wait for the answer to a create. Giving up early would make an accepted job an unknown one."""
 
@@ -71,22 +73,26 @@ async def submit(call: Call, operation: Operation[T]) -> T:
     """
 
     async def attempt() -> T:
+        if call.left() < min(LEAST_SECONDS, call.timeout / 2):
+            message = f"{operation.name} was not sent: too little time is left for its answer"
+            raise RequestTimeout(message, operation=operation.name, sent=False)
         submitted_at = call.io.utc()
+        created: T | None = None
         try:
-            return await call.io.send(operation, call.attempt_deadline(SUBMIT_SECONDS))
+            created = await call.io.send(operation, call.attempt_deadline(SUBMIT_SECONDS))
+            publish(call, job_from(operation, created))
+            return created
         except MagicHourError as error:
             if outcome(error) is Outcome.UNKNOWN:
-                raise _unknown(operation, submitted_at, str(error)) from error
+                raise _lost(call, operation, submitted_at, str(error)) from error
             raise
         except BaseException as interruption:
+            if created is not None:
+                interruption.reply = created  # type: ignore[attr-defined]
             _hand_over(call, operation, submitted_at, interruption)
             raise
 
-    created = await call.repeat(operation.name, attempt, again=may_submit_again)
-    job = job_from(operation, created)
-    with naming(job):
-        publish(call, job)
-    return created
+    return await call.repeat(operation.name, attempt, again=may_submit_again)
 
 
 def may_submit_again(error: Exception) -> bool:
@@ -96,8 +102,9 @@ def may_submit_again(error: Exception) -> bool:
 
 def publish(call: Call, job: Job) -> None:
     """Make the id known, whatever happens next."""
-    logger.info("%s job accepted: id=%s credits=%s name=%s", job.kind, job.id, job.credits_charged, job.name)
-    call.tell(Created(id=job.id, kind=job.kind, credits_charged=job.credits_charged, name=job.name))
+    with naming(job):
+        logger.info("%s job accepted: id=%s credits=%s name=%s", job.kind, job.id, job.credits_charged, job.name)
+        call.tell(Created(id=job.id, kind=job.kind, credits_charged=job.credits_charged, name=job.name))
 
 
 def job_from(operation: Operation[Any], created: Any) -> Job:
@@ -109,19 +116,24 @@ def job_from(operation: Operation[Any], created: Any) -> Job:
 
 def _hand_over(call: Call, operation: Operation[Any], submitted_at: datetime, interruption: BaseException) -> None:
     """Let a cancellation or Ctrl-C carry what is known of the job it interrupted."""
-    if getattr(interruption, "unsent", False):
+    if getattr(interruption, "unsent", False) or hasattr(interruption, "project_id"):
         return
     created = getattr(interruption, "reply", None)
+    failure = getattr(interruption, "failure", None)
     if created is not None:
         job = job_from(operation, created)
         publish(call, job)
         name_job(interruption, job)
-        return
-    unknown = _unknown(operation, submitted_at, f"interrupted by {type(interruption).__name__}")
-    interruption.submission_unknown = unknown  # type: ignore[attr-defined]
-    interruption.add_note(str(unknown))
+    elif failure is None or outcome(failure) is Outcome.UNKNOWN:
+        lost = _lost(call, operation, submitted_at, f"interrupted by {type(interruption).__name__}")
+        interruption.submission_unknown = lost  # type: ignore[attr-defined]
+        interruption.add_note(str(lost))
 
 
-def _unknown(operation: Operation[Any], submitted_at: datetime, reason: str) -> SubmissionUnknown:
+def _lost(call: Call, operation: Operation[Any], submitted_at: datetime, reason: str) -> SubmissionUnknown:
+    """Nobody knows: say so where it cannot be overlooked, because the exception may be replaced on its way."""
     name = operation.body.get("name") if isinstance(operation.body, dict) else None
-    return SubmissionUnknown(operation=operation.name, name=name, submitted_at=submitted_at, reason=reason)
+    unknown = SubmissionUnknown(operation=operation.name, name=name, submitted_at=submitted_at, reason=reason)
+    logger.warning("%s", unknown)
+    call.tell(SubmissionLost(operation=operation.name, name=name, submitted_at=submitted_at, reason=reason))
+    return unknown

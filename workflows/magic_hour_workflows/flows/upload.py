@@ -6,10 +6,11 @@ Rule: nothing is paid for yet, so everything here may be repeated, and anything 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from magic_hour_client.api.v1_files_upload_urls.create_upload_urls import request as places_request
-from magic_hour_client.errors import UnexpectedResponse
+from magic_hour_client.errors import ConnectionFailed, UnexpectedResponse
 
 from ..errors import TransferFailed, UploadFailed
 from ..events import Uploading
@@ -33,7 +34,7 @@ async def upload(call: Call, sources: Sequence[Source]) -> list[str]:
     if not sources:
         return []
     for source in sources:
-        await call.io.run(source.prepare)
+        await call.io.run(partial(source.prepare, call.left))
     places = await _places(call, sources)
     return await call.io.map(lambda pair: _upload_one(call, *pair), list(zip(sources, places, strict=True)))
 
@@ -66,9 +67,10 @@ async def _upload_one(call: Call, source: Source, place: Any) -> str:
 
     try:
         return await call.repeat(f"upload of {source.name}", attempt, again=_may_upload_again)
-    except TransferFailed as error:
+    except (TransferFailed, ConnectionFailed) as error:
         message = f"{source.name} was not uploaded: {error}. No job was submitted"
-        raise UploadFailed(message, status=error.status, retry_after=error.retry_after) from error
+        status, retry_after = getattr(error, "status", None), getattr(error, "retry_after", None)
+        raise UploadFailed(message, status=status, retry_after=retry_after) from error
 
 
 def _may_upload_again(error: Exception) -> bool:

@@ -1,7 +1,7 @@
 """Waiting for a job: how often to look, what each status means, when to stop.
 
 Rule: a look at the job can always be repeated, so nothing but the deadline ends the waiting for a paid job. There is
-no sleep after the last look.
+always a look shortly before the deadline, and no sleep after the last one.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
-from magic_hour_client.errors import MagicHourError, NotFound
+from magic_hour_client.errors import MagicHourError, NotFound, UnexpectedResponse
 from magic_hour_client.types import Operation
 
 from ..errors import JobCanceled, JobFailed, JobTimeout, naming
@@ -17,12 +17,13 @@ from ..events import StatusChanged
 from ..results import Job
 from ..retry import may_repeat
 from .call import Call
-from .submit import query
 
 
 class Project(Protocol):
     """What flows need to know of a job, image or video."""
 
+    @property
+    def id(self) -> str: ...
     @property
     def status(self) -> str: ...
     @property
@@ -39,6 +40,8 @@ SHORTEST_INTERVAL = 1.0
 LONGEST_INTERVAL = 30.0
 GROWTH = 0.15
 JITTER = 0.1
+LAST_LOOK_SECONDS = 1.0
+LAST_LOOK_SHARE = 0.1
 NEW_JOB_SECONDS = 10.0
 """A job that was just accepted may not be found by its id yet; only after this long that is believed."""
 
@@ -94,6 +97,8 @@ async def wait(call: Call, job: Job, get: Callable[[str], Operation[P]], *, new:
             call.tell(StatusChanged(id=job.id, kind=job.kind, status=str(status), elapsed=elapsed))
         if finished(job, project):
             return project
+        if call.left() <= _last_look(call):
+            break
         await _pause(call, interval(call.io.now() - began, call.io.random(), call.poll_interval))
     raise JobTimeout(job=job, status=status, credits_charged=credits, timeout=call.timeout) from cause
 
@@ -105,8 +110,16 @@ async def look(call: Call, job: Job, get: Callable[[str], Operation[P]], *, miss
         early = missing_until is not None and call.io.now() < missing_until
         return may_repeat(error) or (early and isinstance(error, NotFound))
 
+    async def attempt() -> P:
+        project = await call.io.send(operation, call.attempt_deadline())
+        if project.id not in (job.id, None):
+            message = f"{operation.name} answered about another job than {job.id}"
+            raise UnexpectedResponse(message, operation=operation.name, status=200)
+        return project
+
     with naming(job):
-        return await query(call, get(job.id), again=again)
+        operation = get(job.id)
+        return await call.repeat(operation.name, attempt, again=again)
 
 
 def finished(job: Job, project: Project) -> bool:
@@ -129,7 +142,13 @@ def finished(job: Job, project: Project) -> bool:
 
 
 async def _pause(call: Call, seconds: float) -> None:
-    await call.io.sleep(min(seconds, call.left()))
+    """Sleep, but wake up early enough for a last look before the deadline."""
+    await call.io.sleep(min(seconds, max(0.0, call.left() - _last_look(call))))
+
+
+def _last_look(call: Call) -> float:
+    """How long before the deadline the last look is taken, in seconds."""
+    return min(LAST_LOOK_SECONDS, LAST_LOOK_SHARE * call.timeout)
 
 
 def _asks_for_more(call: Call, error: MagicHourError) -> bool:

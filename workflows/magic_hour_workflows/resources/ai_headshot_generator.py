@@ -76,7 +76,7 @@ class AiHeadshotGenerator(V1AiHeadshotGenerator):
             >>> result.downloaded_paths[0].suffix
             '.png'
         """
-        call = self._client.begin(timeout, poll_interval, on_progress)
+        call = self._client._begin(timeout, poll_interval, on_progress)
         outputs = Outputs(
             wait_for_completion=wait_for_completion,
             download_outputs=download_outputs,
@@ -138,7 +138,7 @@ class AsyncAiHeadshotGenerator(AsyncV1AiHeadshotGenerator):
             >>> result.downloaded_paths[0].suffix
             '.png'
         """
-        call = self._client.begin(timeout, poll_interval, on_progress)
+        call = self._client._begin(timeout, poll_interval, on_progress)
         outputs = Outputs(
             wait_for_completion=wait_for_completion,
             download_outputs=download_outputs,

@@ -78,7 +78,7 @@ class AiImageEditor(V1AiImageEditor):
             >>> result.downloaded_paths[0].suffix
             '.png'
         """
-        call = self._client.begin(timeout, poll_interval, on_progress)
+        call = self._client._begin(timeout, poll_interval, on_progress)
         outputs = Outputs(
             wait_for_completion=wait_for_completion,
             download_outputs=download_outputs,
@@ -142,7 +142,7 @@ class AsyncAiImageEditor(AsyncV1AiImageEditor):
             >>> result.downloaded_paths[0].suffix
             '.png'
         """
-        call = self._client.begin(timeout, poll_interval, on_progress)
+        call = self._client._begin(timeout, poll_interval, on_progress)
         outputs = Outputs(
             wait_for_completion=wait_for_completion,
             download_outputs=download_outputs,

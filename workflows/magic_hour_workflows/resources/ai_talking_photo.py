@@ -79,7 +79,7 @@ class AiTalkingPhoto(V1AiTalkingPhoto):
             >>> result.downloaded_paths[0].suffix
             '.mp4'
         """
-        call = self._client.begin(timeout, poll_interval, on_progress)
+        call = self._client._begin(timeout, poll_interval, on_progress)
         outputs = Outputs(
             wait_for_completion=wait_for_completion,
             download_outputs=download_outputs,
@@ -144,7 +144,7 @@ class AsyncAiTalkingPhoto(AsyncV1AiTalkingPhoto):
             >>> result.downloaded_paths[0].suffix
             '.mp4'
         """
-        call = self._client.begin(timeout, poll_interval, on_progress)
+        call = self._client._begin(timeout, poll_interval, on_progress)
         outputs = Outputs(
             wait_for_completion=wait_for_completion,
             download_outputs=download_outputs,

@@ -51,7 +51,7 @@ class Files(V1Files):
             >>> client.v1.files.upload_file(portrait).split("/")[0]
             'api-assets'
         """
-        return run_sync(upload_file(self._client.begin(timeout, None, on_progress), file, role))
+        return run_sync(upload_file(self._client._begin(timeout, None, on_progress), file, role))
 
 
 class AsyncFiles(AsyncV1Files):
@@ -86,4 +86,4 @@ class AsyncFiles(AsyncV1Files):
             >>> client.v1.files.upload_file(portrait).split("/")[0]
             'api-assets'
         """
-        return await upload_file(self._client.begin(timeout, None, on_progress), file, role)
+        return await upload_file(self._client._begin(timeout, None, on_progress), file, role)

@@ -65,7 +65,7 @@ class Jobs(Generic[P]):
             >>> client.v1.image_projects.wait(image_id).status
             'complete'
         """
-        call = self._client.begin(timeout, poll_interval, on_progress)
+        call = self._client._begin(timeout, poll_interval, on_progress)
         self._get(id)  # refuses what is no id
         return run_sync(wait(call, Job(kind=self._kind, id=id), self._get))
 
@@ -98,7 +98,7 @@ class Jobs(Generic[P]):
             >>> [path.suffix for path in client.v1.image_projects.download(image_id, folder)]
             ['.png']
         """
-        call = self._client.begin(timeout, None, on_progress)
+        call = self._client._begin(timeout, None, on_progress)
         outputs = Outputs(download_directory=download_directory, output_name=output_name)
         return run_sync(save(call, self._kind, id, self._get, outputs))
 
@@ -137,7 +137,7 @@ class Jobs(Generic[P]):
             >>> client.v1.image_projects.check_result(image_id, download_outputs=False).status
             'complete'
         """
-        call = self._client.begin(timeout, poll_interval, on_progress)
+        call = self._client._begin(timeout, poll_interval, on_progress)
         outputs = Outputs(
             wait_for_completion=wait_for_completion,
             download_outputs=download_outputs,
@@ -182,7 +182,7 @@ class AsyncJobs(Generic[P]):
             >>> client.v1.image_projects.wait(image_id).status
             'complete'
         """
-        call = self._client.begin(timeout, poll_interval, on_progress)
+        call = self._client._begin(timeout, poll_interval, on_progress)
         self._get(id)  # refuses what is no id
         return await wait(call, Job(kind=self._kind, id=id), self._get)
 
@@ -215,7 +215,7 @@ class AsyncJobs(Generic[P]):
             >>> [path.suffix for path in client.v1.image_projects.download(image_id, folder)]
             ['.png']
         """
-        call = self._client.begin(timeout, None, on_progress)
+        call = self._client._begin(timeout, None, on_progress)
         outputs = Outputs(download_directory=download_directory, output_name=output_name)
         return await save(call, self._kind, id, self._get, outputs)
 
@@ -254,7 +254,7 @@ class AsyncJobs(Generic[P]):
             >>> client.v1.image_projects.check_result(image_id, download_outputs=False).status
             'complete'
         """
-        call = self._client.begin(timeout, poll_interval, on_progress)
+        call = self._client._begin(timeout, poll_interval, on_progress)
         outputs = Outputs(
             wait_for_completion=wait_for_completion,
             download_outputs=download_outputs,
