@@ -69,7 +69,9 @@ class Contract:
         node: Any = self.raw
         for part in reference[2:].split("/") if reference != "#" else []:
             key = unquote(part).replace("~1", "/").replace("~0", "~")
-            node = node[int(key)] if isinstance(node, list) and key.isdecimal() else node[key]
+            if not isinstance(node, dict | list):
+                raise LookupError(reference)
+            node = node[int(key)] if isinstance(node, list) else node[key]
         return node
 
     def dangling(self) -> Iterator[str]:
@@ -81,7 +83,7 @@ class Contract:
                     yield f"{where}: the reference {reference!r} leads out of the document"
                 elif not isinstance(self._at(reference), dict | bool):
                     yield f"{where}: the reference {reference!r} leads to nothing usable"
-            except (LookupError, TypeError):
+            except (LookupError, TypeError, ValueError):
                 yield f"{where}: the reference {reference!r} leads nowhere"
 
     def operations(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
