@@ -100,7 +100,8 @@ class JobError(MagicHourError):
 
     def __init__(self, message: str, *, job: Job, status: str | None, credits_charged: float | None = None) -> None:
         super().__init__(message)
-        self.project_id = job.id
+        # Here it is always known, so narrower than in the base.
+        self.project_id: str = job.id  # pyright: ignore[reportIncompatibleVariableOverride]
         self.kind = job.kind
         self.status = status
         self.credits_charged = credits_charged
@@ -183,7 +184,7 @@ class DownloadFailed(TransferFailed):
         downloaded_paths: Sequence[Path] = (),
     ) -> None:
         super().__init__(message, status=status, retry_after=retry_after)
-        self.downloaded_paths = list(downloaded_paths)
+        self.downloaded_paths: list[Path] = list(downloaded_paths)
 
 
 @contextmanager

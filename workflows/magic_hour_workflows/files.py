@@ -131,8 +131,8 @@ class Partial:
         self.stem = stem
         self.suffix = suffix
         self.allow_http = allow_http
-        self.path = directory / f".{stem}.{secrets.token_hex(6)}.part"
-        self.received = 0
+        self.path: Path = directory / f".{stem}.{secrets.token_hex(6)}.part"
+        self.received: int = 0
         self.total: int | None = None
         self._etag: str | None = None
         self._redirects = 0

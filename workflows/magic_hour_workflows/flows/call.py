@@ -18,7 +18,7 @@ from ..io import IO
 from ..retry import Backoff, may_repeat
 
 T = TypeVar("T")
-logger = logging.getLogger("magic_hour_workflows")
+logger: logging.Logger = logging.getLogger("magic_hour_workflows")
 
 TRIES_BEFORE_CHARGE = 5
 """Attempts at a step while nothing is paid for: better an error soon than a caller who waits in vain."""
