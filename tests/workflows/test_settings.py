@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from magic_hour_workflows import AsyncClient, Client, InvalidArgument
 from magic_hour_workflows.settings import DEFAULT_TIMEOUT
 
