@@ -1,0 +1,324 @@
+"""Connections: how they fail, what an error knows of it and hides, which are shared, and who closes them."""
+
+import errno
+import logging
+import pickle
+import socket
+import ssl
+import traceback
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event, Thread
+from typing import Any
+
+import httpx
+import pytest
+
+from client.harness import (
+    CREATED,
+    KEY,
+    PROJECT,
+    Either,
+    Recorder,
+    answered,
+    create,
+    get,
+    polite,
+    read_request,
+    server,
+)
+from magic_hour_client import Client, ConnectionFailed, InvalidArgument, MagicHourError, RequestTimeout
+
+
+def failure(either: Either, url: str, work: Any = create, **options: Any) -> ConnectionFailed:
+    with pytest.raises(ConnectionFailed) as raised:
+        either.call(work, base_url=url, **{"timeout": 10, **options})
+    error = raised.value
+    assert (error.sent and "after the request was sent" in str(error)) or "before anything was sent" in str(error)
+    assert str(error).startswith(error.operation)
+    check_no_key(error)
+    return error
+
+
+def check_no_key(error: BaseException) -> None:
+    """The key is nowhere in an error, in what it came from, or in what is printed of it."""
+    assert KEY not in "".join(traceback.format_exception(error))
+    assert KEY.encode() not in pickle.dumps(error)
+    seen: BaseException | None = error
+    while seen is not None:
+        assert KEY not in f"{seen} {seen!r} {vars(seen)!r}"
+        for value in vars(seen).values():
+            assert not isinstance(value, (httpx.Request, httpx.Response))
+        seen = seen.__cause__ or seen.__context__
+
+
+# --- how connections fail -----------------------------------------------------------------------------------------
+
+
+def test_a_refused_connection_was_not_sent(either: Either) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    for work in (create, get):
+        error = failure(either, f"http://127.0.0.1:{port}", work)
+        assert type(error) is ConnectionFailed
+        assert error.sent is False
+
+
+def test_a_host_without_an_address_was_not_sent(either: Either, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody(*_: Any, **__: Any) -> Any:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", nobody)
+    for work in (create, get):
+        error = failure(either, "https://api.invalid", work)
+        assert type(error) is ConnectionFailed
+        assert error.sent is False
+
+
+def closes(connection: socket.socket, over: Event) -> None:
+    read_request(connection)
+
+
+def resets(connection: socket.socket, over: Event) -> None:
+    read_request(connection)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+
+
+def cuts(connection: socket.socket, over: Event) -> None:
+    read_request(connection)
+    connection.sendall(answered(CREATED)[:-5])
+
+
+def babbles(connection: socket.socket, over: Event) -> None:
+    read_request(connection)
+    connection.sendall(b"\0\1\2 this is no HTTP\r\n\r\n")
+
+
+@pytest.mark.parametrize("serve", [closes, resets, cuts, babbles])
+@pytest.mark.parametrize("work", [create, get])
+def test_what_fails_after_the_request_went_out_may_have_arrived(either: Either, serve: Any, work: Any) -> None:
+    with server(serve) as running:
+        error = failure(either, running.url, work)
+        assert type(error) is ConnectionFailed
+        assert error.sent is True
+        assert running.accepted == 1
+
+
+def test_silence_is_a_timeout_and_may_have_arrived(either: Either) -> None:
+    def silent(connection: socket.socket, over: Event) -> None:
+        read_request(connection)
+        over.wait(30)
+
+    with server(silent) as running:
+        error = failure(either, running.url, timeout=0.3)
+    assert type(error) is RequestTimeout
+    assert isinstance(error, TimeoutError)
+    assert error.sent is True
+
+
+def test_a_failed_tls_handshake_was_not_sent(either: Either) -> None:
+    def plain(connection: socket.socket, over: Event) -> None:
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    with server(plain) as running:
+        assert failure(either, running.url.replace("http:", "https:")).sent is False
+
+
+def test_a_silent_tls_handshake_was_not_sent(either: Either) -> None:
+    with server(lambda connection, over: over.wait(30) and None) as running:
+        error = failure(either, running.url.replace("http:", "https:"), timeout=0.3)
+    assert type(error) is RequestTimeout
+    assert error.sent is False
+
+
+def test_an_untrusted_certificate_was_not_sent(either: Either, tls_server: ssl.SSLContext) -> None:
+    with server(polite, tls_server) as running:
+        assert failure(either, running.url).sent is False
+
+
+# --- what other transports raise ----------------------------------------------------------------------------------
+
+RAISED: dict[str, tuple[Callable[[httpx.Request], Exception], type[ConnectionFailed], bool]] = {
+    "ConnectError": (lambda r: httpx.ConnectError("x", request=r), ConnectionFailed, False),
+    "ConnectTimeout": (lambda r: httpx.ConnectTimeout("x", request=r), RequestTimeout, False),
+    "PoolTimeout": (lambda r: httpx.PoolTimeout("", request=r), RequestTimeout, False),
+    "ProxyError": (lambda r: httpx.ProxyError("x", request=r), ConnectionFailed, False),
+    "UnsupportedProtocol": (lambda r: httpx.UnsupportedProtocol("x", request=r), ConnectionFailed, False),
+    "ReadTimeout": (lambda r: httpx.ReadTimeout("x", request=r), RequestTimeout, True),
+    "WriteTimeout": (lambda r: httpx.WriteTimeout("x", request=r), RequestTimeout, True),
+    "ReadError": (lambda r: httpx.ReadError("x", request=r), ConnectionFailed, True),
+    "WriteError": (lambda r: httpx.WriteError("x", request=r), ConnectionFailed, True),
+    "CloseError": (lambda r: httpx.CloseError("x", request=r), ConnectionFailed, True),
+    "LocalProtocolError": (lambda r: httpx.LocalProtocolError("x", request=r), ConnectionFailed, True),
+    "RemoteProtocolError": (lambda r: httpx.RemoteProtocolError("x", request=r), ConnectionFailed, True),
+    "DecodingError": (lambda r: httpx.DecodingError("x", request=r), ConnectionFailed, True),
+    "TooManyRedirects": (lambda r: httpx.TooManyRedirects("x", request=r), ConnectionFailed, True),
+    "HTTPStatusError": (
+        lambda r: httpx.HTTPStatusError("x", request=r, response=httpx.Response(500, request=r)),
+        ConnectionFailed,
+        True,
+    ),
+    "StreamClosed": (lambda r: httpx.StreamClosed(), ConnectionFailed, True),
+    "OSError": (lambda r: OSError(errno.ENETDOWN, "Network is down"), ConnectionFailed, True),
+    "SSLError": (lambda r: ssl.SSLError("x"), ConnectionFailed, True),
+    "TimeoutError": (lambda r: TimeoutError(), RequestTimeout, True),
+}
+
+
+@pytest.mark.parametrize("name", RAISED)
+def test_whatever_a_transport_raises_becomes_ours(either: Either, name: str) -> None:
+    make, kind, sent = RAISED[name]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        raise make(request)
+
+    with pytest.raises(ConnectionFailed) as raised:
+        either.call(create, answer)
+    assert type(raised.value) is kind
+    assert raised.value.sent is sent
+    check_no_key(raised.value)
+
+
+def test_a_signed_url_in_a_failure_loses_its_query(either: Either) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        raise httpx.ReadError("while reading https://x.example/a?sig=s3cret")
+
+    with pytest.raises(ConnectionFailed) as raised:
+        either.call(create, answer)
+    assert "s3cret" not in str(raised.value)
+    assert "x.example/a" in str(raised.value)
+
+
+def test_a_bug_in_a_transport_is_not_hidden(either: Either) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        either.call(create, answer)
+
+
+def test_no_log_at_any_level_has_the_key(either: Either, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    with server(polite) as running:
+        either.calls(create, get, base_url=running.url)
+    with server(closes) as running:
+        failure(either, running.url)
+    assert caplog.records, "httpx and httpcore log"
+    for record in caplog.records:
+        assert KEY not in f"{record.getMessage()} {record.args!r} {record.exc_text}"
+
+
+# --- which connections are shared ---------------------------------------------------------------------------------
+
+
+def test_creates_use_a_connection_of_their_own_and_gets_share_one(either: Either) -> None:
+    with server(polite) as running:
+        either.calls(get, create, get, create, get, base_url=running.url)
+        assert running.accepted == 3
+
+
+def test_a_client_of_the_callers_is_used_for_everything_and_left_open(either: Either) -> None:
+    recorder = Recorder(PROJECT)
+    http = either.http(recorder)
+    either.calls(get, create, http_client=http)
+    assert len(recorder.requests) == 2
+    assert not http.is_closed
+    either.close(http)
+
+
+def test_a_create_is_not_sent_again_after_a_redirect(either: Either) -> None:
+    recorder = Recorder(status=307, headers={"location": "https://api.example/v2"})
+    http = either.HTTPClient(transport=httpx.MockTransport(recorder), follow_redirects=True)
+    with pytest.raises(MagicHourError, match="307"):
+        either.call(create, http_client=http)
+    assert len(recorder.requests) == 1
+    either.close(http)
+
+
+def test_a_kept_connection_that_the_server_closed_is_replaced(either: Either) -> None:
+    closed = Event()
+
+    def one_each(connection: socket.socket, over: Event) -> None:
+        read_request(connection)
+        connection.sendall(answered(PROJECT))
+        connection.shutdown(socket.SHUT_RDWR)
+        closed.set()
+
+    with server(one_each) as running:
+        first, _, second = either.calls(get, lambda client: closed.wait(10), get, base_url=running.url)
+        assert first == second
+        assert running.accepted == 2
+
+
+def test_threads_share_one_client() -> None:
+    with (
+        server(polite) as running,
+        Client(KEY, base_url=running.url) as client,
+        ThreadPoolExecutor(8) as pool,
+    ):
+        assert {project.id for project in pool.map(lambda _: get(client), range(40))} == {"cuid-1"}
+        assert running.accepted <= 8
+
+
+# --- closing ------------------------------------------------------------------------------------------------------
+
+
+def test_closing_closes_the_connections(either: Either) -> None:
+    closed = Event()
+
+    def serve(connection: socket.socket, over: Event) -> None:
+        polite(connection, over)
+        closed.set()
+
+    with server(serve) as running:
+        either.call(get, base_url=running.url)
+        assert closed.wait(10)
+
+
+def test_a_closed_client_says_so_and_sends_nothing(either: Either) -> None:
+    recorder = Recorder(PROJECT)
+
+    def close_then_get(client: Any) -> Any:
+        if either.sync:
+            client.close()
+            client.close()
+            return get(client)
+
+        async def work() -> Any:
+            await client.close()
+            await client.close()
+            return await get(client)
+
+        return work()
+
+    for handler in (recorder, None):
+        with pytest.raises(InvalidArgument, match="closed"):
+            either.call(close_then_get, handler)
+    assert recorder.requests == []
+
+
+def test_closing_in_another_thread_ends_a_call_in_flight() -> None:
+    arrived = Event()
+
+    def silent(connection: socket.socket, over: Event) -> None:
+        read_request(connection)
+        arrived.set()
+        over.wait(30)
+
+    errors: list[BaseException] = []
+
+    def wait(client: Client) -> None:
+        try:
+            get(client)
+        except MagicHourError as error:
+            errors.append(error)
+
+    with server(silent) as running, Client(KEY, base_url=running.url, timeout=20) as client:
+        thread = Thread(target=wait, args=(client,))
+        thread.start()
+        assert arrived.wait(10)
+        client.close()
+        thread.join(10)
+        assert not thread.is_alive()
+    assert [type(error) for error in errors] == [ConnectionFailed]

@@ -1,0 +1,258 @@
+"""The whole of a call is bounded, whatever a server does, and the bound reaches down to the socket.
+
+A server here drips for about two seconds and then has given a whole answer. So a client whose timeout of 0.4 s bounds
+single reads gets that answer, and one whose timeout bounds the call cannot.
+"""
+
+import socket
+import ssl
+import time
+from threading import Event
+from typing import Any
+
+import anyio
+import httpcore
+import httpx
+import pytest
+
+from client.harness import CREATED, KEY, Either, abandons_body, answered, create, get, read_request, server
+from magic_hour_client import Client, RequestTimeout
+from magic_hour_client.deadline import Backend, Stream, enforce, limited
+
+SECONDS = 0.4
+STEPS, PAUSE = 20, 0.1
+A_WHILE = 5 * STEPS * PAUSE
+"""No call may take this long; generous, for a busy machine."""
+
+
+def drip(connection: socket.socket, over: Event, content: bytes) -> None:
+    size = -(-len(content) // STEPS)
+    for start in range(0, len(content), size):
+        connection.sendall(content[start : start + size])
+        over.wait(PAUSE)
+
+
+def drips_headers(connection: socket.socket, over: Event) -> None:
+    read_request(connection)
+    answer = answered(CREATED, headers="x-padding: " + "x" * 400 + "\r\n")
+    head, _, body = answer.partition(b"\r\n\r\n")
+    drip(connection, over, head)
+    connection.sendall(b"\r\n\r\n" + body)
+
+
+def drips_body(connection: socket.socket, over: Event) -> None:
+    read_request(connection)
+    head, _, body = answered(CREATED).partition(b"\r\n\r\n")
+    connection.sendall(head + b"\r\n\r\n")
+    drip(connection, over, body)
+
+
+def never_answers(connection: socket.socket, over: Event) -> None:
+    read_request(connection)
+    over.wait(30)
+
+
+def reads_slowly(connection: socket.socket, over: Event) -> None:
+    while connection.recv(200_000) and not over.wait(PAUSE):
+        pass
+
+
+BODY = {"padding": "x" * 24_000_000}
+"""More than the buffers of two sockets hold."""
+WORKS = {
+    drips_headers: create,
+    drips_body: get,
+    never_answers: create,
+    reads_slowly: lambda client: create(client, extra_body=BODY),
+}
+
+
+@abandons_body
+@pytest.mark.parametrize("serve", WORKS, ids=lambda serve: serve.__name__)
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_the_timeout_bounds_the_whole_call(
+    either: Either, serve: Any, scheme: str, tls_server: ssl.SSLContext, tls_client: ssl.SSLContext
+) -> None:
+    with server(serve, tls_server if scheme == "https" else None) as running:
+        http = either.HTTPClient(verify=tls_client)
+        started = time.monotonic()
+        with pytest.raises(RequestTimeout) as raised:
+            either.call(WORKS[serve], base_url=running.url, timeout=SECONDS, http_client=http)
+        assert time.monotonic() - started < A_WHILE
+        assert raised.value.sent is True
+        either.close(http)
+
+
+@pytest.mark.parametrize("serve", [drips_headers, drips_body])
+def test_our_own_connections_are_bounded_too(either: Either, serve: Any) -> None:
+    for work in (create, get):
+        with server(serve) as running, pytest.raises(RequestTimeout):
+            either.call(work, base_url=running.url, timeout=SECONDS)
+
+
+@pytest.mark.parametrize("serve", [drips_headers, drips_body])
+def test_httpx_alone_would_wait_for_every_drop(either: Either, serve: Any) -> None:
+    """What the guard is for: with it removed, the tests above get an answer instead of a timeout."""
+
+    async def asynchronous(url: str) -> httpx.Response:
+        async with httpx.AsyncClient(timeout=SECONDS) as http:
+            return await http.post(url)
+
+    with server(serve) as running:
+        if either.sync:
+            with httpx.Client(timeout=SECONDS) as http:
+                response = http.post(running.url)
+        else:
+            response = anyio.run(asynchronous, running.url, backend=either.mode)
+    assert response.json() == CREATED
+    assert response.elapsed.total_seconds() > 2 * SECONDS
+
+
+@pytest.mark.parametrize("seconds", [1e12, float(2**62), 10**400])
+def test_a_timeout_beyond_all_bounds_is_as_good_as_none(either: Either, seconds: float) -> None:
+    def serve(connection: socket.socket, over: Event) -> None:
+        read_request(connection)
+        connection.sendall(answered(CREATED))
+
+    with server(serve) as running:
+        assert either.call(create, base_url=running.url, timeout=seconds).id == "cuid-1"
+        assert either.call(create, base_url=running.url, timeout=None).id == "cuid-1"
+
+
+# --- in the depth: blocking calls ---------------------------------------------------------------------------------
+
+
+def backends(client: httpx.Client) -> list[Any]:
+    transports = [client._transport, *client._mounts.values()]
+    return [transport._pool._network_backend for transport in transports]  # type: ignore[union-attr]
+
+
+def test_the_installed_httpx_has_its_network_backend_where_we_put_ours() -> None:
+    with httpx.Client() as plain:
+        assert isinstance(backends(plain)[0], httpcore.NetworkBackend)
+        assert not isinstance(backends(plain)[0], Backend)
+    with enforce(enforce(httpx.Client(proxy="http://127.0.0.1:1"))) as client:
+        assert len(backends(client)) == 2
+        for backend in backends(client):
+            assert isinstance(backend, Backend)
+            assert not isinstance(backend._inner, Backend)
+
+
+def test_both_clients_of_a_transport_and_the_callers_own_are_bounded() -> None:
+    with httpx.Client() as own, Client(KEY) as client, Client(KEY, http_client=own) as other:
+        for transport, fresh in [(client._transport, True), (client._transport, False), (other._transport, False)]:
+            assert isinstance(backends(transport.client(fresh=fresh))[0], Backend)
+
+
+def test_a_transport_of_another_make_is_left_alone() -> None:
+    with httpx.Client(transport=httpx.MockTransport(lambda request: httpx.Response(200))) as client:
+        assert enforce(client).get("https://x.example/").status_code == 200
+
+
+def test_outside_of_a_bound_nothing_is_limited() -> None:
+    with server(drips_body) as running, enforce(httpx.Client(timeout=5)) as client:
+        assert client.post(running.url).json() == CREATED
+
+
+def test_an_outer_bound_stays_in_force() -> None:
+    with (
+        server(never_answers) as running,
+        enforce(httpx.Client(timeout=60)) as client,
+        limited(time.monotonic() + SECONDS),
+        limited(time.monotonic() + 60),
+        pytest.raises(httpx.ReadTimeout),
+    ):
+        client.post(running.url)
+
+
+def test_a_stop_flag_ends_a_call_that_has_no_deadline() -> None:
+    arrived = Event()
+
+    def serve(connection: socket.socket, over: Event) -> None:
+        read_request(connection)
+        arrived.set()
+        over.wait(30)
+
+    with (
+        server(serve) as running,
+        enforce(httpx.Client(timeout=60)) as client,
+        limited(None, arrived.is_set),
+        pytest.raises(httpx.ReadTimeout, match="stopped"),
+    ):
+        client.post(running.url)
+
+
+class Closed(httpcore.NetworkStream):
+    """A connection that somebody else has closed."""
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        raise httpcore.ReadError("Bad file descriptor")
+
+    def get_extra_info(self, info: str) -> Any:
+        closed = socket.socket()
+        closed.close()
+        return closed if info == "socket" else None
+
+
+def test_a_connection_closed_by_another_thread_says_so_itself() -> None:
+    with limited(time.monotonic() + 60), pytest.raises(httpcore.ReadError):
+        Stream(Closed()).read(1)
+
+
+class Unreachable(httpcore.NetworkBackend):
+    """Takes notes of what is tried. `open` can be reached."""
+
+    def __init__(self, open: str | None = None) -> None:
+        self.open = open
+        self.tried: list[tuple[str, float | None]] = []
+
+    def connect_tcp(self, host: str, port: int, timeout: float | None = None, *_: Any) -> httpcore.NetworkStream:
+        self.tried.append((host, timeout))
+        if host == self.open:
+            return httpcore.NetworkStream()
+        raise httpcore.ConnectTimeout("timed out")
+
+
+ADDRESSES = ["192.0.2.1", "192.0.2.2", "2001:db8::1"]
+
+
+def resolve(monkeypatch: pytest.MonkeyPatch) -> None:
+    def getaddrinfo(host: str, port: int, **_: Any) -> Any:
+        return [(0, 0, 0, "", (address, port)) for address in ADDRESSES]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+
+
+@pytest.mark.parametrize("timeout", [None, 3.0, 60.0])
+def test_all_addresses_of_a_host_share_the_time(monkeypatch: pytest.MonkeyPatch, timeout: float | None) -> None:
+    """The system's own way gives each address the whole of it."""
+    resolve(monkeypatch)
+    unreachable = Unreachable()
+    with limited(time.monotonic() + 6), pytest.raises(httpcore.ConnectTimeout):
+        Backend(unreachable).connect_tcp("api.example", 443, timeout)
+    assert [address for address, _ in unreachable.tried] == ADDRESSES
+    first = unreachable.tried[0][1]
+    assert first is not None
+    assert first <= min(6, timeout or 6) / 3
+
+
+def test_the_first_address_that_answers_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    resolve(monkeypatch)
+    with limited(None):
+        backend = Unreachable(open=ADDRESSES[1])
+        assert isinstance(Backend(backend).connect_tcp("api.example", 443), Stream)
+    assert backend.tried == [(ADDRESSES[0], None), (ADDRESSES[1], None)]
+
+
+def test_a_name_service_that_does_not_answer_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    over = Event()
+
+    def getaddrinfo(*_: Any, **__: Any) -> Any:
+        over.wait(30)
+        raise socket.gaierror
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    with Client(KEY, base_url="https://api.example") as client, pytest.raises(RequestTimeout) as raised:
+        create(client, timeout=0.2)
+    over.set()
+    assert raised.value.sent is False

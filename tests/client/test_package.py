@@ -1,0 +1,92 @@
+"""The packages as packages: what importing costs, what can be imported, and that the client stands alone."""
+
+import importlib
+import importlib.resources
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from client.harness import KEY, polite, server
+
+PACKAGES = ["magic_hour_client", "magic_hour_client.models", "magic_hour_client.params", "magic_hour_workflows"]
+MODULES = [
+    "magic_hour_client.errors",
+    "magic_hour_client.types",
+    "magic_hour_workflows.errors",
+    "magic_hour_workflows.events",
+    "magic_hour_workflows.io",
+]
+
+
+def python(code: str, *arguments: str) -> str:
+    """What a fresh interpreter prints."""
+    command = [sys.executable, "-W", "error", "-c", textwrap.dedent(code), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_the_client_works_without_the_other_packages() -> None:
+    with server(polite) as running:
+        printed = python(
+            """
+            import sys
+            for name in ("magic_hour_workflows", "magic_hour_emulator"):
+                sys.modules[name] = None  # importing it fails
+            from magic_hour_client import AsyncClient, Client
+            with Client(sys.argv[2], base_url=sys.argv[1]) as client:
+                style = {"prompt": "A red fox"}
+                print(client.v1.ai_image_generator.create(image_count=1, style=style).id)
+                print(client.v1.image_projects.get("cuid-1").status)
+            import asyncio
+            async def main():
+                async with AsyncClient(sys.argv[2], base_url=sys.argv[1]) as client:
+                    print((await client.v1.video_projects.get("cuid-1")).status)
+            asyncio.run(main())
+            """,
+            running.url,
+            KEY,
+        )
+    assert printed.split() == ["cuid-1", "complete", "complete"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("package", ["magic_hour_client", "magic_hour_workflows"])
+def test_importing_a_package_loads_nothing_heavy(package: str) -> None:
+    loaded = python(
+        """
+        import importlib, sys
+        importlib.import_module(sys.argv[1])
+        print(*sys.modules)
+        """,
+        package,
+    ).split()
+    assert package in loaded
+    assert not {"httpx", "httpcore", "anyio", "asyncio", "trio", "ssl", "attrs", "attr"} & set(loaded)
+
+
+@pytest.mark.parametrize("name", [*PACKAGES, *MODULES])
+def test_every_public_name_can_be_imported(name: str) -> None:
+    module = importlib.import_module(name)
+    assert len(set(module.__all__)) == len(module.__all__)
+    for public in module.__all__:
+        assert getattr(module, public) is not None
+    assert set(module.__all__) <= set(dir(module))
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_a_lazy_package_knows_exactly_its_public_names(name: str) -> None:
+    package = importlib.import_module(name)
+    listed = {public for public in package.__all__ if not public.startswith("_")}
+    assert set(package._EXPORTS) <= listed
+    assert listed - set(package._EXPORTS) <= set(getattr(package, "_MODULES", ()))
+    with pytest.raises(AttributeError, match="no_such_name"):
+        package.no_such_name  # noqa: B018
+
+
+@pytest.mark.parametrize("package", ["magic_hour_client", "magic_hour_workflows"])
+def test_the_types_are_for_everybody(package: str) -> None:
+    assert (importlib.resources.files(package) / "py.typed").is_file()

@@ -1,0 +1,419 @@
+"""What is sent, and what is refused before anything is sent."""
+
+import json
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import httpx
+import pytest
+
+from client.harness import CREATED, KEY, PROJECT, Either, Recorder, create, get
+from magic_hour_client import UNSET, Client, InvalidArgument, UnknownField, models
+from magic_hour_client.api.v1_ai_talking_photo import create_ai_talking_photo
+from magic_hour_client.schema import BOOLEAN, DATE, DATETIME, INTEGER, NULL, NUMBER, UUID_STRING, Writing, merged
+
+TALKING: dict[str, Any] = {
+    "assets": {"image_file_path": "a/b.png", "audio_file_path": "a/b.mp3"},
+    "start_seconds": 0,
+    "end_seconds": 1.5,
+}
+
+CALLS: dict[str, tuple[Any, str, str, Any]] = {
+    "upload_urls.create": (
+        lambda c: c.v1.files.upload_urls.create(items=[{"type": "image", "extension": "png"}]),
+        "POST",
+        "/v1/files/upload-urls",
+        {"items": [{"type": "image", "extension": "png"}]},
+    ),
+    "ai_headshot_generator.create": (
+        lambda c: c.v1.ai_headshot_generator.create(assets={"image_file_path": "a/b.png"}, name="Anna"),
+        "POST",
+        "/v1/ai-headshot-generator",
+        {"assets": {"image_file_path": "a/b.png"}, "name": "Anna"},
+    ),
+    "ai_talking_photo.create": (
+        lambda c: c.v1.ai_talking_photo.create(**TALKING),
+        "POST",
+        "/v1/ai-talking-photo",
+        TALKING,
+    ),
+    "ai_image_generator.create": (
+        lambda c: c.v1.ai_image_generator.create(image_count=4, style={"prompt": "Füchse 🦊"}, aspect_ratio="16:9"),
+        "POST",
+        "/v1/ai-image-generator",
+        {"image_count": 4, "style": {"prompt": "Füchse 🦊"}, "aspect_ratio": "16:9"},
+    ),
+    "ai_image_editor.create": (
+        lambda c: c.v1.ai_image_editor.create(assets={"image_file_paths": ["a/b.png"]}, style={"prompt": "x"}),
+        "POST",
+        "/v1/ai-image-editor",
+        {"assets": {"image_file_paths": ["a/b.png"]}, "style": {"prompt": "x"}},
+    ),
+    "image_projects.get": (lambda c: c.v1.image_projects.get("cuid-1"), "GET", "/v1/image-projects/cuid-1", None),
+    "video_projects.get": (lambda c: c.v1.video_projects.get(id="cuid-1"), "GET", "/v1/video-projects/cuid-1", None),
+    "image_projects.delete": (
+        lambda c: c.v1.image_projects.delete("cuid-1"),
+        "DELETE",
+        "/v1/image-projects/cuid-1",
+        None,
+    ),
+    "video_projects.delete": (
+        lambda c: c.v1.video_projects.delete("cuid-1"),
+        "DELETE",
+        "/v1/video-projects/cuid-1",
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_each_operation_sends_its_method_path_body_and_headers(either: Either, name: str) -> None:
+    work, method, path, body = CALLS[name]
+    recorder = Recorder({**PROJECT, "items": []})
+    either.call(work, recorder)
+    request = recorder.request
+    assert (request.method, str(request.url)) == (method, f"https://api.example{path}")
+    assert (json.loads(request.content) if request.content else None) == body
+    assert request.headers["authorization"] == f"Bearer {KEY}"
+    assert request.headers["accept"] == "application/json"
+    assert request.headers["user-agent"].startswith("magic_hour_client/")
+    assert request.headers.get("content-type") == (None if body is None else "application/json")
+    assert request.headers.get("content-length") == (None if body is None else str(len(request.content)))
+    assert "cookie" not in request.headers
+
+
+def test_a_base_url_with_a_path_is_kept(either: Either) -> None:
+    recorder = Recorder(PROJECT)
+    either.call(get, recorder, base_url="https://proxy.example/magic/hour/")
+    assert str(recorder.request.url) == "https://proxy.example/magic/hour/v1/image-projects/cuid-1"
+
+
+def test_the_key_and_cookies_stay_with_the_apis_origin(either: Either) -> None:
+    """Neither a redirect nor the settings of the caller's HTTP client move credentials."""
+    recorder = Recorder(status=302, headers={"location": "https://evil.example/", "set-cookie": "a=b"})
+    http = either.HTTPClient(
+        transport=httpx.MockTransport(recorder), follow_redirects=True, auth=("user", "pass"), cookies={"c": "d"}
+    )
+    for _ in range(2):
+        with pytest.raises(Exception, match="302"):
+            either.call(get, http_client=http)
+    either.close(http)
+    assert {request.url.host for request in recorder.requests} == {"api.example"}
+    assert {request.headers["authorization"] for request in recorder.requests} == {f"Bearer {KEY}"}
+    assert not any("cookie" in request.headers for request in recorder.requests)
+
+
+# --- dicts and models ---------------------------------------------------------------------------------------------
+
+
+def test_dicts_models_and_mixtures_give_the_same_json(either: Either) -> None:
+    style = models.V1AiTalkingPhotoCreateBodyStyle(generation_mode="prompted", prompt="Smile")
+    assets = models.V1AiTalkingPhotoCreateBodyAssets(image_file_path="a/b.png", audio_file_path="a/b.mp3")
+    recorder = Recorder()
+    for s in (style, style.to_dict()):
+        for a in (assets, assets.to_dict()):
+            either.call(
+                lambda c, a=a, s=s: c.v1.ai_talking_photo.create(assets=a, style=s, start_seconds=0, end_seconds=1),
+                recorder,
+            )
+    bodies = [json.loads(request.content) for request in recorder.requests]
+    assert bodies == [bodies[0]] * 4
+    assert bodies[0]["style"] == {"generation_mode": "prompted", "prompt": "Smile"}
+
+
+def test_lists_of_dicts_and_models_mix_and_may_be_tuples(either: Either) -> None:
+    items = (
+        {"type": "image", "extension": "png"},
+        models.V1FilesUploadUrlsCreateBodyItemsItem(type="audio", extension="mp3"),
+    )
+    recorder = Recorder({"items": []})
+    either.call(lambda c: c.v1.files.upload_urls.create(items=items), recorder)
+    assert recorder.body["items"] == [
+        {"type": "image", "extension": "png"},
+        {"type": "audio", "extension": "mp3"},
+    ]
+
+
+def test_the_callers_dicts_stay_as_they_are(either: Either) -> None:
+    style = {"prompt": "x", "tool": None}
+    extra = {"style": {"new": [1]}, "later": {}}
+    before = json.dumps([style, extra])
+    recorder = Recorder()
+    either.call(lambda c: create(c, style=style, extra_body=extra), recorder)
+    assert json.dumps([style, extra]) == before
+    assert recorder.body == {"image_count": 1, "style": {"prompt": "x", "new": [1]}, "later": {}}
+
+
+def test_what_is_none_or_unset_is_not_sent(either: Either) -> None:
+    recorder = Recorder()
+    either.call(lambda c: create(c, name=None, model=UNSET, style={"prompt": "x", "tool": None}), recorder)
+    assert recorder.body == {"image_count": 1, "style": {"prompt": "x"}}
+
+
+# --- refused before sending ---------------------------------------------------------------------------------------
+
+
+def refused(either: Either, work: Any, error: type[Exception] = InvalidArgument) -> Any:
+    recorder = Recorder()
+    with pytest.raises(error) as raised:
+        either.call(work, recorder)
+    assert recorder.requests == []
+    return raised.value
+
+
+def test_a_misspelt_argument_is_a_type_error(either: Either) -> None:
+    error = refused(either, lambda c: create(c, aspect_ration="16:9"), TypeError)
+    assert "aspect_ration" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("style", "field", "hint"),
+    [
+        ({"promt": "x"}, "style.promt", "did you mean `style.prompt`?"),
+        ({"prompt": "x", "qualitymode": "pro"}, "style.qualitymode", "did you mean `style.quality_mode`?"),
+        ({"prompt": "x", "zzz": 1}, "style.zzz", "known are prompt, quality_mode, tool"),
+        ({"prompt": "x", 5: 1}, "style.5", "known are"),
+    ],
+)
+def test_a_misspelt_nested_key_is_an_unknown_field_with_a_hint(
+    either: Either, style: Any, field: str, hint: str
+) -> None:
+    error = refused(either, lambda c: create(c, style=style), UnknownField)
+    assert isinstance(error, (InvalidArgument, TypeError))
+    assert error.field == field
+    assert hint in str(error)
+    assert "extra_body" in str(error)
+
+
+def test_a_misspelt_key_in_a_list_names_its_place(either: Either) -> None:
+    items = [{"type": "image", "extension": "png"}, {"type": "image", "extention": "png"}]
+    error = refused(either, lambda c: c.v1.files.upload_urls.create(items=items), UnknownField)
+    assert error.field == "items[1].extention"
+
+
+@pytest.mark.parametrize(
+    ("style", "field"), [({}, "style.prompt"), ({"prompt": None}, "style.prompt"), (None, "style")]
+)
+def test_what_is_required_must_be_there(either: Either, style: Any, field: str) -> None:
+    error = refused(either, lambda c: create(c, style=style))
+    assert error.field == field
+    assert "required" in str(error)
+
+
+class Opaque:
+    pass
+
+
+WRONG = {
+    "str for int": ({"image_count": "1"}, "image_count"),
+    "bool for int": ({"image_count": True}, "image_count"),
+    "fraction for int": ({"image_count": 1.5}, "image_count"),
+    "NaN for int": ({"image_count": float("nan")}, "image_count"),
+    "infinity for int": ({"image_count": float("inf")}, "image_count"),
+    "list for int": ({"image_count": [1]}, "image_count"),
+    "bytes for int": ({"image_count": b"1"}, "image_count"),
+    "int for str": ({"name": 1}, "name"),
+    "bytes for str": ({"name": b"Anna"}, "name"),
+    "list for str": ({"name": ["Anna"]}, "name"),
+    "object for str": ({"name": Opaque()}, "name"),
+    "str for object": ({"style": "A red fox"}, "style"),
+    "list for object": ({"style": [("prompt", "x")]}, "style"),
+    "another model": ({"style": models.V1AiHeadshotGeneratorCreateBodyStyle(prompt="x")}, "style"),
+    "int for nested str": ({"style": {"prompt": 5}}, "style.prompt"),
+    "dict for nested str": ({"style": {"prompt": {}}}, "style.prompt"),
+    "list for extra_body": ({"extra_body": [1]}, "extra_body"),
+    "str for extra_body": ({"extra_body": "x"}, "extra_body"),
+    "list for extra_headers": ({"extra_headers": [("a", "b")]}, "extra_headers"),
+    "str for timeout": ({"timeout": "5"}, "timeout"),
+    "bool for timeout": ({"timeout": True}, "timeout"),
+    "zero for timeout": ({"timeout": 0}, "timeout"),
+    "negative timeout": ({"timeout": -1}, "timeout"),
+    "NaN for timeout": ({"timeout": float("nan")}, "timeout"),
+    "infinite timeout": ({"timeout": float("inf")}, "timeout"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_type_is_refused_and_named(either: Either, name: str) -> None:
+    arguments, field = WRONG[name]
+    error = refused(either, lambda c: create(c, **arguments))
+    assert isinstance(error, ValueError)
+    assert error.field == field
+    assert f"`{field}`" in str(error)
+
+
+@pytest.mark.parametrize("items", ["png", b"png", {"type": "image"}, {"a"}, 5, iter([])])
+def test_only_a_sequence_is_a_list(either: Either, items: Any) -> None:
+    assert refused(either, lambda c: c.v1.files.upload_urls.create(items=items)).field == "items"
+
+
+@pytest.mark.parametrize(
+    "value", ["1", True, b"1", bytearray(b"1"), [], float("nan"), float("-inf"), Fraction(10**400)]
+)
+def test_what_is_no_number_is_refused(value: Any) -> None:
+    with pytest.raises(InvalidArgument) as raised:
+        create_ai_talking_photo.request(**{**TALKING, "end_seconds": value})
+    assert raised.value.field == "end_seconds"
+
+
+@pytest.mark.parametrize(("value", "sent"), [(2, 2), (2.5, 2.5), (Decimal("2.5"), 2.5), (Fraction(1, 2), 0.5)])
+def test_any_finite_number_is_a_number(value: Any, sent: float) -> None:
+    assert create_ai_talking_photo.request(**{**TALKING, "end_seconds": value}).body["end_seconds"] == sent
+
+
+def test_a_float_without_fraction_is_a_whole_number(either: Either) -> None:
+    recorder = Recorder()
+    either.call(lambda c: create(c, image_count=4.0), recorder)
+    assert b'"image_count":4,' in recorder.request.content
+
+
+def test_kinds_this_contract_does_not_use_are_strict_too() -> None:
+    """Another contract (`generate.py --spec`) may use them."""
+    writing = Writing()
+    for kind, good, wrong in [
+        (BOOLEAN, True, 1),
+        (NULL, None, 0),
+        (DATE, date(2026, 1, 2), 5),
+        (DATETIME, "2026-01-02T03:04:05Z", date(2026, 1, 2)),
+        (UUID_STRING, "0b1e", 5),
+        (INTEGER, 5, None),
+        (NUMBER, 5, None),
+    ]:
+        kind.write(good, "x", writing)
+        with pytest.raises(InvalidArgument, match="`x`: expected"):
+            kind.write(wrong, "x", writing)
+
+
+def test_new_values_of_an_enum_are_sent(either: Either) -> None:
+    recorder = Recorder()
+    either.call(
+        lambda c: create(c, aspect_ratio="21:9", model="next-year", style={"prompt": "x", "tool": "new"}), recorder
+    )
+    assert recorder.body["aspect_ratio"] == "21:9"
+    assert recorder.body["model"] == "next-year"
+    assert recorder.body["style"]["tool"] == "new"
+
+
+# --- ids ----------------------------------------------------------------------------------------------------------
+
+NO_ID = [
+    "",
+    " ",
+    "a b",
+    "a\n",
+    "\n",
+    "a/b",
+    "../x",
+    "..",
+    ".",
+    "a?b",
+    "a#b",
+    "a%2Fb",
+    "a\\b",
+    "a\x00",
+    "a\x7f",
+    "a\u2028",
+    "\ud800",
+]
+
+
+@pytest.mark.parametrize("id", [*NO_ID, None, 5, True, b"abc", ["abc"], Opaque()])
+@pytest.mark.parametrize("method", ["get", "delete"])
+def test_what_cannot_be_an_id_is_refused(either: Either, method: str, id: Any) -> None:
+    error = refused(either, lambda c: getattr(c.v1.video_projects, method)(id))
+    assert error.field == "id"
+
+
+@pytest.mark.parametrize(("id", "path"), [("ü+&=:@", "%C3%BC%2B%26%3D%3A%40"), ("a..b", "a..b"), ("{id}", "%7Bid%7D")])
+def test_other_characters_of_an_id_are_escaped(either: Either, id: str, path: str) -> None:
+    recorder = Recorder(PROJECT)
+    either.call(lambda c: get(c, id), recorder)
+    assert recorder.request.url.raw_path == f"/v1/image-projects/{path}".encode()
+
+
+# --- extra_body, extra_headers, timeout ---------------------------------------------------------------------------
+
+
+def test_extra_body_goes_over_the_fields_object_by_object(either: Either) -> None:
+    recorder = Recorder()
+    extra = {"image_count": 2, "style": {"tool": "x", "deep": {"a": {"b": None}}}, "list": [1, {"c": 2}]}
+    either.call(lambda c: create(c, extra_body=extra), recorder)
+    assert recorder.body == {**extra, "style": {"prompt": "A red fox", **extra["style"]}}
+
+
+def test_merging_changes_neither_side() -> None:
+    body, extra = {"a": {"b": 1}}, {"a": {"c": 2}, "d": 3}
+    assert merged(body, extra) == {"a": {"b": 1, "c": 2}, "d": 3}
+    assert (body, extra) == ({"a": {"b": 1}}, {"a": {"c": 2}, "d": 3})
+
+
+@pytest.mark.parametrize(
+    "value", [b"x", {1}, Opaque(), float("nan"), "\ud800", models.V1AiHeadshotGeneratorCreateBodyStyle()]
+)
+def test_extra_body_that_is_no_json_is_refused(either: Either, value: Any) -> None:
+    error = refused(either, lambda c: create(c, extra_body={"new": value}))
+    assert "JSON" in str(error)
+
+
+def test_a_circular_extra_body_is_refused(either: Either) -> None:
+    circular: dict[str, Any] = {}
+    circular["style"] = circular
+    assert "JSON" in str(refused(either, lambda c: create(c, extra_body=circular)))
+
+
+def test_extra_headers_are_sent(either: Either) -> None:
+    recorder = Recorder()
+    either.call(lambda c: create(c, extra_headers={"X-Trace": "abc", "User-Agent": "mine/1"}), recorder)
+    assert recorder.request.headers["x-trace"] == "abc"
+    assert recorder.request.headers.get_list("user-agent") == ["mine/1"]
+    assert recorder.request.headers["authorization"] == f"Bearer {KEY}"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Authorization": "Bearer other"},
+        {"authorization": "x"},
+        {"HOST": "evil.example"},
+        {"Content-Length": "0"},
+        {"Transfer-Encoding": "chunked"},
+        {"Connection": "close"},
+        {"X": "a\nb"},
+        {"X": "a\r\nAuthorization: b"},
+        {"X": "ä"},
+        {"X": 5},
+        {"X": None},
+        {"X": b"a"},
+        {"X Y": "a"},
+        {"X:": "a"},
+        {"X\n": "a"},
+        {"": "a"},
+        {5: "a"},
+        {None: "a"},
+    ],
+)
+def test_headers_of_the_clients_own_and_broken_ones_are_refused(either: Either, headers: Any) -> None:
+    assert refused(either, lambda c: create(c, extra_headers=headers)).field == "extra_headers"
+
+
+def test_a_call_may_have_a_timeout_of_its_own(either: Either) -> None:
+    recorder = Recorder(PROJECT)
+    either.calls(get, lambda c: get(c, timeout=7), handler=recorder, timeout=30)
+    assert [request.extensions["timeout"]["read"] for request in recorder.requests] == [30, 7]
+
+
+def test_send_takes_any_operation(either: Either) -> None:
+    operation = create_ai_talking_photo.request(**TALKING)
+    recorder = Recorder()
+    created = either.call(lambda c: c.send(operation, timeout=5, extra_headers={"x-a": "b"}), recorder)
+    assert created.id == CREATED["id"]
+    assert (recorder.request.url.path, recorder.request.headers["x-a"]) == ("/v1/ai-talking-photo", "b")
+
+
+def test_a_call_is_data_that_shows_neither_body_nor_headers() -> None:
+    operation = create_ai_talking_photo.request(**TALKING)
+    assert operation.name == "v1.ai_talking_photo.create"
+    assert "b.mp3" not in repr(operation)
+    assert KEY not in repr(Client(KEY))

@@ -1,0 +1,165 @@
+"""What a client is told is checked when it is made."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from client.harness import KEY, PROJECT, Either, Recorder, get
+from magic_hour_client import AsyncClient, Client, InvalidArgument
+from magic_hour_client.settings import BASE_URL_VARIABLE, DEFAULT_BASE_URL, KEY_VARIABLE
+
+CLIENTS: list[Any] = [Client, AsyncClient]
+both = pytest.mark.parametrize("make", CLIENTS)
+
+
+def test_the_variables_are_the_vendors() -> None:
+    assert (KEY_VARIABLE, BASE_URL_VARIABLE) == ("MAGIC_HOUR_API_KEY", "MAGIC_HOUR_BASE_URL")
+    assert DEFAULT_BASE_URL == "https://api.magichour.ai"
+
+
+@both
+def test_without_a_key_the_error_says_where_to_put_one(make: Any) -> None:
+    with pytest.raises(InvalidArgument, match="MAGIC_HOUR_API_KEY") as raised:
+        make()
+    assert raised.value.field == "token"
+    assert isinstance(raised.value, ValueError)
+
+
+@both
+@pytest.mark.parametrize("key", ["", " ", "\n", "a\n", "a b", "\ta", "ä", "a\x00", 5, b"abc", ["a"]])
+def test_what_cannot_be_a_key_is_refused_and_not_shown(make: Any, key: Any) -> None:
+    with pytest.raises(InvalidArgument) as raised:
+        make(key)
+    assert raised.value.field == "token"
+    assert repr(key) not in str(raised.value)
+
+
+@both
+@pytest.mark.parametrize("key", ["", "a\n"])
+def test_the_variable_is_checked_alike(make: Any, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, key)
+    with pytest.raises(InvalidArgument):
+        make()
+
+
+def test_the_variables_fill_in_what_is_not_given(either: Either, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, "from-variable")
+    monkeypatch.setenv(BASE_URL_VARIABLE, "https://variable.example/")
+    recorder = Recorder(PROJECT)
+    either.call(get, recorder, token=None, base_url=None)
+    assert str(recorder.request.url).startswith("https://variable.example/v1/")
+    assert recorder.request.headers["authorization"] == "Bearer from-variable"
+
+
+def test_arguments_win_over_the_variables(either: Either, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, "from-variable")
+    monkeypatch.setenv(BASE_URL_VARIABLE, "https://variable.example/")
+    recorder = Recorder(PROJECT)
+    either.call(get, recorder)
+    assert recorder.request.url.host == "api.example"
+    assert recorder.request.headers["authorization"] == f"Bearer {KEY}"
+
+
+@both
+def test_an_empty_address_variable_is_none(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(BASE_URL_VARIABLE, "")
+    assert DEFAULT_BASE_URL in repr(make(KEY))
+
+
+@both
+@pytest.mark.parametrize(
+    "url",
+    [
+        "api.magichour.ai",
+        "//api.magichour.ai",
+        "ftp://api.magichour.ai",
+        "file:///etc/passwd",
+        "https:api.magichour.ai",
+        "https://",
+        "https:///v1",
+        "https://:443",
+        "https://user@api.example",
+        "https://user:s3cret@api.example",
+        "https://@api.example",
+        "https://api.example\\@evil.example",
+        "https://api.example?key=1",
+        "https://api.example?",
+        "https://api.example#x",
+        "https://api.example#",
+        "https://api example",
+        " https://api.example",
+        "https://api.example\n",
+        "https://api.example\x00",
+        "https://api.example:x",
+        "https://api.example:99999",
+        "https://[::1",
+        "https://999.1.1.1",
+        "https://.",
+        "https://a..b",
+        "https://" + "a" * 70 + ".example",
+        5,
+        b"https://api.example",
+    ],
+)
+def test_what_cannot_be_an_address_is_refused(make: Any, url: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InvalidArgument) as raised:
+        make(KEY, base_url=url)
+    assert raised.value.field == "base_url"
+    assert "s3cret" not in str(raised.value)
+    if isinstance(url, str) and "\x00" not in url:
+        monkeypatch.setenv(BASE_URL_VARIABLE, url)
+        with pytest.raises(InvalidArgument):
+            make(KEY)
+
+
+@both
+@pytest.mark.parametrize(
+    "url", ["https://bücher.example", "HTTPS://API.example:8443/prefix/", "https://[2001:db8::1]", "https://10.0.0.1"]
+)
+def test_other_addresses_are_fine(make: Any, url: str) -> None:
+    make(KEY, base_url=url)
+
+
+@both
+def test_plain_http_stays_on_this_machine_unless_allowed(make: Any) -> None:
+    for url in (
+        "http://127.0.0.1:80",
+        "http://127.9.9.9",
+        "http://[::1]:8765",
+        "http://localhost",
+        "http://a.localhost",
+    ):
+        make(KEY, base_url=url)
+    for url in ("http://api.example", "http://10.0.0.1", "http://localhost.example", "http://127.0.0.1.example"):
+        with pytest.raises(InvalidArgument, match="allow_http"):
+            make(KEY, base_url=url)
+        make(KEY, base_url=url, allow_http=True)
+    with pytest.raises(InvalidArgument):
+        make(KEY, base_url="ftp://api.example", allow_http=True)
+
+
+@both
+@pytest.mark.parametrize("timeout", [0, -1, "5", True, float("nan"), float("inf"), [1]])
+def test_a_timeout_that_is_none_is_refused(make: Any, timeout: Any) -> None:
+    with pytest.raises(InvalidArgument) as raised:
+        make(KEY, timeout=timeout)
+    assert raised.value.field == "timeout"
+
+
+@both
+def test_no_repr_shows_the_key(make: Any) -> None:
+    client = make(KEY, base_url="https://api.example")
+    transport = client._transport
+    for thing in (client, transport.settings, transport, client.v1, client.v1.image_projects):
+        assert KEY not in repr(thing)
+    assert repr(client) == f"{make.__name__}(base_url='https://api.example')"
+
+
+def test_a_client_can_be_subclassed_and_used_in_with() -> None:
+    class Mine(Client):
+        pass
+
+    with Mine(KEY, http_client=httpx.Client(transport=httpx.MockTransport(Recorder(PROJECT)))) as client:
+        assert isinstance(client, Mine)
+        assert get(client).id == "cuid-1"
