@@ -29,6 +29,7 @@ ENDPOINT: _t.Final = _types.Endpoint(
     prices={
         "unit": "image",
         "price": 50,
+        "at_least": True,
         "quantity": {"count": "image_count"},
         "by": "model",
         "prices": {

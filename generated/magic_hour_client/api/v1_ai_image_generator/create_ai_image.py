@@ -25,6 +25,7 @@ ENDPOINT: _t.Final = _types.Endpoint(
     prices={
         "unit": "image",
         "price": 5,
+        "at_least": True,
         "quantity": {"count": "image_count"},
         "by": "model",
         "prices": {
