@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from . import events as events
     from .client import AsyncClient as AsyncClient
     from .client import Client as Client
+    from .credits import Estimate as Estimate
+    from .credits import estimate_credits as estimate_credits
     from .errors import APIError as APIError
     from .errors import DownloadFailed as DownloadFailed
     from .errors import InvalidArgument as InvalidArgument
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 _EXPORTS = {
     "AsyncClient": "client",
     "Client": "client",
+    "Estimate": "credits",
+    "estimate_credits": "credits",
     "APIError": "errors",
     "InvalidArgument": "errors",
     "UploadFailed": "errors",
@@ -59,6 +63,7 @@ __all__ = [
     "AsyncClient",
     "Client",
     "DownloadFailed",
+    "Estimate",
     "Event",
     "InvalidArgument",
     "JobCanceled",
@@ -72,6 +77,7 @@ __all__ = [
     "UploadFailed",
     "__version__",
     "errors",
+    "estimate_credits",
     "events",
 ]
 

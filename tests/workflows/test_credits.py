@@ -1,0 +1,74 @@
+"""Estimates: the same numbers that the emulator, which reads the same contract, charges in the end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from magic_hour_client.models import V1AiTalkingPhotoCreateBodyStyle
+from magic_hour_emulator import Emulator
+from magic_hour_workflows import Client, Estimate, InvalidArgument, estimate_credits
+
+CLIP = {"start_seconds": 1, "end_seconds": 3}
+CALLS: list[tuple[str, dict[str, Any], Estimate]] = [
+    ("ai_headshot_generator", {}, Estimate(50, False)),
+    ("ai_talking_photo", {"start_seconds": 0, "end_seconds": 1.01}, Estimate(49, False)),
+    ("ai_talking_photo", {**CLIP, "style": {"generation_mode": "prompted"}}, Estimate(40, False)),
+    ("ai_talking_photo", {**CLIP, "style": {"generation_mode": "expressive"}}, Estimate(40, False)),
+    ("ai_image_generator", {"image_count": 3}, Estimate(15, True)),
+    ("ai_image_generator", {"image_count": 4, "model": "nano-banana-pro"}, Estimate(600, True)),
+    ("ai_image_generator", {"image_count": 2, "model": "next-year"}, Estimate(10, True)),
+    ("ai_image_editor", {}, Estimate(50, True)),
+    ("ai_image_editor", {"image_count": 4, "model": "qwen-edit"}, Estimate(40, True)),
+]
+NEEDED: dict[str, dict[str, Any]] = {
+    "ai_headshot_generator": {"assets": {"image_file_path": "portrait"}},
+    "ai_talking_photo": {"assets": {"image_file_path": "portrait", "audio_file_path": "voice"}},
+    "ai_image_generator": {"style": {"prompt": "a"}},
+    "ai_image_editor": {"assets": {"image_file_paths": ["portrait"]}, "style": {"prompt": "a"}},
+}
+
+
+@pytest.mark.parametrize(("resource", "parameters", "expected"), CALLS)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_an_estimate_is_what_is_charged(
+    resource: str, parameters: dict[str, Any], expected: Estimate, emulator: Emulator, portrait: Path, voice: Path
+) -> None:
+    files = {"portrait": portrait, "voice": voice}
+    needed = NEEDED[resource]
+    assets = {
+        name: [files[item] for item in value] if isinstance(value, list) else files[value]
+        for name, value in needed.get("assets", {}).items()
+    }
+    call = {**needed, **parameters, **({"assets": assets} if assets else {})}
+    assert estimate_credits(resource, **call) == expected
+    with Client(token=emulator.token, base_url=emulator.url) as client:
+        result = getattr(client.v1, resource).generate(**call, wait_for_completion=False)
+    assert result.credits_charged == expected.credits
+
+
+def test_models_and_whole_names_are_understood() -> None:
+    style = V1AiTalkingPhotoCreateBodyStyle(generation_mode="prompted")
+    name = "v1.ai_talking_photo.create"
+    assert estimate_credits(name, start_seconds=0, end_seconds=1, style=style) == Estimate(20, False)
+
+
+def test_the_words() -> None:
+    assert [str(Estimate(5, False)), str(Estimate(5, True))] == ["5 credits", "at least 5 credits"]
+
+
+@pytest.mark.parametrize(
+    ("operation", "parameters", "field"),
+    [
+        ("image_projects", {}, "operation"),
+        ("ai_talking_photo", {"start_seconds": 0}, "end_seconds"),
+        ("ai_talking_photo", {"start_seconds": 0, "end_seconds": "3"}, "end_seconds"),
+        ("ai_image_generator", {"image_count": float("inf")}, "image_count"),
+    ],
+)
+def test_what_cannot_be_estimated(operation: str, parameters: dict[str, Any], field: str) -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        estimate_credits(operation, **parameters)
+    assert caught.value.field == field
