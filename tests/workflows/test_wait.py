@@ -155,6 +155,13 @@ def test_an_outage_longer_than_the_deadline_is_a_timeout_with_the_id() -> None:
     assert len(io.sent) < 20
 
 
+def test_an_outage_that_ends_in_time_is_survived() -> None:
+    """However far the attempts have come apart, there is one more shortly before the deadline."""
+    io = FakeIO(random=1.0)
+    io.script(GET, lambda operation: project() if io.clock >= 1095 else lost())
+    assert run_sync(wait(call(io, 100), JOB, get)).status == "complete"
+
+
 def test_retry_after_is_kept_while_looking() -> None:
     io = FakeIO().script(GET, refused(429, headers={"retry-after": "25"}), project())
     run_sync(wait(call(io), JOB, get))

@@ -22,6 +22,9 @@ logger: logging.Logger = logging.getLogger("magic_hour_workflows")
 
 TRIES_BEFORE_CHARGE = 5
 """Attempts at a step while nothing is paid for: better an error soon than a caller who waits in vain."""
+LAST_ATTEMPT_SECONDS = 1.0
+LAST_ATTEMPT_SHARE = 0.1
+"""How long before the deadline the last attempt at anything is made: a second, or a tenth of a shorter timeout."""
 ATTEMPT_SECONDS = 60.0
 """How long one attempt at an API call that can be repeated may take."""
 
@@ -51,6 +54,15 @@ class Call:
     def left(self) -> float:
         """Seconds until the deadline, never less than 0."""
         return max(0.0, self.deadline - self.io.now())
+
+    def room(self) -> float:
+        """Seconds that may be slept, so that there is time for a last attempt before the deadline."""
+        return self.left() - min(LAST_ATTEMPT_SECONDS, LAST_ATTEMPT_SHARE * self.timeout)
+
+    def is_too_late(self, error: Exception) -> bool:
+        """Whether there is no time for another attempt, or none as late as the service asked for."""
+        asked: float = getattr(error, "retry_after", None) or 0.0
+        return self.room() <= asked
 
     def attempt_deadline(self, seconds: float = ATTEMPT_SECONDS) -> float:
         """The instant at which one attempt has to end."""
@@ -92,8 +104,9 @@ class Call:
                     backoff.made_progress()
                 delay = backoff.delay(error, self.io.random())
                 out_of_tries = self.tries is not None and backoff.failures >= self.tries
-                if not again(error) or out_of_tries or delay >= self.left():
+                if not again(error) or out_of_tries or self.is_too_late(error):
                     raise
+                delay = min(delay, self.room())  # a last attempt shortly before the deadline
                 reason = str(error)
             logger.info("%s failed, attempt %d in %.1f s: %s", step, backoff.failures + 1, delay, reason)
             self.tell(Retrying(step=step, reason=reason, attempt=backoff.failures, delay=delay))

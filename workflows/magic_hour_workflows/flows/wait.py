@@ -40,8 +40,6 @@ SHORTEST_INTERVAL = 1.0
 LONGEST_INTERVAL = 30.0
 GROWTH = 0.15
 JITTER = 0.1
-LAST_LOOK_SECONDS = 1.0
-LAST_LOOK_SHARE = 0.1
 NEW_JOB_SECONDS = 10.0
 """A job that was just accepted may not be found by its id yet; only after this long that is believed."""
 
@@ -87,7 +85,7 @@ async def wait(call: Call, job: Job, get: Callable[[str], Operation[P]], *, new:
         try:
             project = await look(call, job, get, missing_until=began + NEW_JOB_SECONDS if new else None)
         except MagicHourError as error:
-            if not may_repeat(error) or _asks_for_more(call, error):
+            if not may_repeat(error) or getattr(error, "retry_after", None):
                 raise
             cause = error
             break
@@ -97,7 +95,7 @@ async def wait(call: Call, job: Job, get: Callable[[str], Operation[P]], *, new:
             call.tell(StatusChanged(id=job.id, kind=job.kind, status=str(status), elapsed=elapsed))
         if finished(job, project):
             return project
-        if call.left() <= _last_look(call):
+        if call.room() <= 0:
             break
         await _pause(call, interval(call.io.now() - began, call.io.random(), call.poll_interval))
     raise JobTimeout(job=job, status=status, credits_charged=credits, timeout=call.timeout) from cause
@@ -143,15 +141,4 @@ def finished(job: Job, project: Project) -> bool:
 
 async def _pause(call: Call, seconds: float) -> None:
     """Sleep, but wake up early enough for a last look before the deadline."""
-    await call.io.sleep(min(seconds, max(0.0, call.left() - _last_look(call))))
-
-
-def _last_look(call: Call) -> float:
-    """How long before the deadline the last look is taken, in seconds."""
-    return min(LAST_LOOK_SECONDS, LAST_LOOK_SHARE * call.timeout)
-
-
-def _asks_for_more(call: Call, error: MagicHourError) -> bool:
-    """Whether the service itself asked for a longer wait than there is time."""
-    asked = getattr(error, "retry_after", None)
-    return asked is not None and asked >= call.left()
+    await call.io.sleep(min(seconds, max(0.0, call.room())))
