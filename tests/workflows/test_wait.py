@@ -87,6 +87,16 @@ def test_waiting_ends_at_the_deadline_whatever_the_status(status: str | None) ->
     assert "check_result('job-1')" in str(caught.value)
 
 
+def test_nothing_is_asked_once_the_time_is_up() -> None:
+    """The time may have gone into uploading and submitting."""
+    io = FakeIO().script(GET, project("queued"))
+    late = call(io, 10)
+    io.clock += 20
+    with pytest.raises(JobTimeout):
+        run_sync(wait(late, JOB, get))
+    assert io.sent == []
+
+
 def test_there_is_a_look_shortly_before_the_deadline() -> None:
     """However long the interval is: a job that is done in time is not reported as late."""
     io = FakeIO()
