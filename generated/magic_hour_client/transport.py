@@ -170,22 +170,32 @@ class AsyncTransport(Requests):
     def __init__(self, settings: Settings, http_client: httpx.AsyncClient | None = None) -> None:
         super().__init__(settings)
         self._given = http_client
-        self._clients: dict[tuple[object, bool], httpx.AsyncClient] = {}
+        self._clients: dict[bool, httpx.AsyncClient] = {}
+        self._loop: object = None
 
     def client(self, *, fresh: bool = False) -> httpx.AsyncClient:
         """The HTTP client; `fresh` for one that opens a connection of its own for every request."""
         self.check_open()
+        self.check_loop()
         if self._given is not None:
             return self._given
-        from anyio.lowlevel import current_token
-
-        # A connection belongs to its event loop: `asyncio.run` twice with one client gets new ones.
-        key = (current_token(), fresh)
-        if key not in self._clients:
+        if fresh not in self._clients:
             import httpx
 
-            self._clients[key] = httpx.AsyncClient(**self.settings.client_options(fresh))
-        return self._clients[key]
+            self._clients[fresh] = httpx.AsyncClient(**self.settings.client_options(fresh))
+        return self._clients[fresh]
+
+    def check_loop(self) -> None:
+        """Connections belong to the event loop they were opened in, so a client serves one loop only.
+
+        Raises:
+            InvalidArgument: this is another one than at first.
+        """
+        from anyio.lowlevel import current_token
+
+        if self._loop not in (None, current_token()):
+            raise InvalidArgument("this client belongs to another event loop: make one within each `asyncio.run`")
+        self._loop = current_token()
 
     async def send(
         self, operation: Operation[T], *, timeout: float | None, extra_headers: Mapping[str, str] | None = None
@@ -219,13 +229,12 @@ class AsyncTransport(Requests):
         return operation.parse(self.reply(operation, response, chunks))
 
     async def close(self) -> None:
-        """Close the connections of this event loop; a client the caller brought stays open."""
-        from anyio.lowlevel import current_token
-
+        """Close the connections; a client the caller brought stays open."""
         self.closed = True
-        for (loop, _), client in self._clients.items():
-            if loop == current_token():
-                await client.aclose()
+        if self._clients:
+            self.check_loop()
+        for client in self._clients.values():
+            await client.aclose()
         self._clients.clear()
 
 
