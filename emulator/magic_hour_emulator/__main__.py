@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--frozen", action="store_true", help="let time pass only by POST /_emulator/clock")
     add("--polls", type=int, default=None, metavar="N", help="finish a job at its Nth GET, instead of by time")
     add("--realistic", action="store_true", help="let jobs take as long as the service's median: 5 to 174 seconds")
-    add("--seed", type=int, default=0, help="decides ids and pictures (default: %(default)s)")
+    add("--seed", type=int, help="decides ids and pictures (default: another one each time)")
     add("--spec", type=Path, default=None, metavar="FILE", help="take routes and checks from this OpenAPI file")
     add("--version", action="version", version=f"%(prog)s {__version__}")
     return parser

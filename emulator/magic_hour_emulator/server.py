@@ -5,6 +5,7 @@ Rule: it listens on the loopback interface only, and leaving the `with` block le
 
 import contextlib
 import ipaddress
+import secrets
 import socket
 import tempfile
 import threading
@@ -46,7 +47,7 @@ class Emulator:
         port: the port of the API; 0 takes a free one.
         storage_port: the port of the storage; 0 takes a free one.
         credits: the opening balance.
-        seed: decides ids and pictures; the same seed and requests give the same ids and bytes.
+        seed: decides ids and pictures; the same seed and requests give the same ids and bytes. A new one if not given.
         speed: how fast the emulator's time passes; 100 lets a second take 10 ms.
         frozen: let time pass only by `clock.advance(seconds)`.
         polls_to_complete: finish a job at its nth GET, instead of by time.
@@ -66,7 +67,7 @@ class Emulator:
         port: int = 0,
         storage_port: int = 0,
         credits: int = 1_000_000,
-        seed: int = 0,
+        seed: int | None = None,
         speed: float = 1.0,
         frozen: bool = False,
         polls_to_complete: int | None = None,
@@ -76,7 +77,13 @@ class Emulator:
         self._host = _loopback(host)
         self._ports = (port, storage_port)
         self._settings = Settings(
-            token, credits, seed, speed, frozen, polls_to_complete, {**DURATIONS, **_known(durations or {})}
+            token,
+            credits,
+            secrets.randbits(32) if seed is None else seed,
+            speed,
+            frozen,
+            polls_to_complete,
+            {**DURATIONS, **_known(durations or {})},
         )
         self._spec = spec
         self._service: Service | None = None

@@ -70,7 +70,7 @@ class Api:
 
 @pytest.fixture(scope="session")
 def shared_emulator() -> Iterator[Emulator]:
-    with Emulator(frozen=True) as emulator:
+    with Emulator(frozen=True, seed=0) as emulator:
         yield emulator
 
 
@@ -96,7 +96,7 @@ class Started:
     """An emulator of one test, and a client of it, as a context manager."""
 
     def __init__(self, **options: Any) -> None:
-        self._emulator = Emulator(**{"frozen": True, **options})
+        self._emulator = Emulator(**{"frozen": True, "seed": 0, **options})
 
     def __enter__(self) -> Api:
         self._emulator.__enter__()

@@ -207,3 +207,13 @@ def test_ids_look_like_the_services_and_follow_the_seed(start, image_body):
     assert ids(1) == first
     assert not set(ids(2)) & set(first)
     assert all(re.fullmatch(r"c[a-z0-9]{24}", job_id) for job_id in first)
+
+
+def test_another_run_has_other_ids(start, image_body):
+    """Otherwise files of one run would look like those of the next."""
+
+    def first_id():
+        with start(seed=None) as api:
+            return api.create("/v1/ai-image-generator", image_body)["id"]
+
+    assert first_id() != first_id()
