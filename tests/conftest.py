@@ -14,7 +14,7 @@ from worlds import World
 
 @pytest.fixture(scope="session")
 def running_emulator() -> Iterator[Emulator]:
-    with Emulator(token="mhk_test_canary", speed=50) as emulator:
+    with Emulator(token="mhk_test_canary", speed=50, seed=0) as emulator:
         yield emulator
 
 

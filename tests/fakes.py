@@ -85,6 +85,9 @@ class FakeIO:
     async def run(self, function: Callable[[], Any]) -> Any:
         return function()
 
+    async def read(self, function: Callable[[], Any], deadline: float) -> Any:
+        return function()
+
     def now(self) -> float:
         return self.clock
 

@@ -281,6 +281,15 @@ def test_the_callers_stream_stands_where_it_stood(tmp_path: Path) -> None:
     assert stream.tell() == 4
 
 
+def test_one_stream_cannot_be_two_kinds_of_file() -> None:
+    io = io_for("talking")
+    stream = io_module.BytesIO(b"bytes")
+    assets = {"image_file_path": ("a.png", stream), "audio_file_path": ("a.mp3", stream)}
+    with pytest.raises(InvalidArgument, match="cannot be both"):
+        run("talking", {"assets": assets, "start_seconds": 0, "end_seconds": 1}, io=io)
+    assert io.sent == []
+
+
 class TestByItsId:
     """`check_result` and `download`: any process can pick a job up."""
 

@@ -194,6 +194,25 @@ def test_a_sync_worker_that_connects_notices_that_a_sibling_failed(tmp_path: Pat
             filler.close()
 
 
+def test_a_silent_stream_does_not_hold_an_async_call() -> None:
+    """A pipe whose writer says nothing: the thread that reads it is left behind."""
+    reading, writing = os.pipe()
+
+    async def use(io: IO) -> None:
+        with os.fdopen(reading, "rb") as pipe:
+            source = to_source(("a.png", pipe), "image", "file")
+            try:
+                await io.read(source.prepare, io.now() + 0.3)
+            finally:
+                source.close()
+                os.close(writing)
+
+    began = time.monotonic()
+    with pytest.raises(TransferFailed, match="in time"):
+        Adapter("asyncio")(use)
+    assert time.monotonic() - began < SLACK
+
+
 def test_a_cancelled_download_waits_for_the_thread_that_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What `asyncio.timeout` interrupts is a cancellation and stays one, and no thread is left at work on the file."""
     writing, write = threading.Event(), Partial.write

@@ -65,7 +65,12 @@ async def listener(event: object) -> None:
     """The mistake of a newcomer: nobody would await it."""
 
 
-@pytest.mark.parametrize("value", [listener, "print", 7])
+class Listener:
+    async def __call__(self, event: object) -> None:
+        """The same mistake as an object."""
+
+
+@pytest.mark.parametrize("value", [listener, Listener(), "print", 7])
 def test_what_cannot_listen_is_refused(value: Any) -> None:
     with Client(token="x") as client, pytest.raises(InvalidArgument, match="on_progress"):
         client.v1.image_projects.wait("job-1", on_progress=value)

@@ -14,7 +14,7 @@ import pytest
 from magic_hour_client.errors import InvalidArgument
 from magic_hour_workflows.assets import is_remote, to_source
 from magic_hour_workflows.errors import AssetNotFound, UploadFailed
-from magic_hour_workflows.sources import EXTENSIONS, Source, checked_extension
+from magic_hour_workflows.sources import EXTENSIONS, Source, checked_extension, read_chunk
 
 FIELD = "assets.image_file_path"
 
@@ -212,6 +212,39 @@ def test_a_stream_is_put_back_where_it_stood() -> None:
     with found.opened() as file:
         file.read(2)
     assert stream.tell() == 4
+
+
+class Failing(io.BytesIO):
+    def read(self, size: int | None = -1) -> bytes:
+        if size:
+            raise OSError(5, "Input/output error")
+        return b""
+
+
+class FailingPipe(Failing):
+    def seekable(self) -> bool:
+        return False
+
+
+@pytest.mark.parametrize("stream", [Failing(b"bytes"), FailingPipe(b"bytes")])
+def test_a_stream_that_cannot_be_read_is_a_typed_error(stream: io.BytesIO) -> None:
+    found = source(("a.png", stream))
+    with pytest.raises(UploadFailed, match="Input/output error"):
+        read_all(found)
+
+
+def test_a_stream_that_is_closed_meanwhile_is_a_typed_error() -> None:
+    stream = io.BytesIO(b"bytes")
+    found = source(("a.png", stream))
+    stream.close()
+    with pytest.raises(UploadFailed, match="closed"):
+        read_all(found)
+
+
+def read_all(found: Source) -> None:
+    found.prepare()
+    with found.opened() as file:
+        read_chunk(file, 10)
 
 
 def test_two_uploads_cannot_read_one_stream() -> None:

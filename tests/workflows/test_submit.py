@@ -31,7 +31,8 @@ def operation():
 def run(*answers: object, timeout: float = 1800.0, on_progress: object = None) -> tuple[FakeIO, object]:
     io = FakeIO(random=1.0).script(NAME, *answers)
     try:
-        return io, run_sync(submit(call(io, timeout, on_progress=on_progress), operation()))
+        answer, _ = run_sync(submit(call(io, timeout, on_progress=on_progress), operation()))
+        return io, answer
     except Exception as error:  # noqa: BLE001  (looked at by the tests)
         return io, error
 
@@ -130,13 +131,25 @@ def test_a_mistake_found_while_sending_is_no_unknown_job() -> None:
     assert len(io.sent) == 1
 
 
-@pytest.mark.parametrize(("timeout", "asked"), [(60, 57), (4, 2.5)])
-def test_a_create_is_not_sent_without_time_for_its_answer(timeout: float, asked: float) -> None:
+def test_a_create_is_not_sent_without_time_for_its_answer() -> None:
     """Its answer could come too late, and an accepted job would be an unknown one."""
+    io = FakeIO().script(NAME, created())
+    late = call(io, 60)
+    io.clock += 56
+    with pytest.raises(RequestTimeout) as caught:
+        run_sync(submit(late, operation()))
+    assert not caught.value.sent
+    assert io.sent == []
+
+
+@pytest.mark.parametrize(("timeout", "asked"), [(60, 57), (4, 2.5)])
+def test_a_create_is_not_repeated_without_time_for_its_answer(timeout: float, asked: float) -> None:
+    """And what is told is why it was refused, at once, not that time ran out."""
     io, answer = run(refused(429, headers={"retry-after": str(asked)}), created(), timeout=timeout)
-    assert isinstance(answer, RequestTimeout)
-    assert not answer.sent
+    assert isinstance(answer, TooManyRequests)
+    assert answer.retry_after == asked
     assert len(io.sent) == 1
+    assert io.sleeps == []
 
 
 def test_a_short_timeout_is_enough_for_a_create() -> None:

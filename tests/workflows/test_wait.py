@@ -105,6 +105,27 @@ def test_there_is_a_look_shortly_before_the_deadline() -> None:
     assert len(io.sent) == 2
 
 
+def test_the_last_look_has_time_for_its_answer() -> None:
+    """Where looks take long, the last one begins earlier."""
+
+    class Slow(FakeIO):
+        async def send(self, operation, deadline: float):
+            answer = await super().send(operation, deadline)
+            self.clock += 1.2
+            assert self.clock <= deadline, "the answer came too late"
+            return answer
+
+    io = Slow()
+    io.script(GET, job_of(io, 7))
+    assert run_sync(wait(call(io, 10), JOB, get)).status == "complete"
+
+
+def test_a_reason_that_is_only_words_is_told() -> None:
+    io = FakeIO().script(GET, project("error", error="boom"))
+    with pytest.raises(JobFailed, match="boom"):
+        run_sync(wait(call(io), JOB, get))
+
+
 def test_an_answer_about_another_job_is_not_believed() -> None:
     io = FakeIO(random=1.0).script(GET, project(id="job-2"))
     with pytest.raises(JobTimeout) as caught:

@@ -33,6 +33,9 @@ class Assets:
     def placeholder(self, source: Source) -> str:
         """The mark that stands for the file until it is uploaded."""
         key = (source.identity, source.role)
+        for other in self.sources:
+            if source.stream is not None and other.identity == source.identity and other.role != source.role:
+                raise InvalidArgument(f"the stream {source.name} cannot be both {other.role} and {source.role}")
         if key not in self._known:
             self._known[key] = f"\x00asset {len(self.sources)}"
             self.sources.append(source)

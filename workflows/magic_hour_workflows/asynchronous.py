@@ -21,9 +21,10 @@ from magic_hour_client.errors import connection_error
 from magic_hour_client.transport import AsyncTransport
 from magic_hour_client.types import Operation
 
+from .errors import TransferFailed
 from .files import Partial
 from .io import OnBytes
-from .sources import Source
+from .sources import Source, read_chunk
 from .wire import CHUNK_BYTES, answer_headers, check_put, cut_short, fetch_request, network_errors, put_request
 
 T = TypeVar("T")
@@ -59,11 +60,12 @@ class AsyncIO:
         except TimeoutError as error:
             raise connection_error(operation.name, error, unsent=True) from None
         except anyio.get_cancelled_exc_class() as cancelled:
-            cancelled.unsent = True  # type: ignore[attr-defined]
+            if operation.endpoint.charges_credits:
+                cancelled.unsent = True  # type: ignore[attr-defined]
             raise
 
     async def put(self, url: str, source: Source, deadline: float, on_bytes: OnBytes) -> None:
-        size = await self.run(source.prepare)
+        size = await self.read(source.prepare, deadline)
         with (
             network_errors(f"upload of {source.name}"),
             anyio.fail_after(self._left(deadline)),
@@ -140,6 +142,13 @@ class AsyncIO:
     async def run(self, function: Callable[[], T]) -> T:
         return await _in_thread(function)
 
+    async def read(self, function: Callable[[], T], deadline: float) -> T:
+        try:
+            with anyio.fail_after(self._left(deadline)):
+                return await _in_left_thread(function)
+        except TimeoutError:
+            raise TransferFailed("an input could not be read in time", status=0) from None
+
     def _left(self, deadline: float) -> float:
         return deadline - self.now()
 
@@ -173,8 +182,8 @@ class _Chunks(httpx.AsyncByteStream):
             self.on_bytes(self.sent, self.size)
         if self.sent == self.size:
             raise StopAsyncIteration
-        read = partial(self.file.read, min(_BUFFER_BYTES, self.size - self.sent))
-        chunk = await _in_thread(read)
+        read = partial(read_chunk, self.file, min(_BUFFER_BYTES, self.size - self.sent))
+        chunk = await _in_left_thread(read)
         if not chunk:
             raise cut_short()
         self.sent += len(chunk)
@@ -201,6 +210,11 @@ async def _in_thread(function: Callable[[], T]) -> T:
     if errors:
         raise errors[0]
     return results[0]
+
+
+async def _in_left_thread(function: Callable[[], T]) -> T:
+    """The result of a function that reads, which a cancellation does not wait for: a stream may be silent for ever."""
+    return await anyio.to_thread.run_sync(function, abandon_on_cancel=True)
 
 
 async def _close(response: httpx.Response) -> None:

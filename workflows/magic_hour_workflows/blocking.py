@@ -24,7 +24,7 @@ from magic_hour_client.types import Operation
 
 from .files import Partial
 from .io import OnBytes, run_sync
-from .sources import Source
+from .sources import Source, read_chunk
 from .wire import CHUNK_BYTES, answer_headers, check_put, cut_short, fetch_request, network_errors, put_request
 
 if TYPE_CHECKING:
@@ -92,6 +92,9 @@ class BlockingIO:
     async def run(self, function: Callable[[], T]) -> T:
         return function()
 
+    async def read(self, function: Callable[[], T], deadline: float) -> T:
+        return function()
+
     def now(self) -> float:
         return time.monotonic()
 
@@ -113,7 +116,7 @@ class _Chunks(httpx.SyncByteStream):
     def __iter__(self) -> Iterator[bytes]:
         sent = 0
         while sent < self.size:
-            chunk = self.file.read(min(CHUNK_BYTES, self.size - sent))
+            chunk = read_chunk(self.file, min(CHUNK_BYTES, self.size - sent))
             if not chunk:
                 raise cut_short()
             yield chunk

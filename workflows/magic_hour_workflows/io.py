@@ -56,7 +56,18 @@ class IO(Protocol):
         ...
 
     async def run(self, function: Callable[[], T]) -> T:
-        """The result of a function that may wait for the disk."""
+        """The result of a function that waits for the disk, and is not left behind by a cancellation."""
+        ...
+
+    async def read(self, function: Callable[[], T], deadline: float) -> T:
+        """The result of a function that reads from a file or stream of the caller's.
+
+        A stream may be silent for ever, so a cancellation or the deadline leaves the function behind; blocking code
+        can look at the time only when it returns.
+
+        Raises:
+            TransferFailed: it did not end in time.
+        """
         ...
 
     def now(self) -> float:

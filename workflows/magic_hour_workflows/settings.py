@@ -68,7 +68,9 @@ class Defaults:
 
 
 def _check_listener(value: object) -> None:
-    if value is not None and (not callable(value) or inspect.iscoroutinefunction(value)):
+    if value is None:
+        return
+    if not callable(value) or inspect.iscoroutinefunction(value) or inspect.iscoroutinefunction(type(value).__call__):
         message = "`on_progress`: expected a plain function of one event; it is called and not awaited"
         raise InvalidArgument(message, field="on_progress")
 

@@ -12,7 +12,7 @@ import stat
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -49,6 +49,7 @@ class Source:
     """Where the stream stood, or None if it cannot be rewound."""
     size: int | None = None
     _spool: IO[bytes] | None = attrs.field(default=None, repr=False)
+    _closed: bool = attrs.field(default=False, repr=False)
 
     def prepare(self, left: Callable[[], float] = lambda: 1.0) -> int:
         """Make the source readable from its beginning, and give its length in bytes. May read a stream.
@@ -63,6 +64,8 @@ class Source:
                 raise AssetNotFound(f"{self.name} is no longer there") from None
         elif self._spool is None and self.start is None and self.stream is not None:
             self._spool, self.size = _spooled(self.stream, self.name, left)
+            if self._closed:  # this thread was left behind, and nobody else will do it
+                self._drop_spool()
         if not self.size:
             raise InvalidArgument(f"{self.name} is empty")
         return self.size
@@ -78,14 +81,19 @@ class Source:
             yield self._spool
         elif self.stream is not None and self.start is not None:
             with _reading(self.stream, self.name):
-                self.stream.seek(self.start)
+                _seek(self.stream, self.start)
                 try:
                     yield self.stream
                 finally:
-                    self.stream.seek(self.start)
+                    with suppress(OSError, ValueError):  # closed meanwhile; what went wrong before says more
+                        self.stream.seek(self.start)
 
     def close(self) -> None:
         """Drop what was kept of a stream that cannot be rewound; the caller's own files stay open."""
+        self._closed = True
+        self._drop_spool()
+
+    def _drop_spool(self) -> None:
         if self._spool is not None:
             self._spool.close()
             self._spool = None
@@ -108,13 +116,34 @@ def _reading(stream: IO[bytes], name: str) -> Iterator[None]:
         _in_use.discard(id(stream))
 
 
+def _seek(stream: IO[bytes], position: int) -> None:
+    try:
+        stream.seek(position)
+    except (OSError, ValueError) as error:
+        raise UploadFailed(f"an input cannot be read ({error}). No job was submitted", status=0) from None
+
+
+def read_chunk(stream: IO[bytes], size: int) -> bytes:
+    """At most `size` bytes; none at the end.
+
+    Raises:
+        InvalidArgument: the stream has nothing to read yet.
+        UploadFailed: it cannot be read.
+    """
+    try:
+        chunk: bytes | None = stream.read(size)
+    except (OSError, ValueError) as error:
+        raise UploadFailed(f"an input cannot be read ({error}). No job was submitted", status=0) from None
+    if chunk is None:
+        raise InvalidArgument("a stream has nothing to read yet; give one that waits for its data")
+    return chunk
+
+
 def _spooled(stream: IO[bytes], name: str, left: Callable[[], float]) -> tuple[IO[bytes], int]:
     """A copy of a stream that cannot be rewound."""
     spool = tempfile.SpooledTemporaryFile(_SPOOL_BYTES)  # noqa: SIM115  (closed by the source)
     try:
-        while (chunk := stream.read(_CHUNK)) != b"":
-            if chunk is None:
-                raise InvalidArgument(f"the stream {name} has nothing to read yet; give one that waits for its data")
+        while chunk := read_chunk(stream, _CHUNK):
             if left() <= 0:
                 raise UploadFailed(f"{name} could not be read in time. No job was submitted", status=0)
             spool.write(chunk)

@@ -55,14 +55,13 @@ class Call:
         """Seconds until the deadline, never less than 0."""
         return max(0.0, self.deadline - self.io.now())
 
-    def room(self) -> float:
-        """Seconds that may be slept, so that there is time for a last attempt before the deadline."""
-        return self.left() - min(LAST_ATTEMPT_SECONDS, LAST_ATTEMPT_SHARE * self.timeout)
+    def room(self, reserve: float = 0.0) -> float:
+        """Seconds that may be slept, so that there is time for a last attempt before the deadline.
 
-    def is_too_late(self, error: Exception) -> bool:
-        """Whether there is no time for another attempt, or none as late as the service asked for."""
-        asked: float = getattr(error, "retry_after", None) or 0.0
-        return self.room() <= asked
+        Args:
+            reserve: seconds the last attempt needs, if that is more than usual.
+        """
+        return self.left() - max(reserve, min(LAST_ATTEMPT_SECONDS, LAST_ATTEMPT_SHARE * self.timeout))
 
     def attempt_deadline(self, seconds: float = ATTEMPT_SECONDS) -> float:
         """The instant at which one attempt has to end."""
@@ -84,6 +83,7 @@ class Call:
         *,
         again: Callable[[Exception], bool] = may_repeat,
         progress: Callable[[], int] = lambda: 0,
+        reserve: float = 0.0,
     ) -> T:
         """The result of `attempt`, made again while `again` allows it, tries are left and time is left.
 
@@ -92,6 +92,7 @@ class Call:
             attempt: does it once.
             again: whether a failure may pass.
             progress: how far the work has come; once it is further than ever, the patience starts over.
+            reserve: seconds an attempt needs at least, if that is more than usual.
         """
         backoff = Backoff()
         furthest = progress()
@@ -104,9 +105,10 @@ class Call:
                     backoff.made_progress()
                 delay = backoff.delay(error, self.io.random())
                 out_of_tries = self.tries is not None and backoff.failures >= self.tries
-                if not again(error) or out_of_tries or self.is_too_late(error):
+                room = self.room(reserve)
+                if not again(error) or out_of_tries or room <= (getattr(error, "retry_after", None) or 0.0):
                     raise
-                delay = min(delay, self.room())  # a last attempt shortly before the deadline
+                delay = min(delay, room)  # a last attempt shortly before the deadline
                 reason = str(error)
             logger.info("%s failed, attempt %d in %.1f s: %s", step, backoff.failures + 1, delay, reason)
             self.tell(Retrying(step=step, reason=reason, attempt=backoff.failures, delay=delay))

@@ -26,7 +26,7 @@ from ..io import IO
 from ..results import Job, Kind, Result
 from .call import Call
 from .download import download
-from .submit import job_from, submit
+from .submit import submit
 from .upload import upload
 from .wait import Project, finished, look, wait
 
@@ -65,10 +65,10 @@ async def generate(call: Call, api: ModuleType, get: Get, parameters: Mapping[st
     finally:
         assets.close()
     operation = attrs.evolve(operation, body=assets.filled(operation.body, paths))
-    job = job_from(operation, created := await submit(call, operation))
+    _, job = await submit(call, operation)
     with naming(job):
         if not outputs.wait_for_completion:
-            return Result(id=job.id, kind=job.kind, status="queued", credits_charged=created.credits_charged)
+            return Result(id=job.id, kind=job.kind, status="queued", credits_charged=job.credits_charged)
         project = await wait(call, job, get, new=True)
         return await _saved(call, job, project, get, directory, outputs)
 

@@ -35,7 +35,7 @@ async def send(call: Call, operation: Operation[T], extra_headers: Mapping[str, 
     headers = {**operation.headers, **checked_headers(extra_headers)}
     operation = attrs.evolve(operation, headers=headers)
     if operation.endpoint.charges_credits:
-        created: T = await submit(call, operation)
+        created, _ = await submit(call, operation)
         return created
     return await query(call, operation)
 
@@ -61,8 +61,8 @@ async def query(call: Call, operation: Operation[T], *, again: Callable[[Excepti
     return result
 
 
-async def submit(call: Call, operation: Operation[T]) -> T:
-    """Send a call that charges credits, at most once as far as the service can tell.
+async def submit(call: Call, operation: Operation[T]) -> tuple[T, Job]:
+    """Send a call that charges credits, at most once as far as the service can tell. Gives its answer and the job.
 
     The id is published, as an event and in the log, before anything else happens.
 
@@ -72,16 +72,19 @@ async def submit(call: Call, operation: Operation[T]) -> T:
         ConnectionFailed: it could not be sent in time; nothing was charged.
     """
 
-    async def attempt() -> T:
-        if call.left() < min(LEAST_SECONDS, call.timeout / 2):
-            message = f"{operation.name} was not sent: too little time is left for its answer"
-            raise RequestTimeout(message, operation=operation.name, sent=False)
+    reserve = min(LEAST_SECONDS, call.timeout / 2)
+    if call.left() < reserve:
+        message = f"{operation.name} was not sent: too little time is left for its answer"
+        raise RequestTimeout(message, operation=operation.name, sent=False)
+
+    async def attempt() -> tuple[T, Job]:
         submitted_at = call.io.utc()
         created: T | None = None
         try:
             created = await call.io.send(operation, call.attempt_deadline(SUBMIT_SECONDS))
-            publish(call, job_from(operation, created))
-            return created
+            job = job_from(operation, created)
+            publish(call, job)
+            return created, job
         except MagicHourError as error:
             if outcome(error) is Outcome.UNKNOWN:
                 raise _lost(call, operation, submitted_at, str(error)) from error
@@ -92,7 +95,7 @@ async def submit(call: Call, operation: Operation[T]) -> T:
             _hand_over(call, operation, submitted_at, interruption)
             raise
 
-    return await call.repeat(operation.name, attempt, again=may_submit_again)
+    return await call.repeat(operation.name, attempt, again=may_submit_again, reserve=reserve)
 
 
 def may_submit_again(error: Exception) -> bool:

@@ -34,7 +34,7 @@ async def upload(call: Call, sources: Sequence[Source]) -> list[str]:
     if not sources:
         return []
     for source in sources:
-        await call.io.run(partial(source.prepare, call.left))
+        await call.io.read(partial(source.prepare, call.left), call.deadline)
     places = await _places(call, sources)
     return await call.io.map(lambda pair: _upload_one(call, *pair), list(zip(sources, places, strict=True)))
 

@@ -40,6 +40,8 @@ SHORTEST_INTERVAL = 1.0
 LONGEST_INTERVAL = 30.0
 GROWTH = 0.15
 JITTER = 0.1
+SLOWEST_LOOKS = 1.5
+"""The last look gets this many times the time of the slowest so far."""
 NEW_JOB_SECONDS = 10.0
 """A job that was just accepted may not be found by its id yet; only after this long that is believed."""
 
@@ -78,6 +80,7 @@ async def wait(call: Call, job: Job, get: Callable[[str], Operation[P]], *, new:
     status: str | None = None
     credits = job.credits_charged
     cause: MagicHourError | None = None
+    slowest = 0.0
     if new:
         await _pause(call, interval(0.0, call.io.random(), call.poll_interval))
     while call.left() > 0:
@@ -89,15 +92,18 @@ async def wait(call: Call, job: Job, get: Callable[[str], Operation[P]], *, new:
                 raise
             cause = error
             break
+        slowest = max(slowest, call.io.now() - began - elapsed)
         credits = project.credits_charged if project.credits_charged is not None else credits
         if project.status != status:
             status = project.status
             call.tell(StatusChanged(id=job.id, kind=job.kind, status=str(status), elapsed=elapsed))
         if finished(job, project):
             return project
-        if call.room() <= 0:
+        # The last look has to have its answer before the deadline.
+        reserve = min(SLOWEST_LOOKS * slowest, call.timeout / 2)
+        if call.room(reserve) <= 0:
             break
-        await _pause(call, interval(call.io.now() - began, call.io.random(), call.poll_interval))
+        await _pause(call, interval(call.io.now() - began, call.io.random(), call.poll_interval), reserve)
     raise JobTimeout(job=job, status=status, credits_charged=credits, timeout=call.timeout) from cause
 
 
@@ -132,13 +138,13 @@ def finished(job: Job, project: Project) -> bool:
             job=job,
             credits_charged=project.credits_charged,
             code=getattr(error, "code", None),
-            reason=getattr(error, "message", None),
+            reason=error if isinstance(error, str) else getattr(error, "message", None),
         )
     if project.status == "canceled":
         raise JobCanceled(job=job, credits_charged=project.credits_charged)
     return bool(project.status == "complete")
 
 
-async def _pause(call: Call, seconds: float) -> None:
+async def _pause(call: Call, seconds: float, reserve: float = 0.0) -> None:
     """Sleep, but wake up early enough for a last look before the deadline."""
-    await call.io.sleep(min(seconds, max(0.0, call.room())))
+    await call.io.sleep(min(seconds, max(0.0, call.room(reserve))))
