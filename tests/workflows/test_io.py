@@ -15,6 +15,8 @@ from typing import Any
 import anyio
 import pytest
 
+from magic_hour_client.api.v1_ai_image_generator.create_ai_image import request as create
+from magic_hour_client.api.v1_image_projects.get_image_project import request as get
 from magic_hour_client.errors import ConnectionFailed, RequestTimeout
 from magic_hour_client.settings import settings
 from magic_hour_client.transport import AsyncTransport, BlockingTransport
@@ -434,6 +436,60 @@ def test_signatures_and_keys_are_in_no_log_and_no_error(
     shown += "\n".join(f"{e.__cause__!r} {e.__context__!r} {vars(e.__cause__ or e)}" for e in errors)
     assert "HTTP Request: PUT" in shown, "httpx logs requests, so this test can fail"
     assert "canary" not in shown
+
+
+class TestGate:
+    """At most so many requests of an async client at a time; who waits in front has sent nothing."""
+
+    def io(self) -> AsyncIO:
+        checked = settings(KEY, "http://127.0.0.1:1", 30, allow_http=False, product="test")
+        return AsyncIO(AsyncTransport(checked), 4)
+
+    @pytest.mark.parametrize("backend", ["asyncio", "trio"])
+    def test_time_that_runs_out_in_front_of_the_gate(self, backend: str) -> None:
+        async def main() -> None:
+            io = self.io()
+            for _ in range(16):
+                await io._gates[True].acquire()
+            with pytest.raises(RequestTimeout) as caught:
+                await io.send(create(image_count=1, style={"prompt": "a"}), io.now() + 0.05)
+            assert not caught.value.sent
+
+        anyio.run(main, backend=backend)
+
+    @pytest.mark.parametrize("backend", ["asyncio", "trio"])
+    def test_a_cancellation_in_front_of_the_gate(self, backend: str) -> None:
+        cancelled: list[BaseException] = []
+
+        async def send(io: AsyncIO) -> None:
+            try:
+                await io.send(create(image_count=1, style={"prompt": "a"}), io.now() + 30)
+            except BaseException as error:
+                cancelled.append(error)
+                raise
+
+        async def main() -> None:
+            io = self.io()
+            for _ in range(16):
+                await io._gates[True].acquire()
+            async with anyio.create_task_group() as group:
+                group.start_soon(send, io)
+                await anyio.wait_all_tasks_blocked()
+                group.cancel_scope.cancel()
+
+        anyio.run(main, backend=backend)
+        assert cancelled[0].unsent
+
+    def test_creates_do_not_keep_jobs_from_being_looked_at(self) -> None:
+        async def main() -> None:
+            io = self.io()
+            for _ in range(16):
+                await io._gates[True].acquire()
+            with pytest.raises(ConnectionFailed) as caught:
+                await io.send(get("job-1"), io.now() + 10)
+            assert not isinstance(caught.value, RequestTimeout), "it came through the gate and was refused"
+
+        anyio.run(main)
 
 
 def test_run_sync_refuses_what_really_waits() -> None:
