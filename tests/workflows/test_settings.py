@@ -9,6 +9,7 @@ import pytest
 from magic_hour_workflows import AsyncClient, Client, InvalidArgument
 from magic_hour_workflows.settings import DEFAULT_TIMEOUT
 
+NOBODY = "http://127.0.0.1:1"
 CLIENTS = pytest.mark.parametrize("kind", [Client, AsyncClient])
 
 
@@ -72,11 +73,11 @@ class Listener:
 
 @pytest.mark.parametrize("value", [listener, Listener(), "print", 7])
 def test_what_cannot_listen_is_refused(value: Any) -> None:
-    with Client(token="x") as client, pytest.raises(InvalidArgument, match="on_progress"):
+    with Client(token="x", base_url=NOBODY) as client, pytest.raises(InvalidArgument, match="on_progress"):
         client.v1.image_projects.wait("job-1", on_progress=value)
 
 
 @pytest.mark.parametrize("option", [{"timeout": 0}, {"poll_interval": 1e-6}])
 def test_options_of_a_call_are_checked_too(option: dict[str, Any]) -> None:
-    with Client(token="x") as client, pytest.raises(InvalidArgument):
+    with Client(token="x", base_url=NOBODY) as client, pytest.raises(InvalidArgument):
         client.v1.image_projects.wait("job-1", **option)
