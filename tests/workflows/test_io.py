@@ -480,6 +480,24 @@ class TestGate:
         anyio.run(main, backend=backend)
         assert cancelled[0].unsent
 
+    def test_a_cancelled_look_says_nothing_of_sending(self) -> None:
+        """It was paid for long before; `unsent` speaks of creates only."""
+        cancelled: list[BaseException] = []
+
+        async def main() -> None:
+            io = self.io()
+            for _ in range(16):
+                await io._gates[False].acquire()
+            with anyio.move_on_after(0.05):
+                try:
+                    await io.send(get("job-1"), io.now() + 30)
+                except BaseException as error:
+                    cancelled.append(error)
+                    raise
+
+        anyio.run(main)
+        assert not hasattr(cancelled[0], "unsent")
+
     def test_creates_do_not_keep_jobs_from_being_looked_at(self) -> None:
         async def main() -> None:
             io = self.io()

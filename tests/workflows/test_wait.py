@@ -150,6 +150,15 @@ def test_error_without_a_reason_is_still_an_error() -> None:
         run_sync(wait(call(io), JOB, get))
 
 
+def test_the_words_of_the_service_are_shown_without_secrets() -> None:
+    error = SimpleNamespace(code=500, message="cannot read https://storage.example/a.png?signature=canary\nat all")
+    io = FakeIO().script(GET, project("error", error=error))
+    with pytest.raises(JobFailed) as caught:
+        run_sync(wait(call(io), JOB, get))
+    assert str(caught.value).endswith("failed: 500: cannot read https://storage.example/a.png?… at all")
+    assert "canary" not in repr(vars(caught.value))
+
+
 def test_canceled_raises() -> None:
     io = FakeIO().script(GET, project("canceled"))
     with pytest.raises(JobCanceled) as caught:
