@@ -245,6 +245,7 @@ ARGUMENTS: dict[str, Any] = {
     "job": Job(kind="image", id="cuid-1", credits_charged=5),
     "credits_charged": 5,
     "timeout": 30.0,
+    "final": True,
     "downloaded_paths": [Path("a.png")],
 }
 

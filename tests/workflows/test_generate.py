@@ -403,7 +403,9 @@ class TestDownload:
         with pytest.raises(DownloadFailed, match="http://") as caught:
             run("image", IMAGE, io=io, download_directory=tmp_path)
         assert "canary" not in str(caught.value)
+        assert caught.value.status is None, "storage was not asked"
         assert io.fetched == []
+        assert io.names().count("v1.image_projects.get") == 1, "a fresh URL of that kind would be no better"
 
 
 class TestUpload:
@@ -435,6 +437,27 @@ class TestUpload:
         with pytest.raises(UploadFailed, match="No job was submitted"):
             run("headshot", self.PARAMETERS, io=io, download_directory=tmp_path)
         assert "v1.ai_headshot_generator.create" not in io.names()
+
+    def test_a_stream_that_cannot_be_read_names_the_file_and_is_not_repeated(self, tmp_path: Path) -> None:
+        class Broken(io_module.BytesIO):
+            def seekable(self) -> bool:
+                return False
+
+            def read(self, size: int | None = -1) -> bytes:
+                if size:
+                    raise OSError("unplugged")
+                return b""
+
+        from magic_hour_workflows.errors import UploadFailed
+
+        io = io_for("headshot")
+        with pytest.raises(
+            UploadFailed, match=r"^a\.png was not uploaded: it cannot be read \(unplugged\)\. No job was"
+        ):
+            run(
+                "headshot", {"assets": {"image_file_path": ("a.png", Broken(b"x"))}}, io=io, download_directory=tmp_path
+            )
+        assert io.sent == []
 
     def test_a_missing_place_is_an_error(self, tmp_path: Path) -> None:
         from types import SimpleNamespace

@@ -22,7 +22,7 @@ from magic_hour_client.settings import settings
 from magic_hour_client.transport import AsyncTransport, BlockingTransport
 from magic_hour_workflows.assets import to_source
 from magic_hour_workflows.asynchronous import AsyncIO
-from magic_hour_workflows.blocking import BlockingIO, Stopped
+from magic_hour_workflows.blocking import BlockingIO
 from magic_hour_workflows.errors import TransferFailed
 from magic_hour_workflows.files import Partial
 from magic_hour_workflows.io import IO, run_sync
@@ -260,9 +260,10 @@ def test_a_stopped_worker_does_not_sleep_on() -> None:
 
         return await io.map(work, range(2))
 
+    began = time.monotonic()
     with pytest.raises(TransferFailed):
         Adapter("sync")(use)
-    assert issubclass(Stopped, Exception)
+    assert time.monotonic() - began < SLACK
 
 
 class TestPut:

@@ -13,7 +13,7 @@ import pytest
 
 from magic_hour_client.errors import InvalidArgument
 from magic_hour_workflows.assets import is_remote, to_source
-from magic_hour_workflows.errors import AssetNotFound, UploadFailed
+from magic_hour_workflows.errors import AssetNotFound, TransferFailed
 from magic_hour_workflows.sources import EXTENSIONS, Source, checked_extension, read_chunk
 
 FIELD = "assets.image_file_path"
@@ -192,7 +192,7 @@ def test_an_empty_pipe_is_found_before_the_upload() -> None:
 
 def test_a_slow_pipe_is_read_for_no_longer_than_there_is_time() -> None:
     found = source(("a.png", Unseekable(b"x" * 5_000_000)))
-    with pytest.raises(UploadFailed, match="not be read in time"):
+    with pytest.raises(TransferFailed, match="not be read in time"):
         found.prepare(lambda: 0.0)
 
 
@@ -229,7 +229,7 @@ class FailingPipe(Failing):
 @pytest.mark.parametrize("stream", [Failing(b"bytes"), FailingPipe(b"bytes")])
 def test_a_stream_that_cannot_be_read_is_a_typed_error(stream: io.BytesIO) -> None:
     found = source(("a.png", stream))
-    with pytest.raises(UploadFailed, match="Input/output error"):
+    with pytest.raises(TransferFailed, match="Input/output error"):
         read_all(found)
 
 
@@ -237,7 +237,7 @@ def test_a_stream_that_is_closed_meanwhile_is_a_typed_error() -> None:
     stream = io.BytesIO(b"bytes")
     found = source(("a.png", stream))
     stream.close()
-    with pytest.raises(UploadFailed, match="closed"):
+    with pytest.raises(TransferFailed, match="closed"):
         read_all(found)
 
 

@@ -147,7 +147,7 @@ class AsyncIO:
             with anyio.fail_after(self._left(deadline)):
                 return await _in_left_thread(function)
         except TimeoutError:
-            raise TransferFailed("an input could not be read in time", status=0) from None
+            raise TransferFailed("it could not be read in time", final=True) from None
 
     def _left(self, deadline: float) -> float:
         return deadline - self.now()

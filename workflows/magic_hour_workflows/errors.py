@@ -156,12 +156,16 @@ class TransferFailed(MagicHourError):
     Attributes:
         status: the status code of storage, if it answered.
         retry_after: how many seconds storage asked to wait, if it did.
+        final: True if trying again cannot help, whatever storage says: a full disk, a file that cannot be read.
     """
 
-    def __init__(self, message: str, *, status: int | None = None, retry_after: float | None = None) -> None:
+    def __init__(
+        self, message: str, *, status: int | None = None, retry_after: float | None = None, final: bool = False
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.retry_after = retry_after
+        self.final = final
 
 
 class UploadFailed(TransferFailed):
@@ -181,9 +185,10 @@ class DownloadFailed(TransferFailed):
         *,
         status: int | None = None,
         retry_after: float | None = None,
+        final: bool = False,
         downloaded_paths: Sequence[Path] = (),
     ) -> None:
-        super().__init__(message, status=status, retry_after=retry_after)
+        super().__init__(message, status=status, retry_after=retry_after, final=final)
         self.downloaded_paths: list[Path] = list(downloaded_paths)
 
 

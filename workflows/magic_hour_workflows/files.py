@@ -117,9 +117,9 @@ def checked_url(url: str, allow_http: bool) -> str:
     except ValueError:
         host, parts = None, urlsplit("")
     if parts.scheme not in ("http", "https") or not host:
-        raise TransferFailed("storage gave something that is no URL", status=400)
+        raise TransferFailed("storage gave something that is no URL", final=True)
     if not may_speak_to(parts.scheme, host, allow_http):
-        raise TransferFailed(f"storage gave a plain http:// URL on {host}; allow_http=True would accept it", status=400)
+        raise TransferFailed(f"storage gave a plain http:// URL on {host}; allow_http=True would accept it", final=True)
     return url
 
 
@@ -178,10 +178,10 @@ class Partial:
     def _start_over(self, headers: Mapping[str, str]) -> None:
         self.reset()
         if headers.get("content-encoding", "identity").lower() != "identity":
-            raise TransferFailed("storage sent the file in an encoding that was not asked for", status=0)
+            raise TransferFailed("storage sent the file in an encoding that was not asked for", final=True)
         length = headers.get("content-length", "")
         if not length.isdecimal() and "transfer-encoding" not in headers:
-            raise TransferFailed("storage did not say how long the file is, so a cut could not be seen", status=0)
+            raise TransferFailed("storage did not say how long the file is, so a cut could not be seen", final=True)
         self.total = int(length) if length.isdecimal() else None
         etag = headers.get("etag", "")
         self._etag = etag if etag.startswith('"') else None  # a weak one does not promise the same bytes
@@ -221,7 +221,7 @@ class Partial:
     def _unwritable(self, error: OSError) -> DownloadFailed:
         why = error.strerror or type(error).__name__
         # A status of its own kind: asking again does not make room on the disk.
-        return DownloadFailed(f"{self.name} cannot be written to {self.directory}: {why}", status=0)
+        return DownloadFailed(f"{self.name} cannot be written to {self.directory}: {why}", final=True)
 
     def check_complete(self) -> None:
         """Called at the end of an answer.

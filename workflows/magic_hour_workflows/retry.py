@@ -27,6 +27,9 @@ class Outcome(Enum):
 _MAYBE_ACCEPTED = frozenset({408, 409, 425})
 """These 4xx can come from something between us and the service, after the service got the request."""
 
+_EXPIRED = frozenset({400, 401, 403, 404, 410})
+"""What storages answer to a signed URL that is too old."""
+
 _PASSING = frozenset({408, 425, 429})
 """The 4xx that may be different next time."""
 
@@ -66,8 +69,13 @@ def may_repeat(error: Exception) -> bool:
     if isinstance(error, APIError):
         return error.status in _PASSING or error.status >= 500
     if isinstance(error, TransferFailed):
-        return error.status is None or error.status in _PASSING or error.status >= 500
+        return not error.final and (error.status is None or error.status in _PASSING or error.status >= 500)
     return False
+
+
+def has_expired(error: Exception) -> bool:
+    """Whether storage may have refused because a signed URL was too old, so that a fresh one is worth a try."""
+    return isinstance(error, TransferFailed) and error.status in _EXPIRED
 
 
 FIRST_DELAY = 0.5

@@ -21,7 +21,7 @@ import attrs
 from magic_hour_client.errors import InvalidArgument
 from magic_hour_client.types import AssetRole
 
-from .errors import AssetNotFound, UploadFailed
+from .errors import AssetNotFound, TransferFailed
 
 # The extensions the service takes (upload URLs API, Input Files). webm is both: the role of the field decides.
 EXTENSIONS: dict[AssetRole, tuple[str, ...]] = {
@@ -120,7 +120,7 @@ def _seek(stream: IO[bytes], position: int) -> None:
     try:
         stream.seek(position)
     except (OSError, ValueError) as error:
-        raise UploadFailed(f"an input cannot be read ({error}). No job was submitted", status=0) from None
+        raise TransferFailed(f"it cannot be read ({error})", final=True) from None
 
 
 def read_chunk(stream: IO[bytes], size: int) -> bytes:
@@ -128,12 +128,12 @@ def read_chunk(stream: IO[bytes], size: int) -> bytes:
 
     Raises:
         InvalidArgument: the stream has nothing to read yet.
-        UploadFailed: it cannot be read.
+        TransferFailed: it cannot be read.
     """
     try:
         chunk: bytes | None = stream.read(size)
     except (OSError, ValueError) as error:
-        raise UploadFailed(f"an input cannot be read ({error}). No job was submitted", status=0) from None
+        raise TransferFailed(f"it cannot be read ({error})", final=True) from None
     if chunk is None:
         raise InvalidArgument("a stream has nothing to read yet; give one that waits for its data")
     return chunk
@@ -145,7 +145,7 @@ def _spooled(stream: IO[bytes], name: str, left: Callable[[], float]) -> tuple[I
     try:
         while chunk := read_chunk(stream, _CHUNK):
             if left() <= 0:
-                raise UploadFailed(f"{name} could not be read in time. No job was submitted", status=0)
+                raise TransferFailed("it could not be read in time", final=True)
             spool.write(chunk)
     except BaseException:
         spool.close()

@@ -67,7 +67,7 @@ def check_put(status: int, headers: Mapping[str, str]) -> None:
 
 def cut_short() -> TransferFailed:
     """A file ended before the length that was promised for it."""
-    return TransferFailed("the file changed while it was read", status=0)
+    return TransferFailed("the file changed while it was read", final=True)
 
 
 @contextmanager
@@ -79,4 +79,4 @@ def network_errors(name: str) -> Iterator[None]:
         raise connection_error(name, error) from without_request(error)
     except OSError as error:
         # httpx translates those of the network; what is left comes from the disk.
-        raise TransferFailed(f"{name}: {error.strerror or type(error).__name__}", status=0) from None
+        raise TransferFailed(f"{name}: {error.strerror or type(error).__name__}", final=True) from None

@@ -15,12 +15,10 @@ from ..errors import DownloadFailed, MagicHourError, TransferFailed, naming
 from ..events import Downloading
 from ..files import Partial, checked_url, output_names
 from ..results import Job
-from ..retry import may_repeat
+from ..retry import has_expired, may_repeat
 from .call import Call
 from .wait import SHORTEST_INTERVAL, Project, look
 
-_EXPIRED = frozenset({400, 401, 403, 404, 410})
-"""What storage answers once a signed URL is too old."""
 _MOST_REFRESHES = 3
 _LOOKS_FOR_OUTPUTS = 3
 
@@ -110,14 +108,13 @@ async def _save(outputs: Saving, number: int, partial: Partial) -> Path:
         try:
             await call.io.fetch(checked_url(url, call.allow_http), partial, call.deadline, told)
         except TransferFailed as error:
-            if error.status in _EXPIRED:
+            if has_expired(error):
                 expired += 1
                 await outputs.refresh(number, url)
             raise
 
     def again(error: Exception) -> bool:
-        stale = isinstance(error, TransferFailed) and error.status in _EXPIRED
-        return may_repeat(error) or (stale and expired <= _MOST_REFRESHES)
+        return may_repeat(error) or (has_expired(error) and expired <= _MOST_REFRESHES)
 
     try:
         await call.repeat(f"download of {partial.name}", attempt, again=again, progress=lambda: partial.received)

@@ -112,9 +112,8 @@ def publish(call: Call, job: Job) -> None:
 
 def job_from(operation: Operation[Any], created: Any) -> Job:
     """The job that the answer to a create speaks of."""
-    name = operation.body.get("name") if isinstance(operation.body, dict) else None
     kind: Kind = "video" if operation.endpoint.project_kind == "video" else "image"
-    return Job(kind=kind, id=created.id, credits_charged=created.credits_charged, name=name)
+    return Job(kind=kind, id=created.id, credits_charged=created.credits_charged, name=_name(operation))
 
 
 def _hand_over(call: Call, operation: Operation[Any], submitted_at: datetime, interruption: BaseException) -> None:
@@ -135,8 +134,13 @@ def _hand_over(call: Call, operation: Operation[Any], submitted_at: datetime, in
 
 def _lost(call: Call, operation: Operation[Any], submitted_at: datetime, reason: str) -> SubmissionUnknown:
     """Nobody knows: say so where it cannot be overlooked, because the exception may be replaced on its way."""
-    name = operation.body.get("name") if isinstance(operation.body, dict) else None
+    name = _name(operation)
     unknown = SubmissionUnknown(operation=operation.name, name=name, submitted_at=submitted_at, reason=reason)
     logger.warning("%s", unknown)
     call.tell(SubmissionLost(operation=operation.name, name=name, submitted_at=submitted_at, reason=reason))
     return unknown
+
+
+def _name(operation: Operation[Any]) -> str | None:
+    """The name the job was given, by which it can be found again."""
+    return operation.body.get("name") if isinstance(operation.body, dict) else None

@@ -5,7 +5,8 @@ Rule: nothing is paid for yet, so everything here may be repeated, and anything 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -15,13 +16,10 @@ from magic_hour_client.errors import ConnectionFailed, UnexpectedResponse
 from ..errors import TransferFailed, UploadFailed
 from ..events import Uploading
 from ..files import checked_url
-from ..retry import may_repeat
+from ..retry import has_expired, may_repeat
 from ..sources import Source
 from .call import Call
 from .submit import query
-
-_EXPIRED = frozenset({400, 403, 404, 410})
-"""What storage answers once a signed URL is too old."""
 
 
 async def upload(call: Call, sources: Sequence[Source]) -> list[str]:
@@ -34,7 +32,8 @@ async def upload(call: Call, sources: Sequence[Source]) -> list[str]:
     if not sources:
         return []
     for source in sources:
-        await call.io.read(partial(source.prepare, call.left), call.deadline)
+        with _naming(source):
+            await call.io.read(partial(source.prepare, call.left), call.deadline)
     places = await _places(call, sources)
     return await call.io.map(lambda pair: _upload_one(call, *pair), list(zip(sources, places, strict=True)))
 
@@ -60,13 +59,20 @@ async def _upload_one(call: Call, source: Source, place: Any) -> str:
             url = checked_url(place.upload_url, call.allow_http)
             await call.io.put(url, source, call.deadline, told)
         except TransferFailed as error:
-            if error.status in _EXPIRED:
+            if has_expired(error):
                 [place] = await _places(call, [source])
             raise
         return str(place.file_path)
 
-    try:
+    with _naming(source):
         return await call.repeat(f"upload of {source.name}", attempt, again=_may_upload_again)
+
+
+@contextmanager
+def _naming(source: Source) -> Iterator[None]:
+    """Let what goes wrong with a file say which one it is, and that nothing was charged."""
+    try:
+        yield
     except (TransferFailed, ConnectionFailed) as error:
         message = f"{source.name} was not uploaded: {error}. No job was submitted"
         status, retry_after = getattr(error, "status", None), getattr(error, "retry_after", None)
@@ -74,4 +80,4 @@ async def _upload_one(call: Call, source: Source, place: Any) -> str:
 
 
 def _may_upload_again(error: Exception) -> bool:
-    return may_repeat(error) or (isinstance(error, TransferFailed) and error.status in _EXPIRED)
+    return may_repeat(error) or has_expired(error)
