@@ -148,8 +148,10 @@ def test_a_timeout_of_asyncio_replaces_the_exception_but_not_the_event() -> None
 
 
 PROGRAM = """
-import sys
+import signal, sys
 from magic_hour_workflows import Client
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores Ctrl-C for what it runs in the background
 
 with Client(token=sys.argv[1], base_url=sys.argv[2]) as client:
     client.v1.ai_image_generator.generate(
@@ -169,10 +171,14 @@ def test_ctrl_c_of_a_real_program_tells_the_id(tmp_path: Path) -> None:
             cwd=tmp_path,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )
-        assert program.stdout is not None
-        first = program.stdout.readline()
-        program.send_signal(signal.SIGINT)
-        _, errors = program.communicate(timeout=20)
+        with program:
+            try:
+                assert program.stdout is not None
+                first = program.stdout.readline()
+                program.send_signal(signal.SIGINT)
+                _, errors = program.communicate(timeout=20)
+            finally:
+                program.kill()
         [create] = emulator.ledger.creates
     assert create.id in first
     assert "KeyboardInterrupt" in errors
