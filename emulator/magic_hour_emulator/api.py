@@ -11,7 +11,7 @@ from typing import Any, Final, NoReturn, cast
 import anyio.to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -41,7 +41,12 @@ def api_app(service: Service) -> Starlette:
     ]
     return Starlette(
         routes=[*routes, *control_routes(service)],
-        exception_handlers={Refusal: _refused, HTTPException: _no_route, Exception: _crashed},
+        exception_handlers={
+            Refusal: _refused,
+            HTTPException: _no_route,
+            ClientDisconnect: _abandoned,
+            Exception: _crashed,
+        },
     )
 
 
@@ -145,6 +150,10 @@ async def _no_route(request: Request, error: Exception) -> Response:
     code = "not_found" if problem.status_code == 404 else "invalid_request"
     message = f"{request.method} {request.url.path}: {problem.detail}"
     return JSONResponse({"code": code, "message": message}, problem.status_code, headers=dict(problem.headers or {}))
+
+
+async def _abandoned(_: Request, __: Exception) -> Response:
+    return Response(status_code=400)  # nobody is there to read it
 
 
 async def _crashed(_: Request, problem: Exception) -> Response:

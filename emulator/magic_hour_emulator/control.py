@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from .errors import JobError, Refusal
+from .faults import Fault
 from .jobs import Job, Status
 from .service import Service
 
@@ -35,6 +36,9 @@ def control_routes(service: Service) -> list[Route]:
         Route("/_emulator/reset", controls.reset, methods=["POST"]),
         Route("/_emulator/clock", controls.clock, methods=["POST"]),
         Route("/_emulator/fail-next", controls.fail_next, methods=["POST"]),
+        Route("/_emulator/faults", controls.faults, methods=["GET"]),
+        Route("/_emulator/faults", controls.add_fault, methods=["POST"]),
+        Route("/_emulator/faults", controls.clear_faults, methods=["DELETE"]),
         Route("/_emulator/jobs/{id}", controls.job, methods=["POST"]),
     ]
 
@@ -86,6 +90,21 @@ class _Controls:
             self._service.fail_next(_job_error(body), body.get("resource"), int(body.get("times", 1)))
         except (TypeError, ValueError) as wrong:
             raise Refusal(422, "unprocessable_entity", str(wrong)) from wrong
+        return Response(status_code=204)
+
+    async def faults(self, _: Request) -> Response:
+        return JSONResponse(self._service.faults.as_json())
+
+    async def add_fault(self, request: Request) -> Response:
+        body = await _json_object(request)
+        try:
+            fault = self._service.faults.add(Fault(body.pop("kind", ""), **body))
+        except (TypeError, ValueError) as wrong:
+            raise Refusal(422, "unprocessable_entity", str(wrong)) from wrong
+        return JSONResponse(fault.as_json(), 201)
+
+    async def clear_faults(self, _: Request) -> Response:
+        self._service.faults.clear()
         return Response(status_code=204)
 
     async def job(self, request: Request) -> Response:

@@ -7,7 +7,7 @@ are left out.
 import threading
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -15,12 +15,15 @@ from .clock import Clock
 
 __all__ = ["RecordedRequest", "Recorder"]
 
+_ENTRY: Final = "magic_hour_emulator.request"
+
 
 @dataclass
 class RecordedRequest:
     """One request: where it went, what it said about itself, and how it was answered.
 
-    `status` is None while no answer has begun. `received` and `sent` count bytes of the two bodies.
+    `status` is None while no answer has begun. `received` and `sent` count bytes of the two bodies. `fault` names the
+    fault that hit the request; what a network fault withheld from the client counts as sent here.
     """
 
     origin: str
@@ -32,6 +35,7 @@ class RecordedRequest:
     status: int | None = None
     received: int = 0
     sent: int = 0
+    fault: str | None = None
 
 
 @dataclass
@@ -71,13 +75,17 @@ class Recorder:
         """Everything, as `GET /_emulator/requests` answers it."""
         return [asdict(request) for request in self]
 
+    def note(self, scope: Scope, fault: str) -> None:
+        """Say which fault hits a request."""
+        scope[_ENTRY].fault = fault
+
     def wrap(self, app: ASGIApp, origin: str) -> ASGIApp:
         """`app`, with its requests recorded as those of `origin`."""
 
         async def recorded(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] != "http" or scope["path"].startswith("/_emulator/"):
                 return await app(scope, receive, send)
-            entry = self._enter(scope, origin)
+            entry = scope[_ENTRY] = self._enter(scope, origin)
 
             async def counted_receive() -> Message:
                 message = await receive()

@@ -23,11 +23,15 @@ from .clock import Clock
 from .contract import load_contract
 from .control import force
 from .errors import JobError
+from .faults import FaultPlan
+from .injection import with_faults
 from .jobs import Job
 from .ledger import Ledger
+from .line import Line
 from .recorder import Recorder
 from .service import DURATIONS, Service, Settings
 from .storage import storage_app
+from .targets import on_api, on_storage
 
 __all__ = ["Emulator"]
 
@@ -40,6 +44,8 @@ _GRACE_SECONDS: Final = 0.3
 
 class Emulator:
     """The service on your own machine, as a context manager.
+
+    `url` is the API's origin, `storage_url` the storage's; `mirror_url` is the storage once more, under another origin.
 
     Args:
         token: the API key that is accepted.
@@ -75,7 +81,7 @@ class Emulator:
         spec: Path | None = None,
     ) -> None:
         self._host = _loopback(host)
-        self._ports = (port, storage_port)
+        self._ports = (port, storage_port, 0)
         self._settings = Settings(
             token,
             credits,
@@ -90,6 +96,7 @@ class Emulator:
         self._exit = contextlib.ExitStack()
         self.url = ""
         self.storage_url = ""
+        self.mirror_url = ""
 
     def __enter__(self) -> "Emulator":
         if self._service is not None:
@@ -97,14 +104,17 @@ class Emulator:
         with contextlib.ExitStack() as stack:
             directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="magic-hour-emulator-"))
             service = Service(self._settings, load_contract(self._spec), Path(directory))
-            sockets = [stack.enter_context(_listen(self._host, port)) for port in self._ports]
-            self.url, service.storage_url = (_url(listening) for listening in sockets)
-            self.storage_url = service.storage_url
+            api, storage, mirror = sockets = [stack.enter_context(_listen(self._host, port)) for port in self._ports]
+            self.url, self.storage_url, self.mirror_url = map(_url, sockets)
+            service.url, service.storage_url, service.mirror_url = self.url, self.storage_url, self.mirror_url
             self._service = service
-            apps = {"api": api_app(service), "storage": storage_app(service)}
+            apps = [
+                (with_faults(api_app(service), service, on_api(service.contract), storage=False), "api", [api]),
+                (with_faults(storage_app(service), service, on_storage, storage=True), "storage", [storage, mirror]),
+            ]
             servers = [
                 stack.enter_context(_Serving(service.recorder.wrap(app, origin), listening))
-                for (origin, app), listening in zip(apps.items(), sockets, strict=True)
+                for app, origin, listening in apps
             ]
             for server in servers:
                 server.wait_until_started()
@@ -141,12 +151,17 @@ class Emulator:
         return self._running.recorder
 
     @property
+    def faults(self) -> FaultPlan:
+        """What goes wrong: `faults.add("reset", on="create")`, `faults.fired`, `faults.clear()`."""
+        return self._running.faults
+
+    @property
     def jobs(self) -> list[Job]:
         """The jobs that are not deleted, oldest first, as they are now."""
         return self._running.jobs.all()
 
     def reset(self) -> None:
-        """Forget jobs, files, requests and charges, and start the ids and the clock again. The servers keep running."""
+        """Forget jobs, files, requests, charges and faults; start the ids and the clock again. The servers keep on."""
         self._running.reset()
 
     def fail_next(
@@ -192,9 +207,11 @@ class Emulator:
 class _Serving:
     """One uvicorn server in a thread of its own."""
 
-    def __init__(self, app: ASGIApp, listening: socket.socket) -> None:
+    def __init__(self, app: ASGIApp, listening: list[socket.socket]) -> None:
         config = uvicorn.Config(
             app,
+            http=Line,
+            ws="none",
             log_level="error",
             access_log=False,
             lifespan="off",
@@ -204,7 +221,7 @@ class _Serving:
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(
-            target=self._server.run, kwargs={"sockets": [listening]}, name="magic-hour-emulator", daemon=True
+            target=self._server.run, kwargs={"sockets": listening}, name="magic-hour-emulator", daemon=True
         )
 
     def __enter__(self) -> "_Serving":

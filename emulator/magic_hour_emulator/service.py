@@ -3,10 +3,8 @@
 Rule: this is the only place where a create is accepted. Everything before the charge may refuse; nothing after it may.
 """
 
-import threading
-from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +12,7 @@ from .assets import Assets
 from .clock import Clock, timestamp
 from .contract import Contract, Json, Operation
 from .errors import JobError, Refusal
+from .faults import FaultPlan, Target
 from .ids import Ids
 from .jobs import Job, Jobs
 from .ledger import Create, Ledger
@@ -21,6 +20,7 @@ from .outputs import Outputs, output_path
 from .products import PRODUCTS
 from .recorder import Recorder
 from .signing import Signer
+from .targets import name_of, operations
 from .uploads import Uploads
 
 __all__ = ["DURATIONS", "REALISTIC_DURATIONS", "Service", "Settings"]
@@ -58,23 +58,15 @@ class Settings:
 
 
 @dataclass
-class PlannedFailure:
-    """An error for one of the next accepted creates."""
-
-    error: JobError
-    resource: str | None
-
-
-@dataclass
 class Service:
     """All state of one emulator."""
 
     settings: Settings
     contract: Contract
     directory: Path
+    url: str = ""
     storage_url: str = ""
-    _failures: deque[PlannedFailure] = field(default_factory=deque)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    mirror_url: str = ""
 
     def __post_init__(self) -> None:
         settings = self.settings
@@ -82,6 +74,7 @@ class Service:
         self.ids = Ids(settings.seed)
         self.ledger = Ledger(settings.credits)
         self.recorder = Recorder(self.clock, settings.token)
+        self.faults = FaultPlan(self.clock, settings.seed, operations(self.contract))
         self.signer = Signer(self.clock)
         self.jobs = Jobs(self.clock, self.ledger, settings.polls_to_complete)
         self.uploads = Uploads(_folder(self.directory, "uploads"), self.clock, self.ids)
@@ -117,7 +110,7 @@ class Service:
             planned_error=verdict if isinstance(verdict, JobError) else None,
         )
         self._charge(job)
-        job.planned_error = self._take_failure(job.resource) or job.planned_error
+        self._decide_fate(job, name_of(operation))
         self.jobs.add(job)
         return job
 
@@ -156,8 +149,8 @@ class Service:
         """Let the next accepted creates, of any resource or of one, end with an error."""
         if resource is not None and resource not in PRODUCTS:
             raise ValueError(f"no such resource: {resource!r}; there are {', '.join(PRODUCTS)}")
-        with self._lock:
-            self._failures.extend(PlannedFailure(error, resource) for _ in range(times))
+        on = f"v1.{resource.replace('-', '_')}.create" if resource else "create"
+        self.faults.add("job_error", on=on, times=times, code=error.code, message=error.message)
 
     def reset(self) -> None:
         """Back to the beginning: no jobs, no files, the opening balance, the first id."""
@@ -168,11 +161,11 @@ class Service:
         self.outputs.clear()
         self.ids.reset()
         self.clock.reset()
-        with self._lock:
-            self._failures.clear()
+        self.faults.reset()
 
     def close(self) -> None:
-        """End renderings that are under way."""
+        """End renderings that are under way, and everything that a fault holds up."""
+        self.faults.clear()
         for job in self.jobs.all():
             job.abandoned.set()
 
@@ -182,13 +175,17 @@ class Service:
             missing = f"this job costs {job.credits_charged} credits, {self.ledger.balance} are left"
             raise Refusal(402, "insufficient_credits", f"Not enough credits: {missing}")
 
-    def _take_failure(self, resource: str) -> JobError | None:
-        with self._lock:
-            for planned in self._failures:
-                if planned.resource in (None, resource):
-                    self._failures.remove(planned)
-                    return planned.error
-        return None
+    def _decide_fate(self, job: Job, operation: str) -> None:
+        hit = self.faults.strike(Target(operation, "create"), job=True)
+        if hit is None:
+            return
+        hit.happened()
+        if hit.fault.kind == "job_error":
+            job.planned_error = JobError(hit.fault["code"], hit.fault["message"])
+        elif hit.fault.kind == "job_canceled":
+            self.jobs.move(job, "canceled")
+        else:
+            self.jobs.hold(job, hit.fault["status"])
 
     def _upload_slot(self, type: str, extension: str) -> Json:
         file_path = self.uploads.issue(type, extension)

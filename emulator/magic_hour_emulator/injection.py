@@ -1,0 +1,287 @@
+"""Where faults meet requests: around each application, below the recorder and above the socket.
+
+Rule: before acceptance the application is not asked at all; after it, the application does everything, and only what
+comes back is tampered with. Network faults are left to the line.
+"""
+
+import asyncio
+import math
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, Literal, cast
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .answers import CHANGED, HEADS, Answer, Circumstances, asked_otherwise, changed, instead
+from .faults import Fault, Hit
+from .line import Line, Script
+from .service import Service
+from .targets import Find
+
+__all__ = ["with_faults"]
+
+
+def with_faults(app: ASGIApp, service: Service, find: Find, *, storage: bool) -> ASGIApp:
+    """`app`, with the faults of the service's plan. `find` says what a request is."""
+
+    async def faulty(scope: Scope, receive: Receive, send: Send) -> None:
+        target = find(scope) if service.faults.armed and scope["type"] == "http" else None
+        hit = service.faults.strike(target) if target else None
+        if hit is None:
+            return await app(scope, receive, send)
+        service.recorder.note(scope, hit.fault.kind)
+        exchange = _Exchange(app, service, scope, receive, send, storage, hit)
+        await _EFFECTS.get(hit.fault.kind, _answer)(exchange)
+
+    return faulty
+
+
+@dataclass(frozen=True)
+class _Exchange:
+    """One request that is hit by a fault."""
+
+    app: ASGIApp
+    service: Service
+    scope: Scope
+    receive: Receive
+    send: Send
+    storage: bool
+    hit: Hit
+
+    @property
+    def fault(self) -> Fault:
+        return self.hit.fault
+
+    @property
+    def before(self) -> bool:
+        return self.hit.fault.phase == "before"
+
+    @property
+    def line(self) -> Line:
+        return cast(Line, self.scope["state"]["line"])
+
+    async def pass_on(self, on_start: Callable[[Message], Awaitable[None]], receive: Receive | None = None) -> None:
+        """Let the application answer; `on_start` is called when its answer begins."""
+
+        async def send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                await on_start(message)
+            await self.send(message)
+
+        await self.app(self.scope, receive or self.receive, send)
+        self.line.finish()
+
+    async def collect(self, headers: list[tuple[bytes, bytes]] | None = None) -> Answer:
+        """The application's answer, which nobody has seen yet."""
+        start: Message = {}
+        body = bytearray()
+
+        async def send(message: Message) -> None:
+            start.update(message if message["type"] == "http.response.start" else {})
+            body.extend(message.get("body", b""))
+
+        scope = self.scope if headers is None else {**self.scope, "headers": headers}
+        await self.app(scope, self.receive, send)
+        pairs = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in start["headers"]]
+        return Answer(start["status"], tuple(pairs), bytes(body))
+
+    async def give(self, answer: Answer) -> None:
+        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
+        await self.send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await self.send({"type": "http.response.body", "body": answer.body})
+
+    async def read(self, limit: float = math.inf) -> None:
+        """Read the request's body, or at least `limit` bytes of it."""
+        count, more = 0, True
+        while more and count < limit:
+            message = await self.receive()
+            count += len(message.get("body", b""))
+            more = message["type"] == "http.request" and message.get("more_body", False)
+
+    async def read_ahead(self) -> Receive:
+        """Read the request's body now, for the application to receive it later."""
+        messages = [await self.receive()]
+        while messages[-1]["type"] == "http.request" and messages[-1].get("more_body", False):
+            messages.append(await self.receive())
+        messages.reverse()
+
+        async def receive() -> Message:
+            return messages.pop() if messages else await self.receive()
+
+        return receive
+
+    async def pause(self, seconds: float) -> None:
+        """Let time pass, of the machine's and not the emulator's; until then, or until the faults are cleared."""
+        pause = _Pause()
+        self.service.faults.hold(self.hit, pause)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(pause.over.wait(), seconds)
+
+
+class _Pause:
+    """A request that waits."""
+
+    def __init__(self) -> None:
+        self.over = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+
+    def release(self) -> None:
+        """Go on. From any thread, at any time."""
+        with suppress(RuntimeError):  # the loop has ended, and the request with it
+            self._loop.call_soon_threadsafe(self.over.set)
+
+
+# --- answers
+
+
+async def _answer(exchange: _Exchange) -> None:
+    """Another answer than the service's, or the service's own with something wrong in it."""
+    if exchange.before:
+        await exchange.read()
+        exchange.hit.happened()
+        return await exchange.give(_instead(exchange))
+    answer = await exchange.collect(_other_headers(exchange))
+    wrong = changed(exchange.fault, answer) if exchange.fault.kind in CHANGED else _instead(exchange)
+    if wrong is not None:
+        exchange.hit.happened()
+    await exchange.give(wrong or answer)
+
+
+def _instead(exchange: _Exchange) -> Answer:
+    clock = exchange.service.clock
+    next_second = math.ceil((1 - clock.now() % 1) / clock.speed)
+    about = Circumstances(exchange.storage, time.time(), next_second, _location(exchange))
+    return instead(exchange.fault, about)
+
+
+def _location(exchange: _Exchange) -> str:
+    """The URL of the request, on its own origin or on another one."""
+    if exchange.fault.kind != "redirect":
+        return ""
+    scope, service = exchange.scope, exchange.service
+    own = service.storage_url if exchange.storage else service.url
+    query = scope["query_string"].decode("latin-1")
+    path: str = scope["raw_path"].decode("latin-1") + (f"?{query}" if query else "")
+    return (own if exchange.fault["to"] == "same" else service.mirror_url) + path
+
+
+def _other_headers(exchange: _Exchange) -> list[tuple[bytes, bytes]]:
+    given = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in exchange.scope["headers"])
+    headers = asked_otherwise(exchange.fault, given)
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+
+
+# --- sockets
+
+
+def _ending(what: Literal["reset", "close", "stall", "garbage"]) -> "_Effect":
+    """The connection ends, or goes silent, instead of a reply or within it."""
+
+    async def effect(exchange: _Exchange) -> None:
+        line, parameters = exchange.line, exchange.fault.parameters
+        if what == "stall":
+            line.released = False
+            exchange.service.faults.hold(exchange.hit, line)
+
+        def happened() -> None:
+            exchange.hit.happened()
+            if parameters.get("seconds") is not None:
+                line.release_after(parameters["seconds"])
+
+        if exchange.before:
+            await exchange.read()
+            happened()
+            line.act(what)
+            await line.lost.wait()
+        else:
+            await exchange.pass_on(_playing(line, Script(what, parameters.get("at_byte"), happened=happened)))
+
+    return effect
+
+
+def _playing(line: Line, script: Script) -> Callable[[Message], Awaitable[None]]:
+    async def play(_: Message) -> None:
+        line.play(script)
+
+    return play
+
+
+async def _drip(exchange: _Exchange) -> None:
+    exchange.hit.happened()
+    await exchange.pass_on(_playing(exchange.line, Script(rate=exchange.fault["rate"])))
+
+
+async def _delay(exchange: _Exchange) -> None:
+    async def wait(_: object = None) -> None:
+        await exchange.pause(exchange.fault["seconds"])
+
+    if not exchange.before:
+        exchange.hit.happened()
+        return await exchange.pass_on(wait)
+    # What has been received is carried out, even if the client goes meanwhile. Uploads are too large to be kept.
+    receive = exchange.receive if exchange.storage else await exchange.read_ahead()
+    exchange.hit.happened()
+    await wait()
+    await exchange.app(exchange.scope, receive, exchange.send)
+
+
+async def _other_head(exchange: _Exchange) -> None:
+    script = Script(head=partial(HEADS[exchange.fault.kind], exchange.fault), keep=False)
+
+    async def play(message: Message) -> None:
+        if message["status"] < 300:
+            exchange.hit.happened()
+            exchange.line.play(script)
+
+    await exchange.pass_on(play)
+
+
+async def _upload_reset(exchange: _Exchange) -> None:
+    await exchange.read(exchange.fault["at_byte"])
+    exchange.hit.happened()
+    exchange.line.act("reset")
+    await exchange.line.lost.wait()
+
+
+async def _upload_stall(exchange: _Exchange) -> None:
+    """Nobody reads on, so the client's writes stop when the buffers in between are full."""
+    exchange.line.released = False
+    exchange.service.faults.hold(exchange.hit, exchange.line)
+    await exchange.read(exchange.fault["at_byte"])
+    exchange.hit.happened()
+    exchange.line.act("stall")
+    await exchange.line.lost.wait()
+
+
+async def _upload_slow(exchange: _Exchange) -> None:
+    async def receive() -> Message:
+        message = await exchange.receive()
+        await exchange.pause(len(message.get("body", b"")) / exchange.fault["rate"])
+        return message
+
+    async def nothing(_: Message) -> None:
+        pass
+
+    exchange.hit.happened()
+    await exchange.pass_on(nothing, receive)
+
+
+_Effect = Callable[[_Exchange], Awaitable[None]]
+# The others are answers.
+_EFFECTS: Final[Mapping[str, _Effect]] = {
+    "reset": _ending("reset"),
+    "close": _ending("close"),
+    "cut": _ending("close"),
+    "hang": _ending("stall"),
+    "stall": _ending("stall"),
+    "garbage": _ending("garbage"),
+    "delay": _delay,
+    "drip": _drip,
+    "upload_reset": _upload_reset,
+    "upload_stall": _upload_stall,
+    "upload_slow": _upload_slow,
+    **dict.fromkeys(HEADS, _other_head),
+}
