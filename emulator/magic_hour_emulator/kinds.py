@@ -7,6 +7,7 @@ precisely in which steps and phases it makes sense, and which parameters are wor
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, Literal, get_args
 
 __all__ = ["KINDS", "REQUIRED", "STEPS", "Kind", "Parameters", "Phase", "Side", "Step"]
@@ -17,9 +18,14 @@ Side = Literal["socket", "answer", "job", "storage"]
 Parameters = Mapping[str, Any]
 
 STEPS: Final[tuple[Step, ...]] = get_args(Step)
-_API: Final[tuple[Step, ...]] = ("upload-urls", "create", "get", "delete")
-_JSON: Final[tuple[Step, ...]] = ("upload-urls", "create", "get")
-_READS: Final[tuple[Step, ...]] = ("get", "delete", "download")
+_Steps = tuple[Step, ...]
+_JSON: Final[_Steps] = ("upload-urls", "create", "get")
+_BODY: Final[_Steps] = (*_JSON, "download")
+_KNOWN: Final[_Steps] = ("get", "delete", "download")
+_PUT: Final[_Steps] = ("put",)
+_CREATE: Final[_Steps] = ("create",)
+_GET: Final[_Steps] = ("get",)
+_DOWNLOAD: Final[_Steps] = ("download",)
 
 _BEFORE: Final[tuple[Phase, ...]] = ("before",)
 _AFTER: Final[tuple[Phase, ...]] = ("after",)
@@ -44,11 +50,11 @@ class Kind:
     takes, with their defaults. `variants` are sets of parameters worth testing, by step or "*" for all steps.
     """
 
-    name: str
-    summary: str
     side: Side
+    name: str
     steps: tuple[Step, ...]
     phases: tuple[Phase, ...]
+    summary: str
     parameters: Parameters = field(default_factory=dict[str, Any])
     variants: Mapping[str, Sequence[Parameters]] = field(default_factory=dict[str, Sequence[Parameters]])
 
@@ -102,7 +108,6 @@ def _each(**values: Sequence[Any]) -> tuple[Parameters, ...]:
     return tuple({name: value} for name, several in values.items() for value in several)
 
 
-_WAITS: Final = ({"retry_after": 1}, {"retry_after": 1, "date": True}, {"retry_after": 0}, {"retry_after": 3600})
 # What answers have that a client may read (API-FACTS, Operations); of the two old names of a cost, images' alone.
 _FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "upload-urls": ("items", "items.*.upload_url", "items.*.file_path", "items.*.expires_at"),
@@ -119,184 +124,80 @@ _NULL_VARIANTS: Final = {
 }
 
 
-def _table() -> Iterator[Kind]:
-    yield Kind(
-        "reset", "TCP reset, instead of a reply or in the middle of its body", "socket", STEPS, _BOTH, {"at_byte": None}
+def _of_sockets() -> Iterator[Kind]:
+    kind = partial(Kind, "socket")
+    yield kind(
+        "reset", STEPS, _BOTH, "TCP reset, without a reply or after `at_byte` bytes of its body", {"at_byte": None}
     )
-    yield Kind("close", "the connection is closed without a reply", "socket", STEPS, _BOTH)
-    yield Kind(
-        "hang",
-        "no reply; the connection stays open, or is closed after `seconds`",
-        "socket",
-        STEPS,
-        _BOTH,
-        {"seconds": None},
-    )
-    yield Kind("delay", "everything as usual, but `seconds` later", "socket", STEPS, _BOTH, {"seconds": 1.0})
-    yield Kind("garbage", "bytes that are not HTTP, then the connection is closed", "socket", STEPS, _BOTH)
-    yield Kind("drip", "the reply, headers too, at `rate` bytes per second", "socket", STEPS, _AFTER, {"rate": 10})
-    yield Kind(
-        "cut",
-        "the connection is closed after `at_byte` bytes of the body",
-        "socket",
-        (*_JSON, "download"),
-        _AFTER,
-        {"at_byte": 10},
-    )
-    yield Kind(
-        "stall",
-        "nothing more comes after `at_byte` bytes of the body",
-        "socket",
-        (*_JSON, "download"),
-        _AFTER,
-        {"at_byte": 10},
-    )
-    yield Kind(
-        "upload_reset",
-        "TCP reset when `at_byte` bytes of the body have been read",
-        "socket",
-        ("put",),
-        _BEFORE,
-        {"at_byte": 0},
-    )
-    yield Kind(
-        "upload_stall", "no more is read after `at_byte` bytes of the body", "socket", ("put",), _BEFORE, {"at_byte": 0}
-    )
-    yield Kind(
-        "upload_slow", "the body is read at `rate` bytes per second", "socket", ("put",), _BEFORE, {"rate": 1_000_000}
-    )
-
-    yield Kind(
-        *("rate_limited", "429 with Retry-After", "answer", STEPS, _BEFORE),
-        {"retry_after": 1, "date": False},
-        {"*": (*_WAITS, {"retry_after": None})},
-    )
-    yield Kind(
-        *("unavailable", "503 of the service itself, with Retry-After", "answer", STEPS, _BEFORE),
-        {"retry_after": 1, "date": False},
-        {"*": (*_WAITS, {"retry_after": None})},
-    )
-    yield Kind(
-        "rate_limit",
-        "429 for more than `per_second` requests in a second of the emulator's clock",
-        "answer",
-        STEPS,
-        _BEFORE,
-        {"per_second": 1},
-    )
-    yield Kind(
-        *(
-            "status",
-            "an error of the service, in the form of its own errors",
-            "answer",
-            STEPS,
-            _BOTH,
-            {"status": 500, "code": None, "message": None},
-        ),
-        {"*": _each(status=(400, 403, 408, 500, 502, 504))},
-    )
-    yield Kind(
-        *("proxy_error", "an error page of a gateway in front of the service", "answer", STEPS, _BOTH, {"status": 503}),
-        {"*": _each(status=(500, 502, 503, 504, 520))},
-    )
-    yield Kind("not_found", "404, as before a new thing is known everywhere", "answer", _READS, _BEFORE)
-    yield Kind("html", "200 with a page of HTML, as captive portals do", "answer", STEPS, _BOTH)
-    yield Kind("binary", "200 with bytes that are not text, labelled as JSON", "answer", _JSON, _BOTH)
-    yield Kind("empty", "200 with nothing in it", "answer", (*_JSON, "download"), _BOTH)
-    yield Kind("malformed_json", "200 with JSON that is not well-formed", "answer", _JSON, _BOTH)
-    yield Kind("truncated", "half of the answer, with the length of that half", "answer", _JSON, _AFTER)
-    yield Kind(
-        "huge_body", "an answer that is `size` bytes longer", "answer", _JSON, _AFTER, {"size": 64 * 1024 * 1024}
-    )
-    yield Kind(
-        "deep_json", "an answer with a field of `depth` nested lists", "answer", _JSON, _AFTER, {"depth": 100_000}
-    )
-    yield Kind("no_content_type", "an answer without Content-Type", "answer", (*_JSON, "download"), _AFTER)
-    yield Kind(
-        "missing_field",
-        "an answer without one of its fields",
-        "answer",
-        _JSON,
-        _AFTER,
-        {"field": REQUIRED},
-        _FIELD_VARIANTS,
-    )
-    yield Kind(
-        "null_field",
-        "an answer with null in one of its fields",
-        "answer",
-        _JSON,
-        _AFTER,
-        {"field": REQUIRED},
-        _NULL_VARIANTS,
-    )
-    yield Kind(
-        "wrong_field",
-        "an answer with `value` in one of its fields",
-        "answer",
-        _JSON,
-        _AFTER,
-        {"field": REQUIRED, "value": {"unexpected": True}},
-        _FIELD_VARIANTS,
-    )
-    yield Kind("new_fields", "an answer with fields that nobody knows yet", "answer", _JSON, _AFTER)
-    yield Kind(
-        "unknown_status",
-        "a project with a status that nobody knows yet",
-        "answer",
-        ("get",),
-        _AFTER,
-        {"value": "paused"},
-    )
-    yield Kind(
-        "fractional_credits", "half a credit more in every number of credits", "answer", ("create", "get"), _AFTER
-    )
-
-    yield Kind(
-        *("job_error", "the job ends in `error`, with a refund", "job", ("create",), _AFTER),
-        {"code": "unknown_error", "message": "The emulator was asked to fail this job"},
-    )
-    yield Kind("job_canceled", "the job is canceled at once", "job", ("create",), _AFTER)
-    yield Kind(
-        *("job_stuck", "the job stays in a `status` for ever", "job", ("create",), _AFTER, {"status": "queued"}),
-        {"*": _each(status=("queued", "rendering", "draft"))},
-    )
-
-    yield Kind("expired_url", "403: the URL has expired", "storage", ("put", "download"), _BEFORE)
-    yield Kind(
-        *("redirect", "a redirect to the same URL, of this origin or of another one", "storage", STEPS, _BOTH),
-        {"status": 307, "to": "same"},
-        {"*": tuple({"status": status, "to": to} for status in (302, 307) for to in ("same", "other"))},
-    )
-    yield Kind("range_ignored", "200 and everything, where a range was asked for", "storage", ("download",), _AFTER)
-    yield Kind(
-        *("range_wrong", "206 that is not what was asked for", "storage", ("download",), _AFTER, {"how": "shifted"}),
-        {"*": _each(how=("shifted", "other_total", "no_header"))},
-    )
-    yield Kind(
-        "changed_etag",
-        "the file has become another one of the same length, with another ETag",
-        "storage",
-        ("download",),
-        _AFTER,
-    )
-    yield Kind(
-        *(
-            "wrong_length",
-            "a Content-Length that is not the body's",
-            "storage",
-            ("download",),
-            _AFTER,
-            {"difference": 10},
-        ),
-        {"*": _each(difference=(10, -10))},
-    )
-    yield Kind("no_length", "a body that ends when the connection is closed", "storage", ("download",), _AFTER)
-    yield Kind(
-        *("wrong_bytes", "other bytes of the right length, with the checksum of the right ones if asked", "storage"),
-        *(("download",), _AFTER, {"checksum": None}),
-        {"*": _each(checksum=(None, "x-amz-checksum-sha256", "content-md5", "x-goog-hash"))},
-    )
+    yield kind("close", STEPS, _BOTH, "the connection is closed without a reply")
+    yield kind("hang", STEPS, _BOTH, "no reply; the connection is closed after `seconds`, if given", {"seconds": None})
+    yield kind("delay", STEPS, _BOTH, "everything as usual, but `seconds` later", {"seconds": 1.0})
+    yield kind("garbage", STEPS, _BOTH, "bytes that are not HTTP, then the connection is closed")
+    yield kind("drip", STEPS, _AFTER, "the reply, headers too, at `rate` bytes per second", {"rate": 10})
+    yield kind("cut", _BODY, _AFTER, "the connection is closed after `at_byte` bytes of the body", {"at_byte": 10})
+    yield kind("stall", _BODY, _AFTER, "nothing more comes after `at_byte` bytes of the body", {"at_byte": 10})
+    yield kind("upload_reset", _PUT, _BEFORE, "TCP reset after `at_byte` bytes of the body were read", {"at_byte": 0})
+    yield kind("upload_stall", _PUT, _BEFORE, "nothing is read after `at_byte` bytes of the body", {"at_byte": 0})
+    yield kind("upload_slow", _PUT, _BEFORE, "the body is read at `rate` bytes per second", {"rate": 1_000_000})
 
 
-KINDS: Final[Mapping[str, Kind]] = {kind.name: kind for kind in _table()}
+def _of_answers() -> Iterator[Kind]:
+    kind = partial(Kind, "answer")
+    wait = {"retry_after": 1, "date": False}
+    waits = {"*": (*_each(retry_after=(1, 0, 3600, None)), {"retry_after": 1, "date": True})}
+    yield kind("rate_limited", STEPS, _BEFORE, "429 with Retry-After, in seconds or as a date", wait, waits)
+    yield kind("unavailable", STEPS, _BEFORE, "503 of the service itself, with Retry-After", wait, waits)
+    yield kind("rate_limit", STEPS, _BEFORE, "429 for more than `per_second` requests in a second", {"per_second": 1})
+    error = {"status": 500, "code": None, "message": None}
+    errors = {"*": _each(status=(400, 403, 408, 500, 502, 504))}
+    yield kind("status", STEPS, _BOTH, "an error in the form of the service's own ones", error, errors)
+    pages = {"*": _each(status=(500, 502, 503, 504, 520))}
+    yield kind("proxy_error", STEPS, _BOTH, "an error page of a gateway before the service", {"status": 503}, pages)
+    yield kind("not_found", _KNOWN, _BEFORE, "404, as long as a new thing is not known everywhere")
+    yield kind("html", STEPS, _BOTH, "200 with a page of HTML, as captive portals do")
+    yield kind("binary", _JSON, _BOTH, "200 with bytes that are not text, labelled as JSON")
+    yield kind("empty", _BODY, _BOTH, "200 with nothing in it")
+    yield kind("malformed_json", _JSON, _BOTH, "200 with JSON that is not well-formed")
+    yield kind("truncated", _JSON, _AFTER, "half of the answer, with the length of that half")
+    yield kind("huge_body", _JSON, _AFTER, "an answer that is `size` bytes longer", {"size": 64 * 1024 * 1024})
+    yield kind("deep_json", _JSON, _AFTER, "an answer with a field of `depth` nested lists", {"depth": 100_000})
+    yield kind("no_content_type", _BODY, _AFTER, "an answer without Content-Type")
+    field, fields = {"field": REQUIRED}, _FIELD_VARIANTS
+    yield kind("missing_field", _JSON, _AFTER, "an answer without one of its fields", field, fields)
+    yield kind("null_field", _JSON, _AFTER, "an answer with null in one of its fields", field, _NULL_VARIANTS)
+    value = {"value": {"unexpected": True}}
+    yield kind("wrong_field", _JSON, _AFTER, "an answer with `value` in one of its fields", {**field, **value}, fields)
+    yield kind("new_fields", _JSON, _AFTER, "an answer with fields that nobody knows yet")
+    yield kind("unknown_status", _GET, _AFTER, "a project with a status that nobody knows yet", {"value": "paused"})
+    yield kind("fractional_credits", ("create", "get"), _AFTER, "half a credit more in every number of credits")
+
+
+def _of_jobs() -> Iterator[Kind]:
+    kind = partial(Kind, "job")
+    error = {"code": "unknown_error", "message": "The emulator was asked to fail this job"}
+    yield kind("job_error", _CREATE, _AFTER, "the job ends in `error`, with a refund", error)
+    yield kind("job_canceled", _CREATE, _AFTER, "the job is canceled at once")
+    stuck = {"*": _each(status=("queued", "rendering", "draft"))}
+    yield kind("job_stuck", _CREATE, _AFTER, "the job stays in a `status` for ever", {"status": "queued"}, stuck)
+
+
+def _of_storage() -> Iterator[Kind]:
+    kind = partial(Kind, "storage")
+    yield kind("expired_url", ("put", "download"), _BEFORE, "403: the URL has expired")
+    place = {"status": 307, "to": "same"}
+    places = {"*": tuple({"status": status, "to": to} for status in (302, 307) for to in ("same", "other"))}
+    yield kind("redirect", STEPS, _BOTH, "a redirect to the same path on this origin or another one", place, places)
+    yield kind("range_ignored", _DOWNLOAD, _AFTER, "200 and everything, where a range was asked for")
+    hows = {"*": _each(how=_CHOICES["range_wrong", "how"])}
+    yield kind("range_wrong", _DOWNLOAD, _AFTER, "206, but not with what was asked for", {"how": "shifted"}, hows)
+    yield kind("changed_etag", _DOWNLOAD, _AFTER, "the file is another one of the same length, with another ETag")
+    differences = {"*": _each(difference=(10, -10))}
+    yield kind("wrong_length", _DOWNLOAD, _AFTER, "a Content-Length that is wrong", {"difference": 10}, differences)
+    yield kind("no_length", _DOWNLOAD, _AFTER, "a body that ends when the connection is closed")
+    sums = {"*": _each(checksum=(None, *_CHOICES["wrong_bytes", "checksum"]))}
+    yield kind("wrong_bytes", _DOWNLOAD, _AFTER, "other bytes, as many as there should be", {"checksum": None}, sums)
+
+
+KINDS: Final[Mapping[str, Kind]] = {
+    kind.name: kind for kind in (*_of_sockets(), *_of_answers(), *_of_jobs(), *_of_storage())
+}

@@ -30,8 +30,7 @@ def name_of(operation: Operation) -> str:
 
 def operations(contract: Contract) -> dict[str, Step]:
     """The operations that faults can be set on, and the step that each of them is."""
-    steps = ((name_of(operation), _step(operation)) for operation in contract.operations)
-    return {name: step for name, step in steps if step is not None}
+    return {name_of(operation): step for operation in contract.operations if (step := _step(operation)) is not None}
 
 
 def on_api(contract: Contract) -> Find:

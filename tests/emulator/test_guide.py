@@ -1,0 +1,63 @@
+"""The guide of the emulator says what is true: its table is the table, and its commands work."""
+
+import re
+import shlex
+from pathlib import Path
+
+import httpx
+
+from magic_hour_emulator.kinds import KINDS, REQUIRED, STEPS
+
+GUIDE = (Path(__file__).parents[2] / "docs" / "emulator.md").read_text(encoding="utf-8")
+HEADER = "| kind | what happens | steps | phases | parameters |\n|---|---|---|---|---|"
+
+
+def row(kind):
+    parameters = ", ".join(
+        f"`{name}`" + ("" if default is REQUIRED or default is None else f" = {default!r}")
+        for name, default in kind.parameters.items()
+    )
+    steps = "all" if kind.steps == STEPS else ", ".join(kind.steps)
+    return f"| `{kind.name}` | {kind.summary} | {steps} | {', '.join(kind.phases)} | {parameters} |"
+
+
+def test_the_table_of_kinds_is_the_table():
+    written = GUIDE.split("<!-- kinds -->\n")[1].split("<!-- end of kinds -->")[0]
+
+    expected = "\n".join([HEADER, *map(row, KINDS.values())]) + "\n"
+    assert written == expected, f"put this between the markers of docs/emulator.md:\n{expected}"
+
+
+def test_the_commands_work(emulator):
+    shell = re.findall(r"^curl .*$", GUIDE, re.MULTILINE)
+    answers = [_curl(line.replace("$MAGIC_HOUR_BASE_URL", emulator.url)) for line in shell]
+
+    assert [answer.status_code for answer in answers] == [201, 201, 200, 204]
+    assert [fault["kind"] for fault in answers[2].json()["pending"]] == ["rate_limited", "cut"]
+
+
+def _curl(line):
+    """What curl would send; it need not be there."""
+    words = iter(shlex.split(line)[1:])
+    method, content, url = "GET", None, ""
+    for word in words:
+        if word == "-X":
+            method = next(words)
+        elif word == "-d":
+            content = next(words)
+        else:
+            url = word
+    return httpx.request(method, url, content=content)
+
+
+def test_every_control_is_in_the_guide(emulator):
+    routes = {route.path for route in _controls(emulator)}
+    assert len(routes) > 5
+    for path in routes:
+        assert f"{path}`" in GUIDE or f"{path} " in GUIDE, path
+
+
+def _controls(emulator):
+    from magic_hour_emulator.control import control_routes
+
+    return control_routes(emulator._running)
