@@ -11,13 +11,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, Literal, cast
+from typing import Final, cast
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .answers import CHANGED, HEADS, Answer, Circumstances, asked_otherwise, changed, instead
 from .faults import Fault, Hit
-from .line import Line, Script
+from .line import Ending, Line, Script
 from .service import Service
 from .targets import Find
 
@@ -177,7 +177,7 @@ def _other_headers(exchange: _Exchange) -> list[tuple[bytes, bytes]]:
 # --- sockets
 
 
-def _ending(what: Literal["reset", "close", "stall", "garbage"]) -> "_Effect":
+def _ending(what: Ending) -> "_Effect":
     """The connection ends, or goes silent, instead of a reply or within it."""
 
     async def effect(exchange: _Exchange) -> None:

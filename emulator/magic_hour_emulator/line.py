@@ -15,7 +15,9 @@ from typing import Any, Final, Literal, cast
 
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
-__all__ = ["Line", "Script"]
+__all__ = ["Ending", "Line", "Script"]
+
+Ending = Literal["reset", "close", "stall", "garbage"]
 
 # Lingering for no time makes close() send a reset; the struct has other integers on Windows.
 _NO_LINGER: Final = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
@@ -33,7 +35,7 @@ class Script:
     status line and headers. Unless `keep` is true, the connection is closed after the reply.
     """
 
-    then: Literal["reset", "close", "stall", "garbage"] | None = None
+    then: Ending | None = None
     at_byte: int | None = None
     rate: float | None = None
     head: Callable[[bytes], bytes] = lambda head: head
@@ -101,10 +103,10 @@ class Line(asyncio.Protocol):
     def finish(self) -> None:
         """The reply is complete; the next one is on its own."""
         self._finished = True
-        if self._script and not self._waiting:
+        if self._script and not self._waiting and not self._stalled:
             self._end()
 
-    def act(self, what: Literal["reset", "close", "stall", "garbage"]) -> None:
+    def act(self, what: Ending) -> None:
         """Send nothing more, and end the connection in this way; `stall` leaves it open."""
         self._silent = True
         if what == "stall":
@@ -146,7 +148,7 @@ class Line(asyncio.Protocol):
         if script is None:
             self._socket.write(data)
         elif script.then and script.at_byte is None:
-            self._withhold(script)
+            self._withhold(script, script.then)
         elif self._head is not None:
             self._send_head(script, bytes(data))
         else:
@@ -169,16 +171,16 @@ class Line(asyncio.Protocol):
             self._send_body(script, body)
 
     def _send_body(self, script: Script, data: bytes) -> None:
-        room = len(data) if script.at_byte is None else script.at_byte - self._passed
+        limit = script.at_byte if script.then else None
+        room = len(data) if limit is None else limit - self._passed
         self._emit(script, data[:room])
         self._passed += min(room, len(data))
-        if len(data) > room:
-            self._withhold(script)
+        if script.then and len(data) > room:
+            self._withhold(script, script.then)
 
-    def _withhold(self, script: Script) -> None:
-        assert script.then is not None  # noqa: S101  # nothing limits a reply that has no end of its own
+    def _withhold(self, script: Script, what: Ending) -> None:
         script.happened()
-        self.act(script.then)
+        self.act(what)
 
     def _emit(self, script: Script, data: bytes) -> None:
         if script.rate is None:

@@ -232,6 +232,13 @@ def test_a_refused_create_uses_up_no_fate(api, faults, image_body):
     assert api.finish(IMAGE, image_body)["error"]["code"] == "no_source_face"
 
 
+def test_a_create_that_cannot_be_paid_uses_up_no_fate(start, image_body):
+    with start(credits=4) as api:
+        api.emulator.fail_next()
+        assert api.http.post(IMAGE, json=image_body).status_code == 402
+        assert len(api.emulator.faults.pending) == 1
+
+
 def test_a_lost_reply_and_a_failed_job_go_together(api, faults, create):
     faults.add("job_error")
     faults.add("reset", on="create", phase="after")

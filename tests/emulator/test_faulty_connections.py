@@ -124,6 +124,17 @@ def test_a_hang_can_end_by_itself(api, create, phase):
     assert create().everything() == (b"", b"")
 
 
+def test_a_stall_does_not_end_because_the_server_would_close(api, image_body):
+    api.emulator.faults.add("stall", on="get", at_byte=1)
+    job = api.create(IMAGE, image_body)["id"]
+    with Wire(api.emulator.url) as wire:
+        wire.ask("GET", f"/v1/image-projects/{job}", token=api.emulator.token, headers="Connection: close\r\n")
+        assert read_body(wire, 1) == b"{"
+        assert wire.is_silent()
+        api.emulator.faults.clear()
+        assert wire.everything() == (b"", b"")
+
+
 def test_a_hang_ends_when_the_client_goes(api, create):
     api.emulator.faults.add("hang", on="create")
     wire = create()
@@ -131,15 +142,17 @@ def test_a_hang_ends_when_the_client_goes(api, create):
     line = next(iter(api.emulator.faults._held))
     wire.socket.close()
 
-    until = time.monotonic() + 5
-    while not line.lost.is_set():
-        assert time.monotonic() < until
+    wait_until(line.lost.is_set)
 
 
-def happened(api, count=1):
-    """Return when faults have happened."""
-    until = time.monotonic() + 5
-    while len(api.emulator.faults.fired) < count:
+def happened(api):
+    """Return when a fault has happened."""
+    wait_until(lambda: api.emulator.faults.fired)
+
+
+def wait_until(condition):
+    until = time.monotonic() + 10
+    while not condition():
         assert time.monotonic() < until
 
 
@@ -156,6 +169,17 @@ def test_a_body_ends_at_a_byte(api, output, kind, end, at_byte):
     assert f"content-length: {len(whole)}".encode() in head.lower()
     assert (body, ended) == (whole[:at_byte], end)
     assert httpx.get(output).content == whole
+
+
+def test_a_large_body_ends_within_what_the_server_writes_in_pieces(api, output, tmp_path):
+    large = tmp_path / "large.png"
+    large.write_bytes(bytes(range(256)) * 4096 * 5)
+    api.emulator.put_output(api.emulator.jobs[0].id, 0, large)
+    api.emulator.faults.add("cut", on="download", at_byte=1_500_000)
+
+    with Wire(output) as wire:
+        received, _ = wire.ask("GET").everything()
+    assert received.partition(b"\r\n\r\n")[2] == large.read_bytes()[:1_500_000]
 
 
 def test_a_cut_beyond_the_end_does_not_happen(api, output):
@@ -247,7 +271,7 @@ def test_a_large_drip_is_not_read_into_memory(api, output, tmp_path):
 
 
 def test_a_drip_is_kept_up_when_the_server_wants_to_close(api, image_body):
-    api.emulator.faults.add("drip", on="get", rate=5000)
+    api.emulator.faults.add("drip", on="get", rate=1000)
     job = api.create(IMAGE, image_body)["id"]
     with Wire(api.emulator.url) as wire:
         wire.ask("GET", f"/v1/image-projects/{job}", token=api.emulator.token, headers="Connection: close\r\n")
@@ -276,9 +300,7 @@ def test_a_delayed_create_is_accepted_even_if_the_client_has_gone(api, create):
     happened(api)
     wire.socket.close()
 
-    until = time.monotonic() + 5
-    while not api.emulator.ledger.creates:
-        assert time.monotonic() < until
+    wait_until(lambda: api.emulator.ledger.creates)
 
 
 @pytest.mark.parametrize("at_byte", [0, 70_000])
