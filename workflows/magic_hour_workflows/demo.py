@@ -91,9 +91,9 @@ def service(*, live: bool) -> Iterator[tuple[str | None, str | None]]:
         yield emulator.token, emulator.url
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, *, program: str = "python -m magic_hour_workflows.demo") -> int:
     """Run the demo; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m magic_hour_workflows.demo", description="Run all four endpoints.")
+    parser = argparse.ArgumentParser(prog=program, description="Run all four endpoints.")
     parser.add_argument("--output", type=Path, default=Path("outputs"), help="where to save (default: outputs)")
     parser.add_argument("--live", action="store_true", help=f"use the live service and pay {LIVE_COST}")
     arguments = parser.parse_args(argv)

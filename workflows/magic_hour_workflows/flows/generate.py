@@ -111,7 +111,7 @@ async def check_result(call: Call, kind: Kind, id: str, get: Get, outputs: Outpu
     get(id)  # refuses what is no id, before anything else
     directory = outputs.directory()
     job = Job(kind=kind, id=id)
-    with naming(job):
+    with naming(job, known=False):
         if outputs.wait_for_completion:
             project = await wait(call, job, get)
         else:
@@ -132,7 +132,8 @@ async def save(call: Call, kind: Kind, id: str, get: Get, outputs: Outputs) -> l
     job = Job(kind=kind, id=id)
     project = await look(call, job, get)
     if not finished(job, project):
-        raise InvalidArgument(f"`id`: the {kind} job {id} is not complete yet ({project.status}); wait for it first")
+        message = f"`id`: the {kind} job {id} is not complete yet ({project.status}); wait for it first"
+        raise InvalidArgument(message, field="id")
     return await download(call, job, project, get, directory, checked_output_name(outputs.output_name))
 
 

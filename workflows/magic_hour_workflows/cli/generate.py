@@ -1,0 +1,159 @@
+"""`image generate`, `image edit`, `image headshot`, `video talking-photo`: from local files to files on disk.
+
+Rule: the flags are those of the contract; what a command is called and how it is best begun is all that stands here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import attrs
+import typer
+
+from ..operations import operations
+from .catalog import Flag, flags, parameters, parsed_json
+from .command import SHARED, among, command, option
+from .outputs import NoDownload, Output, PollInterval, Timeout, place, resume_options, show
+from .terminal import Terminal
+
+if TYPE_CHECKING:
+    from ..client import Client
+
+
+@attrs.frozen
+class Generate:
+    """One generate command."""
+
+    group: str
+    name: str
+    examples: Sequence[str]
+
+
+COMMANDS: Mapping[str, Generate] = {
+    "v1.ai_image_generator.create": Generate(
+        "image",
+        "generate",
+        (
+            'magic-hour image generate --image-count 1 --prompt "A red fox in the snow"',
+            'magic-hour image generate --image-count 2 --prompt "A logo" --tool ai-logo-generator --output logos',
+            'magic-hour image generate --image-count 4 --prompt "A red fox" --model nano-banana --dry-run',
+        ),
+    ),
+    "v1.ai_image_editor.create": Generate(
+        "image",
+        "edit",
+        (
+            'magic-hour image edit --image portrait.jpg --prompt "Give me sunglasses" --output cool.png',
+            'magic-hour image edit --image portrait.jpg --image room.jpg --prompt "Put me into the room"',
+        ),
+    ),
+    "v1.ai_headshot_generator.create": Generate(
+        "image",
+        "headshot",
+        (
+            "magic-hour image headshot --image portrait.jpg --output headshots",
+            "magic-hour image headshot --image portrait.jpg --no-wait",
+        ),
+    ),
+    "v1.ai_talking_photo.create": Generate(
+        "video",
+        "talking-photo",
+        (
+            "magic-hour video talking-photo --image portrait.jpg --audio voice.mp3 --start-seconds 0 --end-seconds 3",
+            "magic-hour video talking-photo --image portrait.jpg --audio voice.mp3 --start-seconds 0 --end-seconds 15"
+            " --dry-run --format json",
+        ),
+    ),
+}
+"""The operation behind each command; a test looks that none that charges credits is left out."""
+
+NoWait = Annotated[
+    bool, typer.Option("--no-wait", help="Return as soon as the job is accepted; print its id.", show_default=False)
+]
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="Check everything and show the request and what it will cost; send nothing.",
+        show_default=False,
+    ),
+]
+ExtraBody = Annotated[
+    str | None,
+    typer.Option("--extra-body", metavar="JSON", help="Fields that no option knows yet.", show_default=False),
+]
+_OWN = ("--output", "--no-wait", "--no-download", "--dry-run", "--timeout", "--poll-interval", "--extra-body", "--help")
+TAKEN = frozenset({*_OWN, *(name for parameter in SHARED for name in parameter.annotation.__metadata__[0].param_decls)})
+"""Flags that a field of the contract cannot have."""
+
+
+def add(groups: Mapping[str, typer.Typer]) -> None:
+    """Add the generate commands to their groups."""
+    for operation, about in COMMANDS.items():
+        _add(groups[about.group], operation, about)
+
+
+def _add(group: typer.Typer, operation: str, about: Generate) -> None:
+    found = flags(operation, TAKEN)
+
+    def generate(
+        terminal: Terminal,
+        values: Mapping[str, Any],
+        output: Output = None,
+        no_wait: NoWait = False,
+        no_download: NoDownload = False,
+        dry_run: DryRun = False,
+        timeout: Timeout = None,
+        poll_interval: PollInterval = None,
+        extra_body: ExtraBody = None,
+    ) -> None:
+        terminal.flags = found
+        terminal.resume_options = resume_options(output, no_download)
+        where = place(output)
+        extra = None if extra_body is None else parsed_json("extra_body", extra_body)
+        if dry_run:
+            from .dry_run import preview
+
+            preview(terminal, operation, values, extra)
+            return
+        from .chain import finder, replaced
+
+        with terminal.client() as client, terminal.progress() as on_progress:
+            given = replaced(terminal, values, finder(client, timeout, poll_interval))
+            result = _resource(client, operation).generate(
+                **parameters(operation, found, given),
+                **where,
+                extra_body=extra,
+                wait_for_completion=not no_wait,
+                download_outputs=not no_download,
+                timeout=timeout,
+                poll_interval=poll_interval,
+                on_progress=on_progress,
+            )
+        show(terminal, result)
+
+    help = str(operations()[operation].get("description") or operations()[operation]["summary"])
+    command(group, about.name, help=help, examples=about.examples, options=[_option(flag) for flag in found])(generate)
+
+
+def _option(flag: Flag) -> Any:
+    kind: Any = list[flag.type] if flag.many else flag.type  # type: ignore[name-defined]
+    extra: dict[str, Any] = {"autocompletion": among(flag.choices)} if flag.choices else {}
+    return option(
+        flag.parameter,
+        kind if flag.required else kind | None,
+        flag.flag,
+        default=... if flag.required else None,
+        help=flag.help,
+        metavar=flag.metavar,
+        hidden=flag.deprecation is not None,
+        **extra,
+    )
+
+
+def _resource(client: Client, operation: str) -> Any:
+    node: Any = client
+    for part in operation.split(".")[:-1]:
+        node = getattr(node, part)
+    return node

@@ -1,0 +1,52 @@
+"""`demo` and `emulator`: programs of their own, under the name of this one.
+
+Rule: what follows the name is theirs, `--help` included. Both need the extra `emulator`, and say so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import typer
+
+from .command import shown
+from .progress import to_stderr
+
+Program = Callable[[Sequence[str]], int]
+
+
+def add(app: typer.Typer) -> None:
+    """Add both programs."""
+    _add(
+        app, "demo", _demo, "Run all four endpoints on this machine, for nothing. Saves to outputs/.", "magic-hour demo"
+    )
+    help = "Run the service on this machine, for nothing. Prints what to set to use it."
+    _add(app, "emulator", _emulator, help, "magic-hour emulator --port 8765 --token mhk_local")
+
+
+def _demo(arguments: Sequence[str]) -> int:
+    from ..demo import main
+
+    return main(arguments, program="magic-hour demo")
+
+
+def _emulator(arguments: Sequence[str]) -> int:
+    from magic_hour_emulator.__main__ import main
+
+    return main(arguments, program="magic-hour emulator")
+
+
+def _add(app: typer.Typer, name: str, program: Program, help: str, example: str) -> None:
+    theirs = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+    def run(context: typer.Context) -> None:
+        try:
+            code = program(context.args)
+        except ModuleNotFoundError as error:
+            to_stderr(f"magic-hour: {name} needs {error.name}: pip install 'magic-hour-workflows[emulator]'")
+            code = 1
+        except SystemExit as ended:  # argparse ends by itself after --help and for wrong arguments
+            code = ended.code if isinstance(ended.code, int) else 0
+        raise typer.Exit(code)
+
+    app.command(name, help=f"{help}\n\n{shown([example])}", context_settings=theirs)(run)
