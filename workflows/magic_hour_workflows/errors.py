@@ -193,21 +193,17 @@ class DownloadFailed(TransferFailed):
 
 
 @contextmanager
-def naming(job: Job, *, known: bool = True) -> Iterator[None]:
+def naming(job: Job) -> Iterator[None]:
     """Let whatever leaves the block carry the id of the job and how to go on.
 
     Our own errors say it in their message; others, cancellations and Ctrl-C among them, get it as a note.
-
-    Args:
-        job: the job.
-        known: whether the service told its id; one that a caller gave may be of no job at all.
     """
     try:
         yield
     except JobError:
         raise
     except BaseException as error:
-        if known or not isinstance(error, NotFound):
+        if job.known or not isinstance(error, NotFound):
             name_job(error, job)
         raise
 

@@ -9,9 +9,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-WANTED = ("typer", "rich")
-"""What the extra `cli` brings."""
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command.
@@ -26,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         from .app import run
     except ModuleNotFoundError as error:
-        if error.name not in WANTED:
+        if error.name != "typer":
             raise
         remedy = "pip install 'magic-hour-workflows[cli]'"
         sys.stderr.write(f"magic-hour: the command line needs {error.name}: {remedy}\n")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from magic_hour_client.errors import InvalidArgument
+from magic_hour_client.errors import InvalidArgument, MagicHourError
 
 from ..results import Kind
 from .command import command
@@ -115,14 +115,14 @@ def _ask(question: str) -> None:
 
     Raises:
         InvalidArgument: there is nobody to ask.
-        NotConfirmed: the answer was no.
+        MagicHourError: the answer was no.
     """
     if sys.stdin is None or not sys.stdin.isatty():
         raise InvalidArgument("there is no terminal to ask at; add --yes to delete all the same")
     sys.stderr.write(f"{question} [y/N] ")
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise InvalidArgument("not deleted")
+        raise MagicHourError("not deleted")
 
 
 def _lines(project: Mapping[str, Any]) -> list[str]:

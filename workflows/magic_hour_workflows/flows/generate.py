@@ -110,8 +110,8 @@ async def check_result(call: Call, kind: Kind, id: str, get: Get, outputs: Outpu
     """
     get(id)  # refuses what is no id, before anything else
     directory = outputs.directory()
-    job = Job(kind=kind, id=id)
-    with naming(job, known=False):
+    job = Job(kind=kind, id=id, known=False)
+    with naming(job):
         if outputs.wait_for_completion:
             project = await wait(call, job, get)
         else:
@@ -129,7 +129,7 @@ async def save(call: Call, kind: Kind, id: str, get: Get, outputs: Outputs) -> l
     """
     get(id)
     directory = checked_directory(outputs.download_directory)
-    job = Job(kind=kind, id=id)
+    job = Job(kind=kind, id=id, known=False)
     project = await look(call, job, get)
     if not finished(job, project):
         message = f"`id`: the {kind} job {id} is not complete yet ({project.status}); wait for it first"
