@@ -27,6 +27,12 @@ def option(
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, info])
 
 
+def typed(parameter: inspect.Parameter) -> set[str]:
+    """What is typed for an option: all its names."""
+    [info] = parameter.annotation.__metadata__
+    return {name for name in (info.default, *(info.param_decls or ())) if isinstance(name, str)}
+
+
 def among(choices: Sequence[object]) -> Callable[[str], list[str]]:
     """Completion for an option with known values."""
     return lambda incomplete: [str(choice) for choice in choices if str(choice).startswith(incomplete)]

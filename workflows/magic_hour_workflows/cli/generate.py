@@ -13,7 +13,7 @@ import typer
 
 from ..operations import operations
 from .catalog import Flag, flags, parameters, parsed_json
-from .command import SHARED, among, command, option
+from .command import SHARED, among, command, option, typed
 from .outputs import NoDownload, Output, PollInterval, Timeout, place, resume_options, show
 from .terminal import Terminal
 
@@ -84,7 +84,7 @@ ExtraBody = Annotated[
     typer.Option("--extra-body", metavar="JSON", help="Fields that no option knows yet.", show_default=False),
 ]
 _OWN = ("--output", "--no-wait", "--no-download", "--dry-run", "--timeout", "--poll-interval", "--extra-body", "--help")
-TAKEN = frozenset({*_OWN, *(name for parameter in SHARED for name in parameter.annotation.__metadata__[0].param_decls)})
+TAKEN = frozenset({*_OWN, *(name for parameter in SHARED for name in typed(parameter))})
 """Flags that a field of the contract cannot have."""
 
 

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 
 import typer
 
-from .command import shown
 from .progress import to_stderr
 
 Program = Callable[[Sequence[str]], int]
@@ -17,11 +16,8 @@ Program = Callable[[Sequence[str]], int]
 
 def add(app: typer.Typer) -> None:
     """Add both programs."""
-    _add(
-        app, "demo", _demo, "Run all four endpoints on this machine, for nothing. Saves to outputs/.", "magic-hour demo"
-    )
-    help = "Run the service on this machine, for nothing. Prints what to set to use it."
-    _add(app, "emulator", _emulator, help, "magic-hour emulator --port 8765 --token mhk_local")
+    _add(app, "demo", _demo, "Run all four endpoints on this machine, for nothing.")
+    _add(app, "emulator", _emulator, "Run the service on this machine, for nothing.")
 
 
 def _demo(arguments: Sequence[str]) -> int:
@@ -36,7 +32,7 @@ def _emulator(arguments: Sequence[str]) -> int:
     return main(arguments, program="magic-hour emulator")
 
 
-def _add(app: typer.Typer, name: str, program: Program, help: str, example: str) -> None:
+def _add(app: typer.Typer, name: str, program: Program, help: str) -> None:
     theirs = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
     def run(context: typer.Context) -> None:
@@ -49,4 +45,4 @@ def _add(app: typer.Typer, name: str, program: Program, help: str, example: str)
             code = ended.code if isinstance(ended.code, int) else 0
         raise typer.Exit(code)
 
-    app.command(name, help=f"{help}\n\n{shown([example])}", context_settings=theirs)(run)
+    app.command(name, help=help, context_settings=theirs)(run)
