@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import pytest
+import typer
 
 from magic_hour_client.errors import InvalidArgument
 from magic_hour_workflows import operations
 from magic_hour_workflows.cli import catalog
-from magic_hour_workflows.cli.generate import COMMANDS, TAKEN
+from magic_hour_workflows.cli.generate import COMMANDS, TAKEN, _option
 
 NAME = "v1.things.create"
 
@@ -68,6 +70,21 @@ def test_taken_are_all_options_of_the_command_itself() -> None:
 def test_type(contract: dict[str, Any], schema: dict[str, Any], kind: type, metavar: str) -> None:
     flag = flag_of(contract, schema)
     assert (flag.type, flag.metavar) == (kind, metavar)
+
+
+def test_yes_and_no_can_both_be_said(contract: dict[str, Any]) -> None:
+    flag = flag_of(contract, {"type": "boolean"}, "hd_video")
+    said: list[Any] = []
+    app = typer.Typer()
+
+    def run(**values: Any) -> None:
+        said.append(values[flag.parameter])
+
+    run.__signature__ = inspect.Signature([_option(flag)])  # type: ignore[attr-defined]
+    app.command()(run)
+    for arguments in ([], ["--hd-video"], ["--no-hd-video"]):
+        app(arguments, standalone_mode=False)
+    assert said == [None, True, False]
 
 
 def test_lists_of_plain_values_are_given_several_times(contract: dict[str, Any]) -> None:

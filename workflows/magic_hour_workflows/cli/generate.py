@@ -143,7 +143,7 @@ def _option(flag: Flag) -> Any:
     return option(
         flag.parameter,
         kind if flag.required else kind | None,
-        flag.flag,
+        f"{flag.flag}/--no-{flag.flag.removeprefix('--')}" if flag.type is bool and not flag.many else flag.flag,
         default=... if flag.required else None,
         help=flag.help,
         metavar=flag.metavar,
