@@ -15,7 +15,8 @@ import pytest
 from magic_hour_emulator import Emulator
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", ROOT / "docs" / "workflows.md", *sorted((ROOT / "docs" / "reference").glob("*.md"))]
+GUIDES = [ROOT / "README.md", ROOT / "docs" / "workflows.md", ROOT / "docs" / "mistakes.md"]
+PAGES = [*GUIDES, *sorted((ROOT / "docs" / "reference").glob("*.md"))]
 _SNIPPET = re.compile(r"(<!-- not run: [^>]*-->\n)?```python\n(.*?)```", re.DOTALL)
 _COSTS = "charge credits"
 

@@ -17,11 +17,12 @@ from typing import IO
 from urllib.parse import urljoin, urlsplit
 
 from magic_hour_client.errors import InvalidArgument, retry_after
+from magic_hour_client.schema import wrong_type
 from magic_hour_client.settings import may_speak_to
 
 from .errors import DownloadFailed, TransferFailed
 from .results import Job
-from .sources import EXTENSIONS
+from .sources import EXTENSIONS, reason, shown
 
 _MEDIA = {extension for group in EXTENSIONS.values() for extension in group} | {"gif", "zip"}
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
@@ -38,18 +39,27 @@ def checked_directory(directory: str | os.PathLike[str] | None) -> Path:
     Raises:
         InvalidArgument: it is a file, or nothing can be written there.
     """
-    path = Path.cwd() if directory is None else Path(os.fspath(directory)).expanduser()
     field = "download_directory"
+    if not (directory is None or isinstance(directory, (str, os.PathLike))):
+        raise wrong_type(field, "a path", directory)
+    if directory == "":
+        raise InvalidArgument(f"`{field}`: the path is empty; leave it out for the current directory", field=field)
+    if isinstance(directory, str) and "://" in directory:
+        message = f"`{field}`: {shown(directory)} is a URL; give a directory of this machine"
+        raise InvalidArgument(message, field=field)
+    where = "the current directory" if directory is None else shown(directory)
     try:
+        path = Path.cwd() if directory is None else Path(directory).expanduser()
         path.mkdir(parents=True, exist_ok=True)
         probe = path / f".{secrets.token_hex(8)}.probe"
         os.close(os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         probe.unlink()
     except (FileExistsError, NotADirectoryError):
-        raise InvalidArgument(f"`{field}`: {path} is not a directory", field=field) from None
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or type(error).__name__
-        raise InvalidArgument(f"`{field}`: nothing can be written to {path} ({why})", field=field) from None
+        message = f"`{field}`: {where} is not a directory; give one, or the name of a new one"
+        raise InvalidArgument(message, field=field) from None
+    except (OSError, ValueError, RuntimeError) as error:
+        message = f"`{field}`: nothing can be written to {where} ({reason(error)}); give another directory"
+        raise InvalidArgument(message, field=field) from None
     return path
 
 
@@ -62,7 +72,9 @@ def checked_output_name(name: object) -> str | None:
     if name is None:
         return None
     if not isinstance(name, str) or not _is_plain(name):
-        raise InvalidArgument("`output_name`: expected a plain file name, such as 'portrait'", field="output_name")
+        wanted = "give a plain one without a folder, such as 'portrait'"
+        message = f"`output_name`: {shown(name)} cannot be a file name on every system; {wanted}"
+        raise InvalidArgument(message, field="output_name")
     return name
 
 
@@ -86,12 +98,21 @@ def output_names(job: Job, urls: list[str], output_name: str | None) -> list[tup
             stem = f"{safe_stem(job.id)}-{number}"
         else:
             stem, given = os.path.splitext(output_name)
-            if given.lstrip(".").lower() not in _MEDIA:
+            if not names_a_file(output_name):
                 stem, given = output_name, ""
             suffix = given or suffix
             stem = stem if len(urls) == 1 else f"{stem}-{number}"
         names.append((stem, suffix))
     return names
+
+
+def names_a_file(name: str) -> bool:
+    """Whether a name ends like a file of media, and not like a folder.
+
+    >>> names_a_file("sunset.png"), names_a_file("run.2026")
+    (True, False)
+    """
+    return os.path.splitext(name)[1].lstrip(".").lower() in _MEDIA
 
 
 def safe_stem(text: str) -> str:

@@ -46,7 +46,7 @@ class Defaults:
             timeout=checked_seconds("timeout", timeout) or DEFAULT_TIMEOUT,
             poll_interval=_interval("poll_interval", poll_interval) or _from_environment(),
             max_parallel=_count("max_parallel", max_parallel),
-            allow_http=allow_http,
+            allow_http=_flag("allow_http", allow_http),
         )
 
     def begin(
@@ -81,10 +81,18 @@ def _count(name: str, value: object) -> int:
     raise InvalidArgument(f"`{name}`: expected a whole number from 1", field=name)
 
 
+def _flag(name: str, value: object) -> bool:
+    """Not any value that counts as true: the word "no" from a configuration file would."""
+    if isinstance(value, bool):
+        return value
+    raise InvalidArgument(f"`{name}`: expected True or False, got {type(value).__name__}", field=name)
+
+
 def _interval(name: str, value: object) -> float | None:
     seconds = checked_seconds(name, value)
     if seconds is not None and seconds < SHORTEST_POLL_INTERVAL:
-        raise InvalidArgument(f"`{name}`: {seconds:g} s is too often; at least {SHORTEST_POLL_INTERVAL:g}", field=name)
+        message = f"`{name}`: {seconds:g} s is too often; give {SHORTEST_POLL_INTERVAL:g} at least"
+        raise InvalidArgument(message, field=name)
     return seconds
 
 
@@ -93,7 +101,8 @@ def _from_environment() -> float | None:
     if text is None or not text.strip():
         return None
     try:
-        number: float | str = float(text)
-    except ValueError:
-        number = text
-    return _interval(POLL_INTERVAL_VARIABLE, number)
+        seconds = float(text)
+    except ValueError:  # the text is not shown: it may be a key in the wrong place
+        message = f"`{POLL_INTERVAL_VARIABLE}`: expected a number of seconds, such as 2.5; mend or unset it"
+        raise InvalidArgument(message, field=POLL_INTERVAL_VARIABLE) from None
+    return _interval(POLL_INTERVAL_VARIABLE, seconds)
