@@ -148,6 +148,32 @@ class TestDryRun:
         assert first.startswith("POST http://127.0.0.1:")
         assert last == "cost    at least 50 credits"
 
+    @pytest.mark.parametrize(
+        "more",
+        [
+            ("--timeout", "0"),
+            ("--poll-interval", "0"),
+            ("--output", "portrait.jpg/"),
+            ("--output", "portrait.jpg/below/"),
+            ("--output", "con.png"),
+            ("--output", "s3://bucket/"),
+            ("--output", "~there-is-no-such-user/x/"),
+            ("--extra-body", "{"),
+            ("--extra-body", "[]"),
+        ],
+    )
+    def test_refuses_options_that_generate_refuses(self, run: Run, folder: Path, more: tuple[str, ...]) -> None:
+        """With the same words."""
+        dry, wet = run(*FOX, *more, "--dry-run"), run(*FOX, *more)
+        assert (dry.code, dry.out) == (2, "")
+        assert dry.err.partition(";")[0].partition(" to ")[0] == wet.err.partition(";")[0].partition(" to ")[0]
+        assert saved(folder) == []
+
+    def test_makes_no_folder(self, run: Run, folder: Path) -> None:
+        for output in ("new/folder", "new", str(folder / "new" / "a.png"), "a.png", "./x/"):
+            assert run(*FOX, "--output", output, "--dry-run").code == 0
+        assert saved(folder) == []
+
     def test_refuses_what_generate_refuses(self, run: Run, emulator: Emulator) -> None:
         ended = run("image", "edit", "--image", "missing.png", "--prompt", "x", "--dry-run")
         assert ended.code == 2

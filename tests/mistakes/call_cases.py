@@ -26,6 +26,17 @@ def _(here: Here) -> list[Case]:
     return [image(here, style={"promt": "A red fox"}), image(here, style={"prompt": "A red fox", "promt": "x"})]
 
 
+@row("a misspelt option of the call")
+def _(here: Here) -> list[Case]:
+    return [image(here, download_dir="out")]
+
+
+@row('the word "no" for an option of the call')
+def _(here: Here) -> list[Case]:
+    by_id = Case(call="image_projects.check_result", positional=("cuid-1", "no"))
+    return [image(here, wait_for_completion="no"), by_id]
+
+
 @row("a field outside of its object")
 def _(here: Here) -> list[Case]:
     return [image(here, prompt="A red fox")]

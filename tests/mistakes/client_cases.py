@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
+import httpx
+
 from .case import THIS_MACHINE, Case, Here, made, row
 
 
@@ -30,15 +32,23 @@ def _(here: Here) -> list[Case]:
 @row("a base URL without a scheme, with a password or a query")
 def _(here: Here) -> list[Case]:
     values = ("127.0.0.1:1", "ftp://127.0.0.1:1", "https://127.0.0.1:1?x=1", "https://me:secret@127.0.0.1:1", "/v1")
-    return [made(base_url=value) for value in values] + [
-        made(base_url=None, environment={"MAGIC_HOUR_BASE_URL": value}) for value in values
-    ]
+    return [made(base_url=value) for value in values]
+
+
+@row("such an address in the variable")
+def _(here: Here) -> list[Case]:
+    values = ("127.0.0.1:1", "https://127.0.0.1:1?x=1", "https://me:secret@127.0.0.1:1")
+    return [made(base_url=None, environment={"MAGIC_HOUR_BASE_URL": value}) for value in values]
 
 
 @row("`http://` to another machine")
 def _(here: Here) -> list[Case]:
-    url = f"http://{THIS_MACHINE}"
-    return [made(base_url=url), made(base_url=None, environment={"MAGIC_HOUR_BASE_URL": url})]
+    return [made(base_url=f"http://{THIS_MACHINE}")]
+
+
+@row("`http://` to another machine in the variable")
+def _(here: Here) -> list[Case]:
+    return [made(base_url=None, environment={"MAGIC_HOUR_BASE_URL": f"http://{THIS_MACHINE}"})]
 
 
 @row('the word "no" for `allow_http`')
@@ -61,6 +71,16 @@ def _(here: Here) -> list[Case]:
 @row("a `max_parallel` below 1")
 def _(here: Here) -> list[Case]:
     return [made(max_parallel=value) for value in (0, -1, 1.5, "4", None)]
+
+
+@row("a `request_timeout` that is no number above 0")
+def _(here: Here) -> list[Case]:
+    return [made(request_timeout=value) for value in (0, -1, "60", float("nan"))]
+
+
+@row("an HTTP client of the other kind")
+def _(here: Here) -> list[Case]:
+    return [made(http_client=value) for value in (5, httpx, object())]
 
 
 @row("an unknown setting of a client")

@@ -32,7 +32,7 @@ def get(named: str, *options: str, **environment: str | None) -> Line:
 
 
 def key(value: str | None) -> Line:
-    return get("`token`", MAGIC_HOUR_API_KEY=value)
+    return get("MAGIC_HOUR_API_KEY", MAGIC_HOUR_API_KEY=value)
 
 
 def headshots(*values: str, unprivileged: bool = False) -> list[Line]:
@@ -67,11 +67,13 @@ LINES: Mapping[str, Lines] = {
     "a base URL without a scheme, with a password or a query": lambda here: [
         get("--base-url", "--base-url", "127.0.0.1:1"),
         get("--base-url", "--base-url", "https://me:secret@127.0.0.1:1"),
-        get("--base-url", MAGIC_HOUR_BASE_URL="https://127.0.0.1:1?x=1"),
     ],
-    "`http://` to another machine": lambda here: [
-        get("--base-url", "--base-url", f"http://{THIS_MACHINE}"),
-        get("--base-url", MAGIC_HOUR_BASE_URL=f"http://{THIS_MACHINE}"),
+    "such an address in the variable": lambda here: [
+        get("`MAGIC_HOUR_BASE_URL`", MAGIC_HOUR_BASE_URL="https://127.0.0.1:1?x=1"),
+    ],
+    "`http://` to another machine": lambda here: [get("--base-url", "--base-url", f"http://{THIS_MACHINE}")],
+    "`http://` to another machine in the variable": lambda here: [
+        get("`MAGIC_HOUR_BASE_URL`", MAGIC_HOUR_BASE_URL=f"http://{THIS_MACHINE}"),
     ],
     "a poll interval variable that is no number": lambda here: [
         get("`MAGIC_HOUR_POLL_INTERVAL`", MAGIC_HOUR_POLL_INTERVAL="fast")
@@ -104,7 +106,10 @@ LINES: Mapping[str, Lines] = {
     "a `poll_interval` that is no number above 0": lambda here: generate("--poll-interval", "0", "-1"),
     "a `poll_interval` that floods the service": lambda here: generate("--poll-interval", "0.001"),
     "a file for a directory": lambda here: generate("--output", "notes.txt/", "notes.txt", "notes.txt/below/"),
-    "an unwritable directory": lambda here: generate("--output", str(here.forbidden()) + "/new/", unprivileged=True),
+    "an unwritable directory": lambda here: [
+        *generate("--output", str(here.forbidden()) + "/new/", unprivileged=True),
+        *generate("--output", "~there-is-no-such-user/x/", "x" * 300),
+    ],
     "a URL for a directory": lambda here: generate("--output", "s3://bucket/"),
     "an output name that leads elsewhere or is no name everywhere": lambda here: generate(
         "--output", "con.png", "out/fox?.png", "out/ fox.png"
@@ -114,7 +119,7 @@ LINES: Mapping[str, Lines] = {
         Line(("files", "upload", "https://a.example/a.png?signature=secret"), "FILE")
     ],
     "an upload for an unknown role": lambda here: [
-        Line(("files", "upload", str(here.portrait), "--role", "photo"), "`role`")
+        Line(("files", "upload", str(here.portrait), "--role", "photo"), "--role")
     ],
 }
 

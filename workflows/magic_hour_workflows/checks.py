@@ -25,6 +25,17 @@ def check(operation: str, body: Mapping[str, Any]) -> None:
         _CHECKS[operation](body)
 
 
+def checked_flag(name: str, value: object) -> bool:
+    """True or False, and not any value that counts as one: the word "no" from a configuration file would be True.
+
+    Raises:
+        InvalidArgument: it is neither.
+    """
+    if isinstance(value, bool):
+        return value
+    raise InvalidArgument(f"`{name}`: expected True or False, got {type(value).__name__}", field=name)
+
+
 def _talking_photo(body: Mapping[str, Any]) -> None:
     start, end = body.get("start_seconds"), body.get("end_seconds")
     if not isinstance(start, (int, float)) or not isinstance(end, (int, float)):

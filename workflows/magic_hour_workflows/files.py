@@ -33,8 +33,12 @@ _MOST_REDIRECTS = 5
 _LONGEST_NAME = 120
 
 
-def checked_directory(directory: str | os.PathLike[str] | None) -> Path:
+def checked_directory(directory: str | os.PathLike[str] | None, *, make: bool = True) -> Path:
     """The directory to save into, made if it is missing, known to be writable; the current one by default.
+
+    Args:
+        directory: what the caller gave.
+        make: False to look only whether it could be made.
 
     Raises:
         InvalidArgument: it is a file, or nothing can be written there.
@@ -50,8 +54,10 @@ def checked_directory(directory: str | os.PathLike[str] | None) -> Path:
     where = "the current directory" if directory is None else shown(directory)
     try:
         path = Path.cwd() if directory is None else Path(directory).expanduser()
-        path.mkdir(parents=True, exist_ok=True)
-        probe = path / f".{secrets.token_hex(8)}.probe"
+        if make:
+            path.mkdir(parents=True, exist_ok=True)
+        there = next(known for known in (path, *path.absolute().parents) if os.path.lexists(known))
+        probe = there / f".{secrets.token_hex(8)}.probe"
         os.close(os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         probe.unlink()
     except (FileExistsError, NotADirectoryError):

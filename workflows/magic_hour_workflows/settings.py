@@ -14,6 +14,7 @@ import attrs
 from magic_hour_client.errors import InvalidArgument
 from magic_hour_client.settings import checked_seconds
 
+from .checks import checked_flag
 from .events import Event
 from .flows.call import Call
 from .io import IO
@@ -46,7 +47,7 @@ class Defaults:
             timeout=checked_seconds("timeout", timeout) or DEFAULT_TIMEOUT,
             poll_interval=_interval("poll_interval", poll_interval) or _from_environment(),
             max_parallel=_count("max_parallel", max_parallel),
-            allow_http=_flag("allow_http", allow_http),
+            allow_http=checked_flag("allow_http", allow_http),
         )
 
     def begin(
@@ -79,13 +80,6 @@ def _count(name: str, value: object) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
         return value
     raise InvalidArgument(f"`{name}`: expected a whole number from 1", field=name)
-
-
-def _flag(name: str, value: object) -> bool:
-    """Not any value that counts as true: the word "no" from a configuration file would."""
-    if isinstance(value, bool):
-        return value
-    raise InvalidArgument(f"`{name}`: expected True or False, got {type(value).__name__}", field=name)
 
 
 def _interval(name: str, value: object) -> float | None:

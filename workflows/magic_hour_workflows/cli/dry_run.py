@@ -1,6 +1,7 @@
 """`--dry-run`: the request that would be sent and what it would cost.
 
-Rule: everything that `generate` checks before it uploads is checked here too, and nothing is sent; no key is needed.
+Rule: everything that `generate` checks before it uploads is checked here too, and nothing is sent or made; no key is
+needed.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from magic_hour_client.settings import KEY_VARIABLE
 
 from ..client import Client
 from ..credits import estimate
+from ..files import checked_directory, checked_output_name
 from ..flows.generate import prepare
 from ..operations import module
 from .catalog import parameters
@@ -22,16 +24,28 @@ from .progress import size
 from .terminal import Terminal
 
 
-def preview(terminal: Terminal, operation: str, values: Mapping[str, Any], extra_body: Any) -> None:
+def preview(
+    terminal: Terminal,
+    operation: str,
+    values: Mapping[str, Any],
+    extra_body: Any,
+    *,
+    where: Mapping[str, str | None],
+    timeout: float | None,
+    poll_interval: float | None,
+) -> None:
     """Print the request of a generate command.
 
     Raises:
         InvalidArgument: what `generate` would refuse.
     """
+    checked_output_name(where["output_name"])
+    checked_directory(where["download_directory"], make=False)
     api = module(operation)
     given = parameters(operation, terminal.flags, replaced(terminal, values, unasked))
     token = os.environ.get(KEY_VARIABLE) or "no-key-is-sent"
     with Client(token, base_url=terminal.base_url, allow_http=terminal.allow_http) as client:
+        client._begin(timeout, poll_interval)  # checks both
         call, assets = prepare(client._io, api, {**given, "extra_body": extra_body})
         url = f"{client._transport.settings.base_url}{call.path}"
     files = [(source.name, source.size or 0) for source in assets.sources]

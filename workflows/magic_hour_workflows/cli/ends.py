@@ -34,8 +34,20 @@ EXIT_CODES = {
 """In every help text and in the documentation."""
 
 _DETAILS = ("project_id", "kind", "status", "code", "name", "retry_after", "field", "credits_charged", "operation")
-_OPTIONS = {"download_directory": "--output", "output_name": "--output", "id": "ID", "file": "FILE"}
-_SETTINGS = ("timeout", "poll_interval", "base_url", "allow_http", "extra_body")
+_OPTIONS = {
+    "token": "MAGIC_HOUR_API_KEY",
+    "download_directory": "--output",
+    "output_name": "--output",
+    "id": "ID",
+    "file": "FILE",
+}
+_SETTINGS = ("timeout", "poll_interval", "base_url", "allow_http", "extra_body", "role")
+_IN_PYTHON = {
+    "allow_http=True": "--allow-http",
+    "pass token=... or set": "set",
+    "(`extra_body` sends": "(--extra-body sends",
+}
+"""What messages of the library say for people who write Python."""
 
 
 class Terminated(KeyboardInterrupt):
@@ -78,10 +90,19 @@ def words(error: BaseException, job: Job | None, resume: str | None, flags: Sequ
         text = text.replace(job.resume_hint, command)
         if not isinstance(error, MagicHourError):  # those say it themselves where there is something to pick up
             text = f"{text.rstrip('.')}. The {job.kind} job {job.id} was accepted; {command}"
-    if isinstance(error, InvalidArgument) and error.field is not None:
-        text = text.replace(f"`{error.field}`", option(error.field, flags))
+    if isinstance(error, InvalidArgument):
+        text = as_typed(text, error.field, flags)
     if saved := getattr(error, "downloaded_paths", None):
         text = f"{text.rstrip('.')}. Saved before that: {', '.join(map(str, saved))}"
+    return text
+
+
+def as_typed(text: str, field: str | None, flags: Sequence[Flag] = ()) -> str:
+    """A message of the library in the words of the command line: options in place of fields."""
+    for name in [*([field] if field else []), *(flag.field for flag in flags)]:
+        text = text.replace(f"`{name}`", option(name, flags))
+    for python, typed in _IN_PYTHON.items():
+        text = text.replace(python, typed)
     return text
 
 

@@ -115,7 +115,7 @@ def _add(group: typer.Typer, operation: str, about: Generate) -> None:
         if dry_run:
             from .dry_run import preview
 
-            preview(terminal, operation, values, extra)
+            preview(terminal, operation, values, extra, where=where, timeout=timeout, poll_interval=poll_interval)
             return
         from .chain import finder, replaced
 

@@ -5,8 +5,8 @@ Rule: `--output` is a folder unless it ends like a file of media.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -60,10 +60,11 @@ def place(output: str | None) -> dict[str, str | None]:
     if not output or output == "-":
         message = "`download_directory`: expected a folder or a file name; stdout is for results, not for media"
         raise InvalidArgument(message, field="download_directory")
-    path = Path(output).expanduser()
-    if path.is_dir() or output.endswith(("/", "\\")) or not names_a_file(path.name):
+    path = os.path.expanduser(output)  # unlike pathlib, it leaves users that do not exist to the check of the folder
+    folder, name = os.path.split(path)
+    if os.path.isdir(path) or output.endswith(("/", os.sep)) or not names_a_file(name):
         return {"download_directory": output, "output_name": None}
-    return {"download_directory": str(path.parent), "output_name": path.name}
+    return {"download_directory": folder or ".", "output_name": name}
 
 
 def resume_options(output: str | None, no_download: bool) -> Sequence[str]:

@@ -19,7 +19,7 @@ from magic_hour_client.schema import unknown_field
 from magic_hour_client.types import Endpoint, Operation
 
 from ..assets import Assets, collect, to_source
-from ..checks import check
+from ..checks import check, checked_flag
 from ..errors import naming
 from ..files import checked_directory, checked_output_name
 from ..io import IO
@@ -42,10 +42,18 @@ class Outputs:
     download_directory: Any = None
     output_name: str | None = None
 
+    def __attrs_post_init__(self) -> None:
+        checked_flag("wait_for_completion", self.wait_for_completion)
+        checked_flag("download_outputs", self.download_outputs)
+        checked_output_name(self.output_name)
+
     def directory(self) -> Path | None:
         """Where to save, checked; None if nothing will be saved."""
-        checked_output_name(self.output_name)
         return checked_directory(self.download_directory) if self.download_outputs else None
+
+
+OPTIONS = (*(field.name for field in attrs.fields(Outputs)), "timeout", "poll_interval", "on_progress", "extra_body")
+"""What `generate` takes beside the fields of the contract."""
 
 
 async def generate(call: Call, api: ModuleType, get: Get, parameters: Mapping[str, Any], outputs: Outputs) -> Result:
@@ -84,7 +92,7 @@ def prepare(io: IO, api: ModuleType, parameters: Mapping[str, Any]) -> tuple[Ope
     extra_body = parameters.pop("extra_body", None)
     for name in parameters:
         if name not in endpoint.body:
-            raise unknown_field("", name, dict.fromkeys(endpoint.body))
+            raise unknown_field("", name, dict.fromkeys((*endpoint.body, *OPTIONS)))
     for name in endpoint.required:
         if parameters.get(name) is None:
             raise InvalidArgument(f"`{name}` is missing: {endpoint.name} needs it", field=name)
@@ -134,7 +142,7 @@ async def save(call: Call, kind: Kind, id: str, get: Get, outputs: Outputs) -> l
     if not finished(job, project):
         message = f"`id`: the {kind} job {id} is not complete yet ({project.status}); wait for it first"
         raise InvalidArgument(message, field="id")
-    return await download(call, job, project, get, directory, checked_output_name(outputs.output_name))
+    return await download(call, job, project, get, directory, outputs.output_name)
 
 
 async def upload_file(call: Call, value: Any, role: Any) -> str:
