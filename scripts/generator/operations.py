@@ -46,7 +46,7 @@ def _operation(view: EndpointView, contract: Contract, schemas: _Schemas) -> dic
         "example": body.get("example"),
         "result": _result(source, contract, schemas),
     }
-    return {key: value for key, value in found.items() if value not in (None, [], False, "")}
+    return {key: value for key, value in found.items() if value is not None and value != [] and value != ""}
 
 
 def _result(source: dict[str, Any], contract: Contract, schemas: _Schemas) -> Any:
