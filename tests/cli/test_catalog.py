@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from typing import Any
 
 import pytest
@@ -58,16 +59,23 @@ def test_taken_are_all_options_of_the_command_itself() -> None:
         ({"type": "number"}, float, "NUMBER"),
         ({"type": ["number", "null"]}, float, "NUMBER"),
         ({"anyOf": [{"type": "integer"}, {"type": "number"}]}, float, "NUMBER"),
-        ({"type": "boolean"}, bool, "VALUE"),
+        ({"type": "boolean"}, bool, None),
+        ({"type": "array", "items": {"type": "boolean"}}, bool, "true|false"),
         ({"type": "string", "x-asset": "image"}, str, "FILE"),
         ({"type": "object"}, str, "JSON"),
         ({}, str, "JSON"),
         ({"anyOf": [{"type": "string"}, {"type": "integer"}]}, str, "JSON"),
         ({"type": "array", "items": {"type": "object"}}, str, "JSON"),
         ({"type": "array"}, str, "JSON"),
+        ({"type": ["array", "null"], "items": {"type": "integer"}}, int, "NUMBER"),
+        ({"allOf": [{"type": "integer"}]}, int, "NUMBER"),
+        ({"anyOf": [{"type": "string", "x-asset": "audio"}, {"type": "null"}]}, str, "FILE"),
+        ({"oneOf": [{"type": "null"}, {"type": "integer"}]}, int, "NUMBER"),
+        ({"enum": ["a", "b"]}, str, "TEXT"),
+        ({"const": 7}, int, "NUMBER"),
     ],
 )
-def test_type(contract: dict[str, Any], schema: dict[str, Any], kind: type, metavar: str) -> None:
+def test_type(contract: dict[str, Any], schema: dict[str, Any], kind: type, metavar: str | None) -> None:
     flag = flag_of(contract, schema)
     assert (flag.type, flag.metavar) == (kind, metavar)
 
@@ -137,6 +145,49 @@ def test_a_retired_field_leaves_the_short_name_to_its_successor(contract: dict[s
     files, file = catalog.flags(NAME)
     assert (files.flag, file.flag) == ("--image", "--file")
     assert file.help.startswith("Deprecated: use files.")
+
+
+def test_objects_that_may_be_null_keep_their_fields(contract: dict[str, Any]) -> None:
+    inner = {"type": "object", "properties": {"prompt": {"type": "string"}}}
+    contract["style"] = {"anyOf": [inner, {"type": "null"}]}
+    contract["more"] = {
+        "allOf": [{"properties": {"a": {"type": "string"}}}, {"properties": {"b": {"type": "integer"}}}]
+    }
+    assert {flag.field: flag.type for flag in catalog.flags(NAME)} == {
+        "style.prompt": str,
+        "more.a": str,
+        "more.b": int,
+    }
+
+
+def test_values_tell_their_type_and_are_offered(contract: dict[str, Any]) -> None:
+    contract["a"] = {"allOf": [{"enum": ["x", "y"]}]}
+    [flag] = catalog.flags(NAME)
+    assert (flag.type, flag.choices) == (str, ("x", "y"))
+
+
+@pytest.mark.parametrize("name", ["kebab-case", "two words", "", "ünï", "a/b", "$", "help", "class", "UPPER", "_x"])
+def test_any_name_can_be_typed(contract: dict[str, Any], name: str) -> None:
+    flag = flag_of(contract, {"type": "string"}, name)
+    assert re.fullmatch(r"--[a-z0-9-]*[a-z0-9]", flag.flag)
+    assert inspect.Signature([_option(flag)])
+    assert catalog.parameters(NAME, [flag], {flag.parameter: "v"}) == {name: "v"}
+
+
+def test_what_says_no_is_taken_too(contract: dict[str, Any]) -> None:
+    for name in ("wait", "download", "flagged"):
+        contract[name] = {"type": "boolean"}
+    contract["no_flagged"] = {"type": "string"}
+    flags = catalog.flags(NAME, TAKEN)
+    typed = [name for flag in flags for name in (flag.flag, flag.negative) if name]
+    assert len(set(typed)) == len(typed)
+    assert not set(typed) & TAKEN
+
+
+def test_a_role_names_a_file_only_while_it_is_the_only_one(contract: dict[str, Any]) -> None:
+    for name in ("source_image", "target_image"):
+        contract[name] = {"type": "string", "x-asset": "image"}
+    assert [flag.flag for flag in catalog.flags(NAME)] == ["--source-image", "--target-image"]
 
 
 def test_schemas_that_never_end(contract: dict[str, Any]) -> None:

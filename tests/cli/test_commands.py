@@ -97,7 +97,7 @@ class TestGenerate:
         assert ended.code == 0
         [line] = [line for line in ended.err.splitlines() if "deprecated" in line]
         assert line.startswith("magic-hour: ")
-        assert "aspect_ratio" in line
+        assert "use --aspect-ratio" in line
         [path] = ended.out.split()
         width, height = size_of(path)
         assert height > width, "the service lets aspect_ratio win"
@@ -156,6 +156,8 @@ class TestDryRun:
             ("--output", "portrait.jpg/"),
             ("--output", "portrait.jpg/below/"),
             ("--output", "con.png"),
+            ("--output", "fox.mp4"),
+            ("--output", "fox.svg"),
             ("--output", "s3://bucket/"),
             ("--output", "~there-is-no-such-user/x/"),
             ("--extra-body", "{"),
@@ -211,9 +213,10 @@ class TestJobs:
 
     def test_download_before_it_is_complete(self, run: Run, emulator: Emulator, job: str) -> None:
         emulator.force(job, "rendering")
-        ended = run("image", "download", job)
-        assert ended.code == 2
+        ended = run("image", "download", job, "--output", "x.png", "--format", "json")
+        assert ended.code == 1
         assert "not complete yet" in ended.err
+        assert ended.error["resume"] == f"magic-hour image wait {job} --output x.png"
 
     def test_delete_asks(self, run: Run, emulator: Emulator, job: str, monkeypatch: pytest.MonkeyPatch) -> None:
         assert run("image", "delete", job).code == 2, "stdin is no terminal here"
@@ -328,8 +331,8 @@ class TestEnds:
         assert ended.err.splitlines()[-1].startswith("magic-hour: --image")
 
     def test_a_bug_of_ours_is_one_line_too(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("magic_hour_workflows.cli.outputs.place", lambda output: 1 / 0)
-        monkeypatch.setattr("magic_hour_workflows.cli.generate.place", lambda output: 1 / 0)
+        monkeypatch.setattr("magic_hour_workflows.cli.outputs.place", lambda output, kind: 1 / 0)
+        monkeypatch.setattr("magic_hour_workflows.cli.generate.place", lambda output, kind: 1 / 0)
         ended = run(*FOX)
         assert ended.code == 1
         assert ended.err == "magic-hour: unexpected ZeroDivisionError: division by zero; --debug shows where\n"

@@ -211,3 +211,14 @@ def _(here: Here) -> list[Case]:
 @row("an upload for an unknown role")
 def _(here: Here) -> list[Case]:
     return [Case(call="files.upload_file", positional=(here.portrait,), given={"role": role}) for role in ("photo", "")]
+
+
+@row("an output name of another kind of file")
+def _(here: Here) -> list[Case]:
+    by_id = Case(call="video_projects.download", positional=("cuid-1", here.out), given={"output_name": "a.png"})
+    return [
+        image(here, output_name="fox.mp4"),
+        image(here, output_name="fox.mp3"),
+        talk(here, output_name="a.png"),
+        by_id,
+    ]

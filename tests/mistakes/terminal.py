@@ -105,7 +105,7 @@ LINES: Mapping[str, Lines] = {
     "a `timeout` that is no number above 0": lambda here: generate("--timeout", "0", "-1", "nan"),
     "a `poll_interval` that is no number above 0": lambda here: generate("--poll-interval", "0", "-1"),
     "a `poll_interval` that floods the service": lambda here: generate("--poll-interval", "0.001"),
-    "a file for a directory": lambda here: generate("--output", "notes.txt/", "notes.txt", "notes.txt/below/"),
+    "a file for a directory": lambda here: generate("--output", "notes.txt/", "notes.txt/below/"),
     "an unwritable directory": lambda here: [
         *generate("--output", str(here.forbidden()) + "/new/", unprivileged=True),
         *generate("--output", "~there-is-no-such-user/x/", "x" * 300),
@@ -114,6 +114,7 @@ LINES: Mapping[str, Lines] = {
     "an output name that leads elsewhere or is no name everywhere": lambda here: generate(
         "--output", "con.png", "out/fox?.png", "out/ fox.png"
     ),
+    "an output name of another kind of file": lambda here: generate("--output", "fox.mp4", "out/fox.mp3"),
     "an id that is empty or has `/ ? # %` or dots alone": lambda here: ids("", "a/b", "..", "a?b", "a#b", "a%2Fb"),
     "an upload of what is remote already": lambda here: [
         Line(("files", "upload", "https://a.example/a.png?signature=secret"), "FILE")
@@ -132,6 +133,8 @@ OWN_WORDS: tuple[tuple[str, ...], ...] = (
     (*GENERATE, "--timeout", "long"),
     (*GENERATE, "--extra-body", "seed=1"),
     (*GENERATE, "--output", ""),
+    (*GENERATE, "--output", "-"),
+    (*GENERATE, "--output", "notes.txt"),
     (*GENERATE, "A red fox"),
     ("image", "headshot"),
     ("image", "make"),

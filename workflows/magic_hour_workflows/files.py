@@ -21,7 +21,7 @@ from magic_hour_client.schema import wrong_type
 from magic_hour_client.settings import may_speak_to
 
 from .errors import DownloadFailed, TransferFailed
-from .results import Job
+from .results import Job, Kind
 from .sources import EXTENSIONS, reason, shown
 
 _MEDIA = {extension for group in EXTENSIONS.values() for extension in group} | {"gif", "zip"}
@@ -69,17 +69,27 @@ def checked_directory(directory: str | os.PathLike[str] | None, *, make: bool = 
     return path
 
 
-def checked_output_name(name: object) -> str | None:
+def checked_output_name(name: object, kind: Kind | None = None) -> str | None:
     """A name for the outputs; it cannot lead out of the directory.
 
+    Args:
+        name: what the caller gave.
+        kind: what the outputs are, if it is known: a picture saved as .mp4 would be found out by whoever opens it.
+
     Raises:
-        InvalidArgument: it is no plain file name.
+        InvalidArgument: it is no plain file name, or one of another kind of file.
     """
     if name is None:
         return None
     if not isinstance(name, str) or not _is_plain(name):
         wanted = "give a plain one without a folder, such as 'portrait'"
         message = f"`output_name`: {shown(name)} cannot be a file name on every system; {wanted}"
+        raise InvalidArgument(message, field="output_name")
+    extension = os.path.splitext(name)[1].lstrip(".").lower()
+    kinds = [known for known, extensions in EXTENSIONS.items() if extension in extensions]
+    if kind is not None and kinds and kind not in kinds:
+        other = f"is a name for {kinds[0]}, and the outputs are {kind}s"
+        message = f"`output_name`: {shown(name)} {other}; leave .{extension} out"
         raise InvalidArgument(message, field="output_name")
     return name
 

@@ -18,10 +18,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit code: 0 done, 1 failed, 2 wrong usage, 3 the job failed, 4 nobody knows whether the job was accepted,
-        124 not done in time, 130 interrupted.
+        124 not done in time, 129 terminal closed, 130 interrupted, 143 ended from outside.
     """
     try:
         from .app import run
+    except KeyboardInterrupt:
+        sys.stderr.write("magic-hour: interrupted; nothing was submitted or charged\n")
+        return 130
     except ModuleNotFoundError as error:
         if error.name != "typer":
             raise

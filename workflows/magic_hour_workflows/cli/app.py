@@ -5,20 +5,17 @@ Rule: nothing that takes time is imported before a command needs it, so that --h
 
 from __future__ import annotations
 
-import json
-import signal
 import sys
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
 from .. import __version__
-from . import ends, generate, jobs, local, schema, uploads
+from . import ends, generate, jobs, local, schema, signals, uploads
 from .command import exit_codes
-from .progress import to_stderr
+from .streams import prepare, to_stderr
+from .terminal import Terminal
 
 PROGRAM = "magic-hour"
 HELP = f"""
@@ -37,7 +34,8 @@ Examples:
 
 def build() -> typer.Typer:
     """The whole program."""
-    settings: dict[str, Any] = {"no_args_is_help": True, "rich_markup_mode": None}
+    helped = {"help_option_names": ["-h", "--help"]}
+    settings: dict[str, Any] = {"no_args_is_help": True, "rich_markup_mode": None, "context_settings": helped}
     app = typer.Typer(help=HELP, pretty_exceptions_enable=False, **settings)
     groups = {
         "image": typer.Typer(help="Make and edit images; image jobs by their id.", **settings),
@@ -58,14 +56,14 @@ def build() -> typer.Typer:
 
 def run(arguments: Sequence[str]) -> int:
     """Run the program; returns the exit code."""
-    with _ended_from_outside():
+    prepare()
+    with signals.handled():
         try:
             return build()(arguments, prog_name=PROGRAM, standalone_mode=False) or 0
         except typer.TyperException as error:
             return _wrong_usage(error, arguments)
-        except (KeyboardInterrupt, typer.Abort):
-            to_stderr("magic-hour: interrupted")
-            return ends.INTERRUPTED
+        except KeyboardInterrupt as interruption:
+            return Terminal(json=_asks_for_json(arguments), submits=True).fail(interruption)
 
 
 def _version(wanted: bool) -> None:
@@ -82,38 +80,18 @@ def _root(
 
 
 def _wrong_usage(error: typer.TyperException, arguments: Sequence[str]) -> int:
-    """Tell what was typed wrong; without any arguments at all, show what could be typed."""
-    context = getattr(error, "ctx", None)
-    where = context.command_path if context is not None else PROGRAM
-    if type(error).__name__ == "NoArgsIsHelpError":
-        to_stderr(error.format_message())
+    """Tell what was typed wrong; if nothing was typed where something could be, show what."""
+    said = error.format_message()
+    if said.startswith("Usage:"):
+        to_stderr(said)
         return ends.USAGE
-    text = f"{error.format_message().rstrip('.')}; see {where} --help"
-    to_stderr(f"magic-hour: {text}")
-    if _asks_for_json(arguments):
-        told = {"type": type(error).__name__, "message": text, "exit_code": ends.USAGE}
-        sys.stdout.write(json.dumps({"error": told}) + "\n")
-    return ends.USAGE
+    context = getattr(error, "ctx", None)
+    where = f"{PROGRAM if context is None else context.command_path} --help"
+    text = f"{said} See {where}" if said.endswith(("?", ")")) else f"{said.rstrip('.')}; see {where}"
+    return Terminal(json=_asks_for_json(arguments)).fail(ends.WrongUsage(text))
 
 
 def _asks_for_json(arguments: Sequence[str]) -> bool:
     """Whether results are wanted as JSON, read off a command line that could not be understood."""
     pairs = zip(arguments, [*arguments[1:], ""], strict=True)
     return any(name == "--format=json" or (name, value) == ("--format", "json") for name, value in pairs)
-
-
-@contextmanager
-def _ended_from_outside() -> Iterator[None]:
-    """SIGTERM ends a command as Ctrl-C does, so that it can still tell how to pick its job up."""
-
-    def end(*_: object) -> None:
-        raise ends.Terminated
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -16,6 +16,7 @@ from magic_hour_client.errors import InvalidArgument
 from ..client import Client
 from ..results import Kind
 from .catalog import Flag
+from .jobs import jobs_of
 from .terminal import Terminal
 
 MARK = "-"
@@ -63,6 +64,8 @@ def outputs(flag: Flag, text: str, find: Find) -> list[str]:
         told = None
     if not isinstance(told, Mapping):
         raise _wrong(flag, "expected the JSON of another command on stdin: add --format json there")
+    if told.get("dry_run"):
+        raise _wrong(flag, "the command before was a dry run, which makes nothing")
     if isinstance(told.get("error"), Mapping):
         raise _wrong(flag, f"the command before failed: {told['error'].get('message')}")
     if isinstance(path := told.get("file_path"), str):
@@ -77,12 +80,18 @@ def outputs(flag: Flag, text: str, find: Find) -> list[str]:
     raise _wrong(flag, "the JSON on stdin names no files and no job")
 
 
-def finder(client: Client, timeout: float | None, poll_interval: float | None) -> Find:
-    """Looks at the job before, waiting for it if it is not complete, and gives its download URLs."""
+def finder(terminal: Terminal, client: Client, **options: Any) -> Find:
+    """Looks at the job before, waiting for it if it is not complete, and gives its download URLs.
+
+    Args:
+        terminal: told that errors are about that job meanwhile.
+        client: asks.
+        options: those of `wait`.
+    """
 
     def find(kind: Kind, id: str) -> list[str]:
-        jobs = client.v1.image_projects if kind == "image" else client.v1.video_projects
-        project = jobs.wait(id, timeout=timeout, poll_interval=poll_interval)
+        with terminal.about(kind, id):
+            project = jobs_of(client, kind).wait(id, **options)
         return [download.url for download in project.downloads or []]
 
     return find

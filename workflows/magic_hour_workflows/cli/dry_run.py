@@ -15,11 +15,11 @@ from magic_hour_client.settings import KEY_VARIABLE
 
 from ..client import Client
 from ..credits import estimate
-from ..files import checked_directory, checked_output_name
 from ..flows.generate import prepare
 from ..operations import module
 from .catalog import parameters
 from .chain import replaced, unasked
+from .outputs import public
 from .progress import size
 from .terminal import Terminal
 
@@ -30,7 +30,6 @@ def preview(
     values: Mapping[str, Any],
     extra_body: Any,
     *,
-    where: Mapping[str, str | None],
     timeout: float | None,
     poll_interval: float | None,
 ) -> None:
@@ -39,8 +38,6 @@ def preview(
     Raises:
         InvalidArgument: what `generate` would refuse.
     """
-    checked_output_name(where["output_name"])
-    checked_directory(where["download_directory"], make=False)
     api = module(operation)
     given = parameters(operation, terminal.flags, replaced(terminal, values, unasked))
     token = os.environ.get(KEY_VARIABLE) or "no-key-is-sent"
@@ -57,14 +54,14 @@ def preview(
         "operation": operation,
         "method": api.ENDPOINT.method,
         "url": url,
-        "body": body,
+        "body": public(body),
         "uploads": [{"name": name, "bytes": length} for name, length in files],
         "estimated_credits": {"credits": price.credits, "at_least": price.at_least},
     }
     uploads = [f"upload  {name}, {size(length)}" for name, length in files]
     lines = [
         f"{api.ENDPOINT.method} {url}",
-        json.dumps(body, indent=2, ensure_ascii=False),
+        json.dumps(public(body), indent=2, ensure_ascii=False),
         *uploads,
         f"cost    {price}",
     ]

@@ -9,15 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import attrs
+
 from ..errors import InvalidArgument, JobError, MagicHourError, SubmissionUnknown
 from ..results import Job
 from .catalog import Flag
+from .signals import Terminated
 
 FAILED = 1
 USAGE = 2
 JOB_FAILED = 3
 SUBMISSION_UNKNOWN = 4
 TIMED_OUT = 124
+HUNG_UP = 129
 INTERRUPTED = 130
 TERMINATED = 143
 
@@ -28,6 +32,7 @@ EXIT_CODES = {
     JOB_FAILED: "the job failed or was canceled",
     SUBMISSION_UNKNOWN: "nobody knows whether the job was accepted; it is not sent twice",
     TIMED_OUT: "not done in time; a job that was accepted goes on",
+    HUNG_UP: "the terminal was closed (SIGHUP); a job that was accepted goes on",
     INTERRUPTED: "interrupted with Ctrl-C; a job that was accepted goes on",
     TERMINATED: "ended from outside (SIGTERM); a job that was accepted goes on",
 }
@@ -50,16 +55,44 @@ _IN_PYTHON = {
 """What messages of the library say for people who write Python."""
 
 
-class Terminated(KeyboardInterrupt):
-    """The process was asked to end (SIGTERM). Flows treat it as they treat Ctrl-C."""
+class WrongUsage(InvalidArgument):
+    """What was typed is no command, or lacks something."""
 
 
-def exit_code(error: BaseException) -> int:
+class NotPrinted(MagicHourError):
+    """The command did its work, and its result could not be written to stdout."""
+
+    def __init__(self, error: OSError, lines: Sequence[str]) -> None:
+        super().__init__(f"the result could not be printed ({error.strerror}); it is: {', '.join(lines)}")
+
+
+@attrs.frozen(kw_only=True)
+class Known:
+    """What a command knows when it ends.
+
+    Attributes:
+        job: the job that was accepted.
+        unknown: the submission of which nobody knows what became.
+        resume: the command that picks the job up.
+        flags: those of the command, to name them instead of the fields behind them.
+        submits: whether the command was there to submit a job.
+    """
+
+    job: Job | None = None
+    unknown: SubmissionUnknown | None = None
+    resume: str | None = None
+    flags: Sequence[Flag] = ()
+    submits: bool = False
+
+
+def exit_code(error: BaseException, known: Known) -> int:
     """The exit code for what ended a command."""
-    if unknown_submission(error) is not None:  # the doubt about money matters more than what caused it
+    if known.unknown is not None:  # the doubt about money matters more than what caused it
         return SUBMISSION_UNKNOWN
+    if isinstance(error, Terminated):
+        return 128 + error.number
     if isinstance(error, KeyboardInterrupt):
-        return TERMINATED if isinstance(error, Terminated) else INTERRUPTED
+        return INTERRUPTED
     if isinstance(error, TimeoutError):
         return TIMED_OUT
     if isinstance(error, JobError):
@@ -69,29 +102,16 @@ def exit_code(error: BaseException) -> int:
     return FAILED
 
 
-def unknown_submission(error: BaseException) -> SubmissionUnknown | None:
-    """The submission whose outcome nobody knows, also if Ctrl-C hit it."""
-    found = error if isinstance(error, SubmissionUnknown) else getattr(error, "submission_unknown", None)
-    return found if isinstance(found, SubmissionUnknown) else None
-
-
-def words(error: BaseException, job: Job | None, resume: str | None, flags: Sequence[Flag] = ()) -> str:
-    """What to tell a person.
-
-    Args:
-        error: what ended the command.
-        job: the job that was accepted before, if any.
-        resume: the command that picks it up.
-        flags: those of the command, to name them instead of the fields behind them.
-    """
-    text = _message(error)
-    if job is not None and resume is not None:
-        command = f"pick it up with: {resume}"
-        text = text.replace(job.resume_hint, command)
+def words(error: BaseException, known: Known) -> str:
+    """What to tell a person."""
+    text = _message(error, known)
+    if known.job is not None and known.resume is not None:
+        command = f"pick it up with: {known.resume}"
+        text = text.replace(known.job.resume_hint, command)
         if not isinstance(error, MagicHourError):  # those say it themselves where there is something to pick up
-            text = f"{text.rstrip('.')}. The {job.kind} job {job.id} was accepted; {command}"
+            text = f"{text.rstrip('.')}. The {known.job.kind} job {known.job.id} was accepted; {command}"
     if isinstance(error, InvalidArgument):
-        text = as_typed(text, error.field, flags)
+        text = as_typed(text, error.field, known.flags)
     if saved := getattr(error, "downloaded_paths", None):
         text = f"{text.rstrip('.')}. Saved before that: {', '.join(map(str, saved))}"
     return text
@@ -116,26 +136,29 @@ def option(field: str, flags: Sequence[Flag]) -> str:
     return _OPTIONS.get(field, dashed)
 
 
-def as_json(error: BaseException, text: str, job: Job | None, resume: str | None) -> dict[str, Any]:
+def as_json(error: BaseException, text: str, known: Known) -> dict[str, Any]:
     """The same for programs."""
-    unknown = unknown_submission(error)
-    about = unknown or error
-    told: dict[str, Any] = {"type": type(about).__name__, "message": text, "exit_code": exit_code(error)}
+    about = known.unknown or error
+    name = "Interrupted" if isinstance(about, KeyboardInterrupt) else type(about).__name__
+    told: dict[str, Any] = {"type": name, "message": text, "exit_code": exit_code(error, known)}
     told |= {name: value for name in _DETAILS if (value := getattr(about, name, None)) is not None}
-    if unknown is not None:
-        told["submitted_at"] = unknown.submitted_at.isoformat()
-    if job is not None:
-        told |= {"project_id": job.id, "kind": job.kind, "resume": resume}
+    if known.unknown is not None:
+        told["submitted_at"] = known.unknown.submitted_at.isoformat()
+    if known.job is not None:
+        told |= {"project_id": known.job.id, "kind": known.job.kind}
+        if exit_code(error, known) != JOB_FAILED:  # nothing is left to pick up
+            told["resume"] = known.resume
     if saved := getattr(error, "downloaded_paths", None):
         told["downloaded_paths"] = [str(path) for path in saved]
     return {"error": told}
 
 
-def _message(error: BaseException) -> str:
+def _message(error: BaseException, known: Known) -> str:
     if isinstance(error, KeyboardInterrupt):
-        unknown = unknown_submission(error)
         how = "ended from outside" if isinstance(error, Terminated) else "interrupted"
-        return f"{how}; {unknown}" if unknown is not None else how
+        if known.unknown is not None:
+            return f"{how}; {known.unknown}"
+        return f"{how}; nothing was submitted or charged" if known.submits and known.job is None else how
     if isinstance(error, MagicHourError):
         return str(error)
     if isinstance(error, OSError):

@@ -5,6 +5,7 @@ Rule: the flags are those of the contract; what a command is called and how it i
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -83,6 +84,8 @@ ExtraBody = Annotated[
     str | None,
     typer.Option("--extra-body", metavar="JSON", help="Fields that no option knows yet.", show_default=False),
 ]
+LEAST_SECONDS = 0.001
+"""What is left of `--timeout` at least, so that the call itself says that time is up."""
 _OWN = ("--output", "--no-wait", "--no-download", "--dry-run", "--timeout", "--poll-interval", "--extra-body", "--help")
 TAKEN = frozenset({*_OWN, *(name for parameter in SHARED for name in typed(parameter))})
 """Flags that a field of the contract cannot have."""
@@ -108,33 +111,39 @@ def _add(group: typer.Typer, operation: str, about: Generate) -> None:
         poll_interval: PollInterval = None,
         extra_body: ExtraBody = None,
     ) -> None:
-        terminal.flags = found
+        terminal.flags, terminal.submits = found, not dry_run
         terminal.resume_options = resume_options(output, no_download)
-        where = place(output)
+        where = place(output, operations()[operation]["project_kind"])
         extra = None if extra_body is None else parsed_json("extra_body", extra_body)
         if dry_run:
             from .dry_run import preview
 
-            preview(terminal, operation, values, extra, where=where, timeout=timeout, poll_interval=poll_interval)
+            preview(terminal, operation, values, extra, timeout=timeout, poll_interval=poll_interval)
             return
         from .chain import finder, replaced
 
+        began = time.monotonic()
         with terminal.client() as client, terminal.progress() as on_progress:
-            given = replaced(terminal, values, finder(client, timeout, poll_interval))
+            watching: dict[str, Any] = {"poll_interval": poll_interval, "on_progress": on_progress}
+            given = replaced(terminal, values, finder(terminal, client, timeout=timeout, **watching))
             result = _resource(client, operation).generate(
                 **parameters(operation, found, given),
                 **where,
+                **watching,
                 extra_body=extra,
                 wait_for_completion=not no_wait,
                 download_outputs=not no_download,
-                timeout=timeout,
-                poll_interval=poll_interval,
-                on_progress=on_progress,
+                timeout=_left(timeout, time.monotonic() - began),
             )
         show(terminal, result)
 
     help = str(operations()[operation].get("description") or operations()[operation]["summary"])
     command(group, about.name, help=help, examples=about.examples, options=[_option(flag) for flag in found])(generate)
+
+
+def _left(timeout: float | None, spent: float) -> float | None:
+    """What is left of `--timeout`, which holds for the command before as well; what is no time is left to the call."""
+    return timeout if timeout is None or not timeout > 0 else max(timeout - spent, LEAST_SECONDS)
 
 
 def _option(flag: Flag) -> Any:
@@ -143,7 +152,7 @@ def _option(flag: Flag) -> Any:
     return option(
         flag.parameter,
         kind if flag.required else kind | None,
-        f"{flag.flag}/--no-{flag.flag.removeprefix('--')}" if flag.type is bool and not flag.many else flag.flag,
+        f"{flag.flag}/{flag.negative}" if flag.negative else flag.flag,
         default=... if flag.required else None,
         help=flag.help,
         metavar=flag.metavar,

@@ -36,7 +36,8 @@ def _a(kind: Kind) -> str:
     return "an image" if kind == "image" else "a video"
 
 
-def _jobs(client: Client, kind: Kind) -> Any:
+def jobs_of(client: Client, kind: Kind) -> Any:
+    """The client's resource for jobs of a kind."""
     return client.v1.image_projects if kind == "image" else client.v1.video_projects
 
 
@@ -46,7 +47,7 @@ def _add_get(group: typer.Typer, kind: Kind) -> None:
     @command(group, "get", help=f"Show the state of {_a(kind)} job, once.", examples=examples)
     def get(terminal: Terminal, id: Id) -> None:
         with terminal.client() as client:
-            project = public(_jobs(client, kind).get(id).to_dict())
+            project = {"kind": kind, **public(jobs_of(client, kind).get(id).to_dict())}
         terminal.result(project, _lines(project))
 
 
@@ -66,11 +67,10 @@ def _add_wait(group: typer.Typer, kind: Kind) -> None:
         timeout: Timeout = None,
         poll_interval: PollInterval = None,
     ) -> None:
-        terminal.resume_options = resume_options(output, no_download)
-        where = place(output)
-        with terminal.client() as client, terminal.progress() as on_progress:
-            terminal.about(kind, id)
-            result = _jobs(client, kind).check_result(
+        resume = resume_options(output, no_download)
+        where = place(output, kind)
+        with terminal.client() as client, terminal.about(kind, id, resume), terminal.progress() as on_progress:
+            result = jobs_of(client, kind).check_result(
                 id,
                 **where,
                 download_outputs=not no_download,
@@ -88,10 +88,10 @@ def _add_download(group: typer.Typer, kind: Kind) -> None:
 
     @command(group, "download", help=help, examples=examples)
     def download(terminal: Terminal, id: Id, output: Output = None, timeout: Timeout = None) -> None:
-        terminal.resume_options = resume_options(output, False)
-        where = place(output)
-        with terminal.client() as client, terminal.progress() as on_progress:
-            paths = _jobs(client, kind).download(id, **where, timeout=timeout, on_progress=on_progress)
+        where = place(output, kind)
+        resume = resume_options(output, no_download=False)
+        with terminal.client() as client, terminal.about(kind, id, resume), terminal.progress() as on_progress:
+            paths = jobs_of(client, kind).download(id, **where, timeout=timeout, on_progress=on_progress)
         saved = [str(path) for path in paths]
         terminal.result({"id": id, "kind": kind, "downloaded_paths": saved}, saved)
 
@@ -105,7 +105,7 @@ def _add_delete(group: typer.Typer, kind: Kind) -> None:
         with terminal.client() as client:
             if not yes:
                 _ask(f"Delete the {kind} job {id} and its outputs for good?")
-            _jobs(client, kind).delete(id)
+            jobs_of(client, kind).delete(id)
         terminal.say(f"{kind} job {id} deleted")
         terminal.result({"id": id, "kind": kind, "deleted": True}, [id])
 

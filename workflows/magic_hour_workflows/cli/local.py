@@ -1,6 +1,7 @@
 """`demo` and `emulator`: programs of their own, under the name of this one.
 
-Rule: what follows the name is theirs, `--help` included. Both need the extra `emulator`, and say so.
+Rule: what follows the name is theirs, `--help` included. Both need the extra `emulator`, and say so. How they end is
+told as for every command.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from collections.abc import Callable, Sequence
 
 import typer
 
-from .progress import to_stderr
+from . import ends
+from .streams import to_stderr
+from .terminal import Terminal
 
 Program = Callable[[Sequence[str]], int]
 
@@ -21,9 +24,9 @@ def add(app: typer.Typer) -> None:
 
 
 def _demo(arguments: Sequence[str]) -> int:
-    from ..demo import main
+    from ..demo import run
 
-    return main(arguments, program="magic-hour demo")
+    return run(arguments, program="magic-hour demo")
 
 
 def _emulator(arguments: Sequence[str]) -> int:
@@ -36,13 +39,16 @@ def _add(app: typer.Typer, name: str, program: Program, help: str) -> None:
     theirs = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
     def run(context: typer.Context) -> None:
-        try:
-            code = program(context.args)
-        except ModuleNotFoundError as error:
-            to_stderr(f"magic-hour: {name} needs {error.name}: pip install 'magic-hour-workflows[emulator]'")
-            code = 1
-        except SystemExit as ended:  # argparse ends by itself after --help and for wrong arguments
-            code = ended.code if isinstance(ended.code, int) else 0
-        raise typer.Exit(code)
+        raise typer.Exit(Terminal().run(lambda: _run(name, program, context.args)))
 
     app.command(name, help=help, context_settings=theirs)(run)
+
+
+def _run(name: str, program: Program, arguments: Sequence[str]) -> int:
+    try:
+        return program(arguments)
+    except ModuleNotFoundError as error:
+        to_stderr(f"magic-hour: {name} needs {error.name}: pip install 'magic-hour-workflows[emulator]'")
+        return ends.FAILED
+    except SystemExit as ended:  # argparse ends by itself after --help and for wrong arguments
+        return ended.code if isinstance(ended.code, int) else 0

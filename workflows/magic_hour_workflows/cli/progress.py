@@ -13,7 +13,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
-from ..events import Created, Downloading, Event, Retrying, StatusChanged, SubmissionLost, Uploading
+from magic_hour_client.errors import without_secrets
+
+from ..events import Created, Downloading, Event, Retrying, StatusChanged, Uploading
+from .streams import to_stderr
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -30,29 +33,31 @@ def showing(resume: Resume, *, quiet: bool) -> Iterator[Callable[[Event], None]]
         resume: kind and id of a job to the command that picks it up.
         quiet: only what must be said.
     """
-    if quiet or not is_live(sys.stderr):
+    bars = None if quiet or not is_live(sys.stderr) else _bars()
+    if bars is None:
         yield Lines(to_stderr, resume, quiet=quiet)
         return
+    with bars:
+        out = bars.console.print
+        yield Bars(bars, Lines(lambda text: out(without_secrets(text), soft_wrap=True), resume, transfers=False))
+
+
+def is_live(stream: TextIO | None) -> bool:
+    """Whether a person watches, at a terminal that can draw."""
+    return stream is not None and stream.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
+
+
+def _bars() -> Progress | None:
+    """What draws the bars, if it thinks so too: it knows more terminals, and settings of the environment."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(bar_width=30))
     console = Console(stderr=True, highlight=False, markup=False, emoji=False)
-    with Progress(
-        *columns, TextColumn("{task.fields[detail]}"), TimeElapsedColumn(), console=console, transient=True
-    ) as bars:
-        yield Bars(bars, Lines(lambda text: bars.console.print(text, soft_wrap=True), resume, transfers=False))
-
-
-def is_live(stream: TextIO) -> bool:
-    """Whether a person watches, at a terminal that can draw."""
-    return stream.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
-
-
-def to_stderr(text: str) -> None:
-    """One line at once, so that lines of threads do not mix."""
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()
+    if not console.is_interactive:
+        return None
+    columns = (SpinnerColumn("line"), TextColumn("{task.description}", markup=False), BarColumn(bar_width=30))
+    details = (TextColumn("{task.fields[detail]}"), TimeElapsedColumn())
+    return Progress(*columns, *details, console=console, transient=True)
 
 
 class Lines:
@@ -69,12 +74,10 @@ class Lines:
             case Created(id=id, kind=kind, credits_charged=credits):
                 cost = "" if credits is None else f" for {credits:g} credits"
                 self._out(f"{kind} job {id} accepted{cost}; if this is cut off: {self._resume(kind, id)}")
-            case SubmissionLost(name=name, submitted_at=moment):
-                self._out(f"nobody knows whether the job {name!r}, submitted at {moment:%H:%M:%S} UTC, was accepted")
             case _ if self._quiet:
                 pass
-            case Retrying(step=step, reason=reason, delay=delay):
-                self._out(f"{step} failed ({reason}); again in {delay:.1f} s")
+            case Retrying(reason=reason, delay=delay):
+                self._out(f"{reason}; again in {delay:.1f} s")
             case _ if not self._transfers:
                 pass
             case StatusChanged(status=status, elapsed=elapsed) if status != "complete":  # the last line says so

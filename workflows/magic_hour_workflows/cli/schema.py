@@ -5,7 +5,6 @@ Rule: always JSON; what the generator wrote down, and how to say it here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated, Any
 
 import attrs
@@ -26,6 +25,7 @@ _OTHERS = {
     "v1.video_projects.get": "video get",
     "v1.video_projects.delete": "video delete",
 }
+_JSON_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}
 Operation = Annotated[
     list[str] | None,
     typer.Argument(
@@ -45,11 +45,13 @@ def add(app: typer.Typer) -> None:
     @command(app, "schema", help=help, examples=examples)
     def schema(terminal: Terminal, operation: Operation = None) -> None:
         terminal.json = True
-        if not operation:
-            listed = [{"name": name, "command": said(name), **_short(name)} for name in operations()]
+        group = " ".join(operation or [])
+        names = [name for name in operations() if f"{said(name)} ".startswith(f"{group} ".lstrip())]
+        if len(names) > 1:
+            listed = [{"name": name, "command": said(name), **_short(name)} for name in names]
             terminal.result({"version": document()["version"], "operations": listed}, [])
             return
-        name = named(operation)
+        name = named(group)
         mine = [_described(flag) for flag in flags(name, TAKEN)] if name in COMMANDS else []
         terminal.result({**complete(name), "command": said(name), "flags": mine}, [])
 
@@ -60,13 +62,12 @@ def said(name: str) -> str | None:
     return f"{about.group} {about.name}" if about is not None else _OTHERS.get(name)
 
 
-def named(given: Sequence[str]) -> str:
+def named(words: str) -> str:
     """The whole name of the operation that was meant.
 
     Raises:
         InvalidArgument: there is none.
     """
-    words = " ".join(given)
     for name in operations():
         if words in (name, said(name), f"magic-hour {said(name)}") or f"v1.{words}.create" == name:
             return name
@@ -80,5 +81,5 @@ def _short(name: str) -> dict[str, Any]:
 
 
 def _described(flag: Flag) -> dict[str, Any]:
-    told = attrs.asdict(flag, filter=lambda attribute, _: attribute.name not in ("path", "type"))
-    return {"field": flag.field, "type": flag.type.__name__, **told}
+    told = attrs.asdict(flag, filter=lambda attribute, _: attribute.name not in ("path", "type", "number"))
+    return {"field": flag.field, "type": _JSON_TYPES[flag.type], "negative": flag.negative, **told}

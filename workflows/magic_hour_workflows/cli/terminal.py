@@ -1,29 +1,29 @@
-"""One command at work: its settings, where it prints, how it ends.
+"""One command at work: its settings, what it learnt, where it prints, how it ends.
 
-Rule: stdout holds results and nothing else, in JSON one object for each command, also when it fails.
+Rule: stdout holds results and nothing else, in JSON exactly one object for each command, also when it fails.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import os
 import shlex
-import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from ..errors import MagicHourError
-from ..events import Created, Event
+from ..errors import MagicHourError, SubmissionUnknown
+from ..events import Created, Event, SubmissionLost
 from ..operations import operations
 from ..results import Job, Kind
+from . import ends, signals
 from .catalog import Flag
-from .progress import showing, to_stderr
+from .progress import showing
+from .streams import to_stderr, to_stdout
 
 if TYPE_CHECKING:
     from ..client import Client
@@ -41,10 +41,15 @@ class Terminal:
     allow_http: bool = False
     flags: Sequence[Flag] = ()
     """The flags behind the fields that errors may name."""
+    submits: bool = False
+    """Whether it is there to submit a job."""
     resume_options: Sequence[str] = ()
     """What the command that picks the job up has to be told as well."""
     job: Job | None = None
     """The job, once one is accepted or named."""
+    unknown: SubmissionUnknown | None = None
+    """The submission of which nobody knows what became."""
+    _printed: bool = False
 
     def client(self) -> Client:
         """A client as the options and the environment say."""
@@ -54,12 +59,14 @@ class Terminal:
 
     @contextmanager
     def progress(self) -> Iterator[Callable[[Event], None]]:
-        """A listener that shows events and remembers the job."""
+        """A listener that shows events, and remembers what matters of them: exceptions may be replaced on their way."""
         with showing(self.resume, quiet=self.quiet) as show:
 
             def listen(event: Event) -> None:
                 if isinstance(event, Created):
                     self.job = Job(event.kind, event.id, event.credits_charged, event.name)
+                if isinstance(event, SubmissionLost):
+                    self.unknown = SubmissionUnknown(**attrs.asdict(event))
                 show(event)
 
             yield listen
@@ -70,9 +77,13 @@ class Terminal:
         open_http = ["--allow-http"] if self.allow_http else []
         return shlex.join(["magic-hour", kind, "wait", id, *self.resume_options, *where, *open_http])
 
-    def about(self, kind: Kind, id: str) -> None:
-        """The command is about this job, which exists already."""
-        self.job = Job(kind, id)
+    @contextmanager
+    def about(self, kind: Kind, id: str, resume_options: Sequence[str] = ()) -> Iterator[None]:
+        """Whatever goes wrong in here is about this job, which exists already."""
+        before = (self.job, self.resume_options, self.submits)
+        self.job, self.resume_options, self.submits = Job(kind, id), resume_options, False
+        yield
+        self.job, self.resume_options, self.submits = before
 
     def say(self, text: str) -> None:
         """Something nice to know."""
@@ -80,42 +91,52 @@ class Terminal:
             to_stderr(text)
 
     def result(self, data: Mapping[str, Any], lines: Sequence[str]) -> None:
-        """Print what came out: the data as JSON, or else the lines."""
-        text = json.dumps(data, ensure_ascii=False, default=str) if self.json else "\n".join(lines)
-        if text:
-            sys.stdout.write(f"{text}\n")
-            sys.stdout.flush()
+        """Print what came out: the data as JSON, or else the lines.
 
-    def run(self, work: Callable[[], None]) -> int:
-        """Do the work; returns the exit code. Whatever happens is told, nothing is raised."""
+        Raises:
+            NotPrinted: it cannot be written.
+        """
+        self._printed = True
         try:
-            with self._logging(), self._warnings():
-                work()
-        except BrokenPipeError as error:
-            # Nobody reads stdout any more. Python would complain once more when it closes it.
-            with suppress(OSError):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return self.fail(error)
+            # ASCII, so that every locale can print it and every program read it.
+            to_stdout(json.dumps(data, default=str) if self.json else "\n".join(lines))
+        except OSError as error:
+            raise ends.NotPrinted(error, lines) from None
+
+    def run(self, work: Callable[[], object]) -> int:
+        """Do the work; returns the exit code, its own if it has one. Whatever happens is told, nothing is raised."""
+        try:
+            with self._logging(), self._deprecations():
+                code = work()
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  (this is where everything is told)
-            return self.fail(error)
-        return 0
+            with signals.ignored():
+                return self.fail(error)
+        return code if isinstance(code, int) else 0
 
     def fail(self, error: BaseException) -> int:
         """Tell what went wrong; returns the exit code."""
-        from . import ends
-
-        job = self.job
-        if isinstance(error, MagicHourError) and error.project_id is None:
-            job = None  # it went wrong before there was one, or there is none with this id
-        resume = self.resume(job.kind, job.id) if job is not None else None
-        text = ends.words(error, job, resume, self.flags)
+        known = self._known(error)
+        text = ends.words(error, known)
         if self.debug:
             to_stderr("".join(traceback.format_exception(error)).rstrip())
         to_stderr(f"magic-hour: {text}")
-        if self.json:
-            with suppress(OSError):
-                self.result(ends.as_json(error, text, job, resume), [])
-        return ends.exit_code(error)
+        if self.json and not self._printed:
+            with suppress(MagicHourError):
+                self.result(ends.as_json(error, text, known), [])
+        return ends.exit_code(error, known)
+
+    def _known(self, error: BaseException) -> ends.Known:
+        job = self.job
+        if isinstance(error, MagicHourError) and error.project_id is None:
+            job = None  # it went wrong before there was one, or there is none with this id
+        found = error if isinstance(error, SubmissionUnknown) else getattr(error, "submission_unknown", None)
+        return ends.Known(
+            job=job,
+            unknown=found or (self.unknown if job is None else None),
+            resume=None if job is None else self.resume(job.kind, job.id),
+            flags=self.flags,
+            submits=self.submits,
+        )
 
     @contextmanager
     def _logging(self) -> Iterator[None]:
@@ -133,18 +154,16 @@ class Terminal:
             logger.setLevel(level)
             logger.removeHandler(handler)
 
-    def _warnings(self) -> AbstractContextManager[None]:
-        """What the service has retired is said in one line, without the place in the code."""
-        return _deprecations_to(lambda text: self.say(f"magic-hour: {text}"))
+    @contextmanager
+    def _deprecations(self) -> Iterator[None]:
+        """What the service has retired is said in one line, in the words of the command line."""
 
+        def show(message: Warning | str, category: type[Warning], *rest: Any, **more: Any) -> None:
+            operation, _, notice = str(message).partition(": ")
+            if issubclass(category, DeprecationWarning) and operation in operations():
+                self.say(f"magic-hour: {ends.as_typed(notice, None, self.flags)}")
 
-@contextmanager
-def _deprecations_to(tell: Callable[[str], None]) -> Iterator[None]:
-    def show(message: Warning | str, category: type[Warning], *rest: Any, **more: Any) -> None:
-        if issubclass(category, DeprecationWarning) and str(message).partition(":")[0] in operations():
-            tell(str(message))
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", DeprecationWarning)
-        warnings.showwarning = show
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", DeprecationWarning)
+            warnings.showwarning = show
+            yield

@@ -20,13 +20,13 @@ from magic_hour_client.types import Endpoint, Operation
 
 from ..assets import Assets, collect, to_source
 from ..checks import check, checked_flag
-from ..errors import naming
+from ..errors import name_job, naming
 from ..files import checked_directory, checked_output_name
 from ..io import IO
 from ..results import Job, Kind, Result
 from .call import Call
 from .download import download
-from .submit import submit
+from .submit import kind_of, submit
 from .upload import upload
 from .wait import Project, finished, look, wait
 
@@ -47,8 +47,9 @@ class Outputs:
         checked_flag("download_outputs", self.download_outputs)
         checked_output_name(self.output_name)
 
-    def directory(self) -> Path | None:
-        """Where to save, checked; None if nothing will be saved."""
+    def directory(self, kind: Kind) -> Path | None:
+        """Where to save outputs of this kind, checked; None if nothing will be saved."""
+        checked_output_name(self.output_name, kind)
         return checked_directory(self.download_directory) if self.download_outputs else None
 
 
@@ -68,7 +69,7 @@ async def generate(call: Call, api: ModuleType, get: Get, parameters: Mapping[st
     """
     operation, assets = prepare(call.io, api, parameters)
     try:
-        directory = outputs.directory() if outputs.wait_for_completion else None
+        directory = outputs.directory(kind_of(operation)) if outputs.wait_for_completion else None
         paths = await upload(call, assets.sources)
     finally:
         assets.close()
@@ -117,7 +118,7 @@ async def check_result(call: Call, kind: Kind, id: str, get: Get, outputs: Outpu
     Without waiting, a job that is not complete yet is returned as it is.
     """
     get(id)  # refuses what is no id, before anything else
-    directory = outputs.directory()
+    directory = outputs.directory(kind)
     job = Job(kind=kind, id=id, known=False)
     with naming(job):
         if outputs.wait_for_completion:
@@ -136,13 +137,14 @@ async def save(call: Call, kind: Kind, id: str, get: Get, outputs: Outputs) -> l
         InvalidArgument: it is not complete yet.
     """
     get(id)
-    directory = checked_directory(outputs.download_directory)
+    directory = outputs.directory(kind)
     job = Job(kind=kind, id=id, known=False)
     project = await look(call, job, get)
     if not finished(job, project):
-        message = f"`id`: the {kind} job {id} is not complete yet ({project.status}); wait for it first"
-        raise InvalidArgument(message, field="id")
-    return await download(call, job, project, get, directory, outputs.output_name)
+        early = InvalidArgument(f"the {kind} job {id} is not complete yet ({project.status})", field="id")
+        name_job(early, job)  # not a mistake alone: there is a job, and a way to go on
+        raise early
+    return await download(call, job, project, get, directory or Path(), outputs.output_name)
 
 
 async def upload_file(call: Call, value: Any, role: Any) -> str:
