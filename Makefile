@@ -13,7 +13,7 @@ PYRIGHT := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" PYRIGHT_PYTHON_IGNORE_WARNINGS=1 
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:  # the steps of test share one environment, and pytest's closing line comes last
-.PHONY: help demo test test-all pytest lint imports types generate docs check format clean
+.PHONY: help demo test test-all pytest lint imports types generate docs check dist format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -57,6 +57,12 @@ docs: generate ## The reference pages (they come with generate)
 check: $(VENV)/.stamp ## Is generated/ exactly what spec/ and templates/ give?
 	@$(RUN) scripts/generate.py --check
 
+# The wheel is built from the sdist, so the sdist is complete. The path is relative: pip splits a list of paths at spaces.
+dist: $(VENV)/.stamp ## sdist and wheel in dist/, and that an index would take them
+	@rm -rf dist
+	@PIP_CONSTRAINT=constraints.txt $(RUN) -m build --outdir dist .
+	@$(RUN) -m twine check --strict dist/*
+
 format: $(VENV)/.stamp ## Sort imports and format
 	@$(RUN) -m ruff check --quiet --fix --select I . && $(RUN) -m ruff format --quiet .
 
@@ -68,5 +74,5 @@ $(VENV)/.stamp: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer (with venv) found: make PYTHON=/path/to/python"; exit 1; }
 	@echo "Setting up $(VENV) (once, about a minute) ..."
 	@test -x $(RUN) || "$(PYTHON)" -m venv $(VENV)
-	@$(RUN) -m pip install -qq -c constraints.txt -e '.[emulator,generate,dev]'
+	@$(RUN) -m pip install -qq -c constraints.txt -e '.[emulator,generate,cli,dev]'
 	@touch $@

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .server import Emulator
 
-__all__ = ["Emulator", "__version__"]
+    __version__: str
 
-__version__ = "0.1.0"
+__all__ = ["Emulator", "__version__"]
 
 
 def __getattr__(name: str) -> Any:
@@ -23,4 +23,8 @@ def __getattr__(name: str) -> Any:
         from .server import Emulator
 
         return Emulator
+    if name == "__version__":  # that of the distribution it came with
+        from importlib.metadata import version
+
+        return version("magic-hour-workflows")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -15,9 +15,9 @@ from . import __version__
 __all__ = ["main"]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, *, program: str = "magic-hour-emulator") -> int:
     """Run until interrupted; 0 after a clean end, 2 if it could not start."""
-    options = _parser().parse_args(arguments)
+    options = _parser(program).parse_args(arguments)
     from .server import Emulator
     from .service import REALISTIC_DURATIONS
 
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             while not stop.wait(0.5):  # with a timeout, so that Ctrl-C gets through on Windows
                 pass
     except (OSError, ValueError) as problem:
-        print(f"magic-hour-emulator: {problem}", file=sys.stderr)
+        print(f"{program}: {problem}", file=sys.stderr)
         return 2
     return 0
 
@@ -59,9 +59,9 @@ def _greeting(url: str, token: str) -> str:
     )
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(program: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="magic-hour-emulator",
+        prog=program,
         description="The Magic Hour service on your own machine, on the loopback interface only.",
     )
     add = parser.add_argument

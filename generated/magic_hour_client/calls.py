@@ -65,7 +65,8 @@ def filled(path: str, parameters: Iterable[tuple[str, Kind, Any]]) -> str:
     for name, kind, value in parameters:
         text = _text(kind.write(value, name, Writing()))
         if _UNSAFE_ID.search(text):
-            raise InvalidArgument(f"`{name}`: {text[:60]!r} is not an id", field=name)
+            message = f"`{name}`: {text[:60]!r} is not an id; give it alone, as the service told it"
+            raise InvalidArgument(message, field=name)
         path = path.replace("{" + name + "}", quote(text, safe=""))
     return path
 

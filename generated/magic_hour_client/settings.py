@@ -73,7 +73,7 @@ def settings(
     """
     return Settings(
         token=_token(token),
-        base_url=checked_base_url(base_url or os.environ.get(BASE_URL_VARIABLE) or DEFAULT_BASE_URL, allow_http),
+        base_url=_base_url(base_url, allow_http),
         timeout=checked_seconds("timeout", timeout),
         user_agent=f"{product} python/{platform.python_version()}",
     )
@@ -83,23 +83,46 @@ def _token(token: str | None) -> str:
     given: object = os.environ.get(KEY_VARIABLE) if token is None else token
     if given is None:
         raise InvalidArgument(f"`token`: no API key; pass token=... or set {KEY_VARIABLE}", field="token")
-    if not isinstance(given, str) or not given.strip():
+    if not isinstance(given, str):
+        raise InvalidArgument(f"`token`: expected a string, got {type(given).__name__}", field="token")
+    if not given.strip():
         raise InvalidArgument(f"`token`: the API key is empty; pass token=... or set {KEY_VARIABLE}", field="token")
     if not (given.isascii() and given.isprintable()) or " " in given:
-        raise InvalidArgument("`token`: the API key has characters that no key has", field="token")
+        remedy = "give the key alone, without `Bearer`, spaces or line breaks"
+        raise InvalidArgument(f"`token`: the API key has characters that no key has; {remedy}", field="token")
     return given
 
 
-def checked_base_url(url: str, allow_http: bool) -> str:
+def _base_url(given: str | None, allow_http: bool) -> str:
+    if not given and (variable := os.environ.get(BASE_URL_VARIABLE)):
+        return checked_base_url(variable, allow_http, BASE_URL_VARIABLE)
+    return checked_base_url(given or DEFAULT_BASE_URL, allow_http)
+
+
+def checked_base_url(url: str, allow_http: bool, field: str = "base_url") -> str:
     """The base URL without a slash at its end; plain HTTP only to this machine, unless allowed."""
     parts = _parts(url)
     if parts is None:
-        raise InvalidArgument(f"`base_url`: expected something like {DEFAULT_BASE_URL}", field="base_url")
+        wanted = "an address with https:// and without a password, a query or a fragment"
+        example = f", such as {DEFAULT_BASE_URL}" if DEFAULT_BASE_URL else ""
+        raise InvalidArgument(f"`{field}`: expected {wanted}{example}", field=field)
     scheme, host = parts
     if not may_speak_to(scheme, host, allow_http):
-        message = f"`base_url`: http:// would send the API key in the clear to {host}; use https:// or allow_http=True"
-        raise InvalidArgument(message, field="base_url")
+        message = f"`{field}`: http:// would send the API key in the clear to {host}; use https:// or allow_http=True"
+        raise InvalidArgument(message, field=field)
     return url.rstrip("/")
+
+
+def checked_http_client(value: Any, kind: str) -> Any:
+    """An HTTP client of the caller's own has to be one that the calls can use: sync for sync, async for async."""
+    if value is None:
+        return None
+    import httpx
+
+    if not isinstance(value, getattr(httpx, kind)):
+        message = f"`http_client`: expected an httpx.{kind}, got {type(value).__name__}"
+        raise InvalidArgument(message, field="http_client")
+    return value
 
 
 def _parts(url: object) -> tuple[str, str] | None:

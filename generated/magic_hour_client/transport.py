@@ -17,7 +17,7 @@ import attrs
 
 from .calls import MAX_ANSWER_BYTES, checked_headers, encoded, unreadable
 from .errors import InvalidArgument, connection_error, without_request
-from .settings import Settings
+from .settings import Settings, checked_http_client
 from .types import Operation, Reply
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class BlockingTransport(Requests):
 
     def __init__(self, settings: Settings, http_client: httpx.Client | None = None) -> None:
         super().__init__(settings)
-        self._given = http_client
+        self._given: httpx.Client | None = checked_http_client(http_client, "Client")
         self._clients: dict[tuple[int, bool], httpx.Client] = {}
 
     def client(self, *, fresh: bool = False) -> httpx.Client:
@@ -169,7 +169,7 @@ class AsyncTransport(Requests):
 
     def __init__(self, settings: Settings, http_client: httpx.AsyncClient | None = None) -> None:
         super().__init__(settings)
-        self._given = http_client
+        self._given: httpx.AsyncClient | None = checked_http_client(http_client, "AsyncClient")
         self._clients: dict[bool, httpx.AsyncClient] = {}
         self._loop: object = None
 

@@ -24,6 +24,7 @@ from .endpoints import Endpoints
 from .examples import with_examples
 from .lint import ascii_title, check_metadata, check_names, check_nothing_lost
 from .names import ERRORS
+from .operations import operations_json
 from .problems import BrokenOutput, InvalidSpec, LostOperation
 from .texts import Code, doc, guard, literal, printable, raw
 from .views import Views
@@ -133,6 +134,8 @@ class Build:
         for node in self.endpoints.resources():
             render("resource.py.jinja", f"resources/{node.module}.py", view=node)
         (folder / "py.typed").write_text("", encoding="utf-8")
+        text = operations_json(self.endpoints.all(), self.contract)
+        (folder / "operations.json").write_text(text, encoding="utf-8")
 
 
 def _config(path: Path) -> Config:

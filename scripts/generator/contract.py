@@ -6,7 +6,7 @@ Rule: everything in here is untrusted. What leaves this module for a template go
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -131,6 +131,23 @@ def _without(node: Any, names: set[str], *, free: bool = False) -> Any:
         for key, value in node.items()
         if free or key not in names
     }
+
+
+def mapped(node: Any, moved: Callable[[str], str], *, free: bool = False) -> Any:
+    """A copy of `node` with the target of every `$ref` replaced by what `moved` makes of it."""
+    if isinstance(node, list):
+        return [mapped(item, moved) for item in node]
+    if not isinstance(node, dict):
+        return node
+    found = {}
+    for key, value in node.items():
+        if not free and key == "$ref" and isinstance(value, str):
+            found[key] = moved(value)
+        elif not free and _is_data(key):
+            found[key] = value
+        else:
+            found[key] = mapped(value, moved, free=not free and key in _FREE_NAMES)
+    return found
 
 
 def _is_data(key: str) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -101,6 +103,19 @@ def test_calls_take_and_send_it(changed: Path, python: Any) -> None:
     done = python("-c", PROGRAM, env=environment(changed))
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(str(changed)), "the test must run against the copy"
+
+
+def test_command_line_has_flags_for_it(changed: Path, python: Any) -> None:
+    command = ("-m", "magic_hour_workflows", "image", "generate")
+    shown = python(*command, "--help", env=environment(changed)).stdout
+    assert re.search(r"--seed NUMBER +Where chance starts\.", shown), shown
+    assert re.search(r"--mood TEXT +How it feels\. Known: calm, wild\.", shown), shown
+    given = ("--image-count", "1", "--prompt", "x", "--seed", "3", "--mood", "wild", "--dry-run", "--format", "json")
+    done = python(*command, *given, env=environment(changed))
+    body = json.loads(done.stdout)["body"]
+    assert (body["seed"], body["style"]["mood"]) == (3, "wild")
+    wrong = python(*command, *given, "--seed", "three", env=environment(changed))
+    assert wrong.returncode == 2
 
 
 def test_type_checker_knows_it(changed: Path, python: Any) -> None:

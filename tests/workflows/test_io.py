@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import socket
@@ -393,6 +394,30 @@ class TestDeadlines:
 
         with serving(behave) as server:
             self.bounded(adapter, self.fetch(server.url, tmp_path))
+
+    def test_a_download_given_up_while_writing_leaves_nothing_half_way(self, adapter: Adapter, tmp_path: Path) -> None:
+        """As when the time is up while the disk is busy: trio warns of generators that are not closed."""
+
+        class Full(Partial):
+            def write(self, content: bytes) -> None:
+                raise TransferFailed("the disk is full", final=True)
+
+        def behave(connection: socket.socket, head: bytes) -> None:
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n")
+            for _ in range(100):
+                connection.sendall(b"x" * 1_000_000)
+
+        async def use(io: IO) -> None:
+            target = Full(tmp_path, "a", ".png")
+            try:
+                with pytest.raises(TransferFailed, match="full"):
+                    await io.fetch(server.url + SIGNED, target, io.now() + 20, nothing)
+            finally:
+                target.discard()
+
+        with serving(behave) as server:
+            adapter(use)
+        gc.collect()
 
     def test_slow_reader(self, adapter: Adapter) -> None:
         def behave(connection: socket.socket, head: bytes) -> None:

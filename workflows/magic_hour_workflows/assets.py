@@ -7,8 +7,8 @@ URLs and remote paths pass through as they are, and anything else is a path with
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import attrs
@@ -17,10 +17,11 @@ from magic_hour_client.errors import InvalidArgument
 from magic_hour_client.schema import Model, vars_of
 from magic_hour_client.types import AssetField, AssetRole, Endpoint
 
-from .sources import Source, from_bytes, from_path, from_stream
+from .sources import Source, from_bytes, from_path, from_stream, shown
 
 REMOTE_PREFIXES = ("api-assets/", "image/", "video/", "audio/", "saved-items/")
 """How paths in the service's storage begin."""
+_OTHER_URL = re.compile(r"(?i)[a-z][a-z0-9+.-]+://|data:")
 
 
 @attrs.define
@@ -31,11 +32,17 @@ class Assets:
     _known: dict[object, str] = attrs.field(factory=dict)
 
     def placeholder(self, source: Source) -> str:
-        """The mark that stands for the file until it is uploaded."""
+        """The mark that stands for the file until it is uploaded.
+
+        Raises:
+            InvalidArgument: it is a stream that was given as another kind of file already.
+        """
         key = (source.identity, source.role)
         for other in self.sources:
             if source.stream is not None and other.identity == source.identity and other.role != source.role:
-                raise InvalidArgument(f"the stream {source.name} cannot be both {other.role} and {source.role}")
+                kinds = f"{source.role} and {other.role}"
+                message = f"`{source.field}`: one stream cannot be both {kinds}; open the file twice"
+                raise InvalidArgument(message, field=source.field)
         if key not in self._known:
             self._known[key] = f"\x00asset {len(self.sources)}"
             self.sources.append(source)
@@ -79,7 +86,8 @@ def _within(node: Any, field: AssetField, path: Sequence[str], assets: Assets) -
     if not field.many:
         return {**node, name: _marked(value, field.role, where, assets)}
     if isinstance(value, (str, bytes, os.PathLike, tuple)) or not isinstance(value, Sequence):
-        raise InvalidArgument(f"`{where}`: expected a list of files, got {type(value).__name__}", field=where)
+        message = f"`{where}`: expected a list of files, got {type(value).__name__}; put a single file in brackets"
+        raise InvalidArgument(message, field=where)
     marked = [_marked(item, field.role, f"{where}[{number}]", assets) for number, item in enumerate(value)]
     return {**node, name: marked}
 
@@ -92,9 +100,9 @@ def _marked(value: Any, role: AssetRole, where: str, assets: Assets) -> str:
 
 def is_remote(value: str) -> bool:
     """Whether a string is for the service to look up, and not a file here."""
-    if value.startswith(("http://", "https://")):
+    if value.lower().startswith(("http://", "https://")):
         return True
-    return value.startswith(REMOTE_PREFIXES) and not Path(value).exists()
+    return value.startswith(REMOTE_PREFIXES) and not os.path.exists(value)
 
 
 def to_source(value: Any, role: AssetRole | None, where: str) -> Source:
@@ -105,7 +113,8 @@ def to_source(value: Any, role: AssetRole | None, where: str) -> Source:
     """
     if isinstance(value, (str, os.PathLike)):
         if not os.fspath(value):
-            raise InvalidArgument(f"`{where}`: the path is empty", field=where)
+            raise InvalidArgument(f"`{where}`: the path is empty; give one of a file", field=where)
+        _check_is_local(value, where)
         return from_path(value, role, where)
     if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str):
         name, content = value
@@ -121,6 +130,18 @@ def to_source(value: Any, role: AssetRole | None, where: str) -> Source:
         return from_stream(value, given, role, where)
     message = f"`{where}`: expected a path, an open file, a (name, bytes) pair or a URL, got {type(value).__name__}"
     raise InvalidArgument(message, field=where)
+
+
+def _check_is_local(value: str | os.PathLike[str], where: str) -> None:
+    """Say what can be done with a URL instead of looking for a file of that name."""
+    if not isinstance(value, str):
+        return
+    if is_remote(value):
+        message = f"`{where}`: {shown(value)} needs no upload; give it to the field that takes the file, as it is"
+        raise InvalidArgument(message, field=where)
+    if (url := _OTHER_URL.match(value)) and not os.path.lexists(value):
+        message = f"`{where}`: a URL that begins with {url[0]} cannot be read; give a path, or one with https://"
+        raise InvalidArgument(message, field=where)
 
 
 def _replaced(node: Any, known: Mapping[str, str]) -> Any:

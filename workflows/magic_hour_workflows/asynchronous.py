@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import IO, Any, TypeVar
@@ -99,11 +100,15 @@ class AsyncIO:
             await self.run(lambda: target.write(content))
             on_bytes(target.received, target.total)
 
+        chunks = response.aiter_raw(CHUNK_BYTES)
         try:
-            async for chunk in response.aiter_raw(CHUNK_BYTES):
+            async for chunk in chunks:
                 gathered += chunk
                 if len(gathered) >= _BUFFER_BYTES:
                     await flush()
+        except BaseException:
+            await _unwind(response, chunks)
+            raise
         finally:
             # What arrived before a cut need not be fetched again.
             if gathered:
@@ -215,6 +220,16 @@ async def _in_thread(function: Callable[[], T]) -> T:
 async def _in_left_thread(function: Callable[[], T]) -> T:
     """The result of a function that reads, which a cancellation does not wait for: a stream may be silent for ever."""
     return await anyio.to_thread.run_sync(function, abandon_on_cancel=True)
+
+
+async def _unwind(response: httpx.Response, chunks: AsyncIterator[bytes]) -> None:
+    """End a body that is not read to its end: its generators, several deep, each leave when the innermost cannot read.
+
+    Closing the outermost would leave the others to the garbage collector, which trio warns of.
+    """
+    await _close(response)
+    with anyio.CancelScope(shield=True), suppress(Exception):
+        await anext(chunks, None)
 
 
 async def _close(response: httpx.Response) -> None:

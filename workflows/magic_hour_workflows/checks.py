@@ -25,17 +25,30 @@ def check(operation: str, body: Mapping[str, Any]) -> None:
         _CHECKS[operation](body)
 
 
+def checked_flag(name: str, value: object) -> bool:
+    """True or False, and not any value that counts as one: the word "no" from a configuration file would be True.
+
+    Raises:
+        InvalidArgument: it is neither.
+    """
+    if isinstance(value, bool):
+        return value
+    raise InvalidArgument(f"`{name}`: expected True or False, got {type(value).__name__}", field=name)
+
+
 def _talking_photo(body: Mapping[str, Any]) -> None:
     start, end = body.get("start_seconds"), body.get("end_seconds")
     if not isinstance(start, (int, float)) or not isinstance(end, (int, float)):
         return
     if start < 0:
-        raise InvalidArgument(f"`start_seconds`: {start:g} is before the audio begins", field="start_seconds")
+        message = f"`start_seconds`: {start:g} is before the audio begins; count from 0"
+        raise InvalidArgument(message, field="start_seconds")
     if end <= start:
-        message = f"`end_seconds`: {end:g} is not after `start_seconds` {start:g}"
+        message = f"`end_seconds`: {end:g} is not after `start_seconds` {start:g}; give a later second"
         raise InvalidArgument(message, field="end_seconds")
     if end - start > LONGEST_CLIP_SECONDS:
-        message = f"`end_seconds`: a clip of {end - start:g} s is longer than the {LONGEST_CLIP_SECONDS} s any plan has"
+        longest = f"longer than the {LONGEST_CLIP_SECONDS} s any plan has"
+        message = f"`end_seconds`: a clip of {end - start:g} s is {longest}; ask for less"
         raise InvalidArgument(message, field="end_seconds")
 
 
@@ -44,12 +57,22 @@ def _image_editor(body: Mapping[str, Any]) -> None:
     if not assets.get("image_file_paths") and not assets.get("image_file_path"):
         field = "assets.image_file_paths"
         raise InvalidArgument(f"`{field}`: there is no image to edit; give one at least", field=field)
+    _prompt(body)
 
 
 def _image_generator(body: Mapping[str, Any]) -> None:
     count = body.get("image_count")
     if isinstance(count, (int, float)) and count < 1:
-        raise InvalidArgument(f"`image_count`: {count:g} is less than one image", field="image_count")
+        message = f"`image_count`: {count:g} is less than one image; ask for one at least"
+        raise InvalidArgument(message, field="image_count")
+    _prompt(body)
+
+
+def _prompt(body: Mapping[str, Any]) -> None:
+    """The contract wants one character at least; a prompt of spaces is the service's to judge."""
+    style = body.get("style")
+    if isinstance(style, Mapping) and style.get("prompt") == "":
+        raise InvalidArgument("`style.prompt`: the prompt is empty; say what you want to see", field="style.prompt")
 
 
 _CHECKS: Mapping[str, Callable[[Mapping[str, Any]], None]] = {

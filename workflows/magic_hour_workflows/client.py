@@ -68,9 +68,8 @@ class Client(low_level.Client):
         http_client: httpx.Client | None = None,
         allow_http: bool = False,
     ) -> None:
-        super().__init__(
-            token, base_url=base_url, timeout=request_timeout, http_client=http_client, allow_http=allow_http
-        )
+        seconds = checked_seconds("request_timeout", request_timeout)
+        super().__init__(token, base_url=base_url, timeout=seconds, http_client=http_client, allow_http=allow_http)
         self._defaults = Defaults.checked(
             timeout=timeout, poll_interval=poll_interval, max_parallel=max_parallel, allow_http=allow_http
         )
@@ -149,9 +148,8 @@ class AsyncClient(low_level.AsyncClient):
         http_client: httpx.AsyncClient | None = None,
         allow_http: bool = False,
     ) -> None:
-        super().__init__(
-            token, base_url=base_url, timeout=request_timeout, http_client=http_client, allow_http=allow_http
-        )
+        seconds = checked_seconds("request_timeout", request_timeout)
+        super().__init__(token, base_url=base_url, timeout=seconds, http_client=http_client, allow_http=allow_http)
         self._defaults = Defaults.checked(
             timeout=timeout, poll_interval=poll_interval, max_parallel=max_parallel, allow_http=allow_http
         )

@@ -6,7 +6,6 @@ price, the estimate says "at least".
 
 from __future__ import annotations
 
-import importlib
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -17,12 +16,7 @@ from magic_hour_client.errors import InvalidArgument
 from magic_hour_client.schema import Model, vars_of
 from magic_hour_client.types import Endpoint
 
-_MODULES = {
-    "v1.ai_headshot_generator.create": "v1_ai_headshot_generator.create_ai_headshot",
-    "v1.ai_talking_photo.create": "v1_ai_talking_photo.create_ai_talking_photo",
-    "v1.ai_image_generator.create": "v1_ai_image_generator.create_ai_image",
-    "v1.ai_image_editor.create": "v1_ai_image_editor.create_ai_image_edit",
-}
+from .operations import module, paid
 
 
 @attrs.frozen
@@ -61,12 +55,12 @@ def estimate_credits(operation: str, **parameters: Any) -> Estimate:
         >>> estimate_credits("ai_talking_photo", start_seconds=0, end_seconds=2.5)
         Estimate(credits=120, at_least=False)
     """
-    name = operation if operation in _MODULES else f"v1.{operation}.create"
-    if name not in _MODULES:
-        known = ", ".join(key.split(".")[1] for key in _MODULES)
+    priced = paid()
+    name = operation if operation in priced else f"v1.{operation}.create"
+    if name not in priced:
+        known = ", ".join(key.split(".")[1] for key in priced)
         raise InvalidArgument(f"`operation`: no price is known for {operation!r}, only for {known}", field="operation")
-    module = importlib.import_module(f"magic_hour_client.api.{_MODULES[name]}")
-    return estimate(module.ENDPOINT, parameters)
+    return estimate(module(name).ENDPOINT, parameters)
 
 
 def estimate(endpoint: Endpoint, parameters: Mapping[str, Any]) -> Estimate:

@@ -19,8 +19,10 @@ from typing import Any
 
 from . import AsyncClient, Client, Result
 from .errors import MagicHourError
+from .events import Created, Event
 
-Call = Callable[[Any, Path], Any]
+Options = dict[str, Any]
+Call = Callable[[Any, Options], Any]
 Row = tuple[str, str, Result, float]
 
 LIVE_COST = "about 420 credits"
@@ -33,46 +35,46 @@ def calls() -> dict[str, Call]:
 
     portrait, voice = samples.portrait(), samples.voice()
     return {
-        "ai_headshot_generator": lambda client, folder: client.v1.ai_headshot_generator.generate(
-            assets={"image_file_path": portrait}, download_directory=folder
+        "ai_headshot_generator": lambda client, options: client.v1.ai_headshot_generator.generate(
+            assets={"image_file_path": portrait}, **options
         ),
-        "ai_talking_photo": lambda client, folder: client.v1.ai_talking_photo.generate(
+        "ai_talking_photo": lambda client, options: client.v1.ai_talking_photo.generate(
             assets={"image_file_path": portrait, "audio_file_path": voice},
             start_seconds=0,
             end_seconds=2,
-            download_directory=folder,
+            **options,
         ),
-        "ai_image_generator": lambda client, folder: client.v1.ai_image_generator.generate(
+        "ai_image_generator": lambda client, options: client.v1.ai_image_generator.generate(
             image_count=2,
             aspect_ratio="16:9",
             style={"prompt": "A lighthouse at dusk", "tool": "ai-anime-generator"},
-            download_directory=folder,
+            **options,
         ),
-        "ai_image_editor": lambda client, folder: client.v1.ai_image_editor.generate(
+        "ai_image_editor": lambda client, options: client.v1.ai_image_editor.generate(
             assets={"image_file_paths": [portrait]},
             style={"prompt": "Give me sunglasses"},
             aspect_ratio="1:1",
-            download_directory=folder,
+            **options,
         ),
     }
 
 
-def run_sync(token: str | None, base_url: str | None, folder: Path) -> Iterator[Row]:
+def run_sync(token: str | None, base_url: str | None, options: Options) -> Iterator[Row]:
     """One endpoint after the other."""
     with Client(token=token, base_url=base_url) as client:
         for endpoint, call in calls().items():
             began = time.monotonic()
-            result = call(client, folder)
+            result = call(client, options)
             yield endpoint, "sync", result, time.monotonic() - began
 
 
-async def run_async(token: str | None, base_url: str | None, folder: Path) -> list[Row]:
+async def run_async(token: str | None, base_url: str | None, options: Options) -> list[Row]:
     """All endpoints at once."""
     async with AsyncClient(token=token, base_url=base_url) as client:
 
         async def run(endpoint: str, call: Call) -> Row:
             began = time.monotonic()
-            result = await call(client, folder)
+            result = await call(client, options)
             return endpoint, "async", result, time.monotonic() - began
 
         return await asyncio.gather(*(run(endpoint, call) for endpoint, call in calls().items()))
@@ -93,24 +95,40 @@ def service(*, live: bool) -> Iterator[tuple[str | None, str | None]]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the demo; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m magic_hour_workflows.demo", description="Run all four endpoints.")
+    try:
+        return run(argv)
+    except MagicHourError as error:
+        print(f"demo: {error}", file=sys.stderr)
+    except ModuleNotFoundError as error:
+        print(f"demo: {error.name} is missing; pip install 'magic-hour-workflows[emulator]'", file=sys.stderr)
+    return 1
+
+
+def run(argv: Sequence[str] | None = None, *, program: str = "python -m magic_hour_workflows.demo") -> int:
+    """Run the demo, whatever it raises.
+
+    Raises:
+        MagicHourError: a call failed.
+        ModuleNotFoundError: the emulator is not installed.
+    """
+    parser = argparse.ArgumentParser(prog=program, description="Run all four endpoints.")
     parser.add_argument("--output", type=Path, default=Path("outputs"), help="where to save (default: outputs)")
     parser.add_argument("--live", action="store_true", help=f"use the live service and pay {LIVE_COST}")
     arguments = parser.parse_args(argv)
-    try:
-        with service(live=arguments.live) as (token, base_url):
-            _print_header()
-            for row in run_sync(token, base_url, arguments.output):
-                _print_row(row)
-            for row in asyncio.run(run_async(token, base_url, arguments.output)):
-                _print_row(row)
-    except MagicHourError as error:
-        print(f"demo: {error}", file=sys.stderr)
-        return 1
-    except ModuleNotFoundError as error:
-        print(f"demo: {error.name} is missing; pip install 'magic-hour-workflows[emulator]'", file=sys.stderr)
-        return 1
+    options = {"download_directory": arguments.output, "on_progress": announce if arguments.live else None}
+    with service(live=arguments.live) as (token, base_url):
+        _print_header()
+        for row in run_sync(token, base_url, options):
+            _print_row(row)
+        for row in asyncio.run(run_async(token, base_url, options)):
+            _print_row(row)
     return 0
+
+
+def announce(event: Event) -> None:
+    """The id of a paid job, before anything else happens to it."""
+    if isinstance(event, Created):
+        print(f"accepted: {event.kind} job {event.id}", file=sys.stderr, flush=True)
 
 
 def _print_header() -> None:

@@ -77,8 +77,9 @@ class SubmissionUnknown(MagicHourError):
 
     def __init__(self, *, operation: str, name: str | None, submitted_at: datetime, reason: str) -> None:
         known = f"under the name {name!r}" if name else "without a name"
+        why = reason.rstrip(".")
         super().__init__(
-            f"nobody knows whether {operation} was accepted: {reason}. It was sent at {submitted_at:%Y-%m-%d %H:%M:%S}"
+            f"nobody knows whether {operation} was accepted: {why}. It was sent at {submitted_at:%Y-%m-%d %H:%M:%S}"
             f" UTC {known} and may have been charged, so it is not sent again. Look for it in the web app or in your"
             " webhook events; if it is there, go on with its id, if not, call again."
         )
@@ -203,7 +204,8 @@ def naming(job: Job) -> Iterator[None]:
     except JobError:
         raise
     except BaseException as error:
-        name_job(error, job)
+        if job.known or not isinstance(error, NotFound):
+            name_job(error, job)
         raise
 
 

@@ -21,6 +21,8 @@ class Job:
     id: str
     credits_charged: float | None = None
     name: str | None = None
+    known: bool = True
+    """False if only a caller gave the id, which may be of no job at all."""
 
     @property
     def resume_hint(self) -> str:

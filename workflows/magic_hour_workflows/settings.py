@@ -14,6 +14,7 @@ import attrs
 from magic_hour_client.errors import InvalidArgument
 from magic_hour_client.settings import checked_seconds
 
+from .checks import checked_flag
 from .events import Event
 from .flows.call import Call
 from .io import IO
@@ -46,7 +47,7 @@ class Defaults:
             timeout=checked_seconds("timeout", timeout) or DEFAULT_TIMEOUT,
             poll_interval=_interval("poll_interval", poll_interval) or _from_environment(),
             max_parallel=_count("max_parallel", max_parallel),
-            allow_http=allow_http,
+            allow_http=checked_flag("allow_http", allow_http),
         )
 
     def begin(
@@ -84,7 +85,8 @@ def _count(name: str, value: object) -> int:
 def _interval(name: str, value: object) -> float | None:
     seconds = checked_seconds(name, value)
     if seconds is not None and seconds < SHORTEST_POLL_INTERVAL:
-        raise InvalidArgument(f"`{name}`: {seconds:g} s is too often; at least {SHORTEST_POLL_INTERVAL:g}", field=name)
+        message = f"`{name}`: {seconds:g} s is too often; give {SHORTEST_POLL_INTERVAL:g} at least"
+        raise InvalidArgument(message, field=name)
     return seconds
 
 
@@ -93,7 +95,8 @@ def _from_environment() -> float | None:
     if text is None or not text.strip():
         return None
     try:
-        number: float | str = float(text)
-    except ValueError:
-        number = text
-    return _interval(POLL_INTERVAL_VARIABLE, number)
+        seconds = float(text)
+    except ValueError:  # the text is not shown: it may be a key in the wrong place
+        message = f"`{POLL_INTERVAL_VARIABLE}`: expected a number of seconds, such as 2.5; mend or unset it"
+        raise InvalidArgument(message, field=POLL_INTERVAL_VARIABLE) from None
+    return _interval(POLL_INTERVAL_VARIABLE, seconds)

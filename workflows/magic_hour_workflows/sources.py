@@ -6,6 +6,7 @@ A source can be read as often as it takes, and its length is known before the fi
 
 from __future__ import annotations
 
+import inspect
 import io
 import os
 import stat
@@ -18,7 +19,7 @@ from typing import IO, Any
 
 import attrs
 
-from magic_hour_client.errors import InvalidArgument
+from magic_hour_client.errors import InvalidArgument, without_secrets
 from magic_hour_client.types import AssetRole
 
 from .errors import AssetNotFound, TransferFailed
@@ -31,6 +32,7 @@ EXTENSIONS: dict[AssetRole, tuple[str, ...]] = {
 }
 _SPOOL_BYTES = 4 * 1024 * 1024
 _CHUNK = 1024 * 1024
+_LONGEST_SHOWN = 200
 
 
 @attrs.define(eq=False)
@@ -43,6 +45,8 @@ class Source:
     role: AssetRole
     identity: object
     """Equal for the same file given twice."""
+    field: str
+    """Where it was given, for messages."""
     path: Path | None = None
     stream: IO[bytes] | None = attrs.field(default=None, repr=False)
     start: int | None = None
@@ -61,13 +65,14 @@ class Source:
             try:
                 self.size = self.path.stat().st_size
             except OSError:
-                raise AssetNotFound(f"{self.name} is no longer there") from None
+                raise AssetNotFound(f"`{self.field}`: {self.name} is no longer there", field=self.field) from None
         elif self._spool is None and self.start is None and self.stream is not None:
             self._spool, self.size = _spooled(self.stream, self.name, left)
             if self._closed:  # this thread was left behind, and nobody else will do it
                 self._drop_spool()
         if not self.size:
-            raise InvalidArgument(f"{self.name} is empty")
+            message = f"`{self.field}`: {self.name} is empty; give one with something in it"
+            raise InvalidArgument(message, field=self.field)
         return self.size
 
     @contextmanager
@@ -80,7 +85,7 @@ class Source:
             self._spool.seek(0)
             yield self._spool
         elif self.stream is not None and self.start is not None:
-            with _reading(self.stream, self.name):
+            with _reading(self.stream, self.name, self.field):
                 _seek(self.stream, self.start)
                 try:
                     yield self.stream
@@ -104,16 +109,21 @@ _lock = threading.Lock()
 
 
 @contextmanager
-def _reading(stream: IO[bytes], name: str) -> Iterator[None]:
+def _reading(stream: IO[bytes], name: str, field: str) -> Iterator[None]:
     """Two uploads cannot read one stream: each would get a part of it."""
     with _lock:
         if id(stream) in _in_use:
-            raise InvalidArgument(f"the stream {name} is being uploaded already; give every call a stream of its own")
+            raise _busy(name, field)
         _in_use.add(id(stream))
     try:
         yield
     finally:
         _in_use.discard(id(stream))
+
+
+def _busy(name: str, field: str) -> InvalidArgument:
+    message = f"`{field}`: the stream {name} is being uploaded already; give every call a stream of its own"
+    return InvalidArgument(message, field=field)
 
 
 def _seek(stream: IO[bytes], position: int) -> None:
@@ -161,27 +171,36 @@ def from_path(value: str | os.PathLike[str], role: AssetRole | None, field: str)
         if stat.S_ISREG(found.st_mode):  # opening anything else could wait for ever
             path.open("rb").close()
     except FileNotFoundError:
-        raise AssetNotFound(f"`{field}`: there is no file {os.fspath(value)}", field=field) from None
+        message = f"`{field}`: there is no file {shown(value)}{_looked_in(value)}; check the path"
+        raise AssetNotFound(message, field=field) from None
     except PermissionError:
-        raise InvalidArgument(f"`{field}`: {os.fspath(value)} may not be read", field=field) from None
-    except (OSError, ValueError, RuntimeError) as error:
-        why = type(error).__name__
-        raise InvalidArgument(f"`{field}`: {os.fspath(value)!r} cannot be read ({why})", field=field) from None
+        message = f"`{field}`: {shown(value)} may not be read; change its permissions or give another file"
+        raise InvalidArgument(message, field=field) from None
+    except (OSError, ValueError, RuntimeError, TypeError) as error:
+        message = f"`{field}`: {shown(value)} is no path of a file ({reason(error)}); check the path"
+        raise InvalidArgument(message, field=field) from None
     if not stat.S_ISREG(found.st_mode):
         what = "a directory" if stat.S_ISDIR(found.st_mode) else "not a regular file"
-        raise InvalidArgument(f"`{field}`: {path} is {what}; expected a file", field=field)
+        raise InvalidArgument(f"`{field}`: {shown(path)} is {what}; give a file", field=field)
     if found.st_size == 0:
-        raise InvalidArgument(f"`{field}`: {path} is empty", field=field)
+        raise InvalidArgument(f"`{field}`: {shown(path)} is empty; give a file with something in it", field=field)
     extension, known = checked_extension(path.name, role, field)
-    identity = ("path", os.path.realpath(path))
-    return Source(name=path.name, extension=extension, role=known, identity=identity, path=path, size=found.st_size)
+    return Source(
+        name=path.name,
+        extension=extension,
+        role=known,
+        identity=("path", os.path.realpath(path)),
+        field=field,
+        path=path,
+        size=found.st_size,
+    )
 
 
 def from_stream(stream: Any, name: str | None, role: AssetRole | None, field: str) -> Source:
     """An open binary file or any other readable object, with the name it has or was given."""
     if name is None:
         own = getattr(stream, "name", None)
-        if not isinstance(own, str) or not own:
+        if not isinstance(own, str) or not own or own.startswith("<"):  # "<stdin>" is no name of a file
             raise InvalidArgument(
                 f'`{field}`: the stream has no name to tell its type by; give a pair instead, ("portrait.png", stream)',
                 field=field,
@@ -189,18 +208,31 @@ def from_stream(stream: Any, name: str | None, role: AssetRole | None, field: st
         name = own
     base = Path(name).name
     if getattr(stream, "closed", False):
-        raise InvalidArgument(f"`{field}`: the file {base} is closed", field=field)
+        raise InvalidArgument(f"`{field}`: the file {base} is closed; keep it open until the call is done", field=field)
+    if inspect.iscoroutinefunction(stream.read):
+        message = f"`{field}`: {base} is an async file; give its path, or open it with the built-in open(path, 'rb')"
+        raise InvalidArgument(message, field=field)
+    if not _readable(stream):
+        raise InvalidArgument(f"`{field}`: {base} is open for writing only; open it with mode 'rb'", field=field)
     if isinstance(stream, io.TextIOBase) or isinstance(_nothing(stream), str):
         raise InvalidArgument(f"`{field}`: {base} is open in text mode; open it with mode 'rb'", field=field)
     extension, found = checked_extension(base, role, field)
     if id(stream) in _in_use:
-        message = f"`{field}`: the stream {base} is being uploaded already; give every call a stream of its own"
-        raise InvalidArgument(message, field=field)
+        raise _busy(base, field)
     start, size = _extent(stream)
     if size == 0:
-        raise InvalidArgument(f"`{field}`: nothing is left to read from {base}", field=field)
-    identity = ("stream", id(stream))
-    return Source(name=base, extension=extension, role=found, identity=identity, stream=stream, start=start, size=size)
+        remedy = "go back with seek(0)" if start else "it is empty"
+        raise InvalidArgument(f"`{field}`: nothing is left to read from {base}; {remedy}", field=field)
+    return Source(
+        name=base,
+        extension=extension,
+        role=found,
+        identity=("stream", id(stream)),
+        field=field,
+        stream=stream,
+        start=start,
+        size=size,
+    )
 
 
 def from_bytes(content: bytes, name: str, role: AssetRole | None, field: str) -> Source:
@@ -208,6 +240,30 @@ def from_bytes(content: bytes, name: str, role: AssetRole | None, field: str) ->
     source = from_stream(io.BytesIO(content), name, role, field)
     source.identity = ("bytes", id(content))
     return source
+
+
+def shown(path: object) -> str:
+    """A path of the caller's in a message: on one line, not endless, without what a signed URL hides."""
+    text = without_secrets(str(path))
+    text = text if text and text.isprintable() and text.strip() == text else repr(text)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+
+
+def _looked_in(path: str | os.PathLike[str]) -> str:
+    """The folder in which a relative path begins, which is seldom the one its author had in mind."""
+    with suppress(OSError):  # the current folder may be gone
+        return "" if os.path.isabs(os.path.expanduser(path)) else f" in {shown(os.getcwd())}"
+    return ""
+
+
+def reason(error: Exception) -> str:
+    """What the system says of a path, without the path."""
+    return getattr(error, "strerror", None) or str(error).rstrip(".")
+
+
+def _readable(stream: Any) -> bool:
+    ask = getattr(stream, "readable", None)
+    return not callable(ask) or bool(ask())
 
 
 def _nothing(stream: Any) -> object:
@@ -238,6 +294,8 @@ def checked_extension(name: str, role: AssetRole | None, field: str) -> tuple[st
     Our own table decides, not the system's, which differs from machine to machine. Without a role the extension
     tells it; the first role that takes it wins, so webm is a video.
     """
+    if role is not None and role not in tuple(EXTENSIONS):
+        raise InvalidArgument(f"`role`: expected image, audio or video, got {shown(role)}", field="role")
     extension = Path(name).suffix.lstrip(".").lower()
     roles: list[AssetRole] = [known for known, extensions in EXTENSIONS.items() if extension in extensions]
     found = role if role in roles else roles[0] if role is None and roles else None

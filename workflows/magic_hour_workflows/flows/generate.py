@@ -19,14 +19,14 @@ from magic_hour_client.schema import unknown_field
 from magic_hour_client.types import Endpoint, Operation
 
 from ..assets import Assets, collect, to_source
-from ..checks import check
-from ..errors import naming
+from ..checks import check, checked_flag
+from ..errors import name_job, naming
 from ..files import checked_directory, checked_output_name
 from ..io import IO
 from ..results import Job, Kind, Result
 from .call import Call
 from .download import download
-from .submit import submit
+from .submit import kind_of, submit
 from .upload import upload
 from .wait import Project, finished, look, wait
 
@@ -42,10 +42,19 @@ class Outputs:
     download_directory: Any = None
     output_name: str | None = None
 
-    def directory(self) -> Path | None:
-        """Where to save, checked; None if nothing will be saved."""
+    def __attrs_post_init__(self) -> None:
+        checked_flag("wait_for_completion", self.wait_for_completion)
+        checked_flag("download_outputs", self.download_outputs)
         checked_output_name(self.output_name)
+
+    def directory(self, kind: Kind) -> Path | None:
+        """Where to save outputs of this kind, checked; None if nothing will be saved."""
+        checked_output_name(self.output_name, kind)
         return checked_directory(self.download_directory) if self.download_outputs else None
+
+
+OPTIONS = (*(field.name for field in attrs.fields(Outputs)), "timeout", "poll_interval", "on_progress", "extra_body")
+"""What `generate` takes beside the fields of the contract."""
 
 
 async def generate(call: Call, api: ModuleType, get: Get, parameters: Mapping[str, Any], outputs: Outputs) -> Result:
@@ -60,7 +69,7 @@ async def generate(call: Call, api: ModuleType, get: Get, parameters: Mapping[st
     """
     operation, assets = prepare(call.io, api, parameters)
     try:
-        directory = outputs.directory() if outputs.wait_for_completion else None
+        directory = outputs.directory(kind_of(operation)) if outputs.wait_for_completion else None
         paths = await upload(call, assets.sources)
     finally:
         assets.close()
@@ -84,7 +93,7 @@ def prepare(io: IO, api: ModuleType, parameters: Mapping[str, Any]) -> tuple[Ope
     extra_body = parameters.pop("extra_body", None)
     for name in parameters:
         if name not in endpoint.body:
-            raise unknown_field("", name, dict.fromkeys(endpoint.body))
+            raise unknown_field("", name, dict.fromkeys((*endpoint.body, *OPTIONS)))
     for name in endpoint.required:
         if parameters.get(name) is None:
             raise InvalidArgument(f"`{name}` is missing: {endpoint.name} needs it", field=name)
@@ -109,8 +118,8 @@ async def check_result(call: Call, kind: Kind, id: str, get: Get, outputs: Outpu
     Without waiting, a job that is not complete yet is returned as it is.
     """
     get(id)  # refuses what is no id, before anything else
-    directory = outputs.directory()
-    job = Job(kind=kind, id=id)
+    directory = outputs.directory(kind)
+    job = Job(kind=kind, id=id, known=False)
     with naming(job):
         if outputs.wait_for_completion:
             project = await wait(call, job, get)
@@ -128,12 +137,14 @@ async def save(call: Call, kind: Kind, id: str, get: Get, outputs: Outputs) -> l
         InvalidArgument: it is not complete yet.
     """
     get(id)
-    directory = checked_directory(outputs.download_directory)
-    job = Job(kind=kind, id=id)
+    directory = outputs.directory(kind)
+    job = Job(kind=kind, id=id, known=False)
     project = await look(call, job, get)
     if not finished(job, project):
-        raise InvalidArgument(f"`id`: the {kind} job {id} is not complete yet ({project.status}); wait for it first")
-    return await download(call, job, project, get, directory, checked_output_name(outputs.output_name))
+        early = InvalidArgument(f"the {kind} job {id} is not complete yet ({project.status})", field="id")
+        name_job(early, job)  # not a mistake alone: there is a job, and a way to go on
+        raise early
+    return await download(call, job, project, get, directory or Path(), outputs.output_name)
 
 
 async def upload_file(call: Call, value: Any, role: Any) -> str:

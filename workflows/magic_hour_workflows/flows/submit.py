@@ -112,8 +112,12 @@ def publish(call: Call, job: Job) -> None:
 
 def job_from(operation: Operation[Any], created: Any) -> Job:
     """The job that the answer to a create speaks of."""
-    kind: Kind = "video" if operation.endpoint.project_kind == "video" else "image"
-    return Job(kind=kind, id=created.id, credits_charged=created.credits_charged, name=_name(operation))
+    return Job(kind=kind_of(operation), id=created.id, credits_charged=created.credits_charged, name=_name(operation))
+
+
+def kind_of(operation: Operation[Any]) -> Kind:
+    """What the job of a call makes."""
+    return "video" if operation.endpoint.project_kind == "video" else "image"
 
 
 def _hand_over(call: Call, operation: Operation[Any], submitted_at: datetime, interruption: BaseException) -> None:

@@ -67,7 +67,7 @@ class Jobs(Generic[P]):
         """
         call = self._client._begin(timeout, poll_interval, on_progress)
         self._get(id)  # refuses what is no id
-        return run_sync(wait(call, Job(kind=self._kind, id=id), self._get))
+        return run_sync(wait(call, Job(kind=self._kind, id=id, known=False), self._get))
 
     def download(
         self,
@@ -184,7 +184,7 @@ class AsyncJobs(Generic[P]):
         """
         call = self._client._begin(timeout, poll_interval, on_progress)
         self._get(id)  # refuses what is no id
-        return await wait(call, Job(kind=self._kind, id=id), self._get)
+        return await wait(call, Job(kind=self._kind, id=id, known=False), self._get)
 
     async def download(
         self,

@@ -1,0 +1,55 @@
+"""A picture for each line of a file, several at a time. Costs at least 5 credits for each line.
+
+    python examples/many_images.py prompts.txt
+
+Each picture is saved in outputs/ as soon as it is done, and one that fails does not stop the others.
+"""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from magic_hour_workflows import AsyncClient, JobFailed, MagicHourError, SubmissionUnknown, estimate_credits
+
+
+async def make(client: AsyncClient, places: asyncio.Semaphore, prompt: str) -> bool:
+    """Make one picture; says whether that went well."""
+    try:
+        async with places:
+            result = await client.v1.ai_image_generator.generate(
+                image_count=1, style={"prompt": prompt}, download_directory="outputs"
+            )
+    except SubmissionUnknown as unknown:
+        print(f"{prompt}: perhaps paid for, so first look for {unknown.name!r} in the web app", file=sys.stderr)
+    except JobFailed as error:
+        print(f"{prompt}: {error}; the credits are refunded", file=sys.stderr)
+    except MagicHourError as error:  # if the job was accepted, this says how to pick it up again
+        print(f"{prompt}: {error}", file=sys.stderr)
+    else:
+        print(f"{prompt}: {result.downloaded_paths[0]}")
+        return True
+    return False
+
+
+async def make_all(prompts: list[str]) -> list[bool]:
+    """Make all pictures, four at a time."""
+    places = asyncio.Semaphore(4)
+    async with AsyncClient() as client:
+        return await asyncio.gather(*(make(client, places, prompt) for prompt in prompts))
+
+
+def main() -> None:
+    if len(sys.argv) != 2:
+        sys.exit("usage: many_images.py FILE")
+    try:
+        prompts = [line.strip() for line in Path(sys.argv[1]).read_text(encoding="utf-8").splitlines() if line.strip()]
+        print(f"{len(prompts)} pictures: {estimate_credits('ai_image_generator', image_count=len(prompts))}")
+        done = asyncio.run(make_all(prompts))
+    except (MagicHourError, OSError) as error:  # no key, or no such file
+        sys.exit(f"many_images.py: {error}")
+    if not all(done):
+        sys.exit(f"many_images.py: {done.count(False)} of {len(prompts)} failed")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""A person at a terminal: commands in this process, with the emulator as the service and a folder with two files."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import warnings
+from pathlib import Path
+
+import pytest
+
+from commands import Ended, Run
+from magic_hour_emulator import Emulator
+from magic_hour_workflows.cli import main
+
+
+@pytest.fixture
+def folder(tmp_path: Path, emulator: Emulator, portrait: Path, voice: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with what the examples speak of; and the environment that the emulator prints."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MAGIC_HOUR_API_KEY", emulator.token)
+    monkeypatch.setenv("MAGIC_HOUR_BASE_URL", emulator.url)
+    monkeypatch.setenv("MAGIC_HOUR_POLL_INTERVAL", "0.02")
+    monkeypatch.setenv("COLUMNS", "80")
+    for name in ("portrait.jpg", "room.jpg"):
+        shutil.copy(portrait, tmp_path / name)
+    shutil.copy(voice, tmp_path / "voice.mp3")
+    return tmp_path
+
+
+@pytest.fixture
+def run(folder: Path, capfd: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command and checks that it leaves the process as it was."""
+
+    def run(*arguments: str) -> Ended:
+        capfd.readouterr()
+        before = (list(logging.getLogger("magic_hour_workflows").handlers), list(warnings.filters))
+        code = main(arguments)
+        assert (logging.getLogger("magic_hour_workflows").handlers, warnings.filters) == before
+        captured = capfd.readouterr()
+        assert "mhk_test_canary" not in captured.out + captured.err, "the key was printed"
+        assert "signature" not in captured.out + captured.err, "a signature was printed"
+        return Ended(code, captured.out, captured.err)
+
+    return run

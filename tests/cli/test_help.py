@@ -1,0 +1,67 @@
+"""Help is product: its text is a golden file, and its examples are run as they stand.
+
+After a change on purpose: python tests/cli/golden_help.py writes the golden file anew.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.golden_help import COMMANDS, GOLDEN, pages
+from commands import Run
+from magic_hour_emulator import Emulator
+
+_EXAMPLES = re.compile(r"Examples:\n((?:    magic-hour .*\n)+)")
+
+
+def examples() -> list[Any]:
+    """Every example of every help text."""
+    found = []
+    for page in GOLDEN.read_text(encoding="utf-8").split("$ magic-hour")[1:]:
+        for block in _EXAMPLES.findall(page):
+            found += [pytest.param(line.strip(), id=line.strip()[11:60]) for line in block.splitlines()]
+    return found
+
+
+def test_help_is_the_golden_file(run: Run) -> None:
+    assert pages(lambda command: run(*command, "--help").out) == GOLDEN.read_text(encoding="utf-8"), (
+        "changed on purpose? run golden_help.py"
+    )
+
+
+def test_every_command_is_in_the_golden_file(run: Run) -> None:
+    for command in COMMANDS:
+        listed = run(*command, "--help").out.partition("Commands:\n")[2]
+        for line in listed.splitlines():
+            name = line.split()[0]
+            if len(line) - len(line.lstrip()) == 2 and name not in ("demo", "emulator"):  # these have help of their own
+                assert (*command, name) in COMMANDS
+
+
+def test_every_command_has_examples() -> None:
+    parts = GOLDEN.read_text(encoding="utf-8").split("$ magic-hour")[1:]
+    without = [page.splitlines()[0] for page in parts if not _EXAMPLES.search(page)]
+    assert without == [" image --help", " video --help", " files --help"]
+
+
+@pytest.mark.parametrize("line", examples())
+def test_example(line: str, run: Run, emulator: Emulator, folder: Path) -> None:
+    kind = shlex.split(line)[1]
+    if "cuid-example" in line:
+        made = {
+            "image": ("image", "generate", "--image-count", "1", "--prompt", "x"),
+            "video": (
+                *("video", "talking-photo", "--image", "portrait.jpg", "--audio", "voice.mp3"),
+                *("--start-seconds", "0", "--end-seconds", "1"),
+            ),
+        }[kind]
+        id = run(*made, "--no-download").out.strip()
+        line = line.replace("cuid-example", id)
+    ended = run(*shlex.split(line)[1:])
+    assert ended.code == 0, ended.err
+    assert ended.out

@@ -1,0 +1,138 @@
+"""A person at a real terminal: live bars, Ctrl-C, the command to go on with; and processes ended from outside."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from magic_hour_emulator import Emulator
+
+PROGRAM = [sys.executable, "-m", "magic_hour_workflows"]
+TALK = (
+    *("video", "talking-photo", "--image", "portrait.jpg", "--audio", "voice.mp3"),
+    *("--start-seconds", "0", "--end-seconds", "1"),
+)
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+def _ctrl_c_works() -> None:
+    """A shell may have set SIGINT to be ignored for its background jobs, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+class Screen:
+    """A terminal with one command running in it."""
+
+    def __init__(self, *arguments: str) -> None:
+        environment = {**os.environ, "TERM": "xterm-256color", "PYTHONUNBUFFERED": "1"}
+        environment.pop("COLUMNS", None)
+        self.child = pexpect.spawn(
+            PROGRAM[0],
+            [*PROGRAM[1:], *arguments],
+            env=environment,
+            dimensions=(30, 150),
+            timeout=30,
+            encoding="utf-8",
+            preexec_fn=_ctrl_c_works,
+        )
+
+    def wait_for(self, *patterns: str) -> str:
+        self.child.expect(list(patterns))
+        return str(self.child.before) + str(self.child.after)
+
+    def end(self) -> str:
+        """What was shown until the command ended, without what moves the cursor."""
+        self.child.expect(pexpect.EOF)
+        self.child.close()
+        return _CONTROL.sub("", str(self.child.before))
+
+    @property
+    def code(self) -> int | None:
+        return self.child.exitstatus  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def frozen(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
+    """A service whose jobs are done when the test says so."""
+    with Emulator(token="mhk_test_canary", frozen=True, seed=0) as service:
+        monkeypatch.setenv("MAGIC_HOUR_BASE_URL", service.url)
+        yield service
+
+
+def test_bars_then_ctrl_c_then_the_command_that_was_shown(folder: Path, frozen: Emulator) -> None:
+    screen = Screen(*TALK, "--output", "clip.mp4")
+    before = screen.wait_for("accepted for 48 credits")
+    assert "uploading" in before, "files go up under bars"
+    assert "━" in before
+    assert "━" in screen.wait_for("queued"), "the job has a bar of its own"
+    screen.child.sendintr()
+    shown = screen.end()
+    assert screen.code == 130
+    [charge] = frozen.ledger.charges
+    told = shown.strip().splitlines()[-1]
+    command = f"magic-hour video wait {charge.id} --output clip.mp4"
+    assert told == f"magic-hour: interrupted. The video job {charge.id} was accepted; pick it up with: {command}"
+    assert "Traceback" not in shown
+    assert not (folder / "clip.mp4").exists()
+
+    frozen.clock.advance(600)
+    again = Screen(*shlex.split(command)[1:])
+    rest = again.end()
+    assert again.code == 0, rest
+    assert "clip.mp4" in rest
+    assert (folder / "clip.mp4").read_bytes()[4:8] == b"ftyp"
+    assert len(frozen.ledger.creates) == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "ended")]
+)
+def test_signals(folder: Path, frozen: Emulator, number: signal.Signals, code: int, word: str) -> None:
+    # As `_ctrl_c_works`, without code between fork and exec, for which this process has too many threads.
+    start = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
+    start += "from magic_hour_workflows.cli import main; sys.exit(main())"
+    process = subprocess.Popen(
+        [sys.executable, "-c", start, *TALK, "--format", "json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stderr is not None
+        while "accepted" not in process.stderr.readline():
+            assert process.poll() is None
+        process.send_signal(number)
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == code
+    [charge] = frozen.ledger.charges
+    assert word in err
+    assert f"magic-hour video wait {charge.id}" in err
+    assert "Traceback" not in err
+    error = json.loads(out)["error"]
+    assert (error["project_id"], error["exit_code"]) == (charge.id, code)
+
+
+def test_a_question_before_deleting(folder: Path, emulator: Emulator) -> None:
+    made = subprocess.run(
+        [*PROGRAM, "image", "generate", "--image-count", "1", "--prompt", "x", "--no-wait"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    screen = Screen("image", "delete", made.stdout.strip())
+    screen.wait_for(r"\[y/N\] ")
+    screen.child.sendline("n")
+    assert "not deleted" in screen.end()
+    assert screen.code == 1
+    assert not emulator.requests.find(method="DELETE")

@@ -1,0 +1,111 @@
+"""The command-line chapters run as they are written, against `magic-hour emulator` as it is written there."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cli.golden_help import COMMANDS
+from magic_hour_workflows.cli.ends import EXIT_CODES
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
+_SHELL = re.compile(r"```sh\n(.*?)```", re.DOTALL)
+_PORT = "8765"
+_GREETING_LINES = 6
+
+
+def chapter() -> list[str]:
+    """The shell snippets of README's chapter: install, start the emulator, use it."""
+    return _SHELL.findall(README.partition("## At a terminal\n")[2].partition("\n## ")[0])
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """A shell in which `magic-hour` is installed, as the first snippet has it."""
+    script = Path(sys.executable).with_name("magic-hour")
+    assert script.exists(), "the console script comes with the package"
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("MAGIC_HOUR_")}
+    return {**kept, "PATH": f"{script.parent}{os.pathsep}{kept['PATH']}", "MAGIC_HOUR_POLL_INTERVAL": "0.1"}
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A folder as the reader's checkout is, where outputs may be left."""
+    (tmp_path / "emulator").symlink_to(ROOT / "emulator", target_is_directory=True)
+    return tmp_path
+
+
+@pytest.fixture
+def port(environment: dict[str, str], place: Path) -> Iterator[str]:
+    """The port of an emulator that was started with the chapter's own command, but for the number of the port."""
+    command = chapter()[1].strip()
+    assert command == f"magic-hour emulator --port {_PORT} --token mhk_local"
+    words = command.replace(_PORT, "0").split()
+    with subprocess.Popen(words, env=environment, cwd=place, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        greeting = "".join(process.stdout.readline() for _ in range(_GREETING_LINES))
+        found = re.search(
+            r"export MAGIC_HOUR_BASE_URL=http://127\.0\.0\.1:(\d+)\nexport MAGIC_HOUR_API_KEY=mhk_local", greeting
+        )
+        assert found, greeting
+        yield found[1]
+        process.terminate()
+        assert process.wait(30) == 0
+
+
+def in_shell(script: str, environment: dict[str, str], place: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        env=environment,
+        cwd=place,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def test_readme(port: str, environment: dict[str, str], place: Path) -> None:
+    install, _, use = chapter()
+    assert install.strip() == "pip install '.[cli,emulator]'", "what tests/packaging tries"
+    assert use.count(_PORT) == 1
+    done = in_shell(use.replace(_PORT, port), environment, place)
+    assert done.returncode == 0, done.stderr
+    for name in ("fox.png", "sunset.png", "clip.mp4"):
+        assert (place / name).stat().st_size > 1000, name
+    for name in ("outputs", "headshots"):
+        assert [path.suffix for path in (place / name).iterdir()] == [".png"]
+    assert "cost    at least 200 credits" in done.stdout
+
+
+def test_page(port: str, environment: dict[str, str], place: Path) -> None:
+    settings = {"MAGIC_HOUR_BASE_URL": f"http://127.0.0.1:{port}", "MAGIC_HOUR_API_KEY": "mhk_local"}
+    snippets = _SHELL.findall(PAGE)
+    assert len(snippets) == 3
+    for snippet in snippets:
+        done = in_shell(snippet, {**environment, **settings}, place)
+        assert done.returncode == 0, done.stderr
+    assert (place / "sunset.png").exists()
+    assert (place / "fox.png").exists()
+
+
+def test_page_lists_every_command() -> None:
+    table = PAGE.partition("| command |")[2].partition("\n\n")[0]
+    groups = {("image",), ("video",), ("files",), ()}
+    missing = [command for command in COMMANDS if command not in groups and f"`{' '.join(command)}" not in table]
+    assert missing == []
+
+
+def test_page_has_the_exit_codes() -> None:
+    rows = dict(re.findall(r"^\| (\d+) \| (.*) \|$", PAGE, re.MULTILINE))
+    assert {int(code) for code in rows} == set(EXIT_CODES)
+    for code, meaning in EXIT_CODES.items():
+        assert rows[str(code)].startswith(meaning)

@@ -1,0 +1,106 @@
+"""`operations.json`: the operations as data, whatever the document looks like."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from generator.build import Build
+from generator.contract import load
+from generator.operations import operations_json
+
+ROOT = Path(__file__).resolve().parents[2]
+OURS = ROOT / "generated" / "magic_hour_client" / "operations.json"
+
+
+def operations(folder: Path, paths: dict[str, Any], **components: Any) -> Any:
+    """What is written for a document."""
+    document = {
+        "openapi": "3.1.0",
+        "info": {"title": "Things", "version": "7"},
+        "paths": paths,
+        "components": components,
+    }
+    path = folder / "things.yaml"
+    path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    build = Build(load(path), ROOT / "templates")
+    return json.loads(operations_json(build.endpoints.all(), build.contract))
+
+
+def post(schema: Any, **more: Any) -> dict[str, Any]:
+    body = {"content": {"application/json": {"schema": schema}}}
+    return {"post": {"requestBody": body, "responses": {"204": {"description": "Done."}}, **more}}
+
+
+def test_ours_has_every_operation_of_the_contract() -> None:
+    contract = yaml.safe_load((ROOT / "spec" / "magic-hour.openapi.yaml").read_text(encoding="utf-8"))
+    wanted = {
+        (path, method.upper()) for path, item in contract["paths"].items() for method in item if method != "parameters"
+    }
+    found = json.loads(OURS.read_text(encoding="utf-8"))["operations"].values()
+    assert {(operation["path"], operation["method"]) for operation in found} == wanted
+
+
+def test_ours_is_json_schema_that_accepts_its_own_examples() -> None:
+    document = json.loads(OURS.read_text(encoding="utf-8"))
+    for operation in document["operations"].values():
+        for schema in (operation.get("body"), operation.get("result")):
+            if schema is not None:
+                jsonschema.Draft202012Validator.check_schema({**schema, "$defs": document["$defs"]})
+        if "example" in operation:
+            jsonschema.validate(operation["example"], {**operation["body"], "$defs": document["$defs"]})
+
+
+def test_schemas_that_refer_to_themselves(tmp_path: Path) -> None:
+    node = {"type": "object", "properties": {"next": {"$ref": "#/components/schemas/Node"}}}
+    found = operations(tmp_path, {"/things": post({"$ref": "#/components/schemas/Node"})}, schemas={"Node": node})
+    assert found["operations"]["things.create"]["body"] == {"$ref": "#/$defs/Node"}
+    assert found["$defs"]["Node"]["properties"]["next"] == {"$ref": "#/$defs/Node"}
+
+
+def test_references_to_anywhere_in_the_document(tmp_path: Path) -> None:
+    there = "#/paths/~1things/post/requestBody/content/application~1json/schema/properties/a"
+    schema = {
+        "type": "object",
+        "properties": {"a": {"type": "string"}, "b": {"type": "string", "not": {"$ref": there}}},
+    }
+    found = operations(tmp_path, {"/things": post(schema)})
+    [(name, definition)] = found["$defs"].items()
+    assert found["operations"]["things.create"]["body"]["properties"]["b"]["not"] == {"$ref": f"#/$defs/{name}"}
+    assert definition == {"type": "string"}
+
+
+def test_examples_are_data_and_keep_what_looks_like_a_reference(tmp_path: Path) -> None:
+    schema = {
+        "type": "object",
+        "properties": {"$ref": {"type": "string"}, "b": {"type": "string", "example": {"$ref": "#/nowhere"}}},
+    }
+    found = operations(tmp_path, {"/things": post(schema)})
+    properties = found["operations"]["things.create"]["body"]["properties"]
+    assert properties["$ref"] == {"type": "string"}, "a field of that name"
+    assert properties["b"]["example"] == {"$ref": "#/nowhere"}
+
+
+def test_what_is_not_said_is_left_out(tmp_path: Path) -> None:
+    found = operations(tmp_path, {"/things": {"get": {"responses": {"204": {"description": "Done."}}}}})
+    assert found["operations"]["things.get"] == {
+        "summary": "get",
+        "method": "GET",
+        "path": "/things",
+        "module": found["operations"]["things.get"]["module"],
+        "deprecated": False,
+        "charges_credits": False,
+    }
+
+
+@pytest.mark.parametrize("text", ['"""', "{{ 7 * 7 }}", "\n# x", "\u2028", "</script>", "é"])
+def test_texts_are_only_texts(tmp_path: Path, text: str) -> None:
+    paths = {"/things": post({"type": "object", "description": text, "example": text}, summary="s", description=text)}
+    found = operations(tmp_path, paths)["operations"]["things.create"]
+    assert found["description"] == text
+    assert found["body"]["description"] == text

@@ -1,0 +1,101 @@
+"""What is published: the sdist, the wheel made from it, and what their metadata says."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import zipfile
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+import magic_hour_emulator
+from publishing import LITTER, PACKAGES, ROOT, STEM, VERSION, Published, run
+
+pytestmark = pytest.mark.slow
+
+
+def test_an_index_would_take_them(published: Published) -> None:
+    assert len(re.findall(r"^Checking .*PASSED", published.made.stdout, re.MULTILINE)) == 2
+
+
+def test_what_lies_about_is_not_published(published: Published) -> None:
+    assert published.sdist_names.isdisjoint(LITTER)
+
+
+def test_the_same_content_gives_the_same_bytes(published: Published) -> None:
+    assert published.sdist.read_bytes() == published.first_sdist.read_bytes()
+
+
+def test_the_sdist_holds_what_git_does(published: Published) -> None:
+    if not (ROOT / ".git").exists() or not shutil.which("git"):
+        pytest.skip("not a clone")
+
+    def listed(*options: str) -> set[str]:
+        return set(run("git", "ls-files", "-z", *options, cwd=ROOT).stdout.split("\0")) - {""}
+
+    tracked = {name for name in listed() if (ROOT / name).exists()}
+    assert tracked
+    assert tracked - published.sdist_names == set()
+    assert published.sdist_names - tracked - listed("-o", "--exclude-standard") == {"PKG-INFO"}
+
+
+def test_the_wheel_holds_the_three_packages_and_nothing_else(published: Published) -> None:
+    expected = {"magic_hour_emulator/magic-hour.openapi.yaml"}
+    for package, folder in PACKAGES.items():
+        inside = f"{folder}/{package}/"
+        names = {name.removeprefix(f"{folder}/") for name in published.sdist_names if name.startswith(inside)}
+        assert f"{package}/py.typed" in names
+        expected |= names
+    about = {name for name in published.wheel_names if name.startswith(f"{STEM}.dist-info/")}
+    assert published.wheel_names - about == expected
+    assert {name.split("/")[0] for name in published.wheel_names} == {*PACKAGES, f"{STEM}.dist-info"}
+
+
+def test_the_wheel_holds_the_samples_with_their_licences_and_the_contract(published: Published) -> None:
+    wheel = zipfile.ZipFile(published.wheel)
+    for name in ("portrait.jpg", "voice.mp3", "README.md"):
+        packed = wheel.read(f"magic_hour_emulator/samples/{name}")
+        assert packed == (ROOT / "emulator/magic_hour_emulator/samples" / name).read_bytes()
+    contract = wheel.read("magic_hour_emulator/magic-hour.openapi.yaml")
+    assert contract == (ROOT / "spec/magic-hour.openapi.yaml").read_bytes()
+
+
+def test_version(published: Published) -> None:
+    assert published.metadata["Version"] == VERSION == magic_hour_emulator.__version__
+
+
+def test_pythons(published: Published) -> None:
+    tested = re.search(r"for v in ([\d. ]+);", (ROOT / "Makefile").read_text(encoding="utf-8"))
+    assert tested
+    classifiers = published.metadata.get_all("Classifier")
+    prefix = "Programming Language :: Python :: "
+    assert {f"{prefix}{version}" for version in tested[1].split()} == {
+        name for name in classifiers if re.fullmatch(rf"{prefix}3\.\d+", name)
+    }
+    required = SpecifierSet(published.metadata["Requires-Python"])
+    assert all(version in required for version in tested[1].split())
+    assert "3.10" not in required
+    assert "Typing :: Typed" in classifiers
+
+
+def test_description_and_licence(published: Published) -> None:
+    assert published.metadata["Description-Content-Type"] == "text/markdown"
+    assert published.metadata.get_payload() == (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(published.metadata["Summary"]) < 200
+    assert published.metadata["License-Expression"] == "MIT"
+    assert f"{STEM}.dist-info/licenses/LICENSE" in published.wheel_names
+
+
+def test_extras(published: Published) -> None:
+    extras = set(published.metadata.get_all("Provides-Extra"))
+    assert extras >= {"cli", "emulator", "generate", "all"}
+    requirements = list(map(Requirement, published.metadata.get_all("Requires-Dist")))
+
+    def needed(extra: str) -> set[str]:
+        of_it = (need for need in requirements if need.marker and need.marker.evaluate({"extra": extra}))
+        return {f"{need.name}{sorted(need.extras)}{need.specifier}" for need in of_it}
+
+    assert needed("all") == set().union(*(needed(extra) for extra in extras - {"all", "dev"}))
+    assert {need.name for need in requirements if need.marker is None} == {"httpx", "attrs", "anyio"}

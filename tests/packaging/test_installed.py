@@ -1,0 +1,135 @@
+"""What pip makes of the wheel and of the sdist in an empty environment."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from magic_hour_emulator import Emulator
+from publishing import NAME, PACKAGES, STEM, VERSION, Environment, Published
+
+pytestmark = pytest.mark.slow
+
+Install = Callable[[str], Environment]
+
+
+@pytest.fixture(scope="module", params=["wheel", "sdist"])
+def install(request: pytest.FixtureRequest, published: Published, tmp_path_factory: pytest.TempPathFactory) -> Install:
+    """An environment with the wheel or the sdist and the extras in it; each is made once."""
+    archive: Path = getattr(published, request.param)
+    made: dict[str, Environment] = {}
+
+    def installed(extras: str) -> Environment:
+        if extras not in made:
+            environment = Environment(tmp_path_factory.mktemp("environment"))
+            environment.install(f"{NAME}{extras} @ {archive.as_uri()}")
+            made[extras] = environment
+        return made[extras]
+
+    return installed
+
+
+def closure(names: Iterable[str], distributions: dict[str, importlib.metadata.Distribution]) -> set[str]:
+    """The distributions and all that they need, without extras, as their metadata says."""
+    needed: set[str] = set()
+    waiting = [canonicalize_name(name) for name in names]
+    while waiting:
+        name = waiting.pop()
+        if name in needed:
+            continue
+        needed.add(name)
+        for text in distributions[name].requires or ():
+            requirement = Requirement(text)
+            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+                waiting.append(canonicalize_name(requirement.name))
+    return needed
+
+
+def test_httpx_attrs_and_anyio_are_all_it_takes(install: Install) -> None:
+    distributions = install("").distributions
+    assert set(distributions) == closure(["httpx", "attrs", "anyio"], distributions) | {NAME}
+
+
+def test_nothing_is_called_what_a_user_may_call_something(install: Install) -> None:
+    environment = install("")
+    owned = {path.parts[0] for path in environment.distributions[NAME].files or () if ".." not in path.parts}
+    assert owned == {*PACKAGES, f"{STEM}.dist-info"}
+    code = (
+        "import importlib.util as u; names = 'generated', 'workflows', 'emulator', 'tests', 'scripts', 'examples'\n"
+        "print([name for name in names if u.find_spec(name)])"
+    )
+    assert environment.run("python", "-I", "-c", code).stdout == "[]\n"
+
+
+def test_both_clients_can_be_made(install: Install) -> None:
+    code = """
+import magic_hour_client, magic_hour_workflows
+for package in magic_hour_client, magic_hour_workflows:
+    with package.Client(token="mhk_made_up", base_url="http://127.0.0.1:1") as client:
+        print(client.v1.ai_image_generator.create.__name__, package.__file__)
+print(magic_hour_workflows.__version__)
+"""
+    environment = install("")
+    done = environment.run("python", "-I", "-W", "error", "-c", code)
+    assert (done.returncode, done.stderr) == (0, "")
+    low, high, version = done.stdout.splitlines()
+    assert low == f"create {environment.packages / 'magic_hour_client/__init__.py'}"
+    assert high == f"create {environment.packages / 'magic_hour_workflows/__init__.py'}"
+    assert version == VERSION
+
+
+def test_without_the_extra_the_command_says_what_to_install(install: Install) -> None:
+    for arguments in ([], ["--version"], ["image", "generate", "--prompt", "A red fox"]):
+        done = install("").run("magic-hour", *arguments)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert re.fullmatch(r"[^\n]*pip install 'magic-hour-workflows\[cli\]'[^\n]*\n", done.stderr)
+
+
+def test_with_the_extra_the_command_works(install: Install) -> None:
+    environment = install("[cli]")
+    version = environment.run("magic-hour", "--version")
+    assert (version.returncode, version.stderr) == (0, "")
+    assert VERSION in version.stdout.split()
+    schema = environment.run("magic-hour", "schema")
+    assert (schema.returncode, schema.stderr) == (0, "")
+    assert json.loads(schema.stdout)
+
+
+def test_the_emulator_brings_its_contract_and_samples(install: Install) -> None:
+    code = """
+from magic_hour_emulator import Emulator, samples
+from magic_hour_workflows import Client
+with Emulator(speed=50) as service, Client(token=service.token, base_url=service.url, poll_interval=0.05) as client:
+    result = client.v1.ai_headshot_generator.generate(
+        assets={"image_file_path": samples.portrait()}, download_directory="outputs"
+    )
+    print(result.downloaded_paths[0].read_bytes()[1:4])
+"""
+    done = install("[emulator]").run("python", "-I", "-W", "error", "-c", code)
+    assert (done.stdout, done.stderr) == ("b'PNG'\n", "")
+
+
+def test_the_oldest_versions_allowed_work(published: Published, emulator: Emulator, tmp_path: Path) -> None:
+    """Newer ones are what every other test runs with."""
+    requirements = map(Requirement, published.metadata.get_all("Requires-Dist"))
+    needed = (need for need in requirements if need.marker is None or need.marker.evaluate({"extra": "cli"}))
+    oldest = [f"{need.name}=={bound.version}" for need in needed for bound in need.specifier if bound.operator == ">="]
+    assert len(oldest) == 5
+    environment = Environment(tmp_path / "environment")
+    environment.install(f"{NAME}[cli] @ {published.wheel.as_uri()}", *oldest, PIP_CONSTRAINT="")
+    done = environment.run(
+        "magic-hour", *("image", "generate", "--image-count", "1", "--prompt", "A red fox", "--output", "outputs/"),
+        MAGIC_HOUR_API_KEY=emulator.token, MAGIC_HOUR_BASE_URL=emulator.url, MAGIC_HOUR_POLL_INTERVAL="0.05",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert [path.suffix for path in (environment.folder / "outputs").iterdir()] == [".png"]
+    wrong = environment.run("magic-hour", "image", "generate", "--no-such-option", MAGIC_HOUR_API_KEY=emulator.token)
+    assert wrong.returncode == 2
+    assert "--no-such-option" in wrong.stderr

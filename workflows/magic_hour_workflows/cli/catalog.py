@@ -1,0 +1,248 @@
+"""The fields of an operation as flags: name, type, choices and help, from the contract.
+
+Rule: a new field of the contract is a new flag; nothing here knows a field by its name.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from magic_hour_client.errors import InvalidArgument
+
+from ..operations import Schema, operations, resolved
+
+_TYPES: Mapping[str, type] = {"string": str, "integer": int, "number": float, "boolean": bool}
+_NAMES: Mapping[type, str] = {str: "string", int: "integer", float: "number", bool: "boolean"}
+_DEEPEST = 8
+"""How far schemas are followed into each other; some never end."""
+_SHORT = 50
+_HELP_WIDTH = 51
+"""Columns that are left for help beside the names of options on a terminal of 80."""
+_METAVARS: Mapping[type, str] = {str: "TEXT", int: "NUMBER", float: "NUMBER", bool: "true|false"}
+
+
+@attrs.frozen(kw_only=True)
+class Flag:
+    """One field of a request as a flag.
+
+    Attributes:
+        path: where the value belongs in the request.
+        flag: such as `--prompt`.
+        number: which field of the operation it is.
+        type: the Python type of a value; str for what is written as JSON.
+        description: the contract's own words.
+        required: the service needs it.
+        choices: the values that the contract knows; others are sent as well, the service may know more.
+        many: may be given several times.
+        is_json: written as JSON, because a plain value cannot say it.
+        role: `image`, `audio` or `video` if the value is an input file.
+        deprecation: what to do instead, for a field the service has retired.
+    """
+
+    path: tuple[str, ...]
+    flag: str = ""
+    number: int = 0
+    type: type
+    description: str
+    required: bool
+    choices: tuple[Any, ...] = ()
+    many: bool = False
+    is_json: bool = False
+    role: str | None = None
+    deprecation: str | None = None
+
+    @property
+    def parameter(self) -> str:
+        """A name for the value in Python, unlike that of any other flag."""
+        return f"field_{self.number}"
+
+    @property
+    def negative(self) -> str | None:
+        """What says no, for a field that is true or false."""
+        return f"--no-{self.flag.removeprefix('--')}" if self.type is bool and not self.many else None
+
+    @property
+    def field(self) -> str:
+        """The field as errors name it."""
+        return ".".join(self.path)
+
+    @property
+    def metavar(self) -> str | None:
+        """What stands for the value in a help text."""
+        if self.is_json:
+            return "JSON"
+        if self.negative:
+            return None
+        return "FILE" if self.role else _METAVARS[self.type]
+
+    @property
+    def help(self) -> str:
+        """The description, and what can be chosen."""
+        parts = [self.description]
+        if self.role:
+            parts.append("Or a file here, which is uploaded; - takes what the command before made.")
+        if self.many:
+            parts.append("Can be given several times.")
+        if self.deprecation:
+            parts.insert(0, f"Deprecated: {self.deprecation}.")
+        known = ", ".join(map(str, self.choices))
+        if self.choices and len(known) <= _SHORT:
+            parts.append(f"Known: {known}.")
+        text = " ".join(part for part in parts if part)
+        return f"{text}\n\n\b\n{_list(known)}" if len(known) > _SHORT else text
+
+
+def flags(operation: str, taken: Collection[str] = ()) -> list[Flag]:
+    """The flags of an operation: required ones first, retired ones last.
+
+    Args:
+        operation: its whole name.
+        taken: flags that mean something else.
+    """
+    body = operations()[operation].get("body", {})
+    named = _named(list(_fields(body, (), True)), taken)
+    return sorted(named, key=lambda flag: (flag.deprecation is not None, not flag.required))
+
+
+def parameters(operation: str, found: Sequence[Flag], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of `generate` from the values of flags.
+
+    Objects the service needs are there even if nothing was given for them, so that errors name the field inside.
+
+    Raises:
+        InvalidArgument: what should be JSON is none.
+    """
+    body = simplified(operations()[operation].get("body", {}))
+    result: dict[str, Any] = {
+        name: {}
+        for name in body.get("required", [])
+        if simplified(body.get("properties", {}).get(name, {})).get("properties")
+    }
+    for flag in found:
+        value = values.get(flag.parameter)
+        if value is None or value == []:
+            continue
+        node = result
+        for part in flag.path[:-1]:
+            node = node.setdefault(part, {})
+        node[flag.path[-1]] = parsed_json(flag.field, value) if flag.is_json else value
+    return result
+
+
+def parsed_json(field: str, text: str) -> Any:
+    """The value that JSON stands for.
+
+    Raises:
+        InvalidArgument: it is no JSON.
+    """
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidArgument(f"`{field}`: expected JSON: {error}", field=field) from None
+
+
+def _fields(schema: Schema, path: tuple[str, ...], required: bool) -> Iterator[Flag]:
+    whole = simplified(schema)
+    for name, inner in whole.get("properties", {}).items():
+        here, found = (*path, name), simplified(inner)
+        needed = required and name in whole.get("required", [])
+        if found.get("properties") and len(here) < _DEEPEST:
+            yield from _fields(inner, here, needed)
+        else:
+            yield _flag(found, here, needed)
+
+
+def _flag(schema: Schema, path: tuple[str, ...], required: bool) -> Flag:
+    many = schema.get("type") == "array"
+    value = simplified(schema.get("items", {})) if many else schema
+    nodes = [value, *value.get("anyOf", [])]
+    retired = {choice for node in nodes for choice in node.get("x-deprecated-values", {})}
+    known = dict.fromkeys(choice for node in nodes for choice in node.get("enum", []) if choice is not None)
+    kind = _type(nodes)
+    return Flag(
+        path=path,
+        type=kind or str,
+        description=" ".join(str(schema.get("description", "")).split()),
+        required=required,
+        choices=tuple(choice for choice in known if choice not in retired),
+        many=many and kind is not None,
+        is_json=kind is None,
+        role=next((node["x-asset"] for node in nodes if "x-asset" in node), None),
+        deprecation=schema.get("x-deprecation", "leave it out") if schema.get("deprecated") else None,
+    )
+
+
+def simplified(schema: Schema, depth: int = 0) -> dict[str, Any]:
+    """`schema` without detours: references followed, parts put together, a choice of one or nothing made, one type."""
+    whole = resolved(schema)
+    for part in whole.pop("allOf", []) if depth < _DEEPEST else []:
+        inner = simplified(part, depth + 1)
+        together = {**inner.get("properties", {}), **whole.get("properties", {})}
+        whole = {**inner, **whole, **({"properties": together} if together else {})}
+        whole["required"] = [*inner.get("required", []), *whole.get("required", [])]
+    choices = whole.pop("anyOf", None) or whole.pop("oneOf", None) or []
+    choices = [simplified(choice, depth + 1) for choice in choices] if depth < _DEEPEST else []
+    choices = [choice for choice in choices if choice.get("type") != "null"]
+    if len(choices) == 1:
+        whole = {**choices[0], **whole}
+    elif choices:
+        whole["anyOf"] = choices
+    return _one_type(whole)
+
+
+def _one_type(schema: dict[str, Any]) -> dict[str, Any]:
+    """`schema` with its type said in one word if it can be, also where only its values tell."""
+    if "const" in schema:
+        schema.setdefault("enum", [schema["const"]])
+    kinds = schema.get("type", [])
+    kinds = [kinds] if isinstance(kinds, str) else [kind for kind in kinds if kind != "null"]
+    if not kinds:
+        kinds = sorted({_NAMES[type(value)] for value in schema.get("enum", []) if type(value) in _NAMES})
+    if len(kinds) == 1:
+        schema["type"] = kinds[0]
+    return schema
+
+
+def _type(nodes: Sequence[Schema]) -> type | None:
+    """The Python type of a plain value, or None for what only JSON can say."""
+    kinds = {kind for node in nodes for kind in ([node["type"]] if isinstance(node.get("type"), str) else [])}
+    if kinds == {"integer", "number"}:
+        return float
+    return _TYPES.get(kinds.pop()) if len(kinds) == 1 else None
+
+
+def _named(found: Sequence[Flag], taken: Collection[str]) -> list[Flag]:
+    """Short names where they are free: the role of a file, or the last part of the path; else the whole path.
+
+    What stands further out and is not retired has the first choice. A role names a file only while it is the only
+    one of its kind: which of two is meant would depend on their order.
+    """
+    used = set(taken)
+    roles = Counter(flag.role for flag in found if flag.deprecation is None)
+    named = []
+    for number, flag in sorted(enumerate(found), key=lambda each: (each[1].deprecation is not None, len(each[1].path))):
+        short = flag.role if flag.role and roles[flag.role] <= 1 else flag.path[-1]
+        for words in ((short,), flag.path, ("field", *flag.path), ("field", *flag.path, str(number))):
+            candidate = attrs.evolve(flag, flag=_dashed(words), number=number)
+            if not used & {candidate.flag, candidate.negative}:
+                break
+        used |= {candidate.flag, candidate.negative or candidate.flag}
+        named.append(candidate)
+    return sorted(named, key=lambda flag: flag.number)
+
+
+def _list(known: str) -> str:
+    """A long list in lines that no formatter fills up, since it would break names at their hyphens."""
+    return textwrap.fill(f"Known: {known}.", _HELP_WIDTH, break_on_hyphens=False, break_long_words=False)
+
+
+def _dashed(words: Sequence[str]) -> str:
+    """Words as an option: only what can be typed without quotes."""
+    return "--" + (re.sub(r"[^a-z0-9]+", "-", "-".join(words).lower()).strip("-") or "field")

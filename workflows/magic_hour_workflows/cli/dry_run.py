@@ -1,0 +1,68 @@
+"""`--dry-run`: the request that would be sent and what it would cost.
+
+Rule: everything that `generate` checks before it uploads is checked here too, and nothing is sent or made; no key is
+needed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from magic_hour_client.settings import KEY_VARIABLE
+
+from ..client import Client
+from ..credits import estimate
+from ..flows.generate import prepare
+from ..operations import module
+from .catalog import parameters
+from .chain import replaced, unasked
+from .outputs import public
+from .progress import size
+from .terminal import Terminal
+
+
+def preview(
+    terminal: Terminal,
+    operation: str,
+    values: Mapping[str, Any],
+    extra_body: Any,
+    *,
+    timeout: float | None,
+    poll_interval: float | None,
+) -> None:
+    """Print the request of a generate command.
+
+    Raises:
+        InvalidArgument: what `generate` would refuse.
+    """
+    api = module(operation)
+    given = parameters(operation, terminal.flags, replaced(terminal, values, unasked))
+    token = os.environ.get(KEY_VARIABLE) or "no-key-is-sent"
+    with Client(token, base_url=terminal.base_url, allow_http=terminal.allow_http) as client:
+        client._begin(timeout, poll_interval)  # checks both
+        call, assets = prepare(client._io, api, {**given, "extra_body": extra_body})
+        url = f"{client._transport.settings.base_url}{call.path}"
+    files = [(source.name, source.size or 0) for source in assets.sources]
+    body = assets.filled(call.body, [f"<upload of {name}>" for name, _ in files])
+    assets.close()
+    price = estimate(api.ENDPOINT, call.body)
+    data = {
+        "dry_run": True,
+        "operation": operation,
+        "method": api.ENDPOINT.method,
+        "url": url,
+        "body": public(body),
+        "uploads": [{"name": name, "bytes": length} for name, length in files],
+        "estimated_credits": {"credits": price.credits, "at_least": price.at_least},
+    }
+    uploads = [f"upload  {name}, {size(length)}" for name, length in files]
+    lines = [
+        f"{api.ENDPOINT.method} {url}",
+        json.dumps(public(body), indent=2, ensure_ascii=False),
+        *uploads,
+        f"cost    {price}",
+    ]
+    terminal.result(data, lines)

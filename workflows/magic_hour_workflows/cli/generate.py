@@ -1,0 +1,168 @@
+"""`image generate`, `image edit`, `image headshot`, `video talking-photo`: from local files to files on disk.
+
+Rule: the flags are those of the contract; what a command is called and how it is best begun is all that stands here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import attrs
+import typer
+
+from ..operations import operations
+from .catalog import Flag, flags, parameters, parsed_json
+from .command import SHARED, among, command, option, typed
+from .outputs import NoDownload, Output, PollInterval, Timeout, place, resume_options, show
+from .terminal import Terminal
+
+if TYPE_CHECKING:
+    from ..client import Client
+
+
+@attrs.frozen
+class Generate:
+    """One generate command."""
+
+    group: str
+    name: str
+    examples: Sequence[str]
+
+
+COMMANDS: Mapping[str, Generate] = {
+    "v1.ai_image_generator.create": Generate(
+        "image",
+        "generate",
+        (
+            'magic-hour image generate --image-count 1 --prompt "A red fox in the snow"',
+            'magic-hour image generate --image-count 2 --prompt "A logo" --tool ai-logo-generator --output logos',
+            'magic-hour image generate --image-count 4 --prompt "A red fox" --model nano-banana --dry-run',
+        ),
+    ),
+    "v1.ai_image_editor.create": Generate(
+        "image",
+        "edit",
+        (
+            'magic-hour image edit --image portrait.jpg --prompt "Give me sunglasses" --output cool.png',
+            'magic-hour image edit --image portrait.jpg --image room.jpg --prompt "Put me into the room"',
+        ),
+    ),
+    "v1.ai_headshot_generator.create": Generate(
+        "image",
+        "headshot",
+        (
+            "magic-hour image headshot --image portrait.jpg --output headshots",
+            "magic-hour image headshot --image portrait.jpg --no-wait",
+        ),
+    ),
+    "v1.ai_talking_photo.create": Generate(
+        "video",
+        "talking-photo",
+        (
+            "magic-hour video talking-photo --image portrait.jpg --audio voice.mp3 --start-seconds 0 --end-seconds 3",
+            "magic-hour video talking-photo --image portrait.jpg --audio voice.mp3 --start-seconds 0 --end-seconds 15"
+            " --dry-run --format json",
+        ),
+    ),
+}
+"""The operation behind each command; a test looks that none that charges credits is left out."""
+
+NoWait = Annotated[
+    bool, typer.Option("--no-wait", help="Return as soon as the job is accepted; print its id.", show_default=False)
+]
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="Check everything and show the request and what it will cost; send nothing.",
+        show_default=False,
+    ),
+]
+ExtraBody = Annotated[
+    str | None,
+    typer.Option("--extra-body", metavar="JSON", help="Fields that no option knows yet.", show_default=False),
+]
+LEAST_SECONDS = 0.001
+"""What is left of `--timeout` at least, so that the call itself says that time is up."""
+_OWN = ("--output", "--no-wait", "--no-download", "--dry-run", "--timeout", "--poll-interval", "--extra-body", "--help")
+TAKEN = frozenset({*_OWN, *(name for parameter in SHARED for name in typed(parameter))})
+"""Flags that a field of the contract cannot have."""
+
+
+def add(groups: Mapping[str, typer.Typer]) -> None:
+    """Add the generate commands to their groups."""
+    for operation, about in COMMANDS.items():
+        _add(groups[about.group], operation, about)
+
+
+def _add(group: typer.Typer, operation: str, about: Generate) -> None:
+    found = flags(operation, TAKEN)
+
+    def generate(
+        terminal: Terminal,
+        values: Mapping[str, Any],
+        output: Output = None,
+        no_wait: NoWait = False,
+        no_download: NoDownload = False,
+        dry_run: DryRun = False,
+        timeout: Timeout = None,
+        poll_interval: PollInterval = None,
+        extra_body: ExtraBody = None,
+    ) -> None:
+        terminal.flags, terminal.submits = found, not dry_run
+        terminal.resume_options = resume_options(output, no_download)
+        where = place(output, operations()[operation]["project_kind"])
+        extra = None if extra_body is None else parsed_json("extra_body", extra_body)
+        if dry_run:
+            from .dry_run import preview
+
+            preview(terminal, operation, values, extra, timeout=timeout, poll_interval=poll_interval)
+            return
+        from .chain import finder, replaced
+
+        began = time.monotonic()
+        with terminal.client() as client, terminal.progress() as on_progress:
+            watching: dict[str, Any] = {"poll_interval": poll_interval, "on_progress": on_progress}
+            given = replaced(terminal, values, finder(terminal, client, timeout=timeout, **watching))
+            result = _resource(client, operation).generate(
+                **parameters(operation, found, given),
+                **where,
+                **watching,
+                extra_body=extra,
+                wait_for_completion=not no_wait,
+                download_outputs=not no_download,
+                timeout=_left(timeout, time.monotonic() - began),
+            )
+        show(terminal, result)
+
+    help = str(operations()[operation].get("description") or operations()[operation]["summary"])
+    command(group, about.name, help=help, examples=about.examples, options=[_option(flag) for flag in found])(generate)
+
+
+def _left(timeout: float | None, spent: float) -> float | None:
+    """What is left of `--timeout`, which holds for the command before as well; what is no time is left to the call."""
+    return timeout if timeout is None or not timeout > 0 else max(timeout - spent, LEAST_SECONDS)
+
+
+def _option(flag: Flag) -> Any:
+    kind: Any = list[flag.type] if flag.many else flag.type  # type: ignore[name-defined]
+    extra: dict[str, Any] = {"autocompletion": among(flag.choices)} if flag.choices else {}
+    return option(
+        flag.parameter,
+        kind if flag.required else kind | None,
+        f"{flag.flag}/{flag.negative}" if flag.negative else flag.flag,
+        default=... if flag.required else None,
+        help=flag.help,
+        metavar=flag.metavar,
+        hidden=flag.deprecation is not None,
+        **extra,
+    )
+
+
+def _resource(client: Client, operation: str) -> Any:
+    node: Any = client
+    for part in operation.split(".")[:-1]:
+        node = getattr(node, part)
+    return node

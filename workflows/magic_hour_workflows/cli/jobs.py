@@ -1,0 +1,140 @@
+"""`image|video get`, `wait`, `download`, `delete`: what can be done with a job by its id.
+
+Rule: the same for both kinds, written once.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from magic_hour_client.errors import InvalidArgument, MagicHourError
+
+from ..results import Kind
+from .command import command
+from .outputs import Id, NoDownload, Output, PollInterval, Timeout, place, public, resume_options, show
+from .terminal import Terminal
+
+if TYPE_CHECKING:
+    from ..client import Client
+
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.", show_default=False)]
+
+
+def add(group: typer.Typer, kind: Kind) -> None:
+    """Add the commands for jobs of one kind to their group."""
+    _add_get(group, kind)
+    _add_wait(group, kind)
+    _add_download(group, kind)
+    _add_delete(group, kind)
+
+
+def _a(kind: Kind) -> str:
+    return "an image" if kind == "image" else "a video"
+
+
+def jobs_of(client: Client, kind: Kind) -> Any:
+    """The client's resource for jobs of a kind."""
+    return client.v1.image_projects if kind == "image" else client.v1.video_projects
+
+
+def _add_get(group: typer.Typer, kind: Kind) -> None:
+    examples = (f"magic-hour {kind} get cuid-example", f"magic-hour {kind} get cuid-example --format json")
+
+    @command(group, "get", help=f"Show the state of {_a(kind)} job, once.", examples=examples)
+    def get(terminal: Terminal, id: Id) -> None:
+        with terminal.client() as client:
+            project = {"kind": kind, **public(jobs_of(client, kind).get(id).to_dict())}
+        terminal.result(project, _lines(project))
+
+
+def _add_wait(group: typer.Typer, kind: Kind) -> None:
+    examples = (
+        f"magic-hour {kind} wait cuid-example",
+        f"magic-hour {kind} wait cuid-example --output outputs --timeout 600",
+    )
+    help = f"Pick {_a(kind)} job up again. Waits until it is complete, then saves its outputs."
+
+    @command(group, "wait", help=help, examples=examples)
+    def wait(
+        terminal: Terminal,
+        id: Id,
+        output: Output = None,
+        no_download: NoDownload = False,
+        timeout: Timeout = None,
+        poll_interval: PollInterval = None,
+    ) -> None:
+        resume = resume_options(output, no_download)
+        where = place(output, kind)
+        with terminal.client() as client, terminal.about(kind, id, resume), terminal.progress() as on_progress:
+            result = jobs_of(client, kind).check_result(
+                id,
+                **where,
+                download_outputs=not no_download,
+                timeout=timeout,
+                poll_interval=poll_interval,
+                on_progress=on_progress,
+            )
+        show(terminal, result)
+
+
+def _add_download(group: typer.Typer, kind: Kind) -> None:
+    name = "portrait.png" if kind == "image" else "clip.mp4"
+    examples = (f"magic-hour {kind} download cuid-example --output {name}",)
+    help = f"Save the outputs of {_a(kind)} job that is complete."
+
+    @command(group, "download", help=help, examples=examples)
+    def download(terminal: Terminal, id: Id, output: Output = None, timeout: Timeout = None) -> None:
+        where = place(output, kind)
+        resume = resume_options(output, no_download=False)
+        with terminal.client() as client, terminal.about(kind, id, resume), terminal.progress() as on_progress:
+            paths = jobs_of(client, kind).download(id, **where, timeout=timeout, on_progress=on_progress)
+        saved = [str(path) for path in paths]
+        terminal.result({"id": id, "kind": kind, "downloaded_paths": saved}, saved)
+
+
+def _add_delete(group: typer.Typer, kind: Kind) -> None:
+    examples = (f"magic-hour {kind} delete cuid-example --yes",)
+    help = f"Delete the outputs of {_a(kind)} job for good. Asks first; nothing is refunded."
+
+    @command(group, "delete", help=help, examples=examples)
+    def delete(terminal: Terminal, id: Id, yes: Yes = False) -> None:
+        with terminal.client() as client:
+            if not yes:
+                _ask(f"Delete the {kind} job {id} and its outputs for good?")
+            jobs_of(client, kind).delete(id)
+        terminal.say(f"{kind} job {id} deleted")
+        terminal.result({"id": id, "kind": kind, "deleted": True}, [id])
+
+
+def _ask(question: str) -> None:
+    """Ask before what cannot be undone.
+
+    Raises:
+        InvalidArgument: there is nobody to ask.
+        MagicHourError: the answer was no.
+    """
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise InvalidArgument("there is no terminal to ask at; add --yes to delete all the same")
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise MagicHourError("not deleted")
+
+
+def _lines(project: Mapping[str, Any]) -> list[str]:
+    """The state of a job, a line for each thing that is known."""
+    known = {key: value for key, value in project.items() if value not in (None, [], {})}
+    width = max(map(len, known), default=0)
+    return [f"{key:<{width}}  {_plain(value)}" for key, value in known.items()]
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {item}" for key, item in value.items())
+    if isinstance(value, list):
+        return "; ".join(_plain(item) for item in value)
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,169 @@
+"""One command at work: its settings, what it learnt, where it prints, how it ends.
+
+Rule: stdout holds results and nothing else, in JSON exactly one object for each command, also when it fails.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shlex
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from ..errors import MagicHourError, SubmissionUnknown
+from ..events import Created, Event, SubmissionLost
+from ..operations import operations
+from ..results import Job, Kind
+from . import ends, signals
+from .catalog import Flag
+from .progress import showing
+from .streams import to_stderr, to_stdout
+
+if TYPE_CHECKING:
+    from ..client import Client
+
+
+@attrs.define(kw_only=True)
+class Terminal:
+    """What one command was told about itself, and what it learnt."""
+
+    json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    debug: bool = False
+    base_url: str | None = None
+    allow_http: bool = False
+    flags: Sequence[Flag] = ()
+    """The flags behind the fields that errors may name."""
+    submits: bool = False
+    """Whether it is there to submit a job."""
+    resume_options: Sequence[str] = ()
+    """What the command that picks the job up has to be told as well."""
+    job: Job | None = None
+    """The job, once one is accepted or named."""
+    unknown: SubmissionUnknown | None = None
+    """The submission of which nobody knows what became."""
+    _printed: bool = False
+
+    def client(self) -> Client:
+        """A client as the options and the environment say."""
+        from ..client import Client
+
+        return Client(base_url=self.base_url, allow_http=self.allow_http)
+
+    @contextmanager
+    def progress(self) -> Iterator[Callable[[Event], None]]:
+        """A listener that shows events, and remembers what matters of them: exceptions may be replaced on their way."""
+        with showing(self.resume, quiet=self.quiet) as show:
+
+            def listen(event: Event) -> None:
+                if isinstance(event, Created):
+                    self.job = Job(event.kind, event.id, event.credits_charged, event.name)
+                if isinstance(event, SubmissionLost):
+                    self.unknown = SubmissionUnknown(**attrs.asdict(event))
+                show(event)
+
+            yield listen
+
+    def resume(self, kind: str, id: str) -> str:
+        """The command that picks a job up."""
+        where = ["--base-url", self.base_url] if self.base_url else []
+        open_http = ["--allow-http"] if self.allow_http else []
+        return shlex.join(["magic-hour", kind, "wait", id, *self.resume_options, *where, *open_http])
+
+    @contextmanager
+    def about(self, kind: Kind, id: str, resume_options: Sequence[str] = ()) -> Iterator[None]:
+        """Whatever goes wrong in here is about this job, which exists already."""
+        before = (self.job, self.resume_options, self.submits)
+        self.job, self.resume_options, self.submits = Job(kind, id), resume_options, False
+        yield
+        self.job, self.resume_options, self.submits = before
+
+    def say(self, text: str) -> None:
+        """Something nice to know."""
+        if not self.quiet:
+            to_stderr(text)
+
+    def result(self, data: Mapping[str, Any], lines: Sequence[str]) -> None:
+        """Print what came out: the data as JSON, or else the lines.
+
+        Raises:
+            NotPrinted: it cannot be written.
+        """
+        self._printed = True
+        try:
+            # ASCII, so that every locale can print it and every program read it.
+            to_stdout(json.dumps(data, default=str) if self.json else "\n".join(lines))
+        except OSError as error:
+            raise ends.NotPrinted(error, lines) from None
+
+    def run(self, work: Callable[[], object]) -> int:
+        """Do the work; returns the exit code, its own if it has one. Whatever happens is told, nothing is raised."""
+        try:
+            with self._logging(), self._deprecations():
+                code = work()
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  (this is where everything is told)
+            with signals.ignored():
+                return self.fail(error)
+        return code if isinstance(code, int) else 0
+
+    def fail(self, error: BaseException) -> int:
+        """Tell what went wrong; returns the exit code."""
+        known = self._known(error)
+        text = ends.words(error, known)
+        if self.debug:
+            to_stderr("".join(traceback.format_exception(error)).rstrip())
+        to_stderr(f"magic-hour: {text}")
+        if self.json and not self._printed:
+            with suppress(MagicHourError):
+                self.result(ends.as_json(error, text, known), [])
+        return ends.exit_code(error, known)
+
+    def _known(self, error: BaseException) -> ends.Known:
+        job = self.job
+        if isinstance(error, MagicHourError) and error.project_id is None:
+            job = None  # it went wrong before there was one, or there is none with this id
+        found = error if isinstance(error, SubmissionUnknown) else getattr(error, "submission_unknown", None)
+        return ends.Known(
+            job=job,
+            unknown=found or (self.unknown if job is None else None),
+            resume=None if job is None else self.resume(job.kind, job.id),
+            flags=self.flags,
+            submits=self.submits,
+        )
+
+    @contextmanager
+    def _logging(self) -> Iterator[None]:
+        """The log goes to stderr if asked for, else nowhere: what matters is told anyway."""
+        logger = logging.getLogger("magic_hour_workflows")
+        handler: logging.Handler = logging.StreamHandler() if self.verbose else logging.NullHandler()
+        handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
+        level = logger.level
+        logger.addHandler(handler)
+        if self.verbose:
+            logger.setLevel(logging.DEBUG)
+        try:
+            yield
+        finally:
+            logger.setLevel(level)
+            logger.removeHandler(handler)
+
+    @contextmanager
+    def _deprecations(self) -> Iterator[None]:
+        """What the service has retired is said in one line, in the words of the command line."""
+
+        def show(message: Warning | str, category: type[Warning], *rest: Any, **more: Any) -> None:
+            operation, _, notice = str(message).partition(": ")
+            if issubclass(category, DeprecationWarning) and operation in operations():
+                self.say(f"magic-hour: {ends.as_typed(notice, None, self.flags)}")
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", DeprecationWarning)
+            warnings.showwarning = show
+            yield

@@ -1,0 +1,73 @@
+"""The contract's operations as data at run time: what the command line makes flags of, and where prices are found.
+
+Rule: read, never written. The generator wrote it down; a new field of the contract is here without an edit.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib.resources import files
+from types import ModuleType
+from typing import Any
+
+Schema = Mapping[str, Any]
+
+
+@cache
+def document() -> Mapping[str, Any]:
+    """The whole of `operations.json`."""
+    text = files("magic_hour_client").joinpath("operations.json").read_text(encoding="utf-8")
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
+
+
+def operations() -> Mapping[str, Mapping[str, Any]]:
+    """Every operation by its name, such as `v1.ai_image_generator.create`."""
+    found: Mapping[str, Mapping[str, Any]] = document()["operations"]
+    return found
+
+
+def paid() -> dict[str, Mapping[str, Any]]:
+    """The operations that charge credits."""
+    return {name: operation for name, operation in operations().items() if operation.get("charges_credits")}
+
+
+def module(name: str) -> ModuleType:
+    """The generated module of an operation."""
+    return importlib.import_module(f"magic_hour_client.api.{operations()[name]['module']}")
+
+
+def resolved(schema: Schema) -> dict[str, Any]:
+    """`schema` with its reference followed; what stands beside the reference wins."""
+    found = dict(schema)
+    while (reference := found.pop("$ref", None)) is not None:
+        found = {**document()["$defs"][reference.rpartition("/")[2]], **found}
+    return found
+
+
+def complete(name: str) -> dict[str, Any]:
+    """One operation as a JSON document of its own, with the schemas that it refers to."""
+    operation = {"name": name, **operations()[name]}
+    wanted = dict.fromkeys(_references(operation))
+    for reference in (waiting := list(wanted)):
+        for found in _references(document()["$defs"][reference]):
+            if found not in wanted:
+                wanted[found] = None
+                waiting.append(found)
+    return {**operation, "$defs": {name: document()["$defs"][name] for name in sorted(wanted)}}
+
+
+def _references(node: Any) -> Iterator[str]:
+    """The names of the schemas that `node` refers to."""
+    if isinstance(node, list):
+        for item in node:
+            yield from _references(item)
+    elif isinstance(node, Mapping):
+        for key, value in node.items():
+            if key == "$ref" and isinstance(value, str):
+                yield value.rpartition("/")[2]
+            else:
+                yield from _references(value)
