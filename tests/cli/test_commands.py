@@ -240,9 +240,10 @@ class TestJobs:
 
     def test_an_id_of_no_job(self, run: Run) -> None:
         for arguments in (("get",), ("wait",), ("download",), ("delete", "--yes")):
-            ended = run("image", arguments[0], "nothing", *arguments[1:])
+            ended = run("image", arguments[0], "nothing", *arguments[1:], "--format", "json")
             assert ended.code == 1
             assert "accepted" not in ended.err, "there is nothing to pick up"
+            assert "resume" not in ended.error
 
 
 class TestFiles:
@@ -266,6 +267,7 @@ class TestEnds:
         assert ended.error["type"] == "JobFailed"
         assert ended.error["code"] == "no_source_face"
         assert ended.error["project_id"] == emulator.ledger.charges[0].id
+        assert "resume" not in ended.error, "nothing is left to pick up"
         assert "no_source_face: There is no face" in ended.err
 
     def test_a_job_that_is_canceled(self, run: Run, emulator: Emulator) -> None:

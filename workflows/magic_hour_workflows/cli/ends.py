@@ -63,7 +63,8 @@ class NotPrinted(MagicHourError):
     """The command did its work, and its result could not be written to stdout."""
 
     def __init__(self, error: OSError, lines: Sequence[str]) -> None:
-        super().__init__(f"the result could not be printed ({error.strerror}); it is: {', '.join(lines)}")
+        result = f"; it is: {', '.join(lines)}" if lines else ""
+        super().__init__(f"the result could not be printed ({error.strerror}){result}")
 
 
 @attrs.frozen(kw_only=True)
