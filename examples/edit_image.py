@@ -2,9 +2,10 @@
 
     python examples/edit_image.py portrait.jpg "Give me sunglasses"
 
-The new picture is saved beside the old one, which stays as it is: portrait-edited.png.
+The new picture is saved in outputs/; the old one stays as it is.
 """
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -12,15 +13,17 @@ from magic_hour_workflows import Client, MagicHourError
 
 
 def main() -> None:
-    if len(sys.argv) != 3:
-        sys.exit("usage: edit_image.py PICTURE PROMPT")
-    picture, prompt = Path(sys.argv[1]), sys.argv[2]
+    parser = argparse.ArgumentParser(description="Change a picture as a prompt says. Costs at least 50 credits.")
+    parser.add_argument("picture", type=Path)
+    parser.add_argument("prompt")
+    arguments = parser.parse_args()
+    picture = arguments.picture
     try:
         with Client() as client:
             result = client.v1.ai_image_editor.generate(
                 assets={"image_file_paths": [picture]},  # up to ten pictures
-                style={"prompt": prompt},
-                download_directory=picture.parent,
+                style={"prompt": arguments.prompt},
+                download_directory="outputs",
                 output_name=f"{picture.stem}-edited.png",
             )
     except MagicHourError as error:

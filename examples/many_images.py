@@ -5,6 +5,7 @@
 Each picture is saved in outputs/ as soon as it is done, and one that fails does not stop the others.
 """
 
+import argparse
 import asyncio
 import sys
 from pathlib import Path
@@ -39,10 +40,11 @@ async def make_all(prompts: list[str]) -> list[bool]:
 
 
 def main() -> None:
-    if len(sys.argv) != 2:
-        sys.exit("usage: many_images.py FILE")
+    parser = argparse.ArgumentParser(description="A picture for each line of a file, at least 5 credits each.")
+    parser.add_argument("file", type=Path)
+    file = parser.parse_args().file
     try:
-        prompts = [line.strip() for line in Path(sys.argv[1]).read_text(encoding="utf-8").splitlines() if line.strip()]
+        prompts = [line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
         print(f"{len(prompts)} pictures: {estimate_credits('ai_image_generator', image_count=len(prompts))}")
         done = asyncio.run(make_all(prompts))
     except (MagicHourError, OSError) as error:  # no key, or no such file

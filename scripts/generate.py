@@ -30,9 +30,12 @@ DEFAULT_SPEC = ROOT / "spec" / "magic-hour.openapi.yaml"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
-    arguments = _parser().parse_args(argv)
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if arguments.spec is not None and arguments.output is None:
+        parser.error("--spec needs --output DIR: without it, the project's own client would be overwritten")
     try:
-        print(run(arguments.spec, arguments.output, check=arguments.check))
+        print(run(arguments.spec or DEFAULT_SPEC, arguments.output, check=arguments.check))
     except Problem as problem:
         print(f"generate.py: {problem}", file=sys.stderr)
         return problem.exit_code
@@ -81,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="generate.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--check", action="store_true", help="compare only; exit 1 if something would change")
-    parser.add_argument("--spec", type=Path, default=DEFAULT_SPEC, help="the OpenAPI document (default: the contract)")
+    parser.add_argument("--spec", type=Path, help="an OpenAPI document of your own; needs --output")
     parser.add_argument("--output", type=Path, help="where to put package and reference/ (default: this project)")
     return parser
 

@@ -20,8 +20,11 @@ __all__ = ["Emulator", "__version__"]
 
 def __getattr__(name: str) -> Any:
     if name == "Emulator":
-        from .server import Emulator
-
+        try:
+            from .server import Emulator
+        except ModuleNotFoundError as error:
+            remedy = "pip install 'magic-hour-workflows[emulator]'"
+            raise ModuleNotFoundError(f"the emulator needs {error.name}: {remedy}", name=error.name) from None
         return Emulator
     if name == "__version__":  # that of the distribution it came with
         from importlib.metadata import version

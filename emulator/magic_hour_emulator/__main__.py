@@ -4,6 +4,7 @@ Rule: it prints nothing but what a person needs to point a client at it, and Ctr
 """
 
 import argparse
+import errno
 import signal
 import sys
 import threading
@@ -43,7 +44,8 @@ def main(arguments: Sequence[str] | None = None, *, program: str = "magic-hour-e
             while not stop.wait(0.5):  # with a timeout, so that Ctrl-C gets through on Windows
                 pass
     except (OSError, ValueError) as problem:
-        print(f"{program}: {problem}", file=sys.stderr)
+        taken = isinstance(problem, OSError) and problem.errno == errno.EADDRINUSE
+        print(f"{program}: {problem}{'; give another --port' if taken else ''}", file=sys.stderr)
         return 2
     return 0
 

@@ -67,7 +67,8 @@ class _Schemas:
 
     def within(self, node: Any) -> Any:
         """`node` with every reference leading to `$defs`."""
-        return mapped(node, self._moved)
+        moved = mapped(node, self._moved)
+        return _modern(moved) if str(self._contract.raw["openapi"]).startswith("3.0") else moved
 
     def definitions(self) -> dict[str, Any]:
         """What was referred to so far, and what that refers to, by name."""
@@ -83,3 +84,19 @@ class _Schemas:
                 plain += "_"
             self._names[reference] = plain
         return f"#/$defs/{self._names[reference]}"
+
+
+def _modern(node: Any) -> Any:
+    """OpenAPI 3.0's own dialect as JSON Schema, which 3.1 has taken over."""
+    if isinstance(node, list):
+        return [_modern(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    found = {key: _modern(value) for key, value in node.items() if key != "discriminator"}
+    for bound, limit in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
+        if isinstance(found.get(bound), bool) and found.pop(bound) and limit in found:
+            found[bound] = found.pop(limit)
+    if found.get("nullable") is True:
+        del found["nullable"]
+        found = {"anyOf": [found, {"type": "null"}]}
+    return found

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,18 +26,33 @@ if TYPE_CHECKING:
 START = "<!-- CUSTOM DOCS START -->"
 END = "<!-- CUSTOM DOCS END -->"
 _BLOCK = re.compile(re.escape(START) + "(.*?)" + re.escape(END), re.DOTALL)
+_WORDS = re.compile(re.escape(START) + r"\s*(?!" + re.escape(END) + r")\S")
 _DEEPEST = 6
 
 
 def pages(build: Build, reference: Path, generated: Path) -> dict[str, bytes]:
     """File name and content of every page; blocks already in `reference` are carried over."""
     links = os.path.relpath(generated, reference).replace(os.sep, "/")
-    result = {}
+    result: dict[str, bytes] = {}
     for node in build.endpoints.resources():
         if node.operations:
             name = f"{node.path}.md"
             result[name] = Page(build, node, _block(reference / name), links).text().encode("utf-8")
+    _check_kept(result, reference)
     return result
+
+
+def _check_kept(wanted: Mapping[str, bytes], reference: Path) -> None:
+    """A page whose resource is gone would be deleted, and what was written by hand on it with it.
+
+    Raises:
+        DamagedPage: there is such a page.
+    """
+    others = [page for page in sorted(reference.glob("*.md")) if page.name not in wanted]
+    lost = [page.name for page in others if _WORDS.search(page.read_text(encoding="utf-8", errors="replace"))]
+    if lost:
+        remedy = "delete the page yourself if its custom block may go"
+        raise DamagedPage("pages of resources that the document does not have:", [f"{name}: {remedy}" for name in lost])
 
 
 def _block(page: Path) -> str:

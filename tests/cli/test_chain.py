@@ -129,7 +129,8 @@ def test_one_output_for_one_file(run: Run, stdin: Any, emulator: Emulator) -> No
 def test_only_one_option_can_take_them(run: Run, stdin: Any) -> None:
     stdin({"id": "x", "kind": "image", "downloaded_paths": ["portrait.jpg"]})
     talk = ("video", "talking-photo", "--image", "-", "--audio", "-", "--start-seconds", "0", "--end-seconds", "1")
-    assert run(*talk).code == 2
+    ended = run(*talk)
+    assert (ended.code, "only one option" in ended.err) == (2, True)
 
 
 def test_nothing_and_nobody_on_stdin(run: Run, stdin: Any, monkeypatch: pytest.MonkeyPatch) -> None:

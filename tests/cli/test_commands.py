@@ -92,6 +92,20 @@ class TestGenerate:
         assert ended.json["body"]["model"] == "tomorrow"
         assert ended.json["body"]["aspect_ratio"] == "5:4"
 
+    def test_a_value_the_contract_does_not_know_is_remarked_on(self, run: Run) -> None:
+        """It may be new, or a mistake that costs credits."""
+        ended = run(*FOX, "--model", "nano-bananna", "--dry-run")
+        assert ended.code == 0
+        assert "--model nano-bananna is not known here and is sent as it is; did you mean nano-banana" in ended.err
+        assert "known" not in run(*FOX, "--model", "nano-banana", "--dry-run").err
+        assert "known" not in run(*TALK, "--generation-mode", "pro", "--dry-run").err, "retired, and said so"
+
+    def test_nobody_there(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("MAGIC_HOUR_BASE_URL", "http://127.0.0.1:1")
+        ended = run("image", "get", "cuid-1", "--quiet")
+        assert ended.code == 1
+        assert "at http://127.0.0.1:1; is the emulator running? (magic-hour emulator)" in ended.err
+
     def test_what_is_retired_is_said_in_one_line(self, run: Run, emulator: Emulator) -> None:
         ended = run(*FOX, "--orientation", "landscape", "--aspect-ratio", "9:16")
         assert ended.code == 0
@@ -240,9 +254,10 @@ class TestJobs:
 
     def test_an_id_of_no_job(self, run: Run) -> None:
         for arguments in (("get",), ("wait",), ("download",), ("delete", "--yes")):
-            ended = run("image", arguments[0], "nothing", *arguments[1:])
+            ended = run("image", arguments[0], "nothing", *arguments[1:], "--format", "json")
             assert ended.code == 1
             assert "accepted" not in ended.err, "there is nothing to pick up"
+            assert "resume" not in ended.error
 
 
 class TestFiles:
@@ -266,6 +281,7 @@ class TestEnds:
         assert ended.error["type"] == "JobFailed"
         assert ended.error["code"] == "no_source_face"
         assert ended.error["project_id"] == emulator.ledger.charges[0].id
+        assert "resume" not in ended.error, "nothing is left to pick up"
         assert "no_source_face: There is no face" in ended.err
 
     def test_a_job_that_is_canceled(self, run: Run, emulator: Emulator) -> None:

@@ -30,7 +30,7 @@ def examples() -> list[Any]:
 
 def test_help_is_the_golden_file(run: Run) -> None:
     assert pages(lambda command: run(*command, "--help").out) == GOLDEN.read_text(encoding="utf-8"), (
-        "changed on purpose? run golden_help.py"
+        "changed on purpose? .venv/bin/python tests/cli/golden_help.py writes it anew; read its diff"
     )
 
 

@@ -47,7 +47,7 @@ USES = {
         1,
         ["outputs/*-1.png", "outputs/*-2.png", "outputs/*-3.png"],
     ),
-    "edit_image.py": Use(["portrait.jpg", "Give me sunglasses"], 1, 1, ["portrait-edited.png"]),
+    "edit_image.py": Use(["portrait.jpg", "Give me sunglasses"], 1, 1, ["outputs/portrait-edited.png"]),
     "many_images.py": Use(["prompts.txt"], 5, 5, ["outputs/*.png"] * 5),
     "resume.py": Use(["image", "<id>"], 0, 0, ["outputs/*.png"]),
 }

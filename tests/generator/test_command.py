@@ -337,3 +337,24 @@ def test_wrong_arguments(command: Any) -> None:
     with pytest.raises(SystemExit) as ended:
         command("--what")
     assert ended.value.code == 2
+
+
+def test_a_document_of_ones_own_needs_a_place_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without one, it would replace the project's own client and pages."""
+    with pytest.raises(SystemExit) as ended:
+        generate.main(["--spec", "my.yaml"])
+    assert ended.value.code == 2
+    assert "--spec needs --output DIR" in capsys.readouterr().err
+
+
+def test_a_page_with_a_text_of_its_own_is_not_deleted(project: Path, command: Any) -> None:
+    """Its resource is gone from the document; what was written about it by hand may still be wanted."""
+    page = project / "docs" / "reference" / "v1.gone.md"
+    page.write_text("# gone\n<!-- CUSTOM DOCS START -->\nmine\n<!-- CUSTOM DOCS END -->\n", encoding="utf-8")
+    ran = command()
+    assert ran.code == problems.DamagedPage.exit_code
+    assert "v1.gone.md: delete the page yourself" in ran.error
+    assert page.exists()
+    page.write_text("# gone\n<!-- CUSTOM DOCS START -->\n\n<!-- CUSTOM DOCS END -->\n", encoding="utf-8")
+    assert command().code == 0
+    assert not page.exists()

@@ -14,7 +14,17 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-BEFORE_TOP = """        resolution: {$ref: "#/components/schemas/ImageResolution", example: 1k}
+BODY = """    V1AiImageGeneratorCreateBody:
+      type: object
+      required: [image_count, style]
+      properties:
+"""
+STYLE = """    V1AiImageGeneratorCreateBodyStyle:
+      type: object
+      required: [prompt]
+      properties:
+"""
+TOP = """        resolution: {$ref: "#/components/schemas/ImageResolution", example: 1k}
 
     V1AiImageGeneratorCreateBodyStyle:"""
 BEFORE_NESTED = """        quality_mode:
@@ -82,11 +92,9 @@ def changed(copied_with_workflows: Path) -> Path:
     """A copy of the project whose contract has two more fields, regenerated."""
     spec = copied_with_workflows / "spec" / "magic-hour.openapi.yaml"
     text = spec.read_text(encoding="utf-8")
-    assert text.count(BEFORE_TOP) == text.count(BEFORE_NESTED) == 1, "the contract has moved; find new places"
-    top = BEFORE_TOP.index("\n") + 1
-    text = text.replace(BEFORE_TOP, BEFORE_TOP[:top] + TOP + BEFORE_TOP[top:]).replace(
-        BEFORE_NESTED, NESTED + BEFORE_NESTED
-    )
+    for place, field in ((BODY, TOP), (STYLE, NESTED)):
+        assert text.count(place) == 1, "the contract no longer begins these two objects like that; change the test"
+        text = text.replace(place, place + field)
     spec.write_text(text, encoding="utf-8")
     script = copied_with_workflows / "scripts" / "generate.py"
     for arguments, code in ((["--check"], 1), ([], 0), (["--check"], 0)):

@@ -18,10 +18,10 @@ ROOT = Path(__file__).resolve().parents[2]
 OURS = ROOT / "generated" / "magic_hour_client" / "operations.json"
 
 
-def operations(folder: Path, paths: dict[str, Any], **components: Any) -> Any:
+def operations(folder: Path, paths: dict[str, Any], *, version: str = "3.1.0", **components: Any) -> Any:
     """What is written for a document."""
     document = {
-        "openapi": "3.1.0",
+        "openapi": version,
         "info": {"title": "Things", "version": "7"},
         "paths": paths,
         "components": components,
@@ -84,6 +84,22 @@ def test_examples_are_data_and_keep_what_looks_like_a_reference(tmp_path: Path) 
     properties = found["operations"]["things.create"]["body"]["properties"]
     assert properties["$ref"] == {"type": "string"}, "a field of that name"
     assert properties["b"]["example"] == {"$ref": "#/nowhere"}
+
+
+def test_the_older_dialect_becomes_json_schema(tmp_path: Path) -> None:
+    properties = {
+        "a": {"type": "number", "minimum": 0, "exclusiveMinimum": True},
+        "b": {"type": "number", "maximum": 9, "exclusiveMaximum": False},
+        "c": {"type": "string", "nullable": True, "description": "Text or nothing."},
+    }
+    found = operations(tmp_path, {"/things": post({"type": "object", "properties": properties})}, version="3.0.3")
+    schema = found["operations"]["things.create"]["body"]
+    jsonschema.Draft202012Validator.check_schema(schema)
+    for good in ({"a": 0.1}, {"b": 9}, {"c": None}, {"c": "x"}):
+        jsonschema.validate(good, schema)
+    for bad in ({"a": 0}, {"b": 10}, {"c": 7}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(bad, schema)
 
 
 def test_what_is_not_said_is_left_out(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ Rule: a new field of the contract is a new flag; nothing here knows a field by i
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
 import textwrap
@@ -40,6 +41,7 @@ class Flag:
         description: the contract's own words.
         required: the service needs it.
         choices: the values that the contract knows; others are sent as well, the service may know more.
+        retired: values that still work, and warn.
         many: may be given several times.
         is_json: written as JSON, because a plain value cannot say it.
         role: `image`, `audio` or `video` if the value is an input file.
@@ -53,6 +55,7 @@ class Flag:
     description: str
     required: bool
     choices: tuple[Any, ...] = ()
+    retired: tuple[Any, ...] = ()
     many: bool = False
     is_json: bool = False
     role: str | None = None
@@ -81,6 +84,16 @@ class Flag:
         if self.negative:
             return None
         return "FILE" if self.role else _METAVARS[self.type]
+
+    def remark(self, value: object) -> str | None:
+        """What is odd about a value that will be sent all the same: it costs something if it is a mistake."""
+        given = value if isinstance(value, list) else [value]
+        new = [item for item in given if item is not None and item not in (*self.choices, *self.retired)]
+        if not new or not self.choices or self.deprecation:
+            return None
+        near = difflib.get_close_matches(str(new[0]), map(str, self.choices), 1)
+        meant = f"did you mean {near[0]}?" if near else f"known are {', '.join(map(str, self.choices))}"
+        return f"{self.flag} {new[0]} is not known here and is sent as it is; {meant}"
 
     @property
     def help(self) -> str:
@@ -163,7 +176,7 @@ def _flag(schema: Schema, path: tuple[str, ...], required: bool) -> Flag:
     many = schema.get("type") == "array"
     value = simplified(schema.get("items", {})) if many else schema
     nodes = [value, *value.get("anyOf", [])]
-    retired = {choice for node in nodes for choice in node.get("x-deprecated-values", {})}
+    retired = dict.fromkeys(choice for node in nodes for choice in node.get("x-deprecated-values", {}))
     known = dict.fromkeys(choice for node in nodes for choice in node.get("enum", []) if choice is not None)
     kind = _type(nodes)
     return Flag(
@@ -172,6 +185,7 @@ def _flag(schema: Schema, path: tuple[str, ...], required: bool) -> Flag:
         description=" ".join(str(schema.get("description", "")).split()),
         required=required,
         choices=tuple(choice for choice in known if choice not in retired),
+        retired=tuple(retired),
         many=many and kind is not None,
         is_json=kind is None,
         role=next((node["x-asset"] for node in nodes if "x-asset" in node), None),

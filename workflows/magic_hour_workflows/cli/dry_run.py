@@ -19,7 +19,6 @@ from ..flows.generate import prepare
 from ..operations import module
 from .catalog import parameters
 from .chain import replaced, unasked
-from .outputs import public
 from .progress import size
 from .terminal import Terminal
 
@@ -54,14 +53,14 @@ def preview(
         "operation": operation,
         "method": api.ENDPOINT.method,
         "url": url,
-        "body": public(body),
+        "body": body,
         "uploads": [{"name": name, "bytes": length} for name, length in files],
         "estimated_credits": {"credits": price.credits, "at_least": price.at_least},
     }
     uploads = [f"upload  {name}, {size(length)}" for name, length in files]
     lines = [
         f"{api.ENDPOINT.method} {url}",
-        json.dumps(public(body), indent=2, ensure_ascii=False),
+        json.dumps(body, indent=2, ensure_ascii=False),
         *uploads,
         f"cost    {price}",
     ]

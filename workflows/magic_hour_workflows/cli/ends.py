@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from ..errors import InvalidArgument, JobError, MagicHourError, SubmissionUnknown
+from ..errors import ConnectionFailed, InvalidArgument, JobError, MagicHourError, SubmissionUnknown
 from ..results import Job
 from .catalog import Flag
 from .signals import Terminated
@@ -63,7 +63,8 @@ class NotPrinted(MagicHourError):
     """The command did its work, and its result could not be written to stdout."""
 
     def __init__(self, error: OSError, lines: Sequence[str]) -> None:
-        super().__init__(f"the result could not be printed ({error.strerror}); it is: {', '.join(lines)}")
+        result = f"; it is: {', '.join(lines)}" if lines else ""
+        super().__init__(f"the result could not be printed ({error.strerror}){result}")
 
 
 @attrs.frozen(kw_only=True)
@@ -76,6 +77,7 @@ class Known:
         resume: the command that picks the job up.
         flags: those of the command, to name them instead of the fields behind them.
         submits: whether the command was there to submit a job.
+        address: the service that was spoken to.
     """
 
     job: Job | None = None
@@ -83,6 +85,7 @@ class Known:
     resume: str | None = None
     flags: Sequence[Flag] = ()
     submits: bool = False
+    address: str | None = None
 
 
 def exit_code(error: BaseException, known: Known) -> int:
@@ -112,6 +115,9 @@ def words(error: BaseException, known: Known) -> str:
             text = f"{text.rstrip('.')}. The {known.job.kind} job {known.job.id} was accepted; {command}"
     if isinstance(error, InvalidArgument):
         text = as_typed(text, error.field, known.flags)
+    if isinstance(error, ConnectionFailed) and not error.sent and known.address:
+        here = "; is the emulator running? (magic-hour emulator)" if "://127.0.0.1" in known.address else ""
+        text = f"{text}, at {known.address}{here}"
     if saved := getattr(error, "downloaded_paths", None):
         text = f"{text.rstrip('.')}. Saved before that: {', '.join(map(str, saved))}"
     return text

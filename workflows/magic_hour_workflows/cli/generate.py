@@ -113,6 +113,9 @@ def _add(group: typer.Typer, operation: str, about: Generate) -> None:
     ) -> None:
         terminal.flags, terminal.submits = found, not dry_run
         terminal.resume_options = resume_options(output, no_download)
+        for flag in found:
+            if note := flag.remark(values.get(flag.parameter)):
+                terminal.say(f"magic-hour: {note}")
         where = place(output, operations()[operation]["project_kind"])
         extra = None if extra_body is None else parsed_json("extra_body", extra_body)
         if dry_run:

@@ -15,7 +15,7 @@ from magic_hour_client.errors import InvalidArgument, MagicHourError
 
 from ..results import Kind
 from .command import command
-from .outputs import Id, NoDownload, Output, PollInterval, Timeout, place, public, resume_options, show
+from .outputs import Id, NoDownload, Output, PollInterval, Timeout, place, resume_options, show
 from .terminal import Terminal
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def _add_get(group: typer.Typer, kind: Kind) -> None:
     @command(group, "get", help=f"Show the state of {_a(kind)} job, once.", examples=examples)
     def get(terminal: Terminal, id: Id) -> None:
         with terminal.client() as client:
-            project = {"kind": kind, **public(jobs_of(client, kind).get(id).to_dict())}
+            project = {"kind": kind, **jobs_of(client, kind).get(id).to_dict()}
         terminal.result(project, _lines(project))
 
 

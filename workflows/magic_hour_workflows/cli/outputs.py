@@ -6,12 +6,12 @@ Rule: `--output` is a file if it ends like media; what ends like another file is
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
-from magic_hour_client.errors import InvalidArgument, without_secrets
+from magic_hour_client.errors import InvalidArgument
 
 from ..files import checked_directory, checked_output_name, names_a_file
 from ..results import Kind, Result
@@ -100,12 +100,3 @@ def show(terminal: Terminal, result: Result) -> None:
     }
     terminal.result(data, paths or [result.id])
     terminal.say(f"{result.kind} job {result.id}: {result.status}{credits}")
-
-
-def public(value: Any) -> Any:
-    """An answer of the service as it may be printed: signed URLs without their signature."""
-    if isinstance(value, Mapping):
-        return {key: public(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [public(item) for item in value]
-    return without_secrets(value) if isinstance(value, str) else value

@@ -5,10 +5,8 @@ Rule: no state of one keeps the other from telling about a paid job; and no sign
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import suppress
-from typing import TextIO
 
 from magic_hour_client.errors import without_secrets
 
@@ -36,15 +34,5 @@ def to_stdout(text: str) -> None:
     """
     if sys.stdout is None:  # closed by the shell: nobody wants to know
         return
-    try:
-        sys.stdout.write(f"{without_secrets(text)}\n")
-        sys.stdout.flush()
-    except OSError:
-        _give_up(sys.stdout)
-        raise
-
-
-def _give_up(stream: TextIO) -> None:
-    """Python would complain once more when it closes what could not be written."""
-    with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    sys.stdout.write(f"{without_secrets(text)}\n")
+    sys.stdout.flush()

@@ -49,13 +49,17 @@ class Terminal:
     """The job, once one is accepted or named."""
     unknown: SubmissionUnknown | None = None
     """The submission of which nobody knows what became."""
+    address: str | None = None
+    """The service it speaks to, once that is known."""
     _printed: bool = False
 
     def client(self) -> Client:
         """A client as the options and the environment say."""
         from ..client import Client
 
-        return Client(base_url=self.base_url, allow_http=self.allow_http)
+        client = Client(base_url=self.base_url, allow_http=self.allow_http)
+        self.address = client._transport.settings.base_url
+        return client
 
     @contextmanager
     def progress(self) -> Iterator[Callable[[Event], None]]:
@@ -136,6 +140,7 @@ class Terminal:
             resume=None if job is None else self.resume(job.kind, job.id),
             flags=self.flags,
             submits=self.submits,
+            address=self.address,
         )
 
     @contextmanager

@@ -1,0 +1,258 @@
+"""Paid jobs and broken surroundings: whatever happens to the terminal, the id or the doubt gets out, and once."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from magic_hour_emulator import Emulator
+from servers import Server, serving
+
+PROGRAM = [sys.executable, "-m", "magic_hour_workflows"]
+FOX = ("image", "generate", "--image-count", "1", "--prompt", "A red fox", "--name", "canary")
+# A shell may have set SIGINT to be ignored for its background jobs, and children inherit that.
+LISTENING = (
+    "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
+    "from magic_hour_workflows.cli import main; sys.exit(main())"
+)
+
+
+def shell(script: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A line for bash, with `mh` for the program and `fox` for a cheap job."""
+    words = (
+        f'mh() {{ {sys.executable} -m magic_hour_workflows "$@"; }}; fox() {{ mh {" ".join(map(repr, FOX))} "$@"; }};'
+    )
+    return subprocess.run(
+        ["bash", "-c", f"{words} {script}"],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        errors="surrogateescape",
+        check=False,
+        timeout=60,
+    )
+
+
+class TestStreams:
+    @pytest.mark.parametrize("stderr", ["2>/dev/full", "2>&-", "2> >(true)"])
+    def test_results_come_without_stderr(self, folder: Path, emulator: Emulator, stderr: str) -> None:
+        done = shell(f"fox --no-wait --format json {stderr}")
+        [charge] = emulator.ledger.charges
+        assert (done.returncode, json.loads(done.stdout)["id"]) == (0, charge.id)
+
+    @pytest.mark.parametrize("stdout", [">/dev/full", "> >(true)"])
+    def test_what_could_not_be_printed_is_told_on_stderr(self, folder: Path, emulator: Emulator, stdout: str) -> None:
+        done = shell(f"fox --output fox.png {stdout}")
+        if done.returncode == 0:  # the reader lived long enough to take it
+            return
+        assert done.returncode == 1
+        assert "it is: fox.png" in done.stderr
+        assert "pick it up" not in done.stderr.splitlines()[-1], "it is here already"
+        assert "Exception ignored" not in done.stderr
+        assert (folder / "fox.png").exists()
+
+    def test_without_stdout(self, folder: Path, emulator: Emulator) -> None:
+        done = shell("fox --format json --output fox.png >&-")
+        assert done.returncode == 0, done.stderr
+        assert (folder / "fox.png").exists()
+
+    @pytest.mark.parametrize("encoding", ["ascii", "utf-8:strict", "latin-1"])
+    def test_names_that_are_no_ascii(self, folder: Path, emulator: Emulator, encoding: str) -> None:
+        for name in ("füchse", os.fsdecode(b"d\xff")):
+            done = shell(f"fox --format json --output '{name}'", PYTHONIOENCODING=encoding)
+            assert done.returncode == 0, done.stderr
+            [path] = json.loads(done.stdout)["downloaded_paths"]
+            assert Path(path).parent.name == name
+            assert Path(path).exists()
+            done = shell(f"fox --output '{name}'", PYTHONIOENCODING=encoding)
+            assert done.returncode == 0, done.stderr
+
+    def test_paths_that_are_no_text_come_out_as_they_are(self, folder: Path, emulator: Emulator) -> None:
+        done = shell("fox --output $'d\\xff' | xargs -d '\\n' test -f", LC_ALL="C.UTF-8")
+        assert done.returncode == 0, done.stderr
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ("image", "edit", "--image", "https://a.example/x.png?signature=deadbeef", "--prompt", "x", "--dry-run"),
+            ("image", "get", "https://a.example/x?signature=deadbeef"),
+            ("image", "generate", "--image-count", "https://a.example/x?signature=deadbeef", "--prompt", "x"),
+            (*FOX, "--output", "s3://bucket/x.png?signature=deadbeef"),
+            ("files", "upload", "https://a.example/x.png?signature=deadbeef", "--debug"),
+        ],
+    )
+    @pytest.mark.parametrize("format", ["text", "json"])
+    def test_signatures_that_were_typed_are_not_repeated(
+        self, folder: Path, arguments: tuple[str, ...], format: str
+    ) -> None:
+        done = subprocess.run(
+            [*PROGRAM, *arguments, "--format", format], capture_output=True, text=True, check=False, timeout=60
+        )
+        assert "deadbeef" not in done.stdout + done.stderr
+
+
+def resetting(connection: socket.socket, head: bytes) -> None:
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+
+
+def answering(answer: bytes) -> Callable[[socket.socket, bytes], None]:
+    def behave(connection: socket.socket, head: bytes) -> None:
+        connection.sendall(answer)
+
+    return behave
+
+
+BAD_GATEWAY = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 5\r\n\r\noops!"
+NO_JSON = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\noops!"
+CUT = b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"
+
+
+class TestUnknown:
+    """Exit code 4: nobody knows whether the job was accepted."""
+
+    @pytest.mark.parametrize(
+        "behave",
+        [resetting, answering(BAD_GATEWAY), answering(NO_JSON), answering(CUT)],
+        ids=["reset", "502", "text", "cut"],
+    )
+    @pytest.mark.parametrize("format", ["text", "json"])
+    def test_once_and_told(self, folder: Path, monkeypatch: pytest.MonkeyPatch, behave: Any, format: str) -> None:
+        with serving(behave) as server:
+            monkeypatch.setenv("MAGIC_HOUR_BASE_URL", server.url)
+            done = subprocess.run(
+                [*PROGRAM, *FOX, "--format", format], capture_output=True, text=True, check=False, timeout=60
+            )
+        assert done.returncode == 4
+        assert len(server.heads) == 1, "sent once"
+        self.check(done.stdout, done.stderr, format)
+
+    @pytest.mark.parametrize(
+        "numbers",
+        [
+            (signal.SIGINT,),
+            (signal.SIGTERM,),
+            (signal.SIGHUP,),
+            (signal.SIGINT, signal.SIGINT),
+            (signal.SIGINT, signal.SIGTERM, signal.SIGINT),
+        ],
+        ids=lambda numbers: "+".join(number.name for number in numbers),
+    )
+    def test_cut_off_while_submitting(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch, numbers: tuple[signal.Signals, ...]
+    ) -> None:
+        """A second Ctrl-C does not make it a mere interruption."""
+        with serving(waiting) as server:
+            monkeypatch.setenv("MAGIC_HOUR_BASE_URL", server.url)
+            process = started(*FOX, "--format", "json")
+            until_asked(server, process)
+            for number in numbers:
+                process.send_signal(number)
+            out, err = process.communicate(timeout=30)
+        assert process.returncode == 4, err
+        self.check(out, err, "json")
+
+    def check(self, out: str, err: str, format: str) -> None:
+        [line] = err.splitlines()
+        assert line.startswith("magic-hour: ")
+        assert "'canary'" in line, "the name to look for"
+        assert "not sent again" in line
+        assert ".." not in line.replace("...", "")
+        if format == "json":
+            error = json.loads(out)["error"]
+            assert (error["type"], error["exit_code"], error["name"]) == ("SubmissionUnknown", 4, "canary")
+            assert error["submitted_at"]
+        else:
+            assert out == ""
+
+
+def waiting(connection: socket.socket, head: bytes) -> None:
+    """Takes the request and says nothing until the other side goes."""
+    connection.settimeout(30)
+    while connection.recv(65536):
+        pass
+
+
+def started(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", LISTENING, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def until_asked(server: Server, process: subprocess.Popen[str]) -> None:
+    """Wait until the request is there."""
+    import time
+
+    while not server.heads:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+    time.sleep(0.2)  # until it waits for the answer
+
+
+class TestSignals:
+    @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGHUP, 129), (signal.SIGTERM, 143)])
+    def test_before_anything_was_submitted(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, code: int
+    ) -> None:
+        """While a place to upload to is asked for."""
+        with serving(waiting) as server:
+            monkeypatch.setenv("MAGIC_HOUR_BASE_URL", server.url)
+            process = started("image", "headshot", "--image", "portrait.jpg", "--format", "json")
+            until_asked(server, process)
+            process.send_signal(number)
+            out, err = process.communicate(timeout=30)
+        assert process.returncode == code
+        assert "nothing was submitted or charged" in err
+        assert json.loads(out)["error"]["type"] in ("Interrupted", "Terminated")
+
+    def test_nohup_is_respected(self, folder: Path, emulator: Emulator) -> None:
+        code = "import os, signal; os.kill(os.getpid(), signal.SIGHUP)"
+        start = f"import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); {LISTENING}"
+        done = subprocess.run(
+            [sys.executable, "-c", start.replace("sys.exit(main())", f"c = main(); {code}; sys.exit(c)"), *FOX],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr
+
+    @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+    def test_the_demo_tells_what_it_paid_for(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, code: int
+    ) -> None:
+        with Emulator(token="mhk_test_canary", frozen=True, seed=0) as service:
+            monkeypatch.setenv("MAGIC_HOUR_BASE_URL", service.url)
+            process = started("demo", "--live")
+            assert process.stderr is not None
+            line = process.stderr.readline()
+            process.send_signal(number)
+            _, err = process.communicate(timeout=30)
+            [charge] = service.ledger.charges
+        assert process.returncode == code
+        assert line == f"accepted: image job {charge.id}\n"
+        assert err.startswith("magic-hour: ")
+
+
+def test_time_is_one_for_the_whole_chain(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The job before is frozen: waiting for it takes all there is, and its own command is what is left."""
+    with Emulator(token="mhk_test_canary", frozen=True, seed=0) as service:
+        monkeypatch.setenv("MAGIC_HOUR_BASE_URL", service.url)
+        done = shell(
+            "fox --no-wait --format json"
+            " | mh image edit --image - --prompt x --timeout 0.5 --output night.png --format json"
+        )
+        [charge] = service.ledger.charges
+    assert done.returncode == 124
+    error = json.loads(done.stdout)["error"]
+    assert error["resume"] == f"magic-hour image wait {charge.id}"
+    assert error["project_id"] == charge.id
+    assert "client.v1" not in done.stderr

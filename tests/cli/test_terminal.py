@@ -1,0 +1,91 @@
+"""What surrounds a command: how interruptions are told, once, and what no surroundings can bring about at will."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import signal
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import typer
+
+from magic_hour_workflows import operations
+from magic_hour_workflows.cli import ends, generate
+from magic_hour_workflows.cli.terminal import Terminal
+from magic_hour_workflows.events import SubmissionLost
+
+LOST = SubmissionLost(
+    operation="v1.x.create", name="n", submitted_at=datetime(2026, 1, 31, 12, 0, 5, tzinfo=UTC), reason="reset"
+)
+
+
+def test_an_interruption_after_the_result_adds_no_second_object(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal = Terminal(json=True)
+
+    def work() -> None:
+        terminal.result({"id": "x"}, ["x"])
+        raise KeyboardInterrupt
+
+    assert terminal.run(work) == 130
+    assert json.loads(capsys.readouterr().out) == {"id": "x"}
+
+
+def test_a_second_interruption_does_not_cut_off_the_words(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = ends.words
+
+    def words(*arguments: Any) -> str:
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGTERM)
+        return told(*arguments)
+
+    def work() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ends, "words", words)
+    assert Terminal().run(work) == 130
+    assert capsys.readouterr().err == "magic-hour: interrupted\n"
+
+
+def test_a_lost_submission_is_remembered_when_its_exception_is_replaced(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal = Terminal(json=True, submits=True)
+
+    def work() -> None:
+        with terminal.progress() as listen:
+            listen(LOST)
+            raise KeyboardInterrupt
+
+    assert terminal.run(work) == 4
+    captured = capsys.readouterr()
+    assert "under the name 'n'" in captured.err
+    assert json.loads(captured.out)["error"]["type"] == "SubmissionUnknown"
+
+
+def test_no_field_can_take_an_option_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wired up, not only worked out: a contract with a field called `format`."""
+    name = "v1.ai_image_generator.create"
+    body = {"properties": {"format": {"type": "string"}, "wait": {"type": "boolean"}}}
+    document = {"operations": {name: {"body": body, "summary": "s"}}, "$defs": {}}
+    monkeypatch.setattr(operations, "document", lambda: document)
+    monkeypatch.setattr(generate, "COMMANDS", {name: generate.COMMANDS[name]})
+    group = typer.Typer()
+    generate.add({"image": group})
+    [command] = group.registered_commands
+    assert command.callback is not None
+    infos = [p.annotation.__metadata__[0] for p in inspect.signature(command.callback).parameters.values()]
+    typed = [
+        word for info in infos for text in (info.default, *(info.param_decls or ())) if text for word in text.split("/")
+    ]
+    assert len(set(typed)) == len(typed)
+    assert "--field-format" in typed
+
+
+def test_what_is_left_of_the_time() -> None:
+    assert generate._left(None, 5) is None
+    assert generate._left(10, 4) == 6
+    assert generate._left(3, 5) == generate.LEAST_SECONDS, "the call itself says that time is up"
+    assert generate._left(0, 1) == 0, "the call itself refuses it"
