@@ -149,7 +149,7 @@ class Jobs:
     def _progress(self, job: Job) -> float:
         needed = self._polls_to_complete
         if needed is not None:
-            return 1.0 if job.polls >= needed else max(job.polls - 1, 0) / (needed - 1)
+            return 1.0 if job.polls >= needed else max(job.polls - 1, 0) / max(needed - 1, 1)
         return (self._clock.now() - job.created_at) / job.duration if job.duration > 0 else 1.0
 
 

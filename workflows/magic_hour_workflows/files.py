@@ -217,6 +217,9 @@ class Partial:
         if headers.get("content-encoding", "identity").lower() != "identity":
             raise TransferFailed("storage sent the file in an encoding that was not asked for", final=True)
         length = headers.get("content-length", "")
+        # What stands between us and storage may answer in its place: a login page, or nothing.
+        if length == "0" or headers.get("content-type", "").lower().startswith("text/html"):
+            raise TransferFailed("storage answered a page or nothing where a file should be")
         if not length.isdecimal() and "transfer-encoding" not in headers:
             raise TransferFailed("storage did not say how long the file is, so a cut could not be seen", final=True)
         self.total = int(length) if length.isdecimal() else None

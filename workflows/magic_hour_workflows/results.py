@@ -13,6 +13,11 @@ import attrs
 Kind: TypeAlias = Literal["image", "video"]
 
 
+def number(value: object) -> float | None:
+    """What the service told as a number, such as credits; None if it is none, whatever else it is."""
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
 @attrs.frozen
 class Job:
     """A job that the service accepted."""

@@ -1,13 +1,17 @@
 """Requests to storage, as both worlds send them: the shared half of `BlockingIO` and `AsyncIO`.
 
-Rule: a signed URL is its own permission. It goes to its own origin, without the API key, and is never shown: not by
-httpx's log, not in an error.
+Rule: a signed URL is its own permission. It goes to its own origin, without the API key, and is never shown: not in an
+error, not by httpx's log, and not by httpcore's, which at DEBUG level tells the headers of every answer, a redirect's
+`Location` among them. So during a transfer, and only then, `_Discreet` takes such details out of what the two log.
 """
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 import httpx
 
@@ -18,6 +22,10 @@ from .errors import TransferFailed
 CHUNK_BYTES = 256 * 1024
 INACTIVITY_SECONDS = 60.0
 """How long storage may be silent within a transfer."""
+
+
+_QUOTED = re.compile(r"(?:bytearray\()?\bb['\"].*", re.DOTALL)
+"""How h11 quotes bytes that it does not understand."""
 
 
 class SecretURL(httpx.URL):
@@ -70,13 +78,47 @@ def cut_short() -> TransferFailed:
     return TransferFailed("the file changed while it was read", final=True)
 
 
+def _unquoted(error: Exception) -> Exception:
+    """The same error, which no longer quotes what storage sent, and neither do those it came from."""
+    link: BaseException | None = error
+    while link is not None:
+        link.args = tuple(_QUOTED.sub("…", arg) if isinstance(arg, str) else arg for arg in link.args)
+        # httpcore keeps what it translates as its argument, httpx as its cause.
+        link = link.__cause__ or next((arg for arg in link.args if isinstance(arg, BaseException)), None)
+    return error
+
+
+_transferring: ContextVar[bool] = ContextVar("transferring", default=False)
+
+
+class _Discreet(logging.Filter):
+    """Leaves of a record about a transfer what happened, without what came from storage; other records as they are."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if _transferring.get():
+            text = without_secrets(record.getMessage())
+            # httpx: a line with method, URL and status. httpcore: the event, then whatever belongs to it.
+            record.msg, record.args = text if record.name == "httpx" else text.partition(" ")[0], None
+        return True
+
+
+_DISCREET = _Discreet()
+# A filter works for the very logger it is given to, not for those below; these are all that httpx and httpcore have.
+_LOGGERS = ("httpx", *(f"httpcore.{part}" for part in ("connection", "http11", "http2", "proxy", "socks")))
+for _name in _LOGGERS:
+    logging.getLogger(_name).addFilter(_DISCREET)
+
+
 @contextmanager
 def network_errors(name: str) -> Iterator[None]:
-    """Failures of httpx inside the block become `ConnectionFailed`, without the signed URL."""
+    """Around a transfer: failures of httpx become `ConnectionFailed`, and neither they nor logs show the signed URL."""
+    token = _transferring.set(True)
     try:
         yield
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError) as error:
-        raise connection_error(name, error) from without_request(error)
+        raise connection_error(name, _unquoted(error)) from without_request(error)
     except OSError as error:
         # httpx translates those of the network; what is left comes from the disk.
         raise TransferFailed(f"{name}: {error.strerror or type(error).__name__}", final=True) from None
+    finally:
+        _transferring.reset(token)

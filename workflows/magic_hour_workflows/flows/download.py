@@ -30,14 +30,14 @@ class Saving:
         self.call = call
         self.job = job
         self.get = get
-        self.urls: list[str] = [item.url for item in project.downloads or []]
+        self.urls = _urls(project)
         self.saved: dict[int, Path] = {}
 
     async def refresh(self, number: int, stale: str) -> None:
         """Get fresh URLs, unless somebody has done so since `stale` was read."""
         if self.urls[number] == stale:
             project = await look(self.call, self.job, self.get)
-            fresh = [item.url for item in project.downloads or []]
+            fresh = _urls(project)
             if len(fresh) == len(self.urls):
                 self.urls = fresh
 
@@ -85,14 +85,20 @@ async def _listed(call: Call, job: Job, project: Project, get: Callable[[str], O
         DownloadFailed: it lists none.
     """
     for _ in range(_LOOKS_FOR_OUTPUTS):
-        if project.downloads or call.left() <= SHORTEST_INTERVAL:
+        if _urls(project) or call.left() <= SHORTEST_INTERVAL:
             break
         await call.io.sleep(SHORTEST_INTERVAL)
         project = await look(call, job, get)
-    if not project.downloads:
+    if not _urls(project):
         with naming(job):
             raise DownloadFailed(f"the {job.kind} job {job.id} is complete, but the service lists no outputs")
     return project
+
+
+def _urls(project: Project) -> list[str]:
+    """Where the outputs are; nowhere, if even one of the URLs is no text, so that none is left out unnoticed."""
+    urls = [item.url for item in project.downloads or []]
+    return urls if all(isinstance(url, str) for url in urls) else []
 
 
 async def _save(outputs: Saving, number: int, partial: Partial) -> Path:

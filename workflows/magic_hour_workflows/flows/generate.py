@@ -23,7 +23,7 @@ from ..checks import check, checked_flag
 from ..errors import name_job, naming
 from ..files import checked_directory, checked_output_name
 from ..io import IO
-from ..results import Job, Kind, Result
+from ..results import Job, Kind, Result, number
 from .call import Call
 from .download import download
 from .submit import kind_of, submit
@@ -163,12 +163,12 @@ async def _saved(call: Call, job: Job, project: Project, get: Get, directory: Pa
 
 
 def _result(job: Job, project: Project, paths: list[Path]) -> Result:
-    credits = project.credits_charged if project.credits_charged is not None else job.credits_charged
+    credits = number(project.credits_charged)
     return Result(
         id=job.id,
         kind=job.kind,
         status=str(project.status),
-        credits_charged=credits,
+        credits_charged=job.credits_charged if credits is None else credits,
         downloaded_paths=paths,
         project=project,
     )

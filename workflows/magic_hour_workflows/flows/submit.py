@@ -7,18 +7,19 @@ unknown.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, TypeVar
 
 import attrs
 
 from magic_hour_client.calls import checked_headers
-from magic_hour_client.errors import MagicHourError, NotFound, RequestTimeout
+from magic_hour_client.errors import MagicHourError, NotFound, RequestTimeout, UnexpectedResponse
 from magic_hour_client.types import Operation
 
 from ..errors import SubmissionUnknown, name_job, naming
 from ..events import Created, SubmissionLost
-from ..results import Job, Kind
+from ..results import Job, Kind, number
 from ..retry import Outcome, may_repeat, outcome
 from .call import Call, logger
 
@@ -111,8 +112,16 @@ def publish(call: Call, job: Job) -> None:
 
 
 def job_from(operation: Operation[Any], created: Any) -> Job:
-    """The job that the answer to a create speaks of."""
-    return Job(kind=kind_of(operation), id=created.id, credits_charged=created.credits_charged, name=_name(operation))
+    """The job that the answer to a create speaks of.
+
+    Raises:
+        UnexpectedResponse: by an id that cannot be one.
+    """
+    if not (isinstance(created.id, str) and created.id):
+        message = f"{operation.name} answered without an id that can be used"
+        raise UnexpectedResponse(message, operation=operation.name, status=200)
+    credits = number(created.credits_charged)
+    return Job(kind=kind_of(operation), id=created.id, credits_charged=credits, name=_name(operation))
 
 
 def kind_of(operation: Operation[Any]) -> Kind:
@@ -127,10 +136,12 @@ def _hand_over(call: Call, operation: Operation[Any], submitted_at: datetime, in
     created = getattr(interruption, "reply", None)
     failure = getattr(interruption, "failure", None)
     if created is not None:
-        job = job_from(operation, created)
-        publish(call, job)
-        name_job(interruption, job)
-    elif failure is None or outcome(failure) is Outcome.UNKNOWN:
+        with suppress(UnexpectedResponse):  # by an id that cannot be one: then nobody knows
+            job = job_from(operation, created)
+            publish(call, job)
+            name_job(interruption, job)
+            return
+    if failure is None or outcome(failure) is Outcome.UNKNOWN:
         lost = _lost(call, operation, submitted_at, f"interrupted by {type(interruption).__name__}")
         interruption.submission_unknown = lost  # type: ignore[attr-defined]
         interruption.add_note(str(lost))

@@ -19,7 +19,6 @@ from ..files import checked_url
 from ..retry import has_expired, may_repeat
 from ..sources import Source
 from .call import Call
-from .submit import query
 
 
 async def upload(call: Call, sources: Sequence[Source]) -> list[str]:
@@ -40,11 +39,20 @@ async def upload(call: Call, sources: Sequence[Source]) -> list[str]:
 
 async def _places(call: Call, sources: Sequence[Source]) -> list[Any]:
     operation = places_request(items=[{"type": source.role, "extension": source.extension} for source in sources])
-    answer = await query(call, operation)
-    if len(answer.items) != len(sources):
-        message = f"{operation.name} answered {len(answer.items)} places for {len(sources)} files"
-        raise UnexpectedResponse(message, operation=operation.name, status=200)
-    return list(answer.items)
+
+    async def attempt() -> list[Any]:
+        answer = await call.io.send(operation, call.attempt_deadline())
+        usable = [place for place in answer.items if _is_text(place.upload_url) and _is_text(place.file_path)]
+        if not len(usable) == len(answer.items) == len(sources):
+            message = f"{operation.name} answered {len(usable)} places for {len(sources)} files"
+            raise UnexpectedResponse(message, operation=operation.name, status=200)
+        return usable
+
+    return await call.repeat(operation.name, attempt)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and value != ""
 
 
 async def _upload_one(call: Call, source: Source, place: Any) -> str:

@@ -14,7 +14,7 @@ from magic_hour_client.types import Operation
 
 from ..errors import JobCanceled, JobFailed, JobTimeout, naming
 from ..events import StatusChanged
-from ..results import Job
+from ..results import Job, number
 from ..retry import may_repeat
 from .call import Call
 
@@ -93,7 +93,8 @@ async def wait(call: Call, job: Job, get: Callable[[str], Operation[P]], *, new:
             cause = error
             break
         slowest = max(slowest, call.io.now() - began - elapsed)
-        credits = project.credits_charged if project.credits_charged is not None else credits
+        told = number(project.credits_charged)
+        credits = credits if told is None else told
         if project.status != status:
             status = project.status
             call.tell(StatusChanged(id=job.id, kind=job.kind, status=str(status), elapsed=elapsed))
@@ -136,12 +137,12 @@ def finished(job: Job, project: Project) -> bool:
         error = project.error
         raise JobFailed(
             job=job,
-            credits_charged=project.credits_charged,
+            credits_charged=number(project.credits_charged),
             code=getattr(error, "code", None),
             reason=error if isinstance(error, str) else getattr(error, "message", None),
         )
     if project.status == "canceled":
-        raise JobCanceled(job=job, credits_charged=project.credits_charged)
+        raise JobCanceled(job=job, credits_charged=number(project.credits_charged))
     return bool(project.status == "complete")
 
 
