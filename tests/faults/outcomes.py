@@ -1,0 +1,257 @@
+"""How a paid call may end under each fault: the outcome table, and the judge of what really happened.
+
+Rule: the table says what callers are promised, in the terms of `docs/workflows.md`; the judge believes the emulator's
+ledger, recorder and storage, and never the client.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import traceback
+import urllib.request
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from magic_hour_emulator import Emulator
+from magic_hour_emulator.faults import Fault, matrix
+from magic_hour_emulator.kinds import Step
+from magic_hour_emulator.ledger import Create
+from magic_hour_emulator.recorder import RecordedRequest
+from magic_hour_workflows.errors import (
+    APIError,
+    DownloadFailed,
+    Forbidden,
+    InvalidRequest,
+    JobCanceled,
+    JobError,
+    JobFailed,
+    JobTimeout,
+    NotFound,
+    RequestTimeout,
+    SubmissionUnknown,
+    UploadFailed,
+)
+
+SILENT = frozenset({"hang", "stall", "drip", "upload_stall"})
+"""Nothing comes that can be used: only the time limit ends these, so it is a short one."""
+SLOWING = frozenset({"rate_limited", "unavailable", "rate_limit"})
+"""The service itself says that it did nothing, and when to come back."""
+HARMLESS = frozenset({"delay", "no_content_type", "new_fields", "fractional_credits"})
+SECONDS = {True: 1.5, False: 20.0}
+"""The time limit of a call, by whether its fault is silent."""
+
+CUT_AT = 400_000
+"""More bytes than are gathered before they are written: of these, what arrived is kept."""
+
+_MORE: dict[Step, list[Fault]] = {
+    "get": [Fault("wrong_field", on="get", field="id", value="cuid-of-another-job")],
+    "download": [Fault(kind, on="download", phase="after", at_byte=CUT_AT) for kind in ("cut", "reset", "stall")],
+}
+"""What the emulator's own matrix does not have: another job's answer, and ends in the middle of a file."""
+_QUICKLY: dict[str, dict[str, Any]] = {
+    "delay": {"seconds": 0.05},
+    "huge_body": {"size": 33 * 1024 * 1024},  # more than the largest answer that is read
+    "rate_limit": {"per_second": 0.5, "times": 1},  # so that it hits a single request
+}
+_JOBS: dict[str, type[Exception]] = {"job_error": JobFailed, "job_canceled": JobCanceled, "job_stuck": JobTimeout}
+_REFUSALS: dict[int, type[Exception]] = {400: InvalidRequest, 403: Forbidden}
+_DECISIVE = ("status", "downloads", "downloads.*.url", "items", "items.*.upload_url", "items.*.file_path")
+"""Fields without which an answer is of no use; all others may be missing or nonsense."""
+_ASKED: dict[str, tuple[str, str]] = {
+    **{"upload-urls": ("api", "POST"), "create": ("api", "POST"), "get": ("api", "GET"), "delete": ("api", "DELETE")},
+    **{"put": ("storage", "PUT"), "download": ("storage", "GET")},
+}
+_LAST_WORD: dict[Step, type[Exception]] = {"put": UploadFailed, "download": DownloadFailed}
+"""What storage's refusals end in, where those of the API end in an `APIError`."""
+
+
+def cells(*steps: Step) -> list[Fault]:
+    """Every fault worth testing at these steps, each made quick and sure to hit the first request it can."""
+    faults = []
+    for fault in matrix(steps):
+        parameters = {**fault.parameters, **_QUICKLY.get(fault.kind, {})}
+        nth = 2 if fault.kind == "changed_etag" else 1
+        faults.append(Fault(fault.kind, on=fault.on, phase=fault.phase, nth=nth, **parameters))
+    return faults + [fault for step in steps for fault in _MORE.get(step, ())]
+
+
+def after_a_cut(fault: Fault) -> bool:
+    """Whether the fault is about going on after a cut, so that one has to come before."""
+    return fault.kind.startswith("range_") or fault.kind == "changed_etag"
+
+
+def needs_large_output(fault: Fault) -> bool:
+    """Whether there must be more bytes than are gathered before they are written."""
+    return after_a_cut(fault) or (fault.parameters.get("at_byte") or 0) >= CUT_AT
+
+
+def seconds(fault: Fault) -> float:
+    """The time limit for a call with this fault."""
+    return SECONDS[fault.kind in SILENT or fault.kind == "job_stuck"]
+
+
+def unnoticed(fault: Fault) -> bool:
+    """Whether bytes are wrong while storage vouches for them, so that nothing is there to tell."""
+    return fault.kind == "wrong_bytes" or fault.parameters.get("difference", 0) < 0
+
+
+def expected(fault: Fault) -> type[Exception] | None:
+    """The error that a call ends with, or None if it ends well all the same."""
+    status, final = fault.parameters.get("status"), _LAST_WORD.get(fault.on, APIError)
+    if fault.kind in _JOBS:
+        return _JOBS[fault.kind]
+    if fault.kind in HARMLESS:
+        return None
+    if fault.kind in SLOWING:
+        return final if fault.parameters.get("retry_after") == 3600 else None
+    if fault.on == "create":
+        refused = _REFUSALS.get(status) if fault.kind == "status" else None
+        unneeded = fault.parameters.get("field", "id") != "id"
+        return None if unneeded else refused or SubmissionUnknown
+    if fault.kind in SILENT:
+        return {"get": JobTimeout, **_LAST_WORD}.get(fault.on, RequestTimeout)
+    if fault.kind == "redirect":
+        return None if fault.on == "download" else final
+    if (fault.on, fault.phase, fault.kind) == ("put", "before", "html"):
+        return APIError  # storages do answer so to what they took; the service then misses the file, and says so
+    if fault.kind == "status" and final is APIError:
+        return _REFUSALS.get(status)
+    if (fault.on, fault.kind) == ("delete", "not_found"):
+        return NotFound
+    return DownloadFailed if fault.kind == "no_length" else None
+
+
+def asked_again(fault: Fault) -> bool:
+    """Whether a call that ends well must have asked a second time, because the first answer could not be used."""
+    if expected(fault) or unnoticed(fault) or after_a_cut(fault) or fault.kind in (*HARMLESS, "upload_slow"):
+        return False
+    if field := fault.parameters.get("field"):
+        return field in _DECISIVE or (fault.kind == "wrong_field" and field == "id")
+    return (fault.on, fault.kind) != ("put", "html")
+
+
+def freshened(fault: Fault) -> Step | None:
+    """The step that must be repeated as well, because a URL has to be replaced by a fresh one."""
+    refused = fault.parameters.get("status") in (400, 403) or fault.kind in ("not_found", "expired_url")
+    steps: dict[Step, Step] = {"put": "upload-urls", "download": "get"}
+    return steps.get(fault.on) if refused else None
+
+
+def accepted(fault: Fault) -> int:
+    """How many jobs the service must have accepted when the call has ended."""
+    error = expected(fault)
+    if fault.on in ("upload-urls", "put"):
+        return 0 if error else 1
+    if fault.on == "create" and error:
+        return int(fault.phase == "after")
+    return 1
+
+
+def exit_code(error: type[Exception] | None) -> int:
+    """What the command line ends with, by the table of `docs/command-line.md`."""
+    if error is None:
+        return 0
+    codes = {SubmissionUnknown: 4, JobFailed: 3, JobCanceled: 3}
+    return codes.get(error, 124 if issubclass(error, TimeoutError) else 1)
+
+
+def claims_success(fault: Fault) -> bool:
+    """Whether a page is answered with a status that says that a DELETE was done."""
+    return (fault.on, fault.phase, fault.kind) == ("delete", "before", "html")
+
+
+@dataclass(frozen=True)
+class Witness:
+    """An emulator, and the judge's questions to it about one call."""
+
+    emulator: Emulator
+    since: int = 0
+
+    @property
+    def requests(self) -> Sequence[RecordedRequest]:
+        return list(self.emulator.requests)[self.since :]
+
+    def later(self, fault: Fault, step: Step) -> int:
+        """How many requests of a step came after the one that the fault hit."""
+        hit = next(number for number, each in enumerate(self.requests) if each.fault == fault.kind)
+        alike = [each for each in self.requests[hit + 1 :] if (each.origin, each.method) == _ASKED[step]]
+        return len([each for each in alike if ("upload-urls" in each.path) == (step == "upload-urls")])
+
+    def creates_asked(self) -> int:
+        """How often somebody asked for a job, accepted or not."""
+        return len([each for each in self.requests if each.method == "POST" and "upload-urls" not in each.path])
+
+    def named(self, name: str | None) -> list[Create]:
+        """The accepted jobs of a name."""
+        return [create for create in self.emulator.ledger.creates if create.name == name]
+
+    def net(self, job_id: str) -> int:
+        """What was paid for a job in the end."""
+        ledger = self.emulator.ledger
+        paid = sum(each.credits for each in ledger.charges if each.id == job_id)
+        return paid - sum(each.credits for each in ledger.refunds if each.id == job_id)
+
+    def outputs(self, job_id: str, kind: str = "image") -> list[bytes]:
+        """What storage has for a job, asked for without the client under test, and without a log."""
+        key = {"Authorization": f"Bearer {self.emulator.token}"}
+        project = _fetched(f"{self.emulator.url}/v1/{kind}-projects/{job_id}", key)
+        return [_fetched(item["url"]) for item in json.loads(project)["downloads"]]
+
+    def strangers(self) -> list[RecordedRequest]:
+        """Requests with a key where none belongs, or without one where it does."""
+        wanted = {"api": "right", "storage": "absent"}
+        return [each for each in self.requests if each.authorization != wanted[each.origin]]
+
+    def early(self) -> list[float]:
+        """By how many seconds requests came before the time that Retry-After had named."""
+        return list(_early(self.requests, {str(each.fault.kind): each.fault for each in self.emulator.faults.fired}))
+
+
+def _fetched(url: str, headers: dict[str, str] | None = None) -> bytes:
+    with urllib.request.urlopen(urllib.request.Request(url, headers=headers or {})) as response:  # noqa: S310
+        content: bytes = response.read()
+        return content
+
+
+def _early(requests: Sequence[RecordedRequest], fired: dict[str, Fault]) -> Iterator[float]:
+    for number, hit in enumerate(requests):
+        fault = fired.get(hit.fault or "")
+        wait = fault.parameters.get("retry_after") if fault else None
+        if fault is None or not wait:
+            continue
+        # A date has no fractions of a second, so it may name a moment before.
+        until = math.floor(hit.at + wait) if fault["date"] else hit.at + wait
+        later = [each for each in requests[number + 1 :] if (each.method, each.path) == (hit.method, hit.path)]
+        if later and later[0].at < until:
+            yield until - later[0].at
+
+
+def secrets_in(text: str, emulator: Emulator) -> list[str]:
+    """The API key and signatures that a text gives away."""
+    return re.findall(rf"{emulator.token}|signature=[0-9a-f]{{4,}}", text)
+
+
+def everything_told(error: BaseException) -> str:
+    """All that an error, what caused it and what came before it say about themselves."""
+    told = ["".join(traceback.format_exception(error))]
+    links: list[BaseException | None] = [error]
+    while links:
+        link = links.pop()
+        if link is not None:
+            told += [repr(link), str(link), repr(vars(link))]
+            links += [link.__cause__, link.__context__]
+    return "\n".join(told)
+
+
+def files(folder: Path) -> list[str]:
+    """Everything in the folder, hidden files too."""
+    return sorted(path.name for path in folder.iterdir())
+
+
+def ends_for_good(error: BaseException) -> bool:
+    """Whether the job is over, so that nothing is left to pick up."""
+    return isinstance(error, JobError) and not isinstance(error, JobTimeout)
