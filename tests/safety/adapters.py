@@ -1,0 +1,45 @@
+"""The two adapters alone, without a client: for servers that no emulator would be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import anyio
+
+from magic_hour_client.settings import settings
+from magic_hour_client.transport import AsyncTransport, BlockingTransport
+from magic_hour_workflows.asynchronous import AsyncIO
+from magic_hour_workflows.blocking import BlockingIO
+from magic_hour_workflows.io import IO, run_sync
+
+Use = Callable[[IO], Coroutine[Any, Any, Any]]
+
+
+def nothing(done: int, total: int | None) -> None:
+    """Nobody listens."""
+
+
+class Adapter:
+    """Runs a piece of work with one of the adapters: "sync", "asyncio" or "trio"."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __call__(self, use: Use, base_url: str = "https://api.example") -> Any:
+        checked = settings("canary-key", base_url, 30, allow_http=False, product="test")
+        if self.name == "sync":
+            transport = BlockingTransport(checked)
+            try:
+                return run_sync(use(BlockingIO(transport, 4)))
+            finally:
+                transport.close()
+        return anyio.run(self._main, use, checked, backend=self.name)
+
+    @staticmethod
+    async def _main(use: Use, checked: Any) -> Any:
+        transport = AsyncTransport(checked)
+        try:
+            return await use(AsyncIO(transport, 4))
+        finally:
+            await transport.close()

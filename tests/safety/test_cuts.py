@@ -1,0 +1,162 @@
+"""A download that is cut again and again ends with the right bytes, and fetches hardly any of them twice.
+
+Rule: the server counts what it sends; where it cuts is seeded. Attempts follow each other without a pause, which is the
+flow's business and is shown at the end.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import socket
+import struct
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from magic_hour_client.errors import ConnectionFailed
+from magic_hour_emulator import Emulator
+from magic_hour_workflows.errors import TransferFailed
+from magic_hour_workflows.files import Partial
+from magic_hour_workflows.io import IO
+from safety.adapters import Adapter, nothing
+from servers import serving
+from worlds import World
+
+MIB = 1024 * 1024
+CUTS = 20
+SIZE = 24 * MIB
+
+
+@attrs.define
+class Storage:
+    """Serves a file, and closes the connection at the places it was told to.
+
+    `change_at` is the cut after which there is another file of the same length; `ranges` says whether it knows them.
+    """
+
+    content: bytes
+    cuts: list[int]
+    ranges: bool = True
+    change_at: int | None = None
+    abruptly: bool = False
+    version: int = 1
+    asked: list[int] = attrs.field(factory=list)
+    """The first byte of each answer."""
+    sent: list[int] = attrs.field(factory=list)
+    """The byte behind the last one of each answer."""
+
+    def __call__(self, connection: socket.socket, head: bytes) -> None:
+        number = len(self.asked)
+        if self.change_at is not None and number == self.change_at:
+            self.version, self.content = 2, self.content[::-1]
+        etag = f'"v{self.version}"'
+        wanted = re.search(rb"(?i)range: bytes=(\d+)-\r\n", head)
+        first = int(wanted[1]) if wanted and self.ranges and f"if-range: {etag}".encode() in head.lower() else 0
+        last = len(self.content)
+        answer = f"HTTP/1.1 {206 if first else 200} OK\r\nETag: {etag}\r\nContent-Length: {last - first}\r\n"
+        if first:
+            answer += f"Content-Range: bytes {first}-{last - 1}/{last}\r\n"
+        until = max(first, self.cuts[number]) if number < len(self.cuts) else last
+        self.asked.append(first)
+        self.sent.append(until)
+        connection.sendall(answer.encode() + b"\r\n" + self.content[first:until])
+        if self.abruptly and number < len(self.cuts):  # with a reset, so that even what has arrived may be lost
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    @property
+    def twice(self) -> list[int]:
+        """How many bytes each answer repeated of the one before."""
+        return [max(0, end - first) for end, first in zip(self.sent, self.asked[1:], strict=False)]
+
+
+def fetched(adapter: Adapter, storage: Storage, directory: Path) -> bytes:
+    """The file as it ends up on disk."""
+
+    async def whole(io: IO, partial: Partial) -> bool:
+        try:
+            await io.fetch(server.url, partial, io.now() + 60, nothing)
+        except (TransferFailed, ConnectionFailed):
+            return False
+        return True
+
+    async def use(io: IO) -> bytes:
+        partial = Partial(directory, "a", ".png")
+        try:
+            while not await whole(io, partial):
+                assert len(storage.asked) <= CUTS
+            return partial.finish().read_bytes()
+        finally:
+            partial.discard()
+
+    with serving(storage) as server:
+        content: bytes = adapter(use)
+    assert len(storage.asked) > CUTS, "every cut happened"
+    assert [path.name for path in directory.iterdir()] == ["a.png"]
+    return content
+
+
+@pytest.fixture(scope="module")
+def content() -> bytes:
+    return random.Random(0).randbytes(SIZE)
+
+
+def places(seed: int) -> list[int]:
+    return sorted(random.Random(seed).sample(range(SIZE), CUTS))
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_what_arrived_is_not_fetched_again(adapter: Adapter, tmp_path: Path, content: bytes, seed: int) -> None:
+    storage = Storage(content, places(seed))
+    assert fetched(adapter, storage, tmp_path) == content
+    assert max(storage.twice) <= MIB
+    assert sum(end - first for first, end in zip(storage.asked, storage.sent, strict=True)) <= SIZE + CUTS * MIB
+
+
+def test_resets_leave_the_right_bytes(adapter: Adapter, tmp_path: Path, content: bytes) -> None:
+    storage = Storage(content, places(3), abruptly=True)
+    assert fetched(adapter, storage, tmp_path) == content
+    assert storage.asked[-1] > 0, "some of it was kept"
+
+
+def test_where_ranges_are_ignored_it_starts_over(adapter: Adapter, tmp_path: Path, content: bytes) -> None:
+    storage = Storage(content, [place // 8 for place in places(4)], ranges=False)
+    assert fetched(adapter, storage, tmp_path) == content
+    assert set(storage.asked) == {0}
+
+
+@pytest.mark.parametrize("change_at", [1, 10, CUTS])
+def test_another_file_is_fetched_from_its_beginning(
+    adapter: Adapter, tmp_path: Path, content: bytes, change_at: int
+) -> None:
+    storage = Storage(content, places(5), change_at=change_at)
+    assert fetched(adapter, storage, tmp_path) == content[::-1]
+    assert storage.asked[change_at] == 0
+    assert all(first > 0 for first in storage.asked[change_at + 1 :])
+
+
+@pytest.mark.parametrize("fault", [None, "range_ignored", "changed_etag"])
+def test_a_whole_call(
+    world: World, options: dict[str, Any], emulator: Emulator, tmp_path: Path, content: bytes, fault: str | None
+) -> None:
+    """The flow keeps the temporary file between attempts."""
+    output = tmp_path / "output"
+    output.write_bytes(content[: 4 * MIB])
+
+    def scenario(client: Any) -> Any:
+        job = yield client.v1.ai_image_generator.create(image_count=1, style={"prompt": "a"})
+        emulator.force(job.id, "complete")
+        emulator.put_output(job.id, 0, output)
+        emulator.faults.add("cut", on="download", at_byte=3 * MIB)
+        if fault:
+            emulator.faults.add(fault, on="download")
+        return (yield client.v1.image_projects.download(job.id, tmp_path / "out"))
+
+    [path] = world.run(scenario, **options)
+    assert path.read_bytes() == output.read_bytes() or fault == "changed_etag"
+    assert path.stat().st_size == 4 * MIB
+    assert [fired.fault.kind for fired in emulator.faults.fired] == ["cut", *([fault] if fault else [])]
+    statuses = [request.status for request in emulator.requests.find(origin="storage")]
+    assert statuses == [200, 200 if fault else 206]

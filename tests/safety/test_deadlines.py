@@ -1,0 +1,25 @@
+"""Calls end when they are told to. `make deadlines` measures how exactly; here it is only seen that they end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from magic_hour_emulator import Emulator
+from safety.deadlines import CASES, late, seconds_to_end_on_ctrl_c
+
+SLACK = 5.0
+"""Generous: these tests prove that there is a bound, not how tight it is."""
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("world", ["sync", "asyncio"])
+def test_a_call_ends_in_time(emulator: Emulator, tmp_path: Path, case: str, world: str) -> None:
+    assert late(case, world, 1, emulator, tmp_path) < SLACK
+    assert emulator.faults.fired
+    assert len(emulator.ledger.creates) <= 1
+
+
+def test_ctrl_c_ends_a_program_that_uploads(emulator: Emulator) -> None:
+    assert seconds_to_end_on_ctrl_c(emulator) < SLACK
