@@ -1,0 +1,100 @@
+"""The program that is killed: one paid job with four outputs, by the command line, the sync or the async client.
+
+Rule: it does what a user's program does and nothing to survive. With a point, it ends itself there with SIGKILL, which
+no code of its own outlives; without one, somebody else kills it.
+
+    python program.py cli|sync|async PORTRAIT [POINT]
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from magic_hour_workflows import AsyncClient, Client
+from magic_hour_workflows.flows import submit
+
+FOLDER = "out"
+
+
+def die(*_: Any, **__: Any) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def after(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Do it, then die."""
+
+    def done(*arguments: Any, **keywords: Any) -> None:
+        function(*arguments, **keywords)
+        die()
+
+    return done
+
+
+def no_links(*_: Any) -> None:
+    """A file system without hard links."""
+    raise OSError(errno.EPERM, "Operation not permitted")
+
+
+def at(point: str) -> None:
+    """Arrange to die there."""
+    match point:
+        case "answered":
+            submit.publish = die
+        case "told":
+            submit.publish = after(submit.publish)
+        case "before-link":
+            os.link = die
+        case "after-link":
+            os.link = after(os.link)
+        case "before-rename":
+            os.link, os.rename = no_links, die
+        case "after-rename":
+            os.link, os.rename = no_links, after(os.rename)
+        case "saved":
+            Client.close = AsyncClient.close = die
+        case _:
+            raise SystemExit(f"no such point: {point}")
+
+
+def command(portrait: str) -> list[str]:
+    """The same job at a terminal."""
+    return ["image", "edit", "--image", portrait, "--prompt", "A hat", "--image-count", "4", "--output", FOLDER]
+
+
+def job(portrait: str) -> dict[str, Any]:
+    return {
+        "assets": {"image_file_paths": [portrait]},
+        "style": {"prompt": "A hat"},
+        "image_count": 4,
+        "download_directory": FOLDER,
+        "on_progress": lambda event: print(event, flush=True),
+    }
+
+
+async def main_async(portrait: str) -> None:
+    async with AsyncClient() as client:
+        await client.v1.ai_image_editor.generate(**job(portrait))
+
+
+def main(kind: str, portrait: str, point: str | None = None) -> None:
+    if point is not None:
+        at(point)
+    if kind == "cli":
+        from magic_hour_workflows.cli import main as cli
+
+        raise SystemExit(cli(command(portrait)))
+    if kind == "sync":
+        with Client() as client:
+            client.v1.ai_image_editor.generate(**job(portrait))
+    else:
+        asyncio.run(main_async(portrait))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

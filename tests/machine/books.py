@@ -1,0 +1,193 @@
+"""What a careful user would write down: which jobs were told of, which are doubtful, which files there are.
+
+Rule: every call goes through `call`, which compares what the SDK says with the emulator's ledger and with the disk. The
+user knows only what was told; the ledger knows what is true.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import attrs
+from PIL import Image
+
+from machine.virtual import impatient
+from magic_hour_emulator import Emulator
+from magic_hour_emulator.ledger import Create
+from magic_hour_workflows.errors import (
+    InvalidArgument,
+    JobCanceled,
+    JobFailed,
+    JobTimeout,
+    MagicHourError,
+    NotFound,
+    SubmissionUnknown,
+)
+from magic_hour_workflows.events import Created, Event, SubmissionLost
+
+OTHER_BYTES = frozenset({"wrong_bytes", "changed_etag", "wrong_length"})
+"""Faults after which storage gives another file, or less of it than it has, and nobody can tell."""
+OTHER_CREDITS = frozenset({"fractional_credits", "missing_field", "null_field", "wrong_field"})
+"""Faults after which the service may tell other credits than it charged."""
+UNFINISHED = ("draft", "queued", "rendering")
+SETTLING_SECONDS = 5.0
+
+
+@attrs.frozen
+class Ended:
+    """How a call ended."""
+
+    result: Any
+    error: MagicHourError | None
+    events: list[Event]
+    fired: frozenset[str]
+    """What went wrong: kinds of faults, or that the client was impatient."""
+    creates: tuple[Create, ...]
+
+    @property
+    def paths(self) -> list[Path]:
+        """The files that the call says it saved."""
+        holder = self.error if self.error is not None else self.result
+        return holder if isinstance(holder, list) else list(getattr(holder, "downloaded_paths", []))
+
+    @property
+    def ids(self) -> set[str]:
+        """Every id of a job that the call told, in whichever way."""
+        told = [getattr(self.result, "id", None), getattr(self.error, "project_id", None)]
+        return {id for id in (*told, *(event.id for event in self.events if isinstance(event, Created))) if id}
+
+
+@attrs.define
+class Books:
+    """What was told so far, checked against the truth after every call."""
+
+    emulator: Emulator
+    folder: Path
+    known: list[str] = attrs.field(factory=list)
+    doubtful: list[str] = attrs.field(factory=list)
+    files: dict[Path, str] = attrs.field(factory=dict)
+    seen: Counter[str] = attrs.field(factory=Counter)
+    """How calls ended, and which faults happened."""
+
+    def job(self, number: int) -> str | None:
+        """One of the jobs that the user knows of."""
+        return self.known[number % len(self.known)] if self.known else None
+
+    def status(self, id: str) -> str | None:
+        """What has really become of a job; None if it is deleted."""
+        return next((job.status for job in self.emulator.jobs if job.id == id), None)
+
+    def call(self, use: Callable[[Callable[[Event], None]], Any]) -> Ended:
+        """Make a call, and compare what it says with the ledger and the disk. Only errors of the SDK are expected."""
+        accepted, fired = len(self.emulator.ledger.creates), len(self.emulator.faults.fired)
+        hurry = {"impatience"} if impatient(self.emulator) else set()
+        events: list[Event] = []
+        result, error = None, None
+        try:
+            result = use(events.append)
+        except MagicHourError as failure:
+            error = failure
+        self.seen[type(error or result).__name__] += 1
+        kinds = frozenset(each.fault.kind for each in self.emulator.faults.fired[fired:])
+        self.seen.update(f"fault {kind}" for kind in kinds)
+        return Ended(result, error, events, kinds | hurry, self.emulator.ledger.creates[accepted:])
+
+    def submitted(self, ended: Ended, *, events: bool = True) -> None:
+        """After a call that may have charged: the job is told of, or doubtful, or was never accepted."""
+        assert len(ended.creates) <= 1, "charged twice by one call"
+        if ended.ids:
+            assert ended.ids == {create.id for create in ended.creates}, "told of another job than was accepted"
+            self.known += ended.ids
+            if events:
+                told = [event.credits_charged for event in ended.events if isinstance(event, Created)]
+                assert len(told) == 1, "the id was not told by an event, or several times"
+                if not ended.fired & OTHER_CREDITS:
+                    assert told == [ended.creates[0].credits]
+        elif isinstance(ended.error, SubmissionUnknown):
+            lost = [event.name for event in ended.events if isinstance(event, SubmissionLost)]
+            assert lost == [ended.error.name] or not events
+            assert ended.error.name, "nobody could look for it"
+            assert ended.fired, "doubtful for no reason"
+            self.doubtful.append(ended.error.name)
+        else:
+            assert not ended.creates, f"accepted, and the user was told {ended.error!r}"
+            assert ended.error is not None
+
+    def about(self, id: str, ended: Ended) -> None:
+        """After a call about a job that is known: what it says is true, and its error has the id."""
+        status, error = self.status(id), ended.error
+        assert not ended.creates, "charged by a call that does not charge"
+        if isinstance(error, JobFailed):
+            assert status == "error"
+            assert [refund.id for refund in self.emulator.ledger.refunds].count(id) == 1
+        elif isinstance(error, JobCanceled):
+            assert status == "canceled"
+        elif isinstance(error, JobTimeout):
+            assert status in UNFINISHED or ended.fired
+        if error is not None and not isinstance(error, InvalidArgument):
+            assert error.project_id == id or isinstance(error, NotFound), f"{error!r} does not say which job"
+        if isinstance(error, NotFound):
+            assert status is None or "not_found" in ended.fired
+        if status is None:
+            assert error is not None, "a deleted job came back"
+
+    def saved(self, ended: Ended, id: str | None) -> None:
+        """After any call: what is new on disk is what the call reports, right and complete; what was there stays."""
+        there = {path: path.read_bytes() for path in self.folder.iterdir()}
+        assert not [path.name for path in there if path.name.startswith(".")], "something was not tidied up"
+        for path, digest in self.files.items():
+            assert path in there, f"{path.name} is gone"
+            assert _digest(there[path]) == digest, f"{path.name} was overwritten"
+        new = {path: content for path, content in there.items() if path not in self.files}
+        reported = f"saved {[*map(str, new)]}, and reports {[*map(str, ended.paths)]}: {ended.error!r}"
+        assert sorted(new) == sorted(ended.paths), reported
+        for path, content in new.items():
+            self.files[path] = _digest(content)
+            if not ended.fired & OTHER_BYTES:
+                assert content in self._outputs(id), f"{path.name} is not what the service made"
+                Image.open(io.BytesIO(content)).load()
+        if ended.error is None and not ended.fired & OTHER_BYTES:
+            assert [there[path] for path in ended.paths] in ([], self._outputs(id)), "outputs are missing or mixed up"
+
+    def balanced(self) -> None:
+        """Every create was charged once; the user knows it or can find it by a name that no other job has."""
+        ledger = self.emulator.ledger
+        ids, names = [create.id for create in ledger.creates], [create.name for create in ledger.creates]
+        assert [charge.id for charge in ledger.charges] == ids
+        assert len(set(names)) == len(names), "submitted twice"
+        for create in ledger.creates:
+            assert create.id in self.known or create.name in self.doubtful, "accepted, charged and lost"
+        assert set(self.known) <= set(ids)
+        refunded = [refund.id for refund in ledger.refunds]
+        assert len(set(refunded)) == len(refunded)
+        assert all(self.status(id) in ("error", None) for id in refunded)
+
+    def find_doubtful(self) -> None:
+        """What a user does about doubtful jobs: look for their names in the web app."""
+        for create in self.emulator.ledger.creates:
+            if create.name in self.doubtful and create.id not in self.known:
+                self.known.append(create.id)
+
+    def settle(self) -> None:
+        """Wait for requests that the client gave up and the service still carries out."""
+        until = time.monotonic() + SETTLING_SECONDS
+        while time.monotonic() < until and any(
+            request.status is None and request.fault in (None, "delay") for request in self.emulator.requests
+        ):
+            time.sleep(0.01)
+
+    def _outputs(self, id: str | None) -> list[bytes]:
+        """The bytes that the service made for a job."""
+        service = self.emulator._running
+        job = service.jobs.find(id or "")
+        return [] if job is None else [service.outputs.get(job, index).read_bytes() for index in range(job.count)]
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

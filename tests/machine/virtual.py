@@ -1,0 +1,86 @@
+"""A client whose waiting costs nothing: it lives by the emulator's frozen clock, and sleeping moves that on.
+
+Rule: sockets, files and answers are real; only what takes time is not. While a fault is due that makes a connection
+silent for ever, answers are waited for only a moment of the machine's time; then the rest of the client's patience
+passes on the clock. Otherwise a slow machine changes nothing.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from magic_hour_client.errors import RequestTimeout
+from magic_hour_client.types import Operation
+from magic_hour_emulator import Emulator
+from magic_hour_workflows import Client
+from magic_hour_workflows.blocking import BlockingIO
+from magic_hour_workflows.files import Partial
+from magic_hour_workflows.io import OnBytes
+from magic_hour_workflows.sources import Source
+from magic_hour_workflows.wire import INACTIVITY_SECONDS
+
+SILENT = frozenset({"hang", "stall", "upload_stall"})
+MOMENT_SECONDS = 0.3
+PATIENCE_SECONDS = 30.0
+TIMEOUT = 300.0
+
+
+class VirtualIO(BlockingIO):
+    """`BlockingIO` on the emulator's clock, with a chance of its own."""
+
+    def __init__(self, transport: Any, emulator: Emulator, chance: random.Random) -> None:
+        super().__init__(transport, max_parallel=1)  # one after the other, so that a fault hits the same one each time
+        self._emulator = emulator
+        self._clock = emulator.clock
+        self._chance = chance
+
+    async def send(self, operation: Operation[Any], deadline: float) -> Any:
+        with self._patience(deadline) as seconds:
+            return await super().send(operation, self.now() + seconds)
+
+    async def put(self, url: str, source: Source, deadline: float, on_bytes: OnBytes) -> None:
+        with self._patience(min(deadline, self.now() + INACTIVITY_SECONDS)) as seconds:
+            await super().put(url, source, time.monotonic() + seconds, on_bytes)
+
+    async def fetch(self, url: str, target: Partial, deadline: float, on_bytes: OnBytes) -> None:
+        with self._patience(min(deadline, self.now() + INACTIVITY_SECONDS)) as seconds:
+            await super().fetch(url, target, time.monotonic() + seconds, on_bytes)
+
+    @contextmanager
+    def _patience(self, deadline: float) -> Iterator[float]:
+        patience = MOMENT_SECONDS if impatient(self._emulator) else PATIENCE_SECONDS
+        try:
+            yield min(patience, deadline - self.now())
+        except RequestTimeout:
+            self._clock.advance(max(0.0, deadline - self.now()))
+            raise
+
+    async def sleep(self, seconds: float) -> None:
+        self._clock.advance(seconds)
+
+    def now(self) -> float:
+        return self._clock.now()
+
+    def utc(self) -> datetime:
+        return datetime.fromtimestamp(self.now(), UTC)
+
+    def random(self) -> float:
+        return self._chance.random()
+
+
+def impatient(emulator: Emulator) -> bool:
+    """Whether a connection may fall silent for ever."""
+    return any(fault.kind in SILENT for fault in emulator.faults.pending)
+
+
+class VirtualClient(Client):
+    """A `Client` on the emulator's clock."""
+
+    def __init__(self, emulator: Emulator, chance: random.Random) -> None:
+        super().__init__(token=emulator.token, base_url=emulator.url, timeout=TIMEOUT)
+        self.__dict__["_io"] = VirtualIO(self._transport, emulator, chance)
