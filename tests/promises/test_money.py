@@ -1,0 +1,176 @@
+"""Nothing that was paid for is lost: the promises about money that need a whole service to be seen kept."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fakes import names_in
+from magic_hour_emulator import Emulator
+from magic_hour_workflows.errors import DownloadFailed, JobCanceled, JobFailed, JobTimeout, MagicHourError, Unauthorized
+from magic_hour_workflows.events import Created, Event
+from promises.child import environment
+from worlds import World
+
+Options = dict[str, Any]
+
+
+def generate(client: Any, **more: Any) -> Any:
+    return client.v1.ai_image_generator.generate(**{"image_count": 1, "style": {"prompt": "A red fox"}, **more})
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters"),
+    [("rate_limited", {"retry_after": 0}), ("status", {"status": 500}), ("proxy_error", {}), ("reset", {})],
+)
+def test_a_failed_look_does_not_end_the_call(
+    world: World, options: Options, emulator: Emulator, tmp_path: Path, kind: str, parameters: Any
+) -> None:
+    emulator.faults.add(kind, on="get", **parameters)
+    result = world.call(lambda client: generate(client, download_directory=tmp_path), **options)
+    assert [fired.fault.kind for fired in emulator.faults.fired] == [kind]
+    assert [path.name for path in result.downloaded_paths] == names_in(tmp_path)
+    assert [create.id for create in emulator.ledger.creates] == [result.id]
+
+
+BAD_ENDS = {
+    "refused": ("status", {"on": "get", "status": 401}, Unauthorized),
+    "failed": ("job_error", {}, JobFailed),
+    "canceled": ("job_canceled", {}, JobCanceled),
+    "stuck in draft": ("job_stuck", {"status": "draft"}, JobTimeout),
+    "not given by storage": ("status", {"on": "download", "status": 405}, DownloadFailed),
+}
+
+
+@pytest.mark.parametrize("name", BAD_ENDS)
+def test_every_end_after_the_charge_names_the_job(
+    world: World, options: Options, emulator: Emulator, tmp_path: Path, name: str
+) -> None:
+    kind, parameters, error = BAD_ENDS[name]
+    emulator.faults.add(kind, **parameters)
+    with pytest.raises(error) as caught:
+        world.call(lambda client: generate(client, download_directory=tmp_path, timeout=1), **options)
+    [create] = emulator.ledger.creates
+    assert isinstance(caught.value, MagicHourError)
+    assert caught.value.project_id == create.id
+    assert create.id in str(caught.value)
+    assert names_in(tmp_path) == []
+
+
+def test_a_missing_directory_is_made_before_anything_is_paid(world: World, options: Options, tmp_path: Path) -> None:
+    folder = tmp_path / "not" / "there"
+    was_there: list[bool] = []
+
+    def look(event: Event) -> None:
+        if isinstance(event, Created):
+            was_there.append(folder.is_dir())
+
+    result = world.call(lambda client: generate(client, download_directory=folder, on_progress=look), **options)
+    assert was_there == [True]
+    assert [path.parent for path in result.downloaded_paths] == [folder]
+
+
+def test_an_expired_download_url_is_replaced(
+    world: World, options: Options, emulator: Emulator, tmp_path: Path
+) -> None:
+    def scenario(client: Any) -> Generator[Any, Any, Any]:
+        started = yield generate(client, download_outputs=False)
+        looks = len(emulator.requests.find(origin="api", method="GET"))
+        emulator.faults.add("expired_url", on="download")
+        paths = yield client.v1.image_projects.download(started.id, tmp_path)
+        return paths, len(emulator.requests.find(origin="api", method="GET")) - looks
+
+    paths, looks = world.run(scenario, **options)
+    assert [path.name for path in paths] == names_in(tmp_path)
+    assert looks == 2, "once for the first URL, once for a fresh one"
+
+
+def test_a_path_survives_the_failure_of_another_download(
+    world: World, options: Options, emulator: Emulator, tmp_path: Path
+) -> None:
+    """One at a time, so that the first is there when the second fails."""
+    emulator.faults.add("status", on="download", nth=2, status=405)
+    with pytest.raises(DownloadFailed) as caught:
+        world.call(
+            lambda client: generate(client, image_count=2, download_directory=tmp_path),
+            **options,
+            max_parallel=1,
+        )
+    [path] = caught.value.downloaded_paths
+    assert [path.name] == names_in(tmp_path)
+    assert path.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters", "credits"),
+    [
+        ("missing_field", {"on": "create", "field": "frame_cost"}, 5),
+        ("missing_field", {"on": "create", "field": "credits_charged"}, 5),
+        ("missing_field", {"on": "get", "field": "total_frame_cost"}, 5),
+        ("missing_field", {"on": "get", "field": "error"}, 5),
+        ("null_field", {"on": "create", "field": "credits_charged"}, 5),
+        ("null_field", {"on": "get", "field": "created_at"}, 5),
+        ("null_field", {"on": "get", "field": "credits_charged"}, 5),
+        ("unknown_status", {}, 5),
+        ("fractional_credits", {"times": None}, 5.5),
+        ("new_fields", {"times": None}, 5),
+    ],
+)
+def test_an_unusual_answer_does_not_lose_the_job(
+    world: World, options: Options, emulator: Emulator, tmp_path: Path, kind: str, parameters: Any, credits: float
+) -> None:
+    emulator.faults.add(kind, **parameters)
+    result = world.call(lambda client: generate(client, download_directory=tmp_path), **options)
+    assert emulator.faults.fired
+    assert (result.status, result.credits_charged) == ("complete", credits)
+    assert [path.name for path in result.downloaded_paths] == names_in(tmp_path)
+
+
+INTERRUPTED = """
+import signal, sys
+import anyio
+from magic_hour_workflows import AsyncClient
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores Ctrl-C for what it runs in the background
+
+async def main():
+    async with AsyncClient(token=sys.argv[1], base_url=sys.argv[2]) as client:
+        await client.v1.ai_image_generator.generate(
+            image_count=1, style={"prompt": "a"}, download_outputs=False, on_progress=lambda e: print(e, flush=True)
+        )
+
+anyio.run(main, backend=sys.argv[3])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_ctrl_c_of_an_async_program_tells_the_id(backend: str) -> None:
+    with Emulator(frozen=True, seed=0) as emulator:
+        program = subprocess.Popen(
+            [sys.executable, "-c", INTERRUPTED, emulator.token, emulator.url, backend],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment(),
+        )
+        with program:
+            try:
+                assert program.stdout is not None
+                first = program.stdout.readline()
+                program.send_signal(signal.SIGINT)
+                _, errors = program.communicate(timeout=20)
+            finally:
+                program.kill()
+        [create] = emulator.ledger.creates
+    assert create.id in first
+    assert "KeyboardInterrupt" in errors
+    assert f"check_result('{create.id}')" in errors
+    assert emulator.token not in errors
