@@ -13,7 +13,7 @@ PYRIGHT := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" PYRIGHT_PYTHON_IGNORE_WARNINGS=1 
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:  # the steps of test share one environment, and pytest's closing line comes last
-.PHONY: help demo test test-all pytest lint imports types generate docs check dist format clean
+.PHONY: help demo test test-all pytest audit kills machine lint imports types generate docs check mutants deadlines memory dist format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -25,6 +25,15 @@ test: lint types imports check pytest ## Everything that has to hold: lint, type
 
 pytest: $(VENV)/.stamp ## The tests with branch coverage, or some of them without: make pytest ARGS="-k name"
 	@$(RUN) -m pytest $(or $(ARGS),-n $(WORKERS) --dist loadscope --cov --cov-report=term)
+
+audit: $(VENV)/.stamp ## A thousand calls under faults: told against charged (CALLS=1000 SEED=0; some minutes)
+	@$(RUN) tests/faults/audit.py --calls $(or $(CALLS),1000) --seed $(or $(SEED),0)
+
+kills: $(VENV)/.stamp ## kill -9 at every named point and at random moments (POINTS=20 RANDOM=200 SEED=0; a quarter of an hour)
+	@$(RUN) tests/kill/campaign.py --points $(or $(POINTS),20) --random $(or $(RANDOM),200) --seed $(or $(SEED),0)
+
+machine: $(VENV)/.stamp ## Any sequence of calls, faults and restarts, by Hypothesis: make machine EXAMPLES=500
+	@MACHINE_EXAMPLES=$(or $(EXAMPLES),500) $(RUN) -m pytest tests/machine -q -s --timeout 3600 --show-capture=no
 
 # A subshell for each version, found by name or among pyenv's; a version this machine lacks is named and skipped.
 test-all: ## make test on each of Python 3.11, 3.12 and 3.13 that is installed
@@ -57,6 +66,16 @@ docs: generate ## The reference pages (they come with generate)
 check: $(VENV)/.stamp ## Is generated/ exactly what spec/ and templates/ give?
 	@$(RUN) scripts/generate.py --check
 
+mutants: $(VENV)-mutants/.stamp ## Does a test fail for every decision made wrong? Or ask of one file: make mutants ARGS="flows/wait.py"
+	@$(VENV)-mutants/bin/python scripts/mutants.py $(ARGS)
+
+deadlines: $(VENV)/.stamp ## Do calls end when they are told to? timeout=1, 5 and 20 under every fault, and Ctrl-C; minutes
+	@PYTHONPATH=tests $(RUN) tests/safety/deadlines.py $(ARGS)
+
+SIZE ?= 2G
+memory: $(VENV)/.stamp ## Peak memory and stalls of the event loop while 2 GiB go up and down: make memory SIZE=256M
+	@$(RUN) benchmarks/transfers_memory.py --size $(SIZE) $(ARGS)
+
 # The wheel is built from the sdist, so the sdist is complete. The path is relative: pip splits a list of paths at spaces.
 dist: $(VENV)/.stamp ## sdist and wheel in dist/, and that an index would take them
 	@rm -rf dist
@@ -75,4 +94,13 @@ $(VENV)/.stamp: pyproject.toml constraints.txt
 	@echo "Setting up $(VENV) (once, about a minute) ..."
 	@test -x $(RUN) || "$(PYTHON)" -m venv $(VENV)
 	@$(RUN) -m pip install -qq -c constraints.txt -e '.[emulator,generate,cli,dev]'
+	@touch $@
+
+# mutmut wants no part in what people develop with, nor a say in its versions.
+$(VENV)-mutants/.stamp: constraints.txt tests/mutants/constraints.txt
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer (with venv) found: make PYTHON=/path/to/python"; exit 1; }
+	@echo "Setting up $(VENV)-mutants (once, about a minute) ..."
+	@test -x $(VENV)-mutants/bin/python || "$(PYTHON)" -m venv $(VENV)-mutants
+	@$(VENV)-mutants/bin/python -m pip install -qq -c constraints.txt -c tests/mutants/constraints.txt \
+		-e '.[emulator]' hypothesis mutmut pytest pytest-timeout
 	@touch $@
