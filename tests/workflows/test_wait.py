@@ -244,6 +244,18 @@ def test_a_new_job_that_stays_missing_is_missing() -> None:
     assert io.clock < 1060
 
 
+def test_a_late_answer_about_a_new_job_is_as_old_as_the_question() -> None:
+    """The job was not there when it was looked for, 1 s after it was accepted; that took 12 s to say."""
+
+    class Slow(FakeIO):
+        async def send(self, operation, deadline: float):
+            self.clock += 12
+            return await super().send(operation, deadline)
+
+    io = Slow().script(GET, refused(404), project())
+    assert run_sync(wait(call(io), JOB, get, new=True)).status == "complete"
+
+
 def test_an_old_job_that_is_missing_is_missing_at_once() -> None:
     io = FakeIO().script(GET, refused(404))
     with pytest.raises(NotFound):

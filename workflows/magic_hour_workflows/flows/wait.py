@@ -108,13 +108,16 @@ async def wait(call: Call, job: Job, get: Callable[[str], Operation[P]], *, new:
 
 
 async def look(call: Call, job: Job, get: Callable[[str], Operation[P]], *, missing_until: float | None = None) -> P:
-    """The project as it is now; before `missing_until`, that it is not found is not believed."""
+    """The project as it is now; if asked before `missing_until`, that it is not found is not believed."""
+    asked = 0.0
 
     def again(error: Exception) -> bool:
-        early = missing_until is not None and call.io.now() < missing_until
+        early = missing_until is not None and asked < missing_until
         return may_repeat(error) or (early and isinstance(error, NotFound))
 
     async def attempt() -> P:
+        nonlocal asked
+        asked = call.io.now()  # the answer may be as old as that, however long it took to come
         project = await call.io.send(operation, call.attempt_deadline())
         if project.id not in (job.id, None):
             message = f"{operation.name} answered about another job than {job.id}"
