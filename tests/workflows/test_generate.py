@@ -314,6 +314,13 @@ class TestByItsId:
         with pytest.raises(InvalidArgument, match="not complete yet"):
             run_sync(save(call(io), "image", "job-1", get_image, Outputs(download_directory=tmp_path)))
 
+    @pytest.mark.parametrize("flow", [check_result, save])
+    def test_a_look_at_a_paid_job_is_repeated_for_as_long_as_there_is_time(self, tmp_path: Path, flow: Any) -> None:
+        io = io_for("image").script("v1.image_projects.get", *[unsent()] * 20, project())
+        outputs = Outputs(wait_for_completion=False, download_directory=tmp_path)
+        run_sync(flow(call(io), "image", "job-1", get_image, outputs))
+        assert names_in(tmp_path) == ["job-1-1.png"]
+
     @pytest.mark.parametrize("id", ["", "a/b", "a?b", "a#b", "..", ".", "a b", "a%2Fb", "a\n", None])
     def test_what_is_no_id_is_refused(self, tmp_path: Path, id: Any) -> None:
         io = io_for("image")

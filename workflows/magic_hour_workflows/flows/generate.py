@@ -111,6 +111,7 @@ async def check_result(call: Call, kind: Kind, id: str, get: Get, outputs: Outpu
     get(id)  # refuses what is no id, before anything else
     directory = outputs.directory()
     job = Job(kind=kind, id=id)
+    call = call.paid()
     with naming(job, known=False):
         if outputs.wait_for_completion:
             project = await wait(call, job, get)
@@ -130,6 +131,7 @@ async def save(call: Call, kind: Kind, id: str, get: Get, outputs: Outputs) -> l
     get(id)
     directory = checked_directory(outputs.download_directory)
     job = Job(kind=kind, id=id)
+    call = call.paid()
     project = await look(call, job, get)
     if not finished(job, project):
         message = f"`id`: the {kind} job {id} is not complete yet ({project.status}); wait for it first"
