@@ -116,10 +116,13 @@ async def _save(outputs: Saving, number: int, partial: Partial) -> Path:
     def again(error: Exception) -> bool:
         return may_repeat(error) or (has_expired(error) and expired <= _MOST_REFRESHES)
 
+    def keep() -> Path:
+        # Noted here and not by the coroutine: a cancellation because another output failed may take the answer away.
+        outputs.saved[number] = path = partial.finish()
+        return path
+
     try:
         await call.repeat(f"download of {partial.name}", attempt, again=again, progress=lambda: partial.received)
-        path = await call.io.run(partial.finish)
-        outputs.saved[number] = path
-        return path
+        return await call.io.run(keep)
     finally:
         partial.discard()
