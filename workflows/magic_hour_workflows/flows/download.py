@@ -87,7 +87,8 @@ async def _listed(call: Call, job: Job, project: Project, get: Callable[[str], O
     for _ in range(_LOOKS_FOR_OUTPUTS):
         if project.downloads or call.left() <= SHORTEST_INTERVAL:
             break
-        await call.io.sleep(SHORTEST_INTERVAL)
+        with naming(job):
+            await call.io.sleep(SHORTEST_INTERVAL)
         project = await look(call, job, get)
     if not project.downloads:
         with naming(job):

@@ -82,7 +82,7 @@ async def wait(call: Call, job: Job, get: Callable[[str], Operation[P]], *, new:
     cause: MagicHourError | None = None
     slowest = 0.0
     if new:
-        await _pause(call, interval(0.0, call.io.random(), call.poll_interval))
+        await _pause(call, job, interval(0.0, call.io.random(), call.poll_interval))
     while call.left() > 0:
         elapsed = call.io.now() - began
         try:
@@ -103,7 +103,7 @@ async def wait(call: Call, job: Job, get: Callable[[str], Operation[P]], *, new:
         reserve = min(SLOWEST_LOOKS * slowest, call.timeout / 2)
         if call.room(reserve) <= 0:
             break
-        await _pause(call, interval(call.io.now() - began, call.io.random(), call.poll_interval), reserve)
+        await _pause(call, job, interval(call.io.now() - began, call.io.random(), call.poll_interval), reserve)
     raise JobTimeout(job=job, status=status, credits_charged=credits, timeout=call.timeout) from cause
 
 
@@ -148,6 +148,7 @@ def finished(job: Job, project: Project) -> bool:
     return bool(project.status == "complete")
 
 
-async def _pause(call: Call, seconds: float, reserve: float = 0.0) -> None:
+async def _pause(call: Call, job: Job, seconds: float, reserve: float = 0.0) -> None:
     """Sleep, but wake up early enough for a last look before the deadline."""
-    await call.io.sleep(min(seconds, max(0.0, call.room(reserve))))
+    with naming(job):
+        await call.io.sleep(min(seconds, max(0.0, call.room(reserve))))
