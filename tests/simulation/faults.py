@@ -192,7 +192,7 @@ class Weather:
         }
         self.phases = {phase for phase in Phase if random.random() < 0.6}
         self.slowness = random.choice([0.01, 0.1, 0.6, 4.0])
-        self.disk = random.choice([0.0, 0.0, 0.2])
+        self.disk = random.choice([0.0, 0.2, 0.2])
         """How long work on the disk takes at most; it is short and has no deadline."""
         self.outages = [self._outage(kind) for kind in ("api", "storage") if random.random() < 0.15]
 
@@ -203,7 +203,7 @@ class Weather:
     def seconds(self) -> float:
         """How long a step takes; now and then ten times as long as usual."""
         usual = self.slowness * self.random.uniform(0.1, 1.5)
-        return usual * 10 if self.random.random() < 0.05 else usual
+        return usual * 10 if self.random.random() < 0.08 else usual
 
     def of_api(self, name: str, charges: bool, now: float) -> Fault | None:
         what = (

@@ -19,7 +19,7 @@ from magic_hour_workflows.errors import (
 from magic_hour_workflows.events import Created, SubmissionLost
 from magic_hour_workflows.results import Result
 
-from .facts import BY_ID, accepted, creates, is_refusal, job_of, unknown
+from .facts import accepted, creates, is_refusal, job_of, unknown
 from .outside import World
 from .scenario import CallRecord
 
@@ -60,8 +60,6 @@ def every_job_is_told(call: CallRecord, world: World) -> Iterator[str]:
 def named(call: CallRecord, world: World) -> Iterator[str]:
     job = job_of(call, world)
     if job is None or call.error is None or isinstance(call.error, InvalidArgument):
-        return
-    if call.what in BY_ID and not isinstance(call.error, MagicHourError):
         return
     exempt = call.what in ("get", "delete") or (call.id and isinstance(call.error, NotFound))
     if not exempt and getattr(call.error, "project_id", None) != job.id:

@@ -86,7 +86,7 @@ class User:
             for _ in range(3):
                 record = await self._go_on(record) if record is not None else None
         for id, kind in self.known.items():
-            if self.random.random() < 0.2:
+            if self.random.random() < 0.3:
                 await self._by_id(self.random.choice(["wait", "download", "get", "delete"]), kind, id)
 
     async def _begin(self) -> CallRecord:
@@ -134,7 +134,8 @@ class User:
         id = getattr(error, "project_id", None)
         if id is None or id not in self.known:
             return None
-        return await self._by_id("check_result", self.known[id], id)
+        how = "wait" if self.random.random() < 0.25 else "check_result"
+        return await self._by_id(how, self.known[id], id)
 
     async def _by_id(self, what: str, kind: str, id: str) -> CallRecord:
         options: dict[str, Any] = {"timeout": self.arguments.options()["timeout"]}

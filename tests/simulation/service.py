@@ -108,7 +108,7 @@ class Service:
         end = random.choices(["complete", "error", "canceled", "stuck"], self.end_weights)[0]
         duration = random.uniform(0, self.scale) if end != "stuck" else float("inf")
         number = len(self.ledger) + 1
-        count = random.choices([0, 1, 2, 3, 4], [1, 6, 4, 3, 3])[0] if end == "complete" else 0
+        count = random.choices([0, 1, 2, 3, 4], [1, 4, 4, 4, 4])[0] if end == "complete" else 0
         id = f"job-{number}"
         late = random.choice([0.0, 0.0, 0.0, 2.5])
         job = Job(
@@ -117,7 +117,7 @@ class Service:
             body=body,
             charged=random.randint(1, 90) + (0.5 if self.fractional else 0),
             accepted_at=now,
-            visible_at=now + random.choice([0.0, 0.0, 1.5, 6.0]),
+            visible_at=now + random.choice([0.0, 0.0, 2.5, 8.0]),
             queued=min(duration, self.scale) * random.random(),
             duration=duration,
             end=end,
