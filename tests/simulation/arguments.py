@@ -34,7 +34,7 @@ class Arguments:
 
     def waiting(self) -> dict[str, Any]:
         return {
-            "wait_for_completion": self.random.random() < 0.85,
+            "wait_for_completion": self.random.random() < 0.8,
             "download_outputs": self.random.random() < 0.8,
         }
 

@@ -194,7 +194,7 @@ class Weather:
         self.slowness = random.choice([0.01, 0.1, 0.6, 4.0])
         self.disk = random.choice([0.0, 0.2, 0.2])
         """How long work on the disk takes at most; it is short and has no deadline."""
-        self.outages = [self._outage(kind) for kind in ("api", "storage") if random.random() < 0.15]
+        self.outages = [self._outage(kind) for kind in ("api", "storage") if random.random() < 0.3]
 
     def _outage(self, where: str) -> tuple[str, float, float]:
         begins = self.random.uniform(0, 60)

@@ -134,7 +134,7 @@ class User:
         id = getattr(error, "project_id", None)
         if id is None or id not in self.known:
             return None
-        how = "wait" if self.random.random() < 0.25 else "check_result"
+        how = "wait" if self.random.random() < 0.4 else "check_result"
         return await self._by_id(how, self.known[id], id)
 
     async def _by_id(self, what: str, kind: str, id: str) -> CallRecord:
@@ -206,7 +206,7 @@ class User:
         return record
 
     def _interrupt_perhaps(self, record: CallRecord, task: Task) -> None:
-        if self.random.random() > 0.2:
+        if self.random.random() > 0.25:
             return
 
         def interrupt() -> None:
@@ -217,7 +217,7 @@ class User:
 
         record.io.interrupt = interrupt
         if self.random.random() < 0.5:
-            record.io.interrupt_at = self.random.randint(1, 25)
+            record.io.interrupt_at = self.random.randint(1, self.random.choice([5, 25]))
         else:
             record.io.interrupt_create_at = self.random.randint(1, 4)
 
