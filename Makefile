@@ -6,6 +6,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 VENV ?= .venv
 RUN := $(VENV)/bin/python
 WORKERS ?= 2
+SEEDS ?= 1000
 
 # pyright's wrapper asks the network for a newer version unless told not to. --verifytypes knows no --pythonpath, so
 # pyright finds the environment through PATH.
@@ -13,7 +14,7 @@ PYRIGHT := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" PYRIGHT_PYTHON_IGNORE_WARNINGS=1 
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:  # the steps of test share one environment, and pytest's closing line comes last
-.PHONY: help demo test test-all pytest audit kills machine lint imports types generate docs check mutants deadlines memory dist format clean
+.PHONY: help demo test test-all pytest simulate audit kills machine deadlines memory mutants lint imports types generate docs check dist format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -25,6 +26,9 @@ test: lint types imports check pytest ## Everything that has to hold: lint, type
 
 pytest: $(VENV)/.stamp ## The tests with branch coverage, or some of them without: make pytest ARGS="-k name"
 	@$(RUN) -m pytest $(or $(ARGS),-n $(WORKERS) --dist loadscope --cov --cov-report=term)
+
+simulate: $(VENV)/.stamp ## Play the flows against a pretended world: make simulate SEEDS=10000, or one seed: SEED=7
+	@PYTHONPATH=tests $(RUN) -m simulation --workers $(WORKERS) $(if $(SEED),--seed $(SEED) --trace,--seeds 1-$(SEEDS))
 
 audit: $(VENV)/.stamp ## A thousand calls under faults: told against charged (CALLS=1000 SEED=0; some minutes)
 	@$(RUN) tests/faults/audit.py --calls $(or $(CALLS),1000) --seed $(or $(SEED),0)

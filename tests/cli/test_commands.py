@@ -478,20 +478,3 @@ def test_results_nobody_reads(folder: Path, emulator: Emulator) -> None:
     assert "Traceback" not in done.stderr
     assert "Exception ignored" not in done.stderr
     assert (folder / "fox.png").exists()
-
-
-def test_a_full_disk_behind_stdout(folder: Path, emulator: Emulator) -> None:
-    if not Path("/dev/full").exists():
-        pytest.skip("no /dev/full here")
-    with open("/dev/full", "wb") as full:
-        done = subprocess.run(
-            [sys.executable, "-m", "magic_hour_workflows", *FOX, "--no-wait"],
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-    assert done.returncode == 1
-    assert emulator.ledger.charges[0].id in done.stderr
-    assert "No space left" in done.stderr

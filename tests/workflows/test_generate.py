@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io as io_module
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -314,6 +315,13 @@ class TestByItsId:
         with pytest.raises(InvalidArgument, match="not complete yet"):
             run_sync(save(call(io), "image", "job-1", get_image, Outputs(download_directory=tmp_path)))
 
+    @pytest.mark.parametrize("flow", [check_result, save])
+    def test_a_look_at_a_paid_job_is_repeated_for_as_long_as_there_is_time(self, tmp_path: Path, flow: Any) -> None:
+        io = io_for("image").script("v1.image_projects.get", *[unsent()] * 20, project())
+        outputs = Outputs(wait_for_completion=False, download_directory=tmp_path)
+        run_sync(flow(call(io), "image", "job-1", get_image, outputs))
+        assert names_in(tmp_path) == ["job-1-1.png"]
+
     @pytest.mark.parametrize("id", ["", "a/b", "a?b", "a#b", "..", ".", "a b", "a%2Fb", "a\n", None])
     def test_what_is_no_id_is_refused(self, tmp_path: Path, id: Any) -> None:
         io = io_for("image")
@@ -354,6 +362,29 @@ class TestDownload:
             run("image", IMAGE, io=io, download_directory=tmp_path)
         assert [path.read_bytes() for path in caught.value.downloaded_paths] == [b"first"]
         assert "check_result('job-1')" in str(caught.value)
+
+    def test_a_file_that_is_named_while_another_one_fails_is_told(self, tmp_path: Path) -> None:
+        """A thread cannot be cancelled: it ends its work, and only its answer is lost."""
+
+        class Cancelled(BaseException):
+            pass
+
+        class Cancelling(FakeIO):
+            async def run(self, function: Any) -> Any:
+                function()
+                raise Cancelled
+
+            async def map(self, work: Any, items: Any) -> Any:
+                with suppress(Cancelled):
+                    await work(items[0])
+                return [await work(items[1])]
+
+        io = Cancelling().script("v1.ai_image_generator.create", created())
+        io.script("v1.image_projects.get", project(outputs=2)).script("fetch", b"first", refused(400))
+        with pytest.raises(DownloadFailed) as caught:
+            run("image", IMAGE, io=io, download_directory=tmp_path)
+        assert [path.read_bytes() for path in caught.value.downloaded_paths] == [b"first"]
+        assert names_in(tmp_path) == ["job-1-1.png"]
 
     def test_a_short_answer_is_not_a_file(self, tmp_path: Path) -> None:
         class Cutting(FakeIO):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -13,6 +14,7 @@ from magic_hour_client.api.v1_image_projects.get_image_project import request as
 from magic_hour_client.errors import NotFound, TooManyRequests, Unauthorized, UnexpectedResponse
 from magic_hour_workflows.errors import JobCanceled, JobFailed, JobTimeout
 from magic_hour_workflows.events import Event, StatusChanged
+from magic_hour_workflows.flows.download import download
 from magic_hour_workflows.flows.wait import interval, wait
 from magic_hour_workflows.io import run_sync
 from magic_hour_workflows.results import Job
@@ -232,6 +234,23 @@ def test_ctrl_c_while_waiting_carries_the_id() -> None:
     assert caught.value.project_id == "job-1"
 
 
+@pytest.mark.parametrize("status", ["queued", "complete"])
+def test_ctrl_c_between_two_looks_carries_the_id(status: str, tmp_path: Path) -> None:
+    """The second sleeps because the job is complete and lists no outputs yet."""
+
+    class Interrupted(FakeIO):
+        async def sleep(self, seconds: float) -> None:
+            raise KeyboardInterrupt
+
+    io = Interrupted().script(GET, project(status, outputs=0))
+    flow = (
+        wait(call(io), JOB, get) if status == "queued" else download(call(io), JOB, project(outputs=0), get, tmp_path)
+    )
+    with pytest.raises(KeyboardInterrupt) as caught:
+        run_sync(flow)
+    assert caught.value.project_id == "job-1"
+
+
 def test_a_new_job_may_not_be_found_at_first() -> None:
     io = FakeIO().script(GET, refused(404), refused(404), project())
     assert run_sync(wait(call(io), JOB, get, new=True)).status == "complete"
@@ -242,6 +261,18 @@ def test_a_new_job_that_stays_missing_is_missing() -> None:
     with pytest.raises(NotFound):
         run_sync(wait(call(io), JOB, get, new=True))
     assert io.clock < 1060
+
+
+def test_a_late_answer_about_a_new_job_is_as_old_as_the_question() -> None:
+    """The job was not there when it was looked for, 1 s after it was accepted; that took 12 s to say."""
+
+    class Slow(FakeIO):
+        async def send(self, operation, deadline: float):
+            self.clock += 12
+            return await super().send(operation, deadline)
+
+    io = Slow().script(GET, refused(404), project())
+    assert run_sync(wait(call(io), JOB, get, new=True)).status == "complete"
 
 
 def test_an_old_job_that_is_missing_is_missing_at_once() -> None:

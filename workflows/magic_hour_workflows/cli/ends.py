@@ -55,16 +55,22 @@ _IN_PYTHON = {
 """What messages of the library say for people who write Python."""
 
 
-class WrongUsage(InvalidArgument):
+class OwnEnd(Exception):
+    """An end of the command line's own: nothing is left to say about a job."""
+
+
+class WrongUsage(OwnEnd):
     """What was typed is no command, or lacks something."""
 
 
-class NotPrinted(MagicHourError):
+class NotPrinted(OwnEnd):
     """The command did its work, and its result could not be written to stdout."""
 
-    def __init__(self, error: OSError, lines: Sequence[str]) -> None:
-        result = f"; it is: {', '.join(lines)}" if lines else ""
-        super().__init__(f"the result could not be printed ({error.strerror}){result}")
+
+def not_printed(error: OSError, lines: Sequence[str]) -> NotPrinted:
+    """What to raise when a result cannot be written: it says the result."""
+    result = f"; it is: {', '.join(lines)}" if lines else ""
+    return NotPrinted(f"the result could not be printed ({error.strerror}){result}")
 
 
 @attrs.frozen(kw_only=True)
@@ -100,7 +106,7 @@ def exit_code(error: BaseException, known: Known) -> int:
         return TIMED_OUT
     if isinstance(error, JobError):
         return JOB_FAILED
-    if isinstance(error, InvalidArgument) and error.project_id is None:
+    if isinstance(error, WrongUsage) or (isinstance(error, InvalidArgument) and error.project_id is None):
         return USAGE
     return FAILED
 
@@ -165,7 +171,7 @@ def _message(error: BaseException, known: Known) -> str:
         if known.unknown is not None:
             return f"{how}; {known.unknown}"
         return f"{how}; nothing was submitted or charged" if known.submits and known.job is None else how
-    if isinstance(error, MagicHourError):
+    if isinstance(error, (MagicHourError, OwnEnd)):
         return str(error)
     if isinstance(error, OSError):
         return f"{error.strerror or type(error).__name__}{f': {error.filename}' if error.filename else ''}"

@@ -105,7 +105,7 @@ class Terminal:
             # ASCII, so that every locale can print it and every program read it.
             to_stdout(json.dumps(data, default=str) if self.json else "\n".join(lines))
         except OSError as error:
-            raise ends.NotPrinted(error, lines) from None
+            raise ends.not_printed(error, lines) from None
 
     def run(self, work: Callable[[], object]) -> int:
         """Do the work; returns the exit code, its own if it has one. Whatever happens is told, nothing is raised."""
@@ -125,13 +125,13 @@ class Terminal:
             to_stderr("".join(traceback.format_exception(error)).rstrip())
         to_stderr(f"magic-hour: {text}")
         if self.json and not self._printed:
-            with suppress(MagicHourError):
+            with suppress(ends.NotPrinted):
                 self.result(ends.as_json(error, text, known), [])
         return ends.exit_code(error, known)
 
     def _known(self, error: BaseException) -> ends.Known:
         job = self.job
-        if isinstance(error, MagicHourError) and error.project_id is None:
+        if isinstance(error, ends.OwnEnd) or (isinstance(error, MagicHourError) and error.project_id is None):
             job = None  # it went wrong before there was one, or there is none with this id
         found = error if isinstance(error, SubmissionUnknown) else getattr(error, "submission_unknown", None)
         return ends.Known(

@@ -87,7 +87,8 @@ async def _listed(call: Call, job: Job, project: Project, get: Callable[[str], O
     for _ in range(_LOOKS_FOR_OUTPUTS):
         if _urls(project) or call.left() <= SHORTEST_INTERVAL:
             break
-        await call.io.sleep(SHORTEST_INTERVAL)
+        with naming(job):
+            await call.io.sleep(SHORTEST_INTERVAL)
         project = await look(call, job, get)
     if not _urls(project):
         with naming(job):
@@ -122,10 +123,13 @@ async def _save(outputs: Saving, number: int, partial: Partial) -> Path:
     def again(error: Exception) -> bool:
         return may_repeat(error) or (has_expired(error) and expired <= _MOST_REFRESHES)
 
+    def keep() -> Path:
+        # Noted here and not by the coroutine: a cancellation because another output failed may take the answer away.
+        outputs.saved[number] = path = partial.finish()
+        return path
+
     try:
         await call.repeat(f"download of {partial.name}", attempt, again=again, progress=lambda: partial.received)
-        path = await call.io.run(partial.finish)
-        outputs.saved[number] = path
-        return path
+        return await call.io.run(keep)
     finally:
         partial.discard()

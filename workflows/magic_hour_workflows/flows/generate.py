@@ -120,6 +120,7 @@ async def check_result(call: Call, kind: Kind, id: str, get: Get, outputs: Outpu
     get(id)  # refuses what is no id, before anything else
     directory = outputs.directory(kind)
     job = Job(kind=kind, id=id, known=False)
+    call = call.paid()
     with naming(job):
         if outputs.wait_for_completion:
             project = await wait(call, job, get)
@@ -139,6 +140,7 @@ async def save(call: Call, kind: Kind, id: str, get: Get, outputs: Outputs) -> l
     get(id)
     directory = outputs.directory(kind)
     job = Job(kind=kind, id=id, known=False)
+    call = call.paid()
     project = await look(call, job, get)
     if not finished(job, project):
         early = InvalidArgument(f"the {kind} job {id} is not complete yet ({project.status})", field="id")
@@ -167,7 +169,7 @@ def _result(job: Job, project: Project, paths: list[Path]) -> Result:
     return Result(
         id=job.id,
         kind=job.kind,
-        status=str(project.status),
+        status=str(project.status or "unknown"),
         credits_charged=job.credits_charged if credits is None else credits,
         downloaded_paths=paths,
         project=project,

@@ -82,7 +82,7 @@ async def wait(call: Call, job: Job, get: Callable[[str], Operation[P]], *, new:
     cause: MagicHourError | None = None
     slowest = 0.0
     if new:
-        await _pause(call, interval(0.0, call.io.random(), call.poll_interval))
+        await _pause(call, job, interval(0.0, call.io.random(), call.poll_interval))
     while call.left() > 0:
         elapsed = call.io.now() - began
         try:
@@ -97,25 +97,28 @@ async def wait(call: Call, job: Job, get: Callable[[str], Operation[P]], *, new:
         credits = credits if told is None else told
         if project.status != status:
             status = project.status
-            call.tell(StatusChanged(id=job.id, kind=job.kind, status=str(status), elapsed=elapsed))
+            call.tell(StatusChanged(id=job.id, kind=job.kind, status=str(status or "unknown"), elapsed=elapsed))
         if finished(job, project):
             return project
         # The last look has to have its answer before the deadline.
         reserve = min(SLOWEST_LOOKS * slowest, call.timeout / 2)
         if call.room(reserve) <= 0:
             break
-        await _pause(call, interval(call.io.now() - began, call.io.random(), call.poll_interval), reserve)
+        await _pause(call, job, interval(call.io.now() - began, call.io.random(), call.poll_interval), reserve)
     raise JobTimeout(job=job, status=status, credits_charged=credits, timeout=call.timeout) from cause
 
 
 async def look(call: Call, job: Job, get: Callable[[str], Operation[P]], *, missing_until: float | None = None) -> P:
-    """The project as it is now; before `missing_until`, that it is not found is not believed."""
+    """The project as it is now; if asked before `missing_until`, that it is not found is not believed."""
+    asked = 0.0
 
     def again(error: Exception) -> bool:
-        early = missing_until is not None and call.io.now() < missing_until
+        early = missing_until is not None and asked < missing_until
         return may_repeat(error) or (early and isinstance(error, NotFound))
 
     async def attempt() -> P:
+        nonlocal asked
+        asked = call.io.now()  # the answer may be as old as that, however long it took to come
         project = await call.io.send(operation, call.attempt_deadline())
         if project.id not in (job.id, None):
             message = f"{operation.name} answered about another job than {job.id}"
@@ -146,6 +149,7 @@ def finished(job: Job, project: Project) -> bool:
     return bool(project.status == "complete")
 
 
-async def _pause(call: Call, seconds: float, reserve: float = 0.0) -> None:
+async def _pause(call: Call, job: Job, seconds: float, reserve: float = 0.0) -> None:
     """Sleep, but wake up early enough for a last look before the deadline."""
-    await call.io.sleep(min(seconds, max(0.0, call.room(reserve))))
+    with naming(job):
+        await call.io.sleep(min(seconds, max(0.0, call.room(reserve))))

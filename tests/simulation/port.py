@@ -1,0 +1,145 @@
+"""The whole `IO` port on the virtual clock, for one call of a user's.
+
+What decides is the real thing: requests are made, answers read and failures translated by the client's own code, and
+downloads grow in real files. What is pretended is the network, the clock and who goes next.
+
+Rule: like the adapters it stands for, it does what it is told, once, keeps to the deadline, and writes everything down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from random import Random
+from typing import Any
+
+import httpx
+
+from magic_hour_client.settings import settings
+from magic_hour_client.transport import SHIELD_SECONDS, Requests, Wire
+from magic_hour_client.types import Operation
+
+from .faults import Phase, applied
+from .outside import Exchange, World
+from .scheduler import Cancelled, Task
+from .service import BASE_URL, KEY
+from .transfers import Transfers
+
+MAX_PARALLEL = 3
+
+
+class SimulatedIO(Transfers):
+    """An `IO` whose outside world is the `World`."""
+
+    def __init__(self, world: World, who: str, random: Random, *, blocking: bool) -> None:
+        super().__init__(world, who, random, blocking=blocking)
+        self._requests = Requests(settings(KEY, BASE_URL, None, allow_http=False, product="simulation"))
+
+    async def map(self, work: Callable[[Any], Coroutine[Any, Any, Any]], items: Sequence[Any]) -> list[Any]:
+        if len(items) < 2:
+            return [await work(item) for item in items]
+        waiting = list(enumerate(items))
+        running: dict[int, Task] = {}
+        results: dict[int, Any] = {}
+        try:
+            while waiting or running:
+                while waiting and len(running) < MAX_PARALLEL:
+                    number, item = waiting.pop(0)
+                    running[number] = self._scheduler.spawn(work(item), f"{self._scheduler.current.name}.{number}")
+                await self._scheduler.wait(list(running.values()))
+                for number in [number for number, task in running.items() if task.done]:
+                    task = running.pop(number)
+                    if task.error is not None:
+                        raise task.error
+                    results[number] = task.result
+        finally:
+            await self._stop(list(running.values()))
+        return [results[number] for number in range(len(items))]
+
+    async def _stop(self, tasks: list[Task]) -> None:
+        for task in tasks:
+            self._scheduler.cancel(task, Cancelled())
+        while left := [task for task in tasks if not task.done]:
+            await self._scheduler.wait(left)
+
+    async def send(self, operation: Operation[Any], deadline: float) -> Any:
+        if self.blocking or not operation.endpoint.charges_credits:
+            return await self._exchange(operation, deadline)
+        return await self._shielded(operation, deadline)
+
+    async def _shielded(self, operation: Operation[Any], deadline: float) -> Any:
+        """As the async transport does it: a cancellation waits for the answer, for a while, and then carries it."""
+        try:
+            await self._pass(0)
+        except BaseException as cancelled:
+            cancelled.unsent = True  # type: ignore[attr-defined]
+            raise
+        task = self._scheduler.spawn(self._exchange(operation, deadline), self._scheduler.current.name)
+        try:
+            while not task.done:
+                await self._scheduler.wait([task])
+        except BaseException as cancelled:
+            limit = self.now() + SHIELD_SECONDS
+            while not task.done and self.now() < limit:
+                await self._scheduler.wait([task], limit)
+            await self._stop([task])
+            if isinstance(task.error, Exception):
+                cancelled.failure = task.error  # type: ignore[attr-defined]
+            elif task.error is None:
+                cancelled.reply = task.result  # type: ignore[attr-defined]
+            raise
+        if task.error is not None:
+            raise task.error
+        return task.result
+
+    async def _exchange(self, operation: Operation[Any], deadline: float) -> Any:
+        limit = max(deadline, self.now() + 0.001)  # as the adapters have it
+        charges = operation.endpoint.charges_credits
+        wire = Wire()
+        request = self._requests.request(operation, None, wire.trace)
+        fault = self.world.weather.of_api(operation.name, charges, self.now())
+        record = self._begin(operation.name, charges, operation.path, fault)
+        try:
+            response = await self._travel(record, request, wire, limit)
+            reply = self._requests.reply(operation, response, [response.content])
+            record.status = reply.status
+            asked = reply.headers.get("retry-after")
+            record.retry_after = float(asked) if asked else None
+            record.answer = operation.parse(reply)
+        except (httpx.HTTPError, OSError) as error:
+            raise wire.raised(operation, error) from error
+        finally:
+            self._end(record)
+        return record.answer
+
+    async def _travel(self, record: Exchange, request: httpx.Request, wire: Wire, limit: float) -> httpx.Response:
+        """There and back, or not."""
+        await self._connect(record.fault, wire, limit)
+        wire.note("http11.send_request_headers.started")
+        record.sent = True
+        await self._spend(limit, httpx.ReadTimeout)
+        fault, phase = record.fault, record.fault and record.fault.phase
+        if phase is Phase.LOST:
+            await self._fail(fault, limit)
+        if phase in (Phase.INSTEAD, Phase.REFUSED, Phase.SLOWED):
+            response = fault.response()  # type: ignore[union-attr]
+        else:
+            response = self._handled(record, request)
+        if phase is Phase.AFTER:
+            await self._fail(fault, limit)
+        await self._spend(limit, httpx.ReadTimeout)
+        if fault is not None and response.is_success:
+            if phase is Phase.ODD:
+                return applied(fault, response)
+            if phase in (Phase.REPLACED, Phase.GARBLED):
+                return fault.response()
+        return response
+
+    def _handled(self, record: Exchange, request: httpx.Request) -> httpx.Response:
+        before = len(self.world.service.ledger)
+        response = self.world.service.answer(request, self.now())
+        for job in self.world.service.ledger[before:]:
+            record.accepted = job.id
+            self._note(
+                f"** the service accepts {job.id} for {job.charged:g} credits: {job.end} after {job.duration:.1f} s"
+            )
+        return response

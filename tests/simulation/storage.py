@@ -1,0 +1,94 @@
+"""Storage on an origin of its own: signed URLs that expire, ETags, ranges.
+
+Rule: honest as well. What it holds is what was uploaded, and an output has the bytes that the judge compares with.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from random import Random
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import attrs
+
+ORIGIN = "https://storage.example"
+START = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+_EXPIRED = (400, 401, 403, 404, 410)
+
+
+@attrs.define(eq=False)
+class Stored:
+    """An output."""
+
+    path: str
+    versions: list[bytes]
+    tag: str | None
+    ranges: bool
+
+    @property
+    def content(self) -> bytes:
+        return self.versions[-1]
+
+    def etag(self) -> str | None:
+        """The tag of this version; a weak one stays the same when some bytes change."""
+        return self.tag and self.tag.replace("N", str(len(self.versions)))
+
+
+class Storage:
+    """Takes uploads and gives outputs to whoever has a signed URL that is young enough."""
+
+    def __init__(self, random: Random) -> None:
+        self.random = random
+        self.uploaded: dict[str, bytes] = {}
+        self.outputs: dict[str, Stored] = {}
+        self.lifetime = random.choice([86400.0, 86400.0, 20.0, 1.0])
+        self._numbers = count(1)
+
+    def output(self, path: str) -> Stored:
+        random = self.random
+        content = random.randbytes(
+            random.choice([0, 1, 700, 3000]) if random.random() < 0.3 else random.randint(1, 2000)
+        )
+        tag = random.choice(['"N"', '"N"', 'W/"same"', None])
+        self.outputs[f"/{path}"] = stored = Stored(path, [content], tag, random.random() < 0.8)
+        return stored
+
+    def place(self, extension: str, now: float) -> dict[str, Any]:
+        """Where one file may be uploaded to."""
+        path = f"api-assets/id/{next(self._numbers)}.{extension}"
+        return {"upload_url": self._url(path, now), "expires_at": self._expiry(now), "file_path": path}
+
+    def signed(self, stored: Stored, now: float) -> dict[str, Any]:
+        return {"url": self._url(stored.path, now), "expires_at": self._expiry(now)}
+
+    def _url(self, path: str, now: float) -> str:
+        return f"{ORIGIN}/{path}?signature=canary-{next(self._numbers)}&until={now + self.lifetime!r}"
+
+    def _expiry(self, now: float) -> str:
+        return (START + timedelta(seconds=now + self.lifetime)).isoformat()
+
+    def refusal(self, url: str, now: float) -> int | None:
+        """The status that a URL which is too old gets."""
+        [until] = parse_qs(urlsplit(url).query)["until"]
+        return self.random.choice(_EXPIRED) if now > float(until) else None
+
+    def put(self, url: str, content: bytes) -> None:
+        self.uploaded[urlsplit(url).path.lstrip("/")] = content
+
+    def get(self, url: str, headers: Mapping[str, str]) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers and body for a GET."""
+        stored = self.outputs[urlsplit(url).path]
+        tag, content = stored.etag(), stored.content
+        answer = {"etag": tag} if tag else {}
+        asked = re.fullmatch(r"bytes=(\d+)-", headers.get("range", ""))
+        if asked and stored.ranges and headers.get("if-range") == tag:
+            start = int(asked[1])
+            if start >= len(content):
+                return 416, {"content-range": f"bytes */{len(content)}"}, b""
+            answer["content-range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
+            return 206, {**answer, "content-length": str(len(content) - start)}, content[start:]
+        return 200, {**answer, "content-length": str(len(content))}, content

@@ -1,0 +1,69 @@
+"""Seeds in the default run, and that everything there is to meet was met."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from magic_hour_workflows import errors, events
+from simulation.faults import EVERY
+from simulation.run import Report, simulate
+
+CHUNKS, SEEDS = 10, 60
+ABSTRACT = {"MagicHourError", "JobError", "TransferFailed"}
+
+
+@cache
+def report(seed: int) -> Report:
+    return simulate(seed)
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_seeds(chunk: int) -> None:
+    for seed in range(chunk * SEEDS, (chunk + 1) * SEEDS):
+        assert not report(seed).complaints, str(report(seed))
+
+
+def test_everything_there_is_to_meet_is_met() -> None:
+    """Else the simulation could silently stop to exercise something."""
+    raised = [
+        *(name for name in errors.__all__ if name not in ABSTRACT),
+        "CtrlC",
+        "Cancelled",
+    ]
+    wanted = {
+        *EVERY,
+        *(f"raised: {name}" for name in raised),
+        *(f"event: {name}" for name in events.__all__ if name != "Event"),
+        *(f"call: {name}" for name in ("generate", "create", "get", "delete", "wait", "download", "check_result")),
+        *(f"create: {name}" for name in ("accepted", "unsent", "refused", "may be accepted")),
+        *(
+            f"interrupted: {name}"
+            for name in ("project_id", "submission_unknown", "unsent", "failure", "nothing known")
+        ),
+        *("expired: put", "expired: fetch", "resumed: 206", "saved", "saved: another name", "saved: some of several"),
+    }
+    reached = set().union(*(report(seed).reached for seed in range(CHUNKS * SEEDS)))
+    assert sorted(wanted - reached) == []
+
+
+def test_the_same_seed_is_the_same_story_in_every_process(tmp_path: Path) -> None:
+    program = "from simulation.run import simulate; print([simulate(seed).fingerprint for seed in range(8)])"
+    stories = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONHASHSEED": str(hash_seed)},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        ).stdout
+        for hash_seed in (1, 2)
+    }
+    assert stories == {f"{[report(seed).fingerprint for seed in range(8)]}\n"}
