@@ -1,0 +1,323 @@
+"""What mutation testing found nobody watching around files: uploads, downloads, and the calls that hold them."""
+
+from __future__ import annotations
+
+import io as io_module
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from fakes import FakeIO, call, created, names_in, places, project, refused, unsent
+from magic_hour_client.api.v1_ai_image_generator import create_ai_image
+from magic_hour_client.api.v1_image_projects.get_image_project import request as get
+from magic_hour_client.errors import NotFound, UnexpectedResponse
+from magic_hour_workflows.assets import to_source
+from magic_hour_workflows.errors import DownloadFailed, InvalidArgument, JobFailed, TransferFailed, UploadFailed
+from magic_hour_workflows.events import Downloading, Event, Retrying, Uploading
+from magic_hour_workflows.files import Partial
+from magic_hour_workflows.flows.download import download
+from magic_hour_workflows.flows.generate import Outputs, check_result, generate, job_name, save, upload_file
+from magic_hour_workflows.flows.upload import upload
+from magic_hour_workflows.io import run_sync
+from magic_hour_workflows.results import Job, Result
+from magic_hour_workflows.sources import Source
+
+CREATE, GET, PLACES = "v1.ai_image_generator.create", "v1.image_projects.get", "v1.files.upload_urls.create"
+IMAGE: dict[str, Any] = {"image_count": 1, "style": {"prompt": "a"}}
+JOB = Job("image", "job-1", 5, "my job")
+
+
+class Storage(FakeIO):
+    """Writes down the deadlines it is given; `fetching` is what a download does."""
+
+    fetching: Callable[[str, Partial], None] | None = None
+
+    def __init__(self, **scripts: Any) -> None:
+        super().__init__(**scripts)
+        self.deadlines: list[float] = []
+
+    async def fetch(self, url: str, target: Partial, deadline: float, on_bytes: Any) -> None:
+        self.deadlines.append(deadline)
+        if self.fetching is None:
+            await super().fetch(url, target, deadline, on_bytes)
+        else:
+            self.fetched.append(url)
+            self.fetching(url, target)
+
+    async def put(self, url: str, source: Source, deadline: float, on_bytes: Any) -> None:
+        self.deadlines.append(deadline)
+        await super().put(url, source, deadline, on_bytes)
+
+    async def read(self, function: Callable[[], Any], deadline: float) -> Any:
+        self.deadlines.append(deadline)
+        return function()
+
+
+class TestDownload:
+    def test_bytes_are_told_and_bounded(self, tmp_path: Path) -> None:
+        events: list[Event] = []
+        io = Storage().script("fetch", b"media")
+        call_ = call(io, 60, on_progress=events.append)
+        run_sync(download(call_, JOB, project(), get, tmp_path))
+        assert events == [Downloading(id="job-1", name="job-1-1.png", received=5, total=5)]
+        assert io.deadlines == [call_.deadline]
+
+    def test_a_repetition_says_of_which_file(self, tmp_path: Path) -> None:
+        events: list[Event] = []
+        io = FakeIO().script("fetch", unsent(), b"media")
+        run_sync(download(call(io, on_progress=events.append), JOB, project(), get, tmp_path))
+        assert [event.step for event in events if isinstance(event, Retrying)] == ["download of job-1-1.png"]
+
+    def test_plain_http_is_taken_where_it_was_allowed_redirects_included(self, tmp_path: Path) -> None:
+        def fetching(url: str, target: Partial) -> None:
+            assert target.begin(url, 302, {"location": "http://other.example/a.png"}) == "http://other.example/a.png"
+            target.begin(url, 200, {"content-length": "1"})
+            target.write(b"x")
+
+        io = Storage()
+        io.fetching = fetching
+        exposed = project()
+        exposed.downloads[0].url = "http://storage.example/a.png"
+        [path] = run_sync(download(call(io, allow_http=True), JOB, exposed, get, tmp_path))
+        assert path.read_bytes() == b"x"
+
+    def test_how_long_storage_asked_to_wait_is_told(self, tmp_path: Path) -> None:
+        io = FakeIO().script("fetch", TransferFailed("busy", status=503, retry_after=3600))
+        with pytest.raises(DownloadFailed) as caught:
+            run_sync(download(call(io, 60), JOB, project(), get, tmp_path))
+        assert (caught.value.status, caught.value.retry_after) == (503, 3600)
+
+    def test_storage_that_cannot_be_reached_gave_no_status(self, tmp_path: Path) -> None:
+        io = FakeIO(random=1.0).script("fetch", unsent())
+        with pytest.raises(DownloadFailed) as caught:
+            run_sync(download(call(io, 60), JOB, project(), get, tmp_path))
+        assert (caught.value.status, caught.value.retry_after) == (None, None)
+
+    def test_outputs_are_not_looked_for_at_the_very_end(self, tmp_path: Path) -> None:
+        io = FakeIO().script(GET, project(outputs=0))
+        with pytest.raises(DownloadFailed, match="lists no outputs"):
+            run_sync(download(call(io, 1.0), JOB, project(outputs=0), get, tmp_path))
+        assert io.sleeps == []
+
+    def test_an_output_without_an_address_is_not_left_out_unnoticed(self, tmp_path: Path) -> None:
+        half = project(outputs=2)
+        half.downloads[1].url = None
+        io = FakeIO().script(GET, half)
+        with pytest.raises(DownloadFailed, match="lists no outputs"):
+            run_sync(download(call(io), JOB, half, get, tmp_path))
+        assert io.fetched == []
+
+    def test_every_byte_further_makes_the_patience_start_over(self, tmp_path: Path) -> None:
+        io = Storage(random=1.0)
+
+        def fetching(url: str, target: Partial) -> None:
+            target.begin(url, 200, {"content-length": "5"})
+            target.write(b"x" * len(io.fetched))
+            target.check_complete()
+
+        io.fetching = fetching
+        run_sync(download(call(io), JOB, project(), get, tmp_path))
+        assert io.sleeps == [0.5] * 4
+
+
+class TestUpload:
+    def source(self) -> Source:
+        return to_source(("a.png", b"bytes"), "image", "file")
+
+    def test_bytes_are_told_bounded_and_go_where_they_belong(self) -> None:
+        events: list[Event] = []
+        io = Storage()
+        call_ = call(io, 60, on_progress=events.append)
+        assert run_sync(upload(call_, [self.source()])) == ["api-assets/id/0.png"]
+        assert io.puts == [("https://storage.example/up/0?signature=canary", b"bytes")]
+        assert events == [Uploading(name="a.png", sent=5, total=5)]
+        assert io.deadlines == [call_.deadline] * 2
+
+    def test_a_repetition_says_of_which_file(self) -> None:
+        events: list[Event] = []
+        io = FakeIO().script("put", unsent(), None)
+        run_sync(upload(call(io, on_progress=events.append), [self.source()]))
+        assert [event.step for event in events if isinstance(event, Retrying)] == ["upload of a.png"]
+
+    def test_plain_http_is_spoken_where_it_was_allowed(self) -> None:
+        place = SimpleNamespace(upload_url="http://storage.example/up", file_path="api-assets/id/0.png")
+        io = FakeIO().script(PLACES, SimpleNamespace(items=[place]))
+        run_sync(upload(call(io, allow_http=True), [self.source()]))
+        assert io.puts == [("http://storage.example/up", b"bytes")]
+
+    def test_reading_a_stream_that_cannot_be_rewound_ends_with_the_call(self) -> None:
+        class Pipe(io_module.BytesIO):
+            def seekable(self) -> bool:
+                return False
+
+        late = call(io := FakeIO(), 60)
+        io.clock += 60
+        with pytest.raises(UploadFailed):
+            run_sync(upload(late, [to_source(("a.png", Pipe(b"bytes")), "image", "file")]))
+        assert io.sent == []
+
+    @pytest.mark.parametrize(
+        "items",
+        [
+            [],
+            [SimpleNamespace(upload_url="", file_path="api-assets/id/0.png")],
+            [SimpleNamespace(upload_url="https://storage.example/up", file_path=7)],
+        ],
+        ids=["none", "no URL", "no path"],
+    )
+    def test_places_that_cannot_be_used_are_told(self, items: list[Any]) -> None:
+        io = FakeIO().script(PLACES, SimpleNamespace(items=items))
+        with pytest.raises(UnexpectedResponse, match="0 places") as caught:
+            run_sync(upload(call(io), [self.source()]))
+        assert (caught.value.operation, caught.value.status) == (PLACES, 200)
+        assert io.puts == []
+
+    def test_asking_for_places_again_says_of_what(self) -> None:
+        events: list[Event] = []
+        io = FakeIO().script(PLACES, unsent(), places)
+        run_sync(upload(call(io, on_progress=events.append), [self.source()]))
+        assert [event.step for event in events if isinstance(event, Retrying)] == [PLACES]
+
+
+class TestOutputs:
+    @pytest.mark.parametrize("name", ["wait_for_completion", "download_outputs"])
+    def test_a_word_is_no_flag(self, name: str) -> None:
+        with pytest.raises(InvalidArgument) as caught:
+            Outputs(**{name: "no"})
+        assert str(caught.value) == f"`{name}`: expected True or False, got str"
+        assert caught.value.field == name
+
+    def test_a_name_that_leads_elsewhere_is_found_at_once(self) -> None:
+        with pytest.raises(InvalidArgument, match="output_name"):
+            Outputs(output_name="../x")
+
+    def test_a_name_for_another_kind_is_found_even_if_nothing_is_saved(self) -> None:
+        outputs = Outputs(output_name="a.mp4", download_outputs=False)
+        assert outputs.directory("video") is None
+        with pytest.raises(InvalidArgument, match="outputs are images"):
+            outputs.directory("image")
+
+
+class TestGenerate:
+    def run(self, io: FakeIO, parameters: dict[str, Any] = IMAGE, **outputs: Any) -> Result:
+        return run_sync(generate(call(io), create_ai_image, get, parameters, Outputs(**outputs)))
+
+    def test_a_name_for_another_kind_is_found_before_anything_goes_out(self, tmp_path: Path) -> None:
+        with pytest.raises(InvalidArgument, match="outputs are images"):
+            self.run(io := FakeIO(), output_name="a.mp4", download_directory=tmp_path)
+        assert io.sent == []
+
+    def test_what_is_missing_is_named(self) -> None:
+        with pytest.raises(InvalidArgument, match=f"^`image_count` is missing: {CREATE} needs it$"):
+            self.run(FakeIO(), {"style": {"prompt": "a"}})
+
+    def test_without_waiting_all_that_is_known_comes_back(self) -> None:
+        result = self.run(FakeIO().script(CREATE, created("abc", 7)), wait_for_completion=False)
+        assert result == Result(id="abc", kind="image", status="queued", credits_charged=7)
+
+    def test_a_new_job_is_not_looked_at_at_once(self) -> None:
+        io = FakeIO().script(CREATE, created()).script(GET, project())
+        self.run(io, download_outputs=False)
+        assert io.sleeps == [1.0]
+
+    @pytest.mark.parametrize(("told", "credits"), [(None, 5), (7, 7)])
+    def test_the_result_has_the_last_known_credits_and_the_last_answer(self, told: Any, credits: float) -> None:
+        done = project(credits=told)
+        result = self.run(FakeIO().script(CREATE, created()).script(GET, done), download_outputs=False)
+        assert result.credits_charged == credits
+        assert result.project is done
+
+    @pytest.mark.parametrize(("random", "digits"), [(0.5, "80000000"), (1 - 2**-32, "ffffffff")])
+    def test_names_end_in_eight_digits(self, random: float, digits: str) -> None:
+        assert job_name(FakeIO(random=random), create_ai_image.ENDPOINT).rpartition(" ")[2] == digits
+
+
+@pytest.mark.parametrize("flow", [check_result, save])
+class TestByItsId:
+    """What holds for `check_result` and `download` alike."""
+
+    def run(self, flow: Any, io: FakeIO, **outputs: Any) -> Any:
+        return run_sync(flow(call(io), "image", "job-1", get, Outputs(**outputs)))
+
+    def test_a_name_for_another_kind_is_found_before_anything_is_asked(self, flow: Any, tmp_path: Path) -> None:
+        with pytest.raises(InvalidArgument, match="outputs are images"):
+            self.run(flow, io := FakeIO(), output_name="a.mp4", download_directory=tmp_path)
+        assert io.sent == []
+
+    def test_an_id_that_is_of_no_job_is_not_called_accepted(self, flow: Any, tmp_path: Path) -> None:
+        with pytest.raises(NotFound) as caught:
+            self.run(flow, FakeIO().script(GET, refused(404)), download_directory=tmp_path)
+        assert caught.value.project_id is None
+
+    def test_a_failed_job_is_named(self, flow: Any, tmp_path: Path) -> None:
+        io = FakeIO().script(GET, project("error"))
+        with pytest.raises(JobFailed, match=r"^the image job job-1 failed") as caught:
+            self.run(flow, io, download_directory=tmp_path, wait_for_completion=False)
+        assert (caught.value.project_id, caught.value.kind) == ("job-1", "image")
+
+    def test_an_expired_url_is_replaced(self, flow: Any, tmp_path: Path) -> None:
+        fresh = project()
+        fresh.downloads[0].url = "https://storage.example/fresh.png"
+        io = FakeIO().script(GET, project(), fresh).script("fetch", TransferFailed("expired", status=403), b"media")
+        self.run(flow, io, output_name="mine", download_directory=tmp_path)
+        assert io.fetched[1] == "https://storage.example/fresh.png"
+        assert names_in(tmp_path) == ["mine.png"]
+
+
+def test_a_result_by_id_says_of_what() -> None:
+    done = project(credits=7)
+    io = FakeIO().script(GET, done)
+    result = run_sync(check_result(call(io), "image", "job-1", get, Outputs(download_outputs=False)))
+    assert result == Result(id="job-1", kind="image", status="complete", credits_charged=7, project=done)
+
+
+def test_ctrl_c_between_two_looks_by_id_carries_the_id() -> None:
+    class Interrupted(FakeIO):
+        async def sleep(self, seconds: float) -> None:
+            raise KeyboardInterrupt
+
+    io = Interrupted().script(GET, project("queued"))
+    with pytest.raises(KeyboardInterrupt) as caught:
+        run_sync(check_result(call(io), "image", "job-1", get, Outputs(download_outputs=False)))
+    assert caught.value.project_id == "job-1"
+
+
+def test_a_download_that_comes_too_early_names_the_job_and_the_argument(tmp_path: Path) -> None:
+    io = FakeIO().script(GET, project("queued"))
+    with pytest.raises(InvalidArgument) as caught:
+        run_sync(save(call(io), "image", "job-1", get, Outputs(download_directory=tmp_path)))
+    assert (caught.value.field, caught.value.project_id) == ("id", "job-1")
+    assert "the image job job-1 is not complete yet (queued)" in str(caught.value)
+    assert "image_projects.check_result('job-1')" in str(caught.value)
+
+
+def test_a_download_saves_where_it_is_told_or_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    there, here = tmp_path / "there", tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    for outputs in (Outputs(download_directory=there), Outputs(download_outputs=False)):
+        run_sync(save(call(FakeIO().script(GET, project())), "image", "job-1", get, outputs))
+    assert names_in(there) == names_in(here) == ["job-1-1.png"]
+
+
+def test_one_file_is_uploaded_by_itself() -> None:
+    io = FakeIO()
+    assert run_sync(upload_file(call(io), ("a.png", b"bytes"), "image")) == "api-assets/id/0.png"
+    assert io.sent[0].body == {"items": [{"type": "image", "extension": "png"}]}
+    assert [content for _, content in io.puts] == [b"bytes"]
+
+
+@pytest.mark.parametrize("role", ["audio", "video"])
+def test_what_a_file_is_for_is_the_callers_to_say(role: str) -> None:
+    io = FakeIO()
+    run_sync(upload_file(call(io), ("a.webm", b"bytes"), role))
+    assert io.sent[0].body == {"items": [{"type": role, "extension": "webm"}]}
+
+
+def test_what_is_no_file_is_told_by_the_name_of_the_argument() -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        run_sync(upload_file(call(FakeIO()), 7, "image"))
+    assert caught.value.field == "file"

@@ -1,0 +1,109 @@
+"""What mutation testing found nobody watching before a call is sent: what is refused here, and what it will cost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from magic_hour_client.models import V1AiTalkingPhotoCreateBodyStyle
+from magic_hour_client.types import Endpoint
+from magic_hour_workflows import Estimate, InvalidArgument, estimate_credits
+from magic_hour_workflows.checks import check
+from magic_hour_workflows.credits import estimate
+
+TALKING, EDIT, IMAGE = (f"v1.ai_{name}.create" for name in ("talking_photo", "image_editor", "image_generator"))
+
+
+@pytest.mark.parametrize(
+    ("operation", "body", "message"),
+    [
+        (TALKING, {"start_seconds": -1, "end_seconds": 2},
+         "`start_seconds`: -1 is before the audio begins; count from 0"),
+        (TALKING, {"start_seconds": 2, "end_seconds": 2},
+         "`end_seconds`: 2 is not after `start_seconds` 2; give a later second"),
+        (TALKING, {"start_seconds": 1, "end_seconds": 301.5},
+         "`end_seconds`: a clip of 300.5 s is longer than the 300 s any plan has; ask for less"),
+        (EDIT, {"style": {"prompt": "a"}},
+         "`assets.image_file_paths`: there is no image to edit; give one at least"),
+        (EDIT, {"assets": {"image_file_paths": ["image/a.png"]}, "style": {"prompt": ""}},
+         "`style.prompt`: the prompt is empty; say what you want to see"),
+        (IMAGE, {"image_count": 0, "style": {"prompt": "a"}},
+         "`image_count`: 0 is less than one image; ask for one at least"),
+        (IMAGE, {"image_count": 1, "style": {"prompt": ""}},
+         "`style.prompt`: the prompt is empty; say what you want to see"),
+    ],
+)  # fmt: skip
+def test_what_can_never_be_accepted_is_told(operation: str, body: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        check(operation, body)
+    assert str(caught.value) == message
+    assert caught.value.field == message.split("`")[1]
+
+
+@pytest.mark.parametrize(
+    ("operation", "body"),
+    [
+        (TALKING, {"start_seconds": 0, "end_seconds": 300}),
+        (TALKING, {"start_seconds": 200, "end_seconds": 400}),
+        (TALKING, {"start_seconds": 1}),
+        (TALKING, {"end_seconds": 1}),
+        (EDIT, {"assets": {"image_file_path": "image/a.png"}, "style": {"prompt": " "}}),
+        (EDIT, {"assets": {"image_file_paths": ["image/a.png"]}, "style": "x"}),
+        (IMAGE, {"image_count": 1, "style": {}}),
+        (IMAGE, {"image_count": 100}),
+        ("v1.of_tomorrow.create", {"image_count": 0}),
+    ],
+)
+def test_what_may_be_accepted_is_the_services_to_judge(operation: str, body: dict[str, Any]) -> None:
+    check(operation, body)
+
+
+@pytest.mark.parametrize(
+    ("operation", "parameters", "expected"),
+    [
+        ("ai_headshot_generator", {}, Estimate(50, False)),
+        ("ai_talking_photo", {"end_seconds": 2}, Estimate(96, False)),
+        ("ai_talking_photo", {"start_seconds": 1, "end_seconds": 2.01}, Estimate(49, False)),
+        ("ai_talking_photo", {"start_seconds": 2, "end_seconds": 1}, Estimate(0, False)),
+        ("ai_talking_photo", {"end_seconds": 1, "style": {"generation_mode": "prompted"}}, Estimate(20, False)),
+        ("ai_talking_photo", {"end_seconds": 1, "style": {"generation_mode": "of tomorrow"}}, Estimate(48, True)),
+        ("ai_talking_photo", {"end_seconds": 1, "style": "x"}, Estimate(48, False)),
+        (TALKING, {"end_seconds": 1, "style": V1AiTalkingPhotoCreateBodyStyle(generation_mode="prompted")},
+         Estimate(20, False)),
+        ("ai_image_generator", {"image_count": 3, "model": "nano-banana"}, Estimate(150, True)),
+        ("ai_image_editor", {}, Estimate(50, True)),
+    ],
+)  # fmt: skip
+def test_estimates(operation: str, parameters: dict[str, Any], expected: Estimate) -> None:
+    assert estimate_credits(operation, **parameters) == expected
+
+
+def test_a_price_alone_is_an_estimate() -> None:
+    endpoint = Endpoint(name="v1.x.create", method="POST", path="/v1/x", prices={"price": 2.5})
+    assert estimate(endpoint, {}) == Estimate(3, False)
+
+
+def test_the_words_of_an_estimate() -> None:
+    assert [str(Estimate(5, False)), str(Estimate(5, True))] == ["5 credits", "at least 5 credits"]
+
+
+@pytest.mark.parametrize(
+    ("operation", "parameters", "message", "field"),
+    [
+        ("x", {}, "`operation`: no price is known for 'x', only for ai_headshot_generator, ai_talking_photo,"
+                  " ai_image_generator, ai_image_editor", "operation"),
+        ("ai_talking_photo", {"start_seconds": 0},
+         "`end_seconds`: expected a number, to estimate the credits", "end_seconds"),
+        ("ai_talking_photo", {"end_seconds": "3"},
+         "`end_seconds`: expected a number, to estimate the credits", "end_seconds"),
+        ("ai_image_generator", {"image_count": float("inf")},
+         "`image_count`: expected a number, to estimate the credits", "image_count"),
+        ("ai_image_generator", {"image_count": True},
+         "`image_count`: expected a number, to estimate the credits", "image_count"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_estimated_is_told(operation: str, parameters: Any, message: str, field: str) -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        estimate_credits(operation, **parameters)
+    assert (str(caught.value), caught.value.field) == (message, field)
