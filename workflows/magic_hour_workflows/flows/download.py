@@ -30,7 +30,7 @@ class Saving:
         self.call = call
         self.job = job
         self.get = get
-        self.urls = _urls(project)
+        self.urls: list[str] = _urls(project)
         self.saved: dict[int, Path] = {}
 
     async def refresh(self, number: int, stale: str) -> None:
