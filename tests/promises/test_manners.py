@@ -16,7 +16,7 @@ from fakes import names_in
 from magic_hour_emulator import Emulator
 from magic_hour_workflows import InvalidArgument
 from magic_hour_workflows.errors import DownloadFailed, UploadFailed
-from magic_hour_workflows.files import output_names
+from magic_hour_workflows.outputs import output_names
 from magic_hour_workflows.results import Job
 from magic_hour_workflows.sources import EXTENSIONS, checked_extension
 from worlds import World

@@ -11,14 +11,8 @@ import pytest
 from fakes import names_in
 from magic_hour_client.errors import InvalidArgument
 from magic_hour_workflows.errors import DownloadFailed, TransferFailed
-from magic_hour_workflows.files import (
-    Partial,
-    checked_directory,
-    checked_output_name,
-    checked_url,
-    output_names,
-    safe_stem,
-)
+from magic_hour_workflows.files import Partial, checked_url
+from magic_hour_workflows.outputs import checked_directory, checked_output_name, output_names, safe_stem
 from magic_hour_workflows.results import Job
 
 URL = "https://storage.example/a.png?signature=canary"

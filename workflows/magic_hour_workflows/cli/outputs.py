@@ -13,7 +13,7 @@ import typer
 
 from magic_hour_client.errors import InvalidArgument
 
-from ..files import checked_directory, checked_output_name, names_a_file
+from ..outputs import checked_directory, checked_output_name, names_a_file
 from ..results import Kind, Result
 from ..sources import shown
 from .terminal import Terminal

@@ -13,7 +13,8 @@ from magic_hour_client.types import Operation
 
 from ..errors import DownloadFailed, MagicHourError, TransferFailed, naming
 from ..events import Downloading
-from ..files import Partial, checked_url, output_names
+from ..files import Partial, checked_url
+from ..outputs import output_names
 from ..results import Job
 from ..retry import has_expired, may_repeat
 from .call import Call

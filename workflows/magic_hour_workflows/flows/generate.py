@@ -21,8 +21,8 @@ from magic_hour_client.types import Endpoint, Operation
 from ..assets import Assets, collect, to_source
 from ..checks import check, checked_flag
 from ..errors import name_job, naming
-from ..files import checked_directory, checked_output_name
 from ..io import IO
+from ..outputs import checked_directory, checked_output_name
 from ..results import Job, Kind, Result, number
 from .call import Call
 from .download import download
