@@ -51,7 +51,7 @@ class Storage:
     def output(self, path: str) -> Stored:
         random = self.random
         content = random.randbytes(
-            random.choice([0, 1, 700, 3000]) if random.random() < 0.3 else random.randint(1, 2000)
+            random.choice([1, 2, 700, 3000]) if random.random() < 0.3 else random.randint(1, 2000)
         )
         tag = random.choice(['"N"', '"N"', 'W/"same"', None])
         self.outputs[f"/{path}"] = stored = Stored(path, [content], tag, random.random() < 0.8)
