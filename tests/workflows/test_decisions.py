@@ -210,6 +210,21 @@ class TestWait:
         run_sync(wait(call(io, on_progress=events.append), JOB, get))
         assert events == [StatusChanged(id="job-1", kind="image", status="complete", elapsed=1.0)]
 
+    def test_a_status_that_is_gone_is_unknown(self) -> None:
+        events: list[Any] = []
+        io = FakeIO().script(GET, project("queued"), project(None), project("complete"))
+        run_sync(wait(call(io, on_progress=events.append), JOB, get))
+        assert [event.status for event in events] == ["queued", "unknown", "complete"]
+
+    def test_ctrl_c_before_the_first_look_carries_the_id(self) -> None:
+        class Stopped(FakeIO):
+            async def sleep(self, seconds: float) -> None:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt) as caught:
+            run_sync(wait(call(Stopped()), JOB, get, new=True))
+        assert caught.value.project_id == "job-1"  # type: ignore[attr-defined]
+
     def test_a_fixed_interval_holds_before_the_first_look_too(self) -> None:
         io = FakeIO().script(GET, project())
         run_sync(wait(call(io, poll_interval=2.5), JOB, get, new=True))

@@ -267,6 +267,12 @@ class TestByItsId:
         assert names_in(tmp_path) == ["mine.png"]
 
 
+def test_a_result_without_a_status_says_so() -> None:
+    io = FakeIO().script("v1.image_projects.get", project(None))
+    outputs = Outputs(wait_for_completion=False)
+    assert run_sync(check_result(call(io), "image", "job-1", get, outputs)).status == "unknown"
+
+
 def test_a_result_by_id_says_of_what() -> None:
     done = project(credits=7)
     io = FakeIO().script(GET, done)
