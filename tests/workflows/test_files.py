@@ -74,7 +74,7 @@ def test_discard_leaves_nothing(tmp_path: Path) -> None:
     assert names_in(tmp_path) == []
 
 
-def test_a_full_disk_is_a_typed_error_that_is_not_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_is_gone_is_a_typed_error_that_is_not_repeated(tmp_path: Path) -> None:
     from magic_hour_workflows.retry import may_repeat
 
     partial = Partial(tmp_path / "gone", "a", ".png")

@@ -28,16 +28,6 @@ _QUOTED = re.compile(r"(?:bytearray\()?\bb['\"].*", re.DOTALL)
 """How h11 quotes bytes that it does not understand."""
 
 
-class SecretURL(httpx.URL):
-    """A URL that keeps its query to itself when it is printed or logged."""
-
-    def __str__(self) -> str:
-        return without_secrets(super().__str__())
-
-    def __repr__(self) -> str:
-        return f"SecretURL({str(self)!r})"
-
-
 def put_request(url: str, chunks: httpx.SyncByteStream | httpx.AsyncByteStream, size: int) -> httpx.Request:
     """A PUT of known length: storage may refuse chunked ones. No Content-Type, which would have to be signed."""
     return _request("PUT", url, {"content-length": str(size)}, chunks)
@@ -56,7 +46,6 @@ def _request(
 ) -> httpx.Request:
     timeout = httpx.Timeout(INACTIVITY_SECONDS).as_dict()
     request = httpx.Request(method, url, headers=headers, extensions={"timeout": timeout})
-    request.url = SecretURL(url)  # httpx logs it; its constructor would make a plain one of it
     if stream is not None:
         request.stream = stream  # given to the constructor, it would leave out the Host header
     return request

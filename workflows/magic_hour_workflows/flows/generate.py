@@ -146,7 +146,7 @@ async def save(call: Call, kind: Kind, id: str, get: Get, outputs: Outputs) -> l
         early = InvalidArgument(f"the {kind} job {id} is not complete yet ({project.status})", field="id")
         name_job(early, job)  # not a mistake alone: there is a job, and a way to go on
         raise early
-    return await download(call, job, project, get, directory or Path(), outputs.output_name)
+    return (await _saved(call, job, project, get, directory, outputs)).downloaded_paths
 
 
 async def upload_file(call: Call, value: Any, role: Any) -> str:
