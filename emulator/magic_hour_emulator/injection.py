@@ -16,8 +16,9 @@ from typing import Final, cast
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .answers import CHANGED, HEADS, Answer, Circumstances, asked_otherwise, changed, instead
-from .faults import Fault, Hit
+from .faults import Fault
 from .line import Ending, Line, Script
+from .plan import Hit
 from .service import Service
 from .targets import Find
 

@@ -23,11 +23,11 @@ from .clock import Clock
 from .contract import load_contract
 from .control import force
 from .errors import JobError
-from .faults import FaultPlan
 from .injection import with_faults
 from .jobs import Job
 from .ledger import Ledger
 from .line import Line
+from .plan import FaultPlan
 from .recorder import Recorder
 from .service import DURATIONS, Service, Settings
 from .storage import storage_app

@@ -12,11 +12,12 @@ from .assets import Assets
 from .clock import Clock, timestamp
 from .contract import Contract, Json, Operation
 from .errors import JobError, Refusal
-from .faults import FaultPlan, Target
+from .faults import Target
 from .ids import Ids
 from .jobs import Job, Jobs
 from .ledger import Create, Ledger
 from .outputs import Outputs, output_path
+from .plan import FaultPlan
 from .products import PRODUCTS
 from .recorder import Recorder
 from .signing import Signer

@@ -6,8 +6,9 @@ import httpx
 import pytest
 
 from magic_hour_emulator.clock import Clock
-from magic_hour_emulator.faults import Fault, FaultPlan, Target, matrix
+from magic_hour_emulator.faults import Fault, Target, matrix
 from magic_hour_emulator.kinds import KINDS, STEPS
+from magic_hour_emulator.plan import FaultPlan
 
 CREATE = Target("v1.ai_image_generator.create", "create")
 GET = Target("v1.image_projects.get", "get")

@@ -304,7 +304,7 @@ def test_a_download_saves_where_it_is_told_or_here(tmp_path: Path, monkeypatch: 
     there, here = tmp_path / "there", tmp_path / "here"
     here.mkdir()
     monkeypatch.chdir(here)
-    for outputs in (Outputs(download_directory=there), Outputs(download_outputs=False)):
+    for outputs in (Outputs(download_directory=there), Outputs()):
         run_sync(save(call(FakeIO().script(GET, project())), "image", "job-1", get, outputs))
     assert names_in(there) == names_in(here) == ["job-1-1.png"]
 

@@ -17,7 +17,8 @@ from magic_hour_client.errors import InvalidArgument
 from magic_hour_client.schema import Model, vars_of
 from magic_hour_client.types import AssetField, AssetRole, Endpoint
 
-from .sources import Source, from_bytes, from_path, from_stream, shown
+from .sources import Source, from_bytes, from_path, from_stream
+from .wording import shown
 
 REMOTE_PREFIXES = ("api-assets/", "image/", "video/", "audio/", "saved-items/")
 """How paths in the service's storage begin."""

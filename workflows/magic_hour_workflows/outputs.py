@@ -15,7 +15,8 @@ from magic_hour_client.errors import InvalidArgument
 from magic_hour_client.schema import wrong_type
 
 from .results import Job, Kind
-from .sources import EXTENSIONS, reason, shown
+from .sources import EXTENSIONS
+from .wording import reason, shown
 
 _MEDIA = {extension for group in EXTENSIONS.values() for extension in group} | {"gif", "zip"}
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")

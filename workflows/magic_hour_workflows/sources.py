@@ -19,10 +19,11 @@ from typing import IO, Any
 
 import attrs
 
-from magic_hour_client.errors import InvalidArgument, without_secrets
+from magic_hour_client.errors import InvalidArgument
 from magic_hour_client.types import AssetRole
 
 from .errors import AssetNotFound, TransferFailed
+from .wording import looked_in, reason, shown
 
 # The extensions the service takes (upload URLs API, Input Files). webm is both: the role of the field decides.
 EXTENSIONS: dict[AssetRole, tuple[str, ...]] = {
@@ -32,7 +33,6 @@ EXTENSIONS: dict[AssetRole, tuple[str, ...]] = {
 }
 _SPOOL_BYTES = 4 * 1024 * 1024
 _CHUNK = 1024 * 1024
-_LONGEST_SHOWN = 200
 
 
 @attrs.define(eq=False)
@@ -171,7 +171,7 @@ def from_path(value: str | os.PathLike[str], role: AssetRole | None, field: str)
         if stat.S_ISREG(found.st_mode):  # opening anything else could wait for ever
             path.open("rb").close()
     except FileNotFoundError:
-        message = f"`{field}`: there is no file {shown(value)}{_looked_in(value)}; check the path"
+        message = f"`{field}`: there is no file {shown(value)}{looked_in(value)}; check the path"
         raise AssetNotFound(message, field=field) from None
     except PermissionError:
         message = f"`{field}`: {shown(value)} may not be read; change its permissions or give another file"
@@ -240,25 +240,6 @@ def from_bytes(content: bytes, name: str, role: AssetRole | None, field: str) ->
     source = from_stream(io.BytesIO(content), name, role, field)
     source.identity = ("bytes", id(content))
     return source
-
-
-def shown(path: object) -> str:
-    """A path of the caller's in a message: on one line, not endless, without what a signed URL hides."""
-    text = without_secrets(str(path))
-    text = text if text and text.isprintable() and text.strip() == text else repr(text)
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
-
-
-def _looked_in(path: str | os.PathLike[str]) -> str:
-    """The folder in which a relative path begins, which is seldom the one its author had in mind."""
-    with suppress(OSError):  # the current folder may be gone
-        return "" if os.path.isabs(os.path.expanduser(path)) else f" in {shown(os.getcwd())}"
-    return ""
-
-
-def reason(error: Exception) -> str:
-    """What the system says of a path, without the path."""
-    return getattr(error, "strerror", None) or str(error).rstrip(".")
 
 
 def _readable(stream: Any) -> bool:

@@ -15,7 +15,7 @@ from magic_hour_client.errors import InvalidArgument
 
 from ..outputs import checked_directory, checked_output_name, names_a_file
 from ..results import Kind, Result
-from ..sources import shown
+from ..wording import shown
 from .terminal import Terminal
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="The id of the job.", show_default=False)]
