@@ -169,7 +169,7 @@ class Partial:
         self._close()
         try:
             for target in self._candidates():
-                if _moved(self.path, target):
+                if moved(self.path, target):
                     return target
         except OSError as error:
             raise self._unwritable(error) from None
@@ -192,7 +192,7 @@ class Partial:
             self._file = None
 
 
-def _moved(source: Path, target: Path) -> bool:
+def moved(source: Path, target: Path) -> bool:
     """Give the file its final name unless something has it: a link fails where a rename would overwrite."""
     try:
         os.link(source, target)

@@ -1,0 +1,46 @@
+"""Batches: thousands of rows, each charged at most once, on one machine or many.
+
+Needs the extra `batch`. Nothing heavy is imported before a name is used.
+
+Example:
+    >>> from magic_hour_workflows.batch import Batch
+    >>> rows = [("fox", "ai_image_generator", {"image_count": 1, "style": {"prompt": "A red fox"}})]
+    >>> Batch(rows, output=folder, database=folder / "foxes", token=token, base_url=base_url).plan.credits
+    5
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .batch import Batch
+    from .mistakes import ManifestError, Mistake
+    from .rows import Plan, Row, RowResult, RowStatus, Summary
+
+_HOMES = {
+    "Batch": "batch",
+    "ManifestError": "mistakes",
+    "Mistake": "mistakes",
+    "Plan": "rows",
+    "Row": "rows",
+    "RowResult": "rows",
+    "RowStatus": "rows",
+    "Summary": "rows",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    except ModuleNotFoundError as missing:
+        if missing.name is None or missing.name.partition(".")[0] not in ("dbos", "sqlalchemy", "jinja2"):
+            raise
+        message = f"batches need {missing.name}, which is not installed: pip install 'magic-hour-workflows[batch]'"
+        raise ModuleNotFoundError(message, name=missing.name) from None
+
+
+__all__ = ["Batch", "ManifestError", "Mistake", "Plan", "Row", "RowResult", "RowStatus", "Summary"]

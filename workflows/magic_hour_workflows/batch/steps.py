@@ -1,0 +1,233 @@
+"""What is done for one row: upload, create, wait, download. The flows do the work; here is what a batch adds.
+
+Rule: a job is submitted only by the execution that was granted the claim, and its id is written down before anything
+else happens. Each step can be done again: what is recorded of it are ids and paths, never a signed URL.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
+from functools import partial
+from typing import Any, TypeVar
+
+import attrs
+import sqlalchemy as sa
+
+from magic_hour_client.api.v1_image_projects.get_image_project import request as get_image
+from magic_hour_client.api.v1_video_projects.get_video_project import request as get_video
+from magic_hour_client.errors import MagicHourError, PaymentRequired, Unauthorized
+
+from ..client import AsyncClient
+from ..errors import DownloadFailed, SubmissionUnknown
+from ..events import Event
+from ..flows.call import Call
+from ..flows.download import download
+from ..flows.generate import prepare
+from ..flows.submit import submit
+from ..flows.upload import upload
+from ..flows.wait import wait
+from ..operations import module
+from ..results import Job, Kind, number
+from ..sources import Source
+from .claims import Claim
+from .halt import Halt
+from .outcomes import OverBudget, doubtful
+from .places import Places, digest
+from .rows import Row
+from .store import Store
+
+T = TypeVar("T")
+logger: logging.Logger = logging.getLogger("magic_hour_workflows")
+
+UPLOADS_LAST = 6 * 24 * 3600.0
+"""Seconds after which an upload is renewed. The service keeps inputs for 7 days (upload URLs API)."""
+_WRITE_TRIES = 150
+_WRITE_PAUSE = 2.0
+"""Seconds between tries to write an id down; together five minutes."""
+_GET: Mapping[Kind, Callable[[str], Any]] = {"image": get_image, "video": get_video}
+
+
+class Steps:
+    """The steps of every row that one process works on.
+
+    Args:
+        client: talks to the service.
+        store: remembers.
+        places: where outputs go.
+        halt: whether jobs may be submitted.
+        worker: the executor, for those who look at the claims.
+        tell: called with the key of a row and each of its events.
+    """
+
+    def __init__(
+        self,
+        client: AsyncClient,
+        store: Store,
+        places: Places,
+        halt: Halt,
+        worker: str,
+        tell: Callable[[str, Event], object],
+    ) -> None:
+        self._client = client
+        self._store = store
+        self._places = places
+        self._halt = halt
+        self._worker = worker
+        self._tell = tell
+        self._uploading: dict[object, asyncio.Lock] = {}
+
+    async def close(self) -> None:
+        """Close the connections, and remove what was not finished."""
+        await self._client.close()
+        await asyncio.to_thread(self._places.clean)
+
+    async def upload(self, row: Row) -> None:
+        """Upload the files of a row, unless others with the same bytes were uploaded lately."""
+        call = self._begin(row)
+        _, assets = prepare(call.io, module(f"v1.{row.endpoint}.create"), row.parameters)
+        await self._remote_paths(call, assets.sources)
+
+    async def create(self, row: Row, estimate: float) -> str:
+        """Submit the job of a row, once and only once, and give its id.
+
+        Raises:
+            SubmissionUnknown: it was submitted before, and nobody knows what came of it.
+            OverBudget: it would cost more than is left.
+        """
+        await self._halt.gate(row.key)
+        paid = await asyncio.to_thread(self._store.claims.paid_for, row.key)
+        if paid is not None and paid.project_id is not None:
+            return paid.project_id
+        if paid is not None:
+            raise doubtful(row, paid)
+        call = self._begin(row)
+        operation, assets = prepare(call.io, module(f"v1.{row.endpoint}.create"), row.parameters)
+        paths = await self._remote_paths(call, assets.sources)
+        operation = attrs.evolve(operation, body=assets.filled(operation.body, paths))
+        await self._halt.gate(row.key)
+        name, token = str(operation.body["name"]), uuid.uuid4().hex
+        claim = partial(
+            self._store.claims.claim, row.key, name=name, estimate=estimate, token=token, worker=self._worker
+        )
+        granted = await _finished(claim)
+        if granted is Claim.OVER_BUDGET:
+            raise OverBudget(row.key, estimate)
+        if granted is Claim.TAKEN:
+            return await self.create(row, estimate)
+        return await self._submit(call, row, operation, token)
+
+    async def _submit(self, call: Call, row: Row, operation: Any, token: str) -> str:
+        try:
+            _, job = await submit(call, operation)
+        except SubmissionUnknown:
+            raise
+        except MagicHourError as error:  # certainly not accepted
+            await self._kept(partial(self._store.claims.release, row.key, token))
+            await self._pause(row, error)
+            raise
+        except BaseException as stopped:
+            self._settle(row, token, stopped)
+            raise
+        await self._kept(partial(self._accepted, row, job, token))
+        return job.id
+
+    async def _kept(self, write: Callable[[], None]) -> None:
+        """Write down what must not be forgotten, for as long as it takes a full disk or a lost database to mend."""
+        for attempt in range(1, _WRITE_TRIES + 1):
+            try:
+                return await _finished(write)
+            except sa.exc.DBAPIError as error:
+                if attempt == _WRITE_TRIES:
+                    raise
+                logger.error("the batch database refuses what has to be kept (%s); trying again", type(error.orig))
+                self._halt(f"the batch database cannot be written to ({type(error.orig).__name__})")
+                await asyncio.sleep(_WRITE_PAUSE)
+
+    def _settle(self, row: Row, token: str, stopped: BaseException) -> None:
+        """Keep what is known of a submission that the end of the run interrupted."""
+        project_id = getattr(stopped, "project_id", None)
+        if project_id is not None:
+            self._store.claims.accepted(row.key, project_id, None, token)
+        elif getattr(stopped, "submission_unknown", None) is None:
+            self._store.claims.release(row.key, token)
+
+    def _accepted(self, row: Row, job: Job, token: str) -> None:
+        if not self._store.claims.accepted(row.key, job.id, job.credits_charged, token):
+            message = f"the claim of row {row.key!r} was given up while job {job.id} was on its way; it was accepted"
+            raise RuntimeError(message)
+
+    async def _pause(self, row: Row, error: MagicHourError) -> None:
+        """Stop submitting when every other row would be refused as well, and leave this one for the next run."""
+        if isinstance(error, PaymentRequired):
+            self._halt(f"the account has too few credits ({error}); add some and run the batch again")
+        elif isinstance(error, Unauthorized):
+            self._halt(f"the API key was refused ({error}); give a valid one and run the batch again")
+        else:
+            return
+        await self._halt.gate(row.key)
+
+    async def wait(self, row: Row, kind: Kind, id: str) -> float | None:
+        """Wait until the job of a row is complete; gives the credits it cost, if the service says so."""
+        project = await wait(self._begin(row), Job(kind=kind, id=id), _GET[kind])
+        return number(project.credits_charged)
+
+    async def download(self, row: Row, kind: Kind, id: str) -> list[tuple[str, str]]:
+        """Save the outputs of a row; gives the path and the SHA-256 of each."""
+        call = self._begin(row)
+        job = Job(kind=kind, id=id)
+        project = await wait(call, job, _GET[kind])
+        staging = self._places.staging()
+        try:
+            await _finished(partial(staging.mkdir, parents=True))
+            paths = await download(call, job, project, _GET[kind], staging)
+            return await _finished(partial(self._places.place_all, row.key, paths))
+        except (OSError, DownloadFailed) as error:
+            if isinstance(error, OSError) or getattr(error.__cause__, "final", False):
+                self._halt(f"outputs cannot be saved ({error}); make room and run the batch again")
+            if isinstance(error, DownloadFailed):
+                raise
+            raise DownloadFailed(f"the outputs of {id} cannot be saved: {error}", final=True) from error
+        finally:
+            with suppress(OSError):
+                shutil.rmtree(staging, ignore_errors=True)
+
+    async def _remote_paths(self, call: Call, sources: Sequence[Source]) -> list[str]:
+        """Where the service finds the files: uploaded now, or not long ago with the same bytes."""
+        if not sources:
+            return []
+        wanted = [(await asyncio.to_thread(digest, source), source.role, source.extension) for source in sources]
+        async with AsyncExitStack() as stack:
+            for key in sorted(set(wanted)):  # in one order, so that two rows never wait for each other
+                await stack.enter_async_context(self._uploading.setdefault(key, asyncio.Lock()))
+            known = await asyncio.to_thread(self._recent, wanted)
+            missing = {key: source for key, source in zip(wanted, sources, strict=True) if key not in known}
+            uploaded_at = time.time()
+            paths = await upload(call, list(missing.values()))
+            for key, path in zip(missing, paths, strict=True):
+                known[key] = path
+                await asyncio.to_thread(self._store.add_upload, *key, path, uploaded_at)
+        return [known[key] for key in wanted]
+
+    def _recent(self, wanted: Sequence[tuple[str, str, str]]) -> dict[tuple[str, str, str], str]:
+        found = {key: self._store.upload(*key) for key in set(wanted)}
+        oldest = time.time() - UPLOADS_LAST
+        return {key: place[0] for key, place in found.items() if place is not None and place[1] >= oldest}
+
+    def _begin(self, row: Row) -> Call:
+        return self._client._begin(on_progress=partial(self._tell, row.key))
+
+
+async def _finished(function: Callable[[], T]) -> T:
+    """The result of a short piece of work on the database or the disk, which a cancellation does not leave behind."""
+    work = asyncio.ensure_future(asyncio.to_thread(function))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        await asyncio.wait([work])
+        raise

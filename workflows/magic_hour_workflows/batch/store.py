@@ -1,0 +1,265 @@
+"""What a batch remembers beside the engine's own tables: its rows and what became of them, uploads, settings.
+
+Rule: all SQL is here and in its two parts, `claims` and `fleet`, and every method is one transaction.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+import sqlalchemy as sa
+
+from ..results import Kind
+from .claims import Claims
+from .fleet import Fleet
+from .rows import Row, RowResult, RowStatus, Summary
+from .tables import CHUNK, SETTINGS, batch, chunks, database_time, inserted, paid, rows, tables, uploads
+
+
+@attrs.frozen(kw_only=True)
+class Planned:
+    """A row as it is written down: with what tells it from another of the same key, and what it will cost."""
+
+    row: Row
+    fingerprint: str
+    estimate: int
+    kind: Kind
+
+
+class Store:
+    """The tables of one batch.
+
+    Args:
+        engine: a connection pool to the batch database.
+    """
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._now = database_time(engine.dialect.name)
+        self.claims = Claims(engine)
+        self.fleet = Fleet(engine)
+        with engine.begin() as connection:
+            if engine.dialect.name == "postgresql":  # two workers that begin at once would both make the tables
+                connection.execute(sa.text("SELECT pg_advisory_xact_lock(7245091)"))
+            tables.create_all(connection)
+            inserted(connection, batch, [{"id": 1, "committed": 0, **SETTINGS}])
+
+    @contextmanager
+    def transaction(self) -> Iterator[sa.Connection]:
+        """A transaction for what the engine writes into its own tables of the same database."""
+        with self._engine.begin() as connection:
+            yield connection
+
+    # What the batch consists of
+
+    def take(self, planned: Sequence[Planned]) -> list[str]:
+        """Write down what the batch consists of now.
+
+        New rows are added. Rows that were changed are replaced unless they were submitted already; rows that are no
+        longer there are left out unless they were begun.
+
+        Returns:
+            The keys that were submitted with other parameters. If there are any, nothing is changed.
+        """
+        wanted = {one.row.key: one for one in planned}
+        with self._engine.begin() as connection:
+            known = {
+                one.key: one for one in connection.execute(sa.select(rows.c.key, rows.c.fingerprint, rows.c.state))
+            }
+            claimed = set(connection.scalars(sa.select(paid.c.key)))
+            changed = [key for key, one in wanted.items() if key in known and known[key].fingerprint != one.fingerprint]
+            fixed = {key for key in changed if known[key].state == RowStatus.FAILED}
+            if refused := [key for key in changed if key in claimed and key not in fixed]:
+                return refused
+            for some in chunks(changed):
+                connection.execute(sa.delete(paid).where(paid.c.key.in_(some)))
+                connection.execute(sa.delete(rows).where(rows.c.key.in_(some)))
+            values = [_written(one, position) for position, one in enumerate(planned)]
+            for some_values in chunks(
+                [value for value in values if value["key"] in changed or value["key"] not in known]
+            ):
+                inserted(connection, rows, some_values)
+            gone = [key for key, one in known.items() if key not in wanted and one.state == RowStatus.WAITING]
+            for some in chunks([key for key in gone if key not in claimed]):
+                left_out = {"state": RowStatus.SKIPPED, "error": "it is no longer in the manifest"}
+                connection.execute(sa.update(rows).where(rows.c.key.in_(some)).values(left_out))
+        return []
+
+    def rows(self) -> Iterator[Row]:
+        """Every row, in the order of the manifest."""
+        query = sa.select(rows.c.key, rows.c.endpoint, rows.c.parameters).order_by(rows.c.position)
+        with self._engine.connect() as connection:
+            for found in connection.execution_options(yield_per=CHUNK).execute(query):
+                yield Row(key=found.key, endpoint=found.endpoint, parameters=json.loads(found.parameters))
+
+    def row(self, key: str) -> tuple[Row, RowStatus, int, Kind]:
+        """A row, the state it was left in, its estimate and what it makes."""
+        query = sa.select(rows).where(rows.c.key == key)
+        with self._engine.connect() as connection:
+            found = connection.execute(query).one()
+        row = Row(key=found.key, endpoint=found.endpoint, parameters=json.loads(found.parameters))
+        return row, RowStatus(found.state), found.estimate, found.kind
+
+    def keys(self, *states: RowStatus, only: Iterable[str] | None = None) -> list[str]:
+        """The keys of the rows in one of these states, in the order of the manifest."""
+        query = sa.select(rows.c.key).where(rows.c.state.in_(states)).order_by(rows.c.position)
+        with self._engine.connect() as connection:
+            found = list(connection.scalars(query))
+        if only is None:
+            return found
+        wanted = set(only)
+        return [key for key in found if key in wanted]
+
+    def reopen(self, keys: Iterable[str]) -> None:
+        """Put rows back to the beginning of their way; what was paid for stays paid for."""
+        begun = {"state": RowStatus.WAITING, "error": None, "error_type": None}
+        self._each(keys, lambda some: sa.update(rows).where(rows.c.key.in_(some)).values(begun))
+
+    def _each(self, keys: Iterable[str], statement: Any) -> None:
+        with self._engine.begin() as connection:
+            for some in chunks(list(keys)):
+                connection.execute(statement(some))
+
+    # What became of the rows
+
+    def finish(self, result: RowResult) -> None:
+        """Write down what became of a row in this run; `running` is for one that the next run goes on with."""
+        values = {
+            "state": result.status,
+            "paths": json.dumps([str(path) for path in result.paths]),
+            "sha256": json.dumps(result.sha256),
+            "seconds": result.seconds,
+            "error": result.error,
+            "error_type": result.error_type,
+            "finished_at": self._now,
+        }
+        with self._engine.begin() as connection:
+            this = sa.and_(rows.c.key == result.key, rows.c.state.in_([RowStatus.WAITING, RowStatus.RUNNING]))
+            if not connection.execute(sa.update(rows).where(this).values(values)).rowcount:
+                return  # somebody else took the row to its end
+            if result.id is not None and result.credits is not None:
+                mine = sa.and_(paid.c.key == result.key, paid.c.project_id == result.id)
+                reserved = connection.scalar(sa.select(paid.c.reserved).where(mine))
+                if reserved is not None and reserved != result.credits:
+                    now = {"credits": result.credits, "reserved": result.credits}
+                    connection.execute(sa.update(paid).where(mine).values(now))
+                    change = result.credits - reserved
+                    connection.execute(sa.update(batch).values(committed=batch.c.committed + change))
+
+    def results(self, since: float | None = None) -> Iterator[RowResult]:
+        """Every row as it stands, in the order of the manifest; with `since`, those finished at or after that time."""
+        query = (
+            sa.select(rows, paid.c.project_id, paid.c.name, paid.c.credits, paid.c.key.label("claimed"))
+            .outerjoin(paid, paid.c.key == rows.c.key)
+            .order_by(rows.c.position)
+        )
+        if since is not None:
+            query = query.where(rows.c.finished_at >= since, rows.c.state != RowStatus.WAITING)
+        with self._engine.connect() as connection:
+            for found in connection.execution_options(yield_per=CHUNK).execute(query):
+                yield _result(found)
+
+    def result(self, key: str) -> RowResult:
+        """One row as it stands."""
+        query = (
+            sa.select(rows, paid.c.project_id, paid.c.name, paid.c.credits, paid.c.key.label("claimed"))
+            .outerjoin(paid, paid.c.key == rows.c.key)
+            .where(rows.c.key == key)
+        )
+        with self._engine.connect() as connection:
+            return _result(connection.execute(query).one())
+
+    def summary(self) -> Summary:
+        """How the batch stands."""
+        counted = sa.select(rows.c.state, sa.func.count()).group_by(rows.c.state)
+        begun = sa.select(sa.func.count()).select_from(rows.join(paid, paid.c.key == rows.c.key))
+        unknown = sa.select(sa.func.sum(paid.c.reserved)).where(paid.c.project_id.is_(None))
+        with self._engine.connect() as connection:
+            counts = {RowStatus(state): number for state, number in connection.execute(counted).tuples()}
+            running = connection.scalar(begun.where(rows.c.state == RowStatus.WAITING)) or 0
+            of_batch = connection.execute(sa.select(batch)).one()
+            reserved = connection.scalar(unknown) or 0
+        if running:
+            counts[RowStatus.WAITING] -= running
+            counts[RowStatus.RUNNING] = counts.get(RowStatus.RUNNING, 0) + running
+        return Summary(
+            counts={status: counts[status] for status in RowStatus if counts.get(status)},
+            credits=of_batch.committed - reserved,
+            halted=of_batch.halted,
+        )
+
+    # Files that several rows share
+
+    def upload(self, digest: str, role: str, extension: str) -> tuple[str, float] | None:
+        """Where a file with this content was uploaded to, and when (seconds since 1970)."""
+        same = sa.and_(uploads.c.digest == digest, uploads.c.role == role, uploads.c.extension == extension)
+        with self._engine.connect() as connection:
+            found = connection.execute(sa.select(uploads).where(same)).one_or_none()
+        return None if found is None else (found.remote_path, found.uploaded_at)
+
+    def add_upload(self, digest: str, role: str, extension: str, remote_path: str, uploaded_at: float) -> None:
+        """Write down where a file was uploaded to."""
+        same = sa.and_(uploads.c.digest == digest, uploads.c.role == role, uploads.c.extension == extension)
+        known = {"digest": digest, "role": role, "extension": extension}
+        place = {"remote_path": remote_path, "uploaded_at": uploaded_at}
+        with self._engine.begin() as connection:
+            if not inserted(connection, uploads, [{**known, **place}]):
+                connection.execute(sa.update(uploads).where(same).values(place))
+
+    # Settings that all workers share
+
+    def configure(self, **settings: Any) -> None:
+        """Write settings down: `output`, `max_credits`, `concurrency`, `rate`, `halted`."""
+        with self._engine.begin() as connection:
+            connection.execute(sa.update(batch).values(settings))
+
+    def settings(self) -> Mapping[str, Any]:
+        """The settings, and `committed`: credits charged or set aside so far."""
+        with self._engine.connect() as connection:
+            return dict(connection.execute(sa.select(batch)).one()._mapping)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._engine.dispose()
+
+
+def _written(one: Planned, position: int) -> dict[str, Any]:
+    return {
+        "key": one.row.key,
+        "position": position,
+        "endpoint": one.row.endpoint,
+        "kind": one.kind,
+        "parameters": json.dumps(one.row.parameters),
+        "fingerprint": one.fingerprint,
+        "estimate": one.estimate,
+        "state": RowStatus.WAITING,
+    }
+
+
+def _result(found: Any) -> RowResult:
+    status = RowStatus(found.state)
+    if status is RowStatus.WAITING and found.claimed is not None:
+        status = RowStatus.RUNNING
+    if found.claimed is None:
+        credits: float | None = 0
+    else:
+        credits = found.credits
+    return RowResult(
+        key=found.key,
+        endpoint=found.endpoint,
+        status=status,
+        id=found.project_id,
+        kind=found.kind,
+        name=found.name,
+        credits=credits,
+        paths=[Path(path) for path in json.loads(found.paths or "[]")],
+        sha256=json.loads(found.sha256 or "[]"),
+        seconds=found.seconds,
+        error=found.error,
+        error_type=found.error_type,
+    )

@@ -1,0 +1,115 @@
+"""The way of one row through its steps, as the engine runs it: each step once, as far as it is recorded.
+
+Rule: whatever happens, the row says where it stands. A failure of the service is an answer; one of our own stops the
+submitting, because the next row would meet it too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from dbos import DBOS
+from dbos import error as dbos_errors
+
+from magic_hour_client.errors import MagicHourError
+
+from ..results import Kind
+from .halt import Halt
+from .outcomes import described
+from .rows import Row, RowResult, RowStatus
+from .steps import Steps
+from .store import Store
+
+logger: logging.Logger = logging.getLogger("magic_hour_workflows")
+
+
+class Way:
+    """Takes rows to their ends.
+
+    Args:
+        steps: does the work.
+        store: remembers.
+        halt: told of what would stop every row.
+    """
+
+    def __init__(self, steps: Steps, store: Store, halt: Halt) -> None:
+        self._steps = steps
+        self._store = store
+        self._halt = halt
+
+    async def go(self, key: str) -> None:
+        """Take a row to its end, or as far as it goes."""
+        began = time.monotonic()
+        try:
+            row, state, estimate, kind = await asyncio.to_thread(self._store.row, key)
+            if state not in (RowStatus.WAITING, RowStatus.RUNNING):
+                return  # it ended, and the process did before the engine could write that down
+            answer = await self._steps_of(row, estimate, kind)
+        except dbos_errors.DBOSException:
+            raise  # the row was cancelled, or somebody else has it now
+        except Exception as fault:
+            logger.exception("row %r met a fault that is not the service's", key)
+            self._halt(f"row {key!r} met {type(fault).__name__}: {fault}; run the batch again when that is mended")
+            answer = {"status": RowStatus.RUNNING, "error": f"{type(fault).__name__}: {fault}"}
+        await asyncio.to_thread(self._finish, key, answer, time.monotonic() - began)
+
+    async def close(self) -> None:
+        """Close the connections, and remove what was not finished."""
+        await self._steps.close()
+
+    async def _steps_of(self, row: Row, estimate: float, kind: Kind) -> dict[str, Any]:
+        async def step(name: str, work: Callable[..., Awaitable[Any]], *given: Any, accepted: bool) -> Any:
+            recorded = await DBOS.run_step_async({"name": name}, _recorded, work, row, given, accepted)
+            if "error" in recorded:
+                raise _Stopped(recorded)
+            return recorded["value"]
+
+        try:
+            await step("upload", self._steps.upload, accepted=False)
+            id = await step("create", self._steps.create, estimate, accepted=False)
+            credits = await step("wait", self._steps.wait, kind, id, accepted=True)
+            files = await step("download", self._steps.download, kind, id, accepted=True)
+        except _Stopped as stopped:
+            return stopped.recorded
+        return {"status": RowStatus.SAVED, "credits": credits, "files": files}
+
+    def _finish(self, key: str, answer: dict[str, Any], seconds: float) -> None:
+        known = self._store.result(key)
+        files = answer.get("files", [])
+        self._store.finish(
+            RowResult(
+                key=key,
+                endpoint=known.endpoint,
+                status=RowStatus(answer["status"]),
+                id=known.id,
+                credits=answer.get("credits"),
+                paths=[Path(path) for path, _ in files],
+                sha256=[digest for _, digest in files],
+                seconds=seconds,
+                error=answer.get("error"),
+                error_type=answer.get("error_type"),
+            )
+        )
+
+
+class _Stopped(Exception):
+    """A step came to no good end; what is recorded of that."""
+
+    def __init__(self, recorded: dict[str, Any]) -> None:
+        super().__init__(recorded["error"])
+        self.recorded = recorded
+
+
+async def _recorded(
+    work: Callable[..., Awaitable[Any]], row: Row, given: tuple[Any, ...], accepted: bool
+) -> dict[str, Any]:
+    """What a step came to, as JSON: a failure is an answer too, and none is recorded as a pickle."""
+    try:
+        return {"value": await work(row, *given)}
+    except MagicHourError as error:
+        return described(error, accepted=accepted)
