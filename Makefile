@@ -14,13 +14,23 @@ PYRIGHT := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" PYRIGHT_PYTHON_IGNORE_WARNINGS=1 
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:  # the steps of test share one environment, and pytest's closing line comes last
-.PHONY: help demo test test-all pytest simulate audit kills machine deadlines memory mutants lint imports types generate docs check dist format clean
+.PHONY: help demo demo-batch browser database test test-all pytest simulate audit kills batch-kills batch-fleet machine deadlines memory mutants lint imports types generate docs check dist format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/.stamp ## Run all four endpoints, sync and async, against the emulator; files land in outputs/
 	@$(RUN) -m magic_hour_workflows.demo
+
+demo-batch: $(VENV)/.stamp ## A batch of 200 rows, with faults, against the emulator; media and report land in outputs/
+	@$(RUN) -m magic_hour_workflows.demo_batch
+
+browser: ## Chromium, in which the report of a batch is tested (Debian and Ubuntu, as root; else those tests are skipped)
+	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
+
+database: ## PostgreSQL, on which batches of several machines are tested (Debian and Ubuntu, as root; else those tests are skipped)
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || \
+		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql; }
 
 test: lint types imports check pytest ## Everything that has to hold: lint, types, import rules, generated code, tests
 
@@ -35,6 +45,12 @@ audit: $(VENV)/.stamp ## A thousand calls under faults: told against charged (CA
 
 kills: $(VENV)/.stamp ## kill -9 at every named point and at random moments (POINTS=20 RANDOM=200 SEED=0; a quarter of an hour)
 	@$(RUN) tests/kill/campaign.py --points $(or $(POINTS),20) --random $(or $(RANDOM),200) --seed $(or $(SEED),0)
+
+batch-kills: $(VENV)/.stamp ## kill -9 of a batch at random moments, with the guard and without (KILLS=100 ROWS=300 SEED=0; a quarter of an hour)
+	@$(RUN) tests/batch/killing/campaign.py --kills $(or $(KILLS),100) --rows $(or $(ROWS),300) --seed $(or $(SEED),0)
+
+batch-fleet: $(VENV)/.stamp ## A batch on PostgreSQL: one worker killed, one stopped, one added (ROWS=1000 RATE=600; minutes)
+	@PYTHONPATH=tests $(RUN) tests/batch/fleet/campaign.py --rows $(or $(ROWS),1000) --rate $(or $(RATE),600)
 
 machine: $(VENV)/.stamp ## Any sequence of calls, faults and restarts, by Hypothesis: make machine EXAMPLES=500
 	@MACHINE_EXAMPLES=$(or $(EXAMPLES),500) $(RUN) -m pytest tests/machine -q -s --timeout 3600 --show-capture=no
@@ -97,7 +113,7 @@ $(VENV)/.stamp: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer (with venv) found: make PYTHON=/path/to/python"; exit 1; }
 	@echo "Setting up $(VENV) (once, about a minute) ..."
 	@test -x $(RUN) || "$(PYTHON)" -m venv $(VENV)
-	@$(RUN) -m pip install -qq -c constraints.txt -e '.[emulator,generate,cli,dev]'
+	@$(RUN) -m pip install -qq -c constraints.txt -e '.[batch,emulator,generate,cli,dev]'
 	@touch $@
 
 # mutmut wants no part in what people develop with, nor a say in its versions.

@@ -28,6 +28,13 @@ COMMANDS = [
     ("video", "delete"),
     ("files",),
     ("files", "upload"),
+    ("batch",),
+    ("batch", "run"),
+    ("batch", "status"),
+    ("batch", "retry"),
+    ("batch", "settle"),
+    ("batch", "worker"),
+    ("batch", "report"),
     ("schema",),
 ]
 

@@ -5,6 +5,7 @@ After a change on purpose: python tests/cli/golden_help.py writes the golden fil
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -46,13 +47,32 @@ def test_every_command_is_in_the_golden_file(run: Run) -> None:
 def test_every_command_has_examples() -> None:
     parts = GOLDEN.read_text(encoding="utf-8").split("$ magic-hour")[1:]
     without = [page.splitlines()[0] for page in parts if not _EXAMPLES.search(page)]
-    assert without == [" image --help", " video --help", " files --help"]
+    assert without == [" image --help", " video --help", " files --help", " batch --help"]
+
+
+def batch_of(line: str, run: Run, emulator: Emulator, folder: Path) -> str:
+    """The manifests that the examples of batches speak of, and a batch that stands as they say."""
+    table = "key,endpoint,assets.image_file_path\nanna,ai_headshot_generator,portrait.jpg\n"
+    (folder / "portraits.csv").write_text(table, encoding="utf-8")
+    prompt = {"key": "fox", "image_count": 1, "style": {"prompt": "A red fox"}}
+    (folder / "prompts.jsonl").write_text(json.dumps(prompt), encoding="utf-8")
+    command = shlex.split(line)[2]
+    if command == "run":
+        return line
+    if command == "settle":
+        emulator.faults.add("reset", on="create", phase="after")
+    if command == "retry":
+        emulator.fail_next("no_source_face")
+    run("batch", "run", "portraits.csv", "--output", "outputs")
+    return line.replace("cuid-example", emulator.ledger.creates[0].id)
 
 
 @pytest.mark.parametrize("line", examples())
 def test_example(line: str, run: Run, emulator: Emulator, folder: Path) -> None:
     kind = shlex.split(line)[1]
-    if "cuid-example" in line:
+    if kind == "batch":
+        line = batch_of(line, run, emulator, folder)
+    elif "cuid-example" in line:
         made = {
             "image": ("image", "generate", "--image-count", "1", "--prompt", "x"),
             "video": (

@@ -16,7 +16,9 @@ from magic_hour_workflows.cli.ends import EXIT_CODES
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+BATCHES = (ROOT / "docs" / "batches.md").read_text(encoding="utf-8")
 PAGE = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
+_SHELL_OR_NOT = re.compile(r"(<!-- not run: [^>]*-->\n)?```sh\n(.*?)```", re.DOTALL)
 _SHELL = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 _PORT = "8765"
 _GREETING_LINES = 6
@@ -97,9 +99,36 @@ def test_page(port: str, environment: dict[str, str], place: Path) -> None:
     assert (place / "fox.png").exists()
 
 
+def test_batches(port: str, environment: dict[str, str], place: Path) -> None:
+    settings = {"MAGIC_HOUR_BASE_URL": f"http://127.0.0.1:{port}", "MAGIC_HOUR_API_KEY": "mhk_local"}
+    chapter = README.partition("## Batches\n")[2].partition("\n## ")[0]
+    snippets = [*_SHELL_OR_NOT.findall(BATCHES), *_SHELL_OR_NOT.findall(chapter)]
+    assert [skipped for skipped, _ in snippets if skipped] == ["<!-- not run: it needs PostgreSQL -->\n"] * 2
+    done = in_shell("".join(code for skipped, code in snippets if not skipped), {**environment, **settings}, place)
+    assert done.returncode == 0, done.stderr
+    for name in (
+        "anna-1.png",
+        "bob-1.png",
+        "report.html",
+        "mixed/fox-1.png",
+        "foxes/arctic-1.png",
+        "foxes/results.csv",
+    ):
+        assert (place / "outputs" / name).stat().st_size > 100, name
+    assert "rows      2: 2 saved" in done.stdout
+
+
+def test_batches_has_the_exit_codes_and_options() -> None:
+    rows = re.findall(r"^\| ([\d, ]+) \|", BATCHES, re.MULTILINE)
+    assert {int(code) for row in rows for code in row.split(",")} == set(EXIT_CODES) - {124}
+    help = (ROOT / "tests" / "cli" / "help.txt").read_text(encoding="utf-8").partition("batch run --help")[2]
+    for option in re.findall(r"^\| `(--[a-z-]+)", BATCHES, re.MULTILINE):
+        assert option in help
+
+
 def test_page_lists_every_command() -> None:
     table = PAGE.partition("| command |")[2].partition("\n\n")[0]
-    groups = {("image",), ("video",), ("files",), ()}
+    groups = {("image",), ("video",), ("files",), ("batch",), ()}
     missing = [command for command in COMMANDS if command not in groups and f"`{' '.join(command)}" not in table]
     assert missing == []
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +12,7 @@ import av
 import pytest
 from PIL import Image
 
-from magic_hour_workflows import demo
+from magic_hour_workflows import demo, demo_batch
 
 ASPECTS = {"ai_headshot_generator": (4, 5), "ai_image_generator": (16, 9), "ai_image_editor": (1, 1)}
 
@@ -55,3 +57,32 @@ def test_a_demo_without_the_emulator_says_what_to_install(
     monkeypatch.setitem(sys.modules, "magic_hour_emulator", None)
     assert demo.main([]) == 1
     assert "pip install" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_demo_batch(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "magic_hour_workflows.demo_batch", "--rows", "60", "--speed", "5"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=150,
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^[1-9]\d* faults happened", done.stderr, re.MULTILINE)
+    assert "ledger: 60 jobs paid for, 60 rows, 0 jobs that belong to no row" in done.stderr
+    folder = tmp_path / "outputs" / "batch-1"
+    rows = [json.loads(line) for line in (folder / "results.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [row["status"] for row in rows] == ["saved"] * 60
+    assert {row["endpoint"] for row in rows} == set(demo.calls())
+    assert all((folder / path).stat().st_size for row in rows for path in row["paths"])
+    assert (folder / "report.html").is_file()
+
+
+def test_a_batch_demo_without_the_emulator_says_what_to_install(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "magic_hour_emulator", None)
+    assert demo_batch.main(["--output", str(tmp_path)]) == 1
+    assert "pip install 'magic-hour-workflows[batch,cli,emulator]'" in capsys.readouterr().err

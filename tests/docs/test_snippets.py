@@ -15,7 +15,10 @@ import pytest
 from magic_hour_emulator import Emulator
 
 ROOT = Path(__file__).resolve().parents[2]
-GUIDES = [ROOT / "README.md", *(ROOT / "docs" / name for name in ("workflows.md", "mistakes.md", "emulator.md"))]
+GUIDES = [
+    ROOT / "README.md",
+    *(ROOT / "docs" / name for name in ("workflows.md", "batches.md", "mistakes.md", "emulator.md")),
+]
 PAGES = [*GUIDES, *sorted((ROOT / "docs" / "reference").glob("*.md"))]
 _SNIPPET = re.compile(r"(<!-- not run: [^>]*-->\n)?```python\n(.*?)```", re.DOTALL)
 _COSTS = "charge credits"

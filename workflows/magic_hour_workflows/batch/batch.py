@@ -95,9 +95,11 @@ class Batch:
             poll_interval=poll_interval,
             allow_http=allow_http,
         )
-        self._make_client()  # what is wrong with these is said now
+        if rows is not None:  # else it may be opened to look at it only, which takes no key
+            self._make_client()  # what is wrong with these is said now
         self._on_event = on_event
         self._halt = Halt()
+        self._ran = False
 
     @cached_property
     def rows(self) -> list[Row] | None:
@@ -131,10 +133,11 @@ class Batch:
             ManifestError: with every mistake of every row.
             InvalidArgument: a key was submitted with other parameters before, or another process runs the batch.
         """
-        with self._started(retry) as run:
+        with self._run() as run:
+            self._start(run, retry)
             while True:
                 over = run.over()
-                yield from run.finished()
+                yield from run.finished(last=over)
                 if over:
                     return
                 time.sleep(_LOOK_SECONDS)
@@ -148,11 +151,12 @@ class Batch:
         Raises:
             ManifestError, InvalidArgument: as for `run`.
         """
-        run = await anyio.to_thread.run_sync(self._started, retry)
+        run = self._run()
         try:
+            await anyio.to_thread.run_sync(self._start, run, retry)
             while True:
                 over = await anyio.to_thread.run_sync(run.over)
-                for result in await anyio.to_thread.run_sync(lambda: list(run.finished())):
+                for result in await anyio.to_thread.run_sync(list, run.finished(last=over)):
                     yield result
                 if over:
                     return
@@ -193,19 +197,23 @@ class Batch:
         """
         if (project_id is None) == (not not_charged):
             raise InvalidArgument("give either `project_id` or `not_charged`", field="project_id")
-        with opened(self.database, existing=True) as store:
+        with opened(self.database, existing=True, alone=False) as store:
             if project_id is not None:
                 settled = store.claims.accepted(key, project_id, None)
             else:
                 settled = store.claims.not_charged(key)
             if not settled:
                 raise InvalidArgument(f"`key`: the row {key!r} is not in doubt", field="key")
-            store.reopen([key])
 
-    def _started(self, retry: Iterable[str] | bool) -> Run:
-        run = Run(self.database, self._halt, self._make_client, self._on_event)
+    def _start(self, run: Run, retry: Iterable[str] | bool) -> None:
+        self._make_client()
         run.start(self.rows, self._output, self._limits, retry)
-        return run
+
+    def _run(self) -> Run:
+        if self._ran:  # what stopped the last run may be mended
+            self._halt = Halt()
+        self._ran = True
+        return Run(self.database, self._halt, self._make_client, self._on_event)
 
     def __enter__(self) -> Self:
         return self

@@ -42,7 +42,7 @@ class Checker:
     """Checks one manifest, row by row."""
 
     def __init__(self, folder: Path, found: Collector) -> None:
-        self._folder = os.path.abspath(folder)
+        self._folder = _absolute(folder)
         self._found = found
         self._lines: dict[str, int] = {}
         self._stems: dict[str, str] = {}
@@ -102,13 +102,13 @@ class Checker:
         for field in endpoint.assets:
             given = self._placed(given, field, field.path, entry)
         if len(self._found.mistakes) > before:
-            self._refused(entry, api, given)
+            self._refused(entry, api, given, before)
             return given
         try:
             return _written(api, given)
         except InvalidArgument as error:
             self._add(entry, error)
-            self._refused(entry, api, given, error.field)
+            self._refused(entry, api, given, before)
             return given
 
     def _belongs(self, entry: Entry, endpoint: Endpoint, name: Any) -> bool:
@@ -121,15 +121,15 @@ class Checker:
             self._add(entry, unknown_field("", name, dict.fromkeys((*endpoint.body, *OPTIONS))))
         return False
 
-    def _refused(self, entry: Entry, api: ModuleType, given: dict[str, Any], known: str | None = None) -> None:
+    def _refused(self, entry: Entry, api: ModuleType, given: dict[str, Any], since: int) -> None:
         """Everything else that the contract refuses.
 
         It tells one mistake at a time, so what it refuses is put right with the contract's own example, or left
         out, and it is asked again. What compares fields with each other is left for when they are right.
         """
         example = operations()[api.ENDPOINT.name].get("example", {})
-        told = {known, *(mistake.field for mistake in self._found.mistakes if mistake.line == entry.line)}
-        for field in (*filter(None, told), *api.ENDPOINT.required):
+        told = {mistake.field for mistake in self._found.mistakes[since:] if mistake.field}
+        for field in (*told, *api.ENDPOINT.required):
             if field in told or given.get(field) is None:
                 given = _mended(given, _INDEX.sub("", field).split("."), example)
         while True:
@@ -193,7 +193,12 @@ class Checker:
             source = to_source(path, role, "")
         except InvalidArgument as error:
             return value, str(error).removeprefix("``: ")
-        return os.path.abspath(source.path or path), None
+        return _absolute(source.path or path), None
+
+
+def _absolute(path: str | os.PathLike[str]) -> str:
+    """The same file from anywhere; `..` stays, since behind a symbolic link it means another folder without it."""
+    return os.path.join(os.getcwd(), path)
 
 
 def checked_key(key: object) -> str:
@@ -244,6 +249,8 @@ def _mended(node: Any, path: Sequence[str], good: Any) -> Any:
     if isinstance(node, Model):
         node = {**node.additional_properties, **vars_of(node)}
     node = node if isinstance(node, Mapping) else {}
+    if rest and inner is None and name not in node:
+        return node  # a name with a dot in it, or a key that is no text: nothing to put right
     if rest:
         inner = _mended(node.get(name), rest, inner)
     others = {key: value for key, value in node.items() if key != name}

@@ -12,11 +12,13 @@ from pathlib import Path
 
 import attrs
 import sqlalchemy as sa
+from sqlalchemy import exc
 
 from magic_hour_client.errors import InvalidArgument
 
 from ..wording import shown
 from .lock import FileLock
+from .server import DatabaseAway, away, kind
 from .store import Store
 from .tables import connect
 
@@ -32,7 +34,7 @@ class Database:
         path: the file, if it is one.
     """
 
-    url: str = attrs.field(repr=lambda url: sa.make_url(url).render_as_string(hide_password=True))
+    url: str = attrs.field(repr=lambda url: _without_secrets(url))
     path: Path | None = None
 
     @property
@@ -41,7 +43,12 @@ class Database:
         return self.path is None
 
     def __str__(self) -> str:
-        return str(self.path) if self.path else sa.make_url(self.url).render_as_string(hide_password=True)
+        return str(self.path) if self.path else _without_secrets(self.url)
+
+
+def _without_secrets(url: str) -> str:
+    """The address for people: options may hold a password too."""
+    return sa.make_url(url).set(query={}).render_as_string(hide_password=True)
 
 
 def database_of(given: object, manifest: object = None) -> Database:
@@ -81,10 +88,13 @@ def database_of(given: object, manifest: object = None) -> Database:
 def _from_url(given: str) -> Database:
     try:
         url = sa.make_url(given)
-    except sa.exc.ArgumentError:  # its message has the address in it
+    except (exc.ArgumentError, ValueError):  # its message has the address in it
         raise InvalidArgument(
             "`database`: the address cannot be read; give postgresql://...", field="database"
         ) from None
+    if "@" in f"{url.host}{url.database}":  # the rest of a password
+        message = "`database`: the address has one @ too many; write %40 for one that belongs to the password"
+        raise InvalidArgument(message, field="database")
     if url.get_backend_name() == "sqlite" and url.database:
         return Database(f"sqlite:///{Path(url.database).absolute()}", Path(url.database))
     if url.get_backend_name() != "postgresql":
@@ -107,15 +117,19 @@ def opened(database: Database, *, existing: bool = False, alone: bool = True) ->
     """
     if existing and database.path is not None and not database.path.is_file():
         raise InvalidArgument(f"`database`: there is no batch in {shown(str(database))}", field="database")
+    if database.path is None:
+        with _served(database) as store:
+            yield store
+        return
     lock = None
-    if alone and database.path is not None:
+    if alone:
         database.path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(database.path.with_name(f"{database.path.name}.lock"))
         lock.take()
     try:
         try:
             store = Store(connect(database.url))
-        except sa.exc.DatabaseError as error:
+        except exc.DatabaseError as error:
             why = type(error.orig).__name__ if error.orig is not None else type(error).__name__
             message = f"`database`: {shown(str(database))} cannot be used as a batch ({why})"
             raise InvalidArgument(message, field="database") from None
@@ -126,3 +140,20 @@ def opened(database: Database, *, existing: bool = False, alone: bool = True) ->
     finally:
         if lock is not None:
             lock.release()
+
+
+@contextmanager
+def _served(database: Database) -> Iterator[Store]:
+    """The batch on a server, of whose failures only the kind is told: it quotes what it was asked."""
+    try:
+        store = Store(connect(database.url))
+        try:
+            yield store
+        finally:
+            store.close()
+    except exc.SQLAlchemyError as error:
+        if away(error):
+            raise DatabaseAway(f"{database}, {kind(error)}") from None
+        raise InvalidArgument(
+            f"`database`: {database} cannot be used as a batch ({kind(error)})", field="database"
+        ) from None

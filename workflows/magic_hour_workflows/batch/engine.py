@@ -42,30 +42,29 @@ class Engine:
     """One process's part in a batch.
 
     Args:
-        url: the batch database.
-        store: what is remembered there.
+        store: what is remembered in the batch database; DBOS shares its connections.
         halt: whether jobs may be submitted.
         make_way: makes what takes a row to its end, for a worker of this name, on the engine's event loop.
     """
 
-    def __init__(self, url: str, store: Store, halt: Halt, make_way: Callable[[str], Way]) -> None:
+    def __init__(self, store: Store, halt: Halt, make_way: Callable[[str], Way]) -> None:
         self.worker = f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
-        self._url = url
         self._store = store
         self._halt = halt
         self._make_way = make_way
         self._way: Way | None = None
-        self._queue = Queue(url, store)
+        self._queue = Queue(store)
         self._active: dict[str, asyncio.Task[Any]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ended = threading.Event()
         self._heart: threading.Thread | None = None
 
-    def start(self, *, shared: bool) -> None:
+    def start(self, *, shared: bool, anew: Iterable[str]) -> None:
         """Begin to work on the rows in the queue.
 
         Args:
             shared: whether other machines work on this batch too.
+            anew: rows that had ended and begin again; what is recorded of their last way is forgotten.
         """
         global _running
         if _running is not None:
@@ -75,11 +74,12 @@ class Engine:
             dbos_logger.addHandler(logging.NullHandler())
         config: DBOSConfig = {
             "name": APPLICATION,
-            "system_database_url": self._url,
+            "system_database_engine": self._store.engine,
             "application_version": VERSION,
             "executor_id": self.worker,
             "serializer": Json(),
             "enable_otlp": False,
+            "notification_listener_polling_interval_sec": _POLL_SECONDS,  # nobody waits for any, but the end for this
             "log_level": "ERROR",
         }
         DBOS(config=config)
@@ -87,28 +87,26 @@ class Engine:
         try:
             self._store.fleet.beat(self.worker, socket.gethostname())
             DBOS.launch()
+            self._queue.forget(self._queue.ended(list(anew)) if shared else anew)
+            busy = self._queue.workers()  # asked first: who begins to work now is alive before it has rows
             alive = self._store.fleet.alive(SILENT_SECONDS) if shared else [self.worker]
-            self._queue.take_over(self._queue.workers().difference(alive))
+            self._queue.take_over(busy.difference(alive))
             self._heart = threading.Thread(target=self._beat, name="magic-hour-batch-heartbeat", daemon=True)
             self._heart.start()
         except BaseException:
             self.stop()
             raise
 
-    def limit(self, *, concurrency: int, rate: float | None, shared: bool) -> None:
-        """Set how much may be under way; on a shared batch that holds for all workers together.
+    def limit(self, *, concurrency: int, shared: bool) -> None:
+        """Set how much may be under way, on a shared batch by all workers together. The claims hold the rate.
 
         Args:
             concurrency: how many rows at a time.
-            rate: how many rows may begin in a minute, or None for any number.
             shared: whether other machines work on this batch too.
         """
         limits: dict[str, Any] = {"worker_concurrency": concurrency}
         if shared:
             limits["global_concurrency"] = concurrency
-        if rate is not None:
-            seconds = max(1.0, 60.0 / rate)  # short windows, so that not all rows of a minute begin at once
-            limits["limiter"] = {"limit": max(1, int(rate * seconds / 60.0)), "period": seconds}
         DBOS.register_queue(QUEUE, polling_interval_sec=_POLL_SECONDS, on_conflict="always_update", **limits)
 
     def put(self, keys: Iterable[str]) -> None:
@@ -122,17 +120,27 @@ class Engine:
     def stop(self) -> None:
         """End at once: what is being submitted gets its answer, everything else is left for the next run."""
         global _running
+        try:
+            self._stop()
+        finally:
+            _running = None
+
+    def _stop(self) -> None:
         self._ended.set()
         if self._heart is not None:
             self._heart.join(timeout=BEAT_SECONDS)
         if self._loop is not None and self._loop.is_running():
             with suppress(TimeoutError):
                 asyncio.run_coroutine_threadsafe(self._cancel(), self._loop).result(timeout=_STOP_SECONDS)
-        DBOS.destroy()
+        waiting = True
+        with suppress(Exception):  # without its database it ends all the same
+            waiting = self._store.any(RowStatus.WAITING)
+        DBOS.destroy(
+            workflow_completion_timeout_sec=int(waiting)
+        )  # the queue may be beginning one: its loop has to be there
         with suppress(Exception):  # the next run takes over by itself
             self._queue.take_over([self.worker])
         self._queue.close()
-        _running = None
 
     async def _cancel(self) -> None:
         tasks = list(self._active.values())
@@ -171,8 +179,7 @@ class Engine:
     def _settle(self) -> None:
         """Go on with the doubtful rows whose id has arrived, once the engine is done with their first way."""
         if settled := self._queue.ended(self._store.claims.settled()):
-            self._store.reopen(settled)
-            self._queue.put(settled)
+            self._queue.put(settled, reopen=True)
 
     def _report_given_up(self) -> None:
         """Say of rows that the engine ended, at somebody's wish or by a fault, that the next run goes on."""

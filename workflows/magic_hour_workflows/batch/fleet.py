@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from .server import patient
 from .tables import database_time, inserted, workers
 
 
@@ -21,6 +22,7 @@ class Fleet:
         self._engine = engine
         self._now = database_time(engine.dialect.name)
 
+    @patient
     def now(self) -> float:
         """The time of the database, in seconds since 1970; the same for all workers."""
         with self._engine.connect() as connection:

@@ -29,11 +29,16 @@ class FileLock:
         Raises:
             InvalidArgument: another process has it.
         """
-        connection = sqlite3.connect(self._path, timeout=0, isolation_level=None, check_same_thread=False)
+        connection: sqlite3.Connection | None = None
         try:
+            connection = sqlite3.connect(self._path, timeout=0, isolation_level=None, check_same_thread=False)
             connection.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError:
-            connection.close()
+        except sqlite3.Error as error:
+            if connection is not None:
+                connection.close()
+            if getattr(error, "sqlite_errorcode", None) not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                message = f"`database`: nothing can be written beside {self._path.with_suffix('').name!r} ({error})"
+                raise InvalidArgument(message, field="database") from None
             message = (
                 f"another process runs the batch in {self._path.with_suffix('').name!r} right now; wait for it or stop"
                 " it. Several processes can work on one batch if it is on PostgreSQL"

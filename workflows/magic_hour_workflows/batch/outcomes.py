@@ -35,13 +35,15 @@ def doubtful(row: Row, paid: Paid) -> SubmissionUnknown:
 
 
 def described(error: MagicHourError, *, accepted: bool) -> dict[str, Any]:
-    """What a step records of its failure.
+    """What is said of a step that failed.
 
     Args:
         error: what happened.
         accepted: whether the job of the row had been accepted before.
     """
-    return {"status": status_of(error, accepted=accepted), "error": str(error), "error_type": type(error).__name__}
+    known = {"credits": error.credits_charged} if isinstance(error, (JobFailed, JobCanceled)) else {}
+    status = status_of(error, accepted=accepted)
+    return {"status": status, "error": str(error), "error_type": type(error).__name__, **known}
 
 
 def status_of(error: MagicHourError, *, accepted: bool) -> RowStatus:

@@ -11,6 +11,7 @@ from typing import Any
 
 from dbos import DBOSClient, Serializer
 
+from .server import patient
 from .store import Store
 from .tables import chunks
 
@@ -41,27 +42,45 @@ class Queue:
     """The rows in the engine's hands.
 
     Args:
-        url: the batch database.
-        store: what is remembered there.
+        store: what is remembered in the batch database; the engine shares its connections.
     """
 
-    def __init__(self, url: str, store: Store) -> None:
-        self._client = DBOSClient(system_database_url=url, serializer=Json())
+    def __init__(self, store: Store) -> None:
+        self._client = DBOSClient(system_database_engine=store.engine, serializer=Json())
         self._store = store
 
-    def put(self, keys: Iterable[str]) -> None:
-        """Put rows into the queue; those that are in it stay where they are, those that have ended begin anew."""
+    def put(self, keys: Iterable[str], *, reopen: bool = False) -> None:
+        """Put rows into the queue; those that are in it stay where they are, those that have ended begin anew.
+
+        Args:
+            keys: the rows.
+            reopen: put them back to the beginning of their way as well, at the same instant, so that none is left over.
+        """
         for some in chunks(list(keys)):
-            if ended := self.ended(some):
-                self._client.delete_workflows(ended)
-            with self._store.transaction() as connection:
-                for key in some:
+            self._put(some, reopen=reopen)
+
+    @patient
+    def _put(self, keys: list[str], *, reopen: bool) -> None:
+        self.forget(self.ended(keys))
+        there = {one.workflow_id for one in self._list(workflow_ids=keys)}  # another machine put them there
+        with self._store.transaction() as connection:
+            if reopen:
+                self._store.reopen(keys, connection)
+            for key in keys:
+                if key not in there:
                     options: Any = {"workflow_name": WORKFLOW, "queue_name": QUEUE, "workflow_id": key}
                     options |= {"app_version": VERSION, "application_name": APPLICATION}
                     self._client.enqueue_in_transaction(connection, options, key)
 
+    def forget(self, keys: Iterable[str]) -> None:
+        """Let the engine forget what it knows of rows that are at an end: they have their whole way before them."""
+        for some in chunks(list(keys)):
+            self._client.delete_workflows(some)
+
     def ended(self, keys: list[str]) -> list[str]:
         """Those of the rows that the engine is done with."""
+        if not keys:  # which the engine would take for all
+            return []
         return [one.workflow_id for one in self._list(workflow_ids=keys, status=[_SUCCESS, *_GIVEN_UP])]
 
     def given_up(self) -> dict[str, str]:

@@ -14,7 +14,6 @@ import hashlib
 import os
 import shlex
 from collections.abc import Iterable
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -74,7 +73,7 @@ def remedy(result: RowResult) -> list[tuple[str, str]]:
             where = f"Look for {result.name!r} in the web app." if result.name else "Look for it in the web app."
             return [
                 (f"{where} If it is there, go on with its id:", f"{settle} --project ID {key}"),
-                ("If it is not there, it was not charged:", f"{settle} --not-charged {key}"),
+                ("If it is not there, say that it was not charged:", f"{settle} --not-charged {key}"),
             ]
         case RowStatus.SKIPPED:
             return [("Run the batch again with a higher --max-credits to do this row as well.", "")]
@@ -105,7 +104,7 @@ def _url(path: Path, folder: Path) -> str:
 
 def _part(name: str) -> str:
     """A file that lies beside this one, as it stands."""
-    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
 def _digest(text: str) -> str:

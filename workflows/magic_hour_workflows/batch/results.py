@@ -27,7 +27,7 @@ SEPARATOR = "|"
 """Between the paths, and the SHA-256 sums, of one row in `results.csv`: no safe file name has it."""
 
 # What makes a spreadsheet read a cell as a formula: https://owasp.org/www-community/attacks/CSV_Injection
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001  (their wide forms count too)
+_FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")  # the last four are the wide forms of the first
 
 
 def write_results(directory: str | os.PathLike[str], results: Iterable[RowResult]) -> tuple[Path, Path]:

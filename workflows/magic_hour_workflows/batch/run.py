@@ -6,9 +6,13 @@ Rule: everything that can be wrong is found before the engine starts, and whatev
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from hashlib import sha256
 from pathlib import Path
+from threading import Lock
 from typing import Any, Self
+
+from sqlalchemy import exc
 
 from magic_hour_client.errors import InvalidArgument
 
@@ -54,6 +58,8 @@ class Run:
         self._make_client = make_client
         self._on_event = on_event
         self._stack = ExitStack()
+        self._starting = Lock()
+        self._over = False
         self._engine: Engine | None = None
         self._seen: set[tuple[str, RowStatus]] = set()
 
@@ -65,32 +71,41 @@ class Run:
         Raises:
             InvalidArgument: this cannot be the same batch, or another process runs it.
         """
-        with ExitStack() as stack:
+        with self._starting, ExitStack() as stack:
+            if self._over:
+                return  # whoever wanted it is gone
             self._store = stack.enter_context(opened(self._database, existing=rows is None))
-            self._output = self._directory(output)
+            self._output = self._directory(output, joins=rows is None and self._database.shared)
             if rows is not None:
                 self._take(rows)
             kept = {} if rows is not None else {name: value for name, value in limits.items() if value is None}
             given = {name: value for name, value in limits.items() if name not in kept}
             self._store.configure(output=str(self._output), halted=None, **given)
-            self._since = self._store.fleet.now()
-            self._reopen(rows, retry)
+            self._since = self._began = self._store.fleet.now()
+            anew = self._reopen(rows, retry)
             if waiting := self._store.keys(RowStatus.WAITING):
-                engine = Engine(self._database.url, self._store, self._halt, self._way)
+                engine = Engine(self._store, self._halt, self._way)
+                engine.start(shared=self._database.shared, anew=anew)
                 stack.callback(engine.stop)
-                engine.start(shared=self._database.shared)
                 limited = self._store.settings()
                 concurrency = limited["concurrency"] or DEFAULT_CONCURRENCY
-                engine.limit(concurrency=concurrency, rate=limited["rate"], shared=self._database.shared)
+                engine.limit(concurrency=concurrency, shared=self._database.shared)
                 engine.put(waiting)
                 self._engine = engine
             self._stack = stack.pop_all()
 
-    def _directory(self, given: Path | None) -> Path:
+    def _directory(self, given: Path | None, *, joins: bool) -> Path:
         known = self._store.settings()["output"]
+        if joins and known is None:
+            message = f"`database`: no batch was begun in {self._database}; a worker needs one that runs or has run"
+            raise InvalidArgument(message, field="database")
         if given is None and known is None:
             raise InvalidArgument("`output`: give the directory for the outputs", field="output")
-        return checked_directory(given if given is not None else known).absolute()
+        wanted = (given if given is not None else Path(known)).absolute()
+        if joins and (str(wanted) != known or not wanted.is_dir()):
+            message = f"`output`: the batch saves in {known}, which all machines have to share under this very path"
+            raise InvalidArgument(message, field="output")
+        return checked_directory(wanted, make=self._database.shared).absolute()
 
     def _take(self, rows: Sequence[Row]) -> None:
         if refused := self._store.take(planned(rows)):
@@ -101,38 +116,51 @@ class Run:
             )
             raise InvalidArgument(message, field="key")
 
-    def _reopen(self, rows: Sequence[Row] | None, retry: Iterable[str] | bool) -> None:
+    def _reopen(self, rows: Sequence[Row] | None, retry: Iterable[str] | bool) -> list[str]:
         """Go on with what was stopped, settled, left out or lost from the disk, and with failed rows if asked to."""
         store = self._store
-        store.reopen(store.keys(RowStatus.RUNNING))
-        store.reopen(store.keys(RowStatus.SKIPPED, only=None if rows is None else [row.key for row in rows]))
-        store.reopen(store.claims.settled())
-        lost = [row.key for row in store.results() if row.status is RowStatus.SAVED and not _all_there(row)]
-        store.reopen(lost)
+        given = None if rows is None else {row.key for row in rows}
+        again = [*store.keys(RowStatus.RUNNING), *store.claims.settled()]
+        again += store.left_out() if given is None else store.keys(RowStatus.SKIPPED, only=given)
+        again += [row.key for row in store.results() if row.status is RowStatus.SAVED and not _all_there(row)]
         if retry is not False:
-            failed = store.keys(RowStatus.FAILED, only=None if retry is True else retry)
+            failed = store.keys(RowStatus.FAILED, only=given if retry is True else retry)
             store.claims.forget_jobs(failed)
-            store.reopen(failed)
+            again += failed
+        store.reopen(again)
+        return again
 
     def _way(self, worker: str) -> Way:
-        steps = Steps(self._make_client(), self._store, Places(self._output, worker), self._halt, worker, self._tell)
-        return Way(steps, self._store, self._halt)
+        path = self._database.path  # a file has one process at a time, which so finds what the last one left behind
+        places = Places(
+            self._output, worker if path is None else f"{path.name}-{sha256(bytes(path.absolute())).hexdigest()[:8]}"
+        )
+        places.clean()
+        return Way(
+            Steps(self._make_client(), self._store, places, self._halt, worker, self._tell), self._store, self._halt
+        )
 
     def _tell(self, key: str, event: Event) -> None:
         if self._on_event is not None:
             self._on_event(key, event)
 
-    def finished(self) -> Iterator[RowResult]:
-        """The rows that ended since the last time this was asked."""
-        for result in self._store.results(since=self._since):
-            if (result.key, result.status) not in self._seen:
-                self._seen.add((result.key, result.status))
-                yield result
-        self._since = max(self._since, self._store.fleet.now() - _LATE_SECONDS)
+    def finished(self, *, last: bool = False) -> Iterator[RowResult]:
+        """The rows that ended since the last time this was asked.
+
+        Args:
+            last: look at the whole run once more, for what a machine wrote down that stood still in between.
+        """
+        now = self._store.fleet.now()
+        self._since = self._began if last else self._since
+        for key, state in self._store.ended(self._since):
+            if (key, state) not in self._seen:
+                self._seen.add((key, state))
+                yield self._store.result(key)
+        self._since = max(self._since, now - _LATE_SECONDS)
 
     def over(self) -> bool:
         """Whether nothing more will end in this run."""
-        if self._engine is None or not self._store.keys(RowStatus.WAITING):
+        if self._engine is None or not self._store.any(RowStatus.WAITING):
             return True
         return self._halt.reason is not None and self._engine.idle()
 
@@ -140,9 +168,11 @@ class Run:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._halt.reason is not None:
-            self._store.configure(halted=self._halt.reason)
-        self._stack.close()
+        self._over = True
+        with self._starting, self._stack:
+            if self._engine is not None and self._halt.reason is not None:
+                with suppress(exc.SQLAlchemyError, OSError):  # a full disk, for which it was halted
+                    self._store.configure(halted=self._halt.reason)
 
 
 def planned(rows: Iterable[Row]) -> list[Planned]:

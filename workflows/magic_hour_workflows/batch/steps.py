@@ -1,4 +1,4 @@
-"""What is done for one row: upload, create, wait, download. The flows do the work; here is what a batch adds.
+"""What is done for one row: upload and create, wait and download. The flows do the work; here is what a batch adds.
 
 Rule: a job is submitted only by the execution that was granted the claim, and its id is written down before anything
 else happens. Each step can be done again: what is recorded of it are ids and paths, never a signed URL.
@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 import attrs
-import sqlalchemy as sa
+from sqlalchemy import exc
 
 from magic_hour_client.api.v1_image_projects.get_image_project import request as get_image
 from magic_hour_client.api.v1_video_projects.get_video_project import request as get_video
@@ -40,6 +40,7 @@ from .halt import Halt
 from .outcomes import OverBudget, doubtful
 from .places import Places, digest
 from .rows import Row
+from .server import DatabaseAway, kind
 from .store import Store
 
 T = TypeVar("T")
@@ -47,6 +48,10 @@ logger: logging.Logger = logging.getLogger("magic_hour_workflows")
 
 UPLOADS_LAST = 6 * 24 * 3600.0
 """Seconds after which an upload is renewed. The service keeps inputs for 7 days (upload URLs API)."""
+_LOOK_SECONDS = 0.5
+"""How often a row that waits for the rate looks whether it should still wait."""
+_HELD_UP_SECONDS = 5.0
+"""A claim granted so long ago is given back: this process was stopped, and the moment is now another's."""
 _WRITE_TRIES = 150
 _WRITE_PAUSE = 2.0
 """Seconds between tries to write an id down; together five minutes."""
@@ -81,17 +86,12 @@ class Steps:
         self._worker = worker
         self._tell = tell
         self._uploading: dict[object, asyncio.Lock] = {}
+        self._line = asyncio.Lock()
 
     async def close(self) -> None:
         """Close the connections, and remove what was not finished."""
         await self._client.close()
         await asyncio.to_thread(self._places.clean)
-
-    async def upload(self, row: Row) -> None:
-        """Upload the files of a row, unless others with the same bytes were uploaded lately."""
-        call = self._begin(row)
-        _, assets = prepare(call.io, module(f"v1.{row.endpoint}.create"), row.parameters)
-        await self._remote_paths(call, assets.sources)
 
     async def create(self, row: Row, estimate: float) -> str:
         """Submit the job of a row, once and only once, and give its id.
@@ -100,27 +100,45 @@ class Steps:
             SubmissionUnknown: it was submitted before, and nobody knows what came of it.
             OverBudget: it would cost more than is left.
         """
-        await self._halt.gate(row.key)
         paid = await asyncio.to_thread(self._store.claims.paid_for, row.key)
         if paid is not None and paid.project_id is not None:
             return paid.project_id
         if paid is not None:
             raise doubtful(row, paid)
+        await self._halt.gate(row.key)
         call = self._begin(row)
         operation, assets = prepare(call.io, module(f"v1.{row.endpoint}.create"), row.parameters)
         paths = await self._remote_paths(call, assets.sources)
         operation = attrs.evolve(operation, body=assets.filled(operation.body, paths))
-        await self._halt.gate(row.key)
-        name, token = str(operation.body["name"]), uuid.uuid4().hex
-        claim = partial(
-            self._store.claims.claim, row.key, name=name, estimate=estimate, token=token, worker=self._worker
-        )
-        granted = await _finished(claim)
+        token = uuid.uuid4().hex
+        granted = await self._claim(row, str(operation.body["name"]), estimate, token)
         if granted is Claim.OVER_BUDGET:
             raise OverBudget(row.key, estimate)
         if granted is Claim.TAKEN:
             return await self.create(row, estimate)
         return await self._submit(call, row, operation, token)
+
+    async def _claim(self, row: Row, name: str, estimate: float, token: str) -> Claim:
+        """Ask for the claim, as soon as the rate allows it."""
+        claims = self._store.claims
+        ask = partial(claims.claim, row.key, name=name, estimate=estimate, token=token, worker=self._worker)
+        while True:
+            await self._halt.gate(row.key)
+            async with self._line:  # one row of this process asks at a time
+                if self._halt.reason is not None:
+                    continue
+                asked_at = time.monotonic()
+                try:
+                    granted = await finished(ask)
+                except BaseException:
+                    self._record(row, partial(claims.release, row.key, token))  # if it was granted, nobody uses it
+                    raise
+                if granted is Claim.TOO_SOON:
+                    await asyncio.sleep(min(await asyncio.to_thread(claims.pause), _LOOK_SECONDS))
+                elif granted is Claim.GRANTED and time.monotonic() - asked_at > _HELD_UP_SECONDS:
+                    await finished(partial(claims.release, row.key, token))
+                else:
+                    return granted
 
     async def _submit(self, call: Call, row: Row, operation: Any, token: str) -> str:
         try:
@@ -132,7 +150,7 @@ class Steps:
             await self._pause(row, error)
             raise
         except BaseException as stopped:
-            self._settle(row, token, stopped)
+            self._record(row, partial(self._settle, row, token, stopped))
             raise
         await self._kept(partial(self._accepted, row, job, token))
         return job.id
@@ -141,13 +159,20 @@ class Steps:
         """Write down what must not be forgotten, for as long as it takes a full disk or a lost database to mend."""
         for attempt in range(1, _WRITE_TRIES + 1):
             try:
-                return await _finished(write)
-            except sa.exc.DBAPIError as error:
+                return await finished(write)
+            except (exc.DBAPIError, exc.TimeoutError, DatabaseAway) as error:
                 if attempt == _WRITE_TRIES:
                     raise
-                logger.error("the batch database refuses what has to be kept (%s); trying again", type(error.orig))
-                self._halt(f"the batch database cannot be written to ({type(error.orig).__name__})")
+                logger.error("the batch database refuses what has to be kept (%s); trying again", kind(error))
+                self._halt(f"the batch database cannot be written to ({kind(error)})")
                 await asyncio.sleep(_WRITE_PAUSE)
+
+    def _record(self, row: Row, write: Callable[[], None]) -> None:
+        """Write something down at the end of a run that does not wait any longer."""
+        try:
+            write()
+        except Exception:
+            logger.exception("what came of submitting row %r could not be written down; it will be in doubt", row.key)
 
     def _settle(self, row: Row, token: str, stopped: BaseException) -> None:
         """Keep what is known of a submission that the end of the run interrupted."""
@@ -172,27 +197,29 @@ class Steps:
             return
         await self._halt.gate(row.key)
 
-    async def wait(self, row: Row, kind: Kind, id: str) -> float | None:
-        """Wait until the job of a row is complete; gives the credits it cost, if the service says so."""
-        project = await wait(self._begin(row), Job(kind=kind, id=id), _GET[kind])
-        return number(project.credits_charged)
+    async def save(self, row: Row, kind: Kind, id: str) -> dict[str, Any]:
+        """Wait until the job of a row is complete, and save its outputs.
 
-    async def download(self, row: Row, kind: Kind, id: str) -> list[tuple[str, str]]:
-        """Save the outputs of a row; gives the path and the SHA-256 of each."""
+        Gives the credits it cost, if the service says so, and the path and the SHA-256 of each output.
+        """
         call = self._begin(row)
         job = Job(kind=kind, id=id)
-        project = await wait(call, job, _GET[kind])
+        project = await wait(call, job, _GET[kind], new=True)
+        return {"credits": number(project.credits_charged), "files": await self._download(row, job, project)}
+
+    async def _download(self, row: Row, job: Job, project: Any) -> list[tuple[str, str]]:
+        call, get = self._begin(row), _GET[job.kind]
         staging = self._places.staging()
         try:
-            await _finished(partial(staging.mkdir, parents=True))
-            paths = await download(call, job, project, _GET[kind], staging)
-            return await _finished(partial(self._places.place_all, row.key, paths))
+            await finished(partial(staging.mkdir, parents=True))
+            paths = await download(call, job, project, get, staging)
+            return await finished(partial(self._places.place_all, row.key, paths))
         except (OSError, DownloadFailed) as error:
             if isinstance(error, OSError) or getattr(error.__cause__, "final", False):
                 self._halt(f"outputs cannot be saved ({error}); make room and run the batch again")
             if isinstance(error, DownloadFailed):
                 raise
-            raise DownloadFailed(f"the outputs of {id} cannot be saved: {error}", final=True) from error
+            raise DownloadFailed(f"the outputs of {job.id} cannot be saved: {error}", final=True) from error
         finally:
             with suppress(OSError):
                 shutil.rmtree(staging, ignore_errors=True)
@@ -223,7 +250,7 @@ class Steps:
         return self._client._begin(on_progress=partial(self._tell, row.key))
 
 
-async def _finished(function: Callable[[], T]) -> T:
+async def finished(function: Callable[[], T]) -> T:
     """The result of a short piece of work on the database or the disk, which a cancellation does not leave behind."""
     work = asyncio.ensure_future(asyncio.to_thread(function))
     try:

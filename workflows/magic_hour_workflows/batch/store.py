@@ -18,6 +18,7 @@ from ..results import Kind
 from .claims import Claims
 from .fleet import Fleet
 from .rows import Row, RowResult, RowStatus, Summary
+from .server import patient
 from .tables import CHUNK, SETTINGS, batch, chunks, database_time, inserted, paid, rows, tables, uploads
 
 
@@ -29,6 +30,19 @@ class Planned:
     fingerprint: str
     estimate: int
     kind: Kind
+
+
+_DOUBTFUL = rows.c.state == RowStatus.DOUBTFUL
+_STANDING = sa.case(
+    (sa.and_(rows.c.state == RowStatus.WAITING, paid.c.key.is_not(None)), RowStatus.RUNNING),
+    (sa.and_(_DOUBTFUL, paid.c.key.is_(None)), RowStatus.WAITING),
+    (sa.and_(_DOUBTFUL, paid.c.project_id.is_not(None)), RowStatus.RUNNING),
+    else_=rows.c.state,
+)
+"""Where a row stands, as people say it: one that was submitted does not wait, one that was settled is not in doubt."""
+_WITH_JOBS = sa.select(
+    rows, _STANDING.label("standing"), paid.c.project_id, paid.c.name, paid.c.credits, paid.c.key.label("claimed")
+).outerjoin(paid, paid.c.key == rows.c.key)
 
 
 class Store:
@@ -49,6 +63,11 @@ class Store:
             tables.create_all(connection)
             inserted(connection, batch, [{"id": 1, "committed": 0, **SETTINGS}])
 
+    @property
+    def engine(self) -> sa.Engine:
+        """The connection pool."""
+        return self._engine
+
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
         """A transaction for what the engine writes into its own tables of the same database."""
@@ -61,16 +80,16 @@ class Store:
         """Write down what the batch consists of now.
 
         New rows are added. Rows that were changed are replaced unless they were submitted already; rows that are no
-        longer there are left out unless they were begun.
+        longer there are left out unless they were submitted.
 
         Returns:
             The keys that were submitted with other parameters. If there are any, nothing is changed.
         """
         wanted = {one.row.key: one for one in planned}
+        values = [_written(one, position) for position, one in enumerate(planned)]  # no transaction waits for this
         with self._engine.begin() as connection:
-            known = {
-                one.key: one for one in connection.execute(sa.select(rows.c.key, rows.c.fingerprint, rows.c.state))
-            }
+            columns = sa.select(rows.c.key, rows.c.fingerprint, rows.c.state, rows.c.position)
+            known = {one.key: one for one in connection.execute(columns)}
             claimed = set(connection.scalars(sa.select(paid.c.key)))
             changed = [key for key, one in wanted.items() if key in known and known[key].fingerprint != one.fingerprint]
             fixed = {key for key in changed if known[key].state == RowStatus.FAILED}
@@ -79,12 +98,20 @@ class Store:
             for some in chunks(changed):
                 connection.execute(sa.delete(paid).where(paid.c.key.in_(some)))
                 connection.execute(sa.delete(rows).where(rows.c.key.in_(some)))
-            values = [_written(one, position) for position, one in enumerate(planned)]
             for some_values in chunks(
                 [value for value in values if value["key"] in changed or value["key"] not in known]
             ):
                 inserted(connection, rows, some_values)
-            gone = [key for key, one in known.items() if key not in wanted and one.state == RowStatus.WAITING]
+            moved = [
+                {"moved": value["key"], "to": value["position"]}
+                for value in values
+                if value["key"] in known and known[value["key"]].position != value["position"]
+            ]
+            if moved:
+                place = sa.update(rows).where(rows.c.key == sa.bindparam("moved"))
+                connection.execute(place.values(position=sa.bindparam("to")), moved)
+            begun = (RowStatus.WAITING, RowStatus.RUNNING)
+            gone = [key for key, one in known.items() if key not in wanted and one.state in begun]
             for some in chunks([key for key in gone if key not in claimed]):
                 left_out = {"state": RowStatus.SKIPPED, "error": "it is no longer in the manifest"}
                 connection.execute(sa.update(rows).where(rows.c.key.in_(some)).values(left_out))
@@ -97,6 +124,7 @@ class Store:
             for found in connection.execution_options(yield_per=CHUNK).execute(query):
                 yield Row(key=found.key, endpoint=found.endpoint, parameters=json.loads(found.parameters))
 
+    @patient
     def row(self, key: str) -> tuple[Row, RowStatus, int, Kind]:
         """A row, the state it was left in, its estimate and what it makes."""
         query = sa.select(rows).where(rows.c.key == key)
@@ -115,18 +143,30 @@ class Store:
         wanted = set(only)
         return [key for key in found if key in wanted]
 
-    def reopen(self, keys: Iterable[str]) -> None:
-        """Put rows back to the beginning of their way; what was paid for stays paid for."""
-        begun = {"state": RowStatus.WAITING, "error": None, "error_type": None}
-        self._each(keys, lambda some: sa.update(rows).where(rows.c.key.in_(some)).values(begun))
+    @patient
+    def any(self, state: RowStatus) -> bool:
+        """Whether a row is in this state."""
+        with self._engine.connect() as connection:
+            return connection.scalar(sa.select(rows.c.key).where(rows.c.state == state).limit(1)) is not None
 
-    def _each(self, keys: Iterable[str], statement: Any) -> None:
-        with self._engine.begin() as connection:
-            for some in chunks(list(keys)):
-                connection.execute(statement(some))
+    def left_out(self) -> list[str]:
+        """The keys of the rows that were too expensive."""
+        query = sa.select(rows.c.key).where(rows.c.state == RowStatus.SKIPPED, rows.c.error_type.is_not(None))
+        with self._engine.connect() as connection:
+            return list(connection.scalars(query))
+
+    def reopen(self, keys: Iterable[str], connection: sa.Connection | None = None) -> None:
+        """Put rows back to the beginning of their way; what was paid for stays paid for."""
+        if connection is None:
+            with self._engine.begin() as connection:
+                return self.reopen(keys, connection)
+        begun = {"state": RowStatus.WAITING, "error": None, "error_type": None}
+        for some in chunks(list(keys)):
+            connection.execute(sa.update(rows).where(rows.c.key.in_(some)).values(begun))
 
     # What became of the rows
 
+    @patient
     def finish(self, result: RowResult) -> None:
         """Write down what became of a row in this run; `running` is for one that the next run goes on with."""
         values = {
@@ -151,42 +191,36 @@ class Store:
                     change = result.credits - reserved
                     connection.execute(sa.update(batch).values(committed=batch.c.committed + change))
 
-    def results(self, since: float | None = None) -> Iterator[RowResult]:
-        """Every row as it stands, in the order of the manifest; with `since`, those finished at or after that time."""
-        query = (
-            sa.select(rows, paid.c.project_id, paid.c.name, paid.c.credits, paid.c.key.label("claimed"))
-            .outerjoin(paid, paid.c.key == rows.c.key)
-            .order_by(rows.c.position)
+    @patient
+    def ended(self, since: float) -> list[tuple[str, RowStatus]]:
+        """The rows that ended at or after that time, and how."""
+        query = sa.select(rows.c.key, rows.c.state).where(
+            rows.c.finished_at >= since, rows.c.state != RowStatus.WAITING
         )
-        if since is not None:
-            query = query.where(rows.c.finished_at >= since, rows.c.state != RowStatus.WAITING)
         with self._engine.connect() as connection:
+            return [(key, RowStatus(state)) for key, state in connection.execute(query)]
+
+    def results(self) -> Iterator[RowResult]:
+        """Every row as it stands, in the order of the manifest."""
+        with self._engine.connect() as connection:
+            query = _WITH_JOBS.order_by(rows.c.position)
             for found in connection.execution_options(yield_per=CHUNK).execute(query):
                 yield _result(found)
 
+    @patient
     def result(self, key: str) -> RowResult:
         """One row as it stands."""
-        query = (
-            sa.select(rows, paid.c.project_id, paid.c.name, paid.c.credits, paid.c.key.label("claimed"))
-            .outerjoin(paid, paid.c.key == rows.c.key)
-            .where(rows.c.key == key)
-        )
         with self._engine.connect() as connection:
-            return _result(connection.execute(query).one())
+            return _result(connection.execute(_WITH_JOBS.where(rows.c.key == key)).one())
 
     def summary(self) -> Summary:
         """How the batch stands."""
-        counted = sa.select(rows.c.state, sa.func.count()).group_by(rows.c.state)
-        begun = sa.select(sa.func.count()).select_from(rows.join(paid, paid.c.key == rows.c.key))
+        counted = sa.select(_STANDING, sa.func.count()).outerjoin_from(rows, paid, paid.c.key == rows.c.key)
         unknown = sa.select(sa.func.sum(paid.c.reserved)).where(paid.c.project_id.is_(None))
         with self._engine.connect() as connection:
-            counts = {RowStatus(state): number for state, number in connection.execute(counted).tuples()}
-            running = connection.scalar(begun.where(rows.c.state == RowStatus.WAITING)) or 0
+            counts = {RowStatus(state): number for state, number in connection.execute(counted.group_by(_STANDING))}
             of_batch = connection.execute(sa.select(batch)).one()
             reserved = connection.scalar(unknown) or 0
-        if running:
-            counts[RowStatus.WAITING] -= running
-            counts[RowStatus.RUNNING] = counts.get(RowStatus.RUNNING, 0) + running
         return Summary(
             counts={status: counts[status] for status in RowStatus if counts.get(status)},
             credits=of_batch.committed - reserved,
@@ -195,6 +229,7 @@ class Store:
 
     # Files that several rows share
 
+    @patient
     def upload(self, digest: str, role: str, extension: str) -> tuple[str, float] | None:
         """Where a file with this content was uploaded to, and when (seconds since 1970)."""
         same = sa.and_(uploads.c.digest == digest, uploads.c.role == role, uploads.c.extension == extension)
@@ -202,6 +237,7 @@ class Store:
             found = connection.execute(sa.select(uploads).where(same)).one_or_none()
         return None if found is None else (found.remote_path, found.uploaded_at)
 
+    @patient
     def add_upload(self, digest: str, role: str, extension: str, remote_path: str, uploaded_at: float) -> None:
         """Write down where a file was uploaded to."""
         same = sa.and_(uploads.c.digest == digest, uploads.c.role == role, uploads.c.extension == extension)
@@ -242,24 +278,17 @@ def _written(one: Planned, position: int) -> dict[str, Any]:
 
 
 def _result(found: Any) -> RowResult:
-    status = RowStatus(found.state)
-    if status is RowStatus.WAITING and found.claimed is not None:
-        status = RowStatus.RUNNING
-    if found.claimed is None:
-        credits: float | None = 0
-    else:
-        credits = found.credits
     return RowResult(
         key=found.key,
         endpoint=found.endpoint,
-        status=status,
+        status=RowStatus(found.standing),
         id=found.project_id,
         kind=found.kind,
         name=found.name,
-        credits=credits,
+        credits=0 if found.claimed is None else found.credits,
         paths=[Path(path) for path in json.loads(found.paths or "[]")],
         sha256=json.loads(found.sha256 or "[]"),
         seconds=found.seconds,
-        error=found.error,
-        error_type=found.error_type,
+        error=found.error if found.standing == found.state else None,
+        error_type=found.error_type if found.standing == found.state else None,
     )

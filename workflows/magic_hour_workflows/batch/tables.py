@@ -1,17 +1,22 @@
 """The tables of a batch, on SQLite and on PostgreSQL, and opening the database they are in.
 
-Rule: nothing here decides. A commit is on the disk before it counts, because a claim that a power cut takes away could
-be paid for twice.
+Rule: nothing here decides. A claim is on the disk before it counts, because one that a power cut takes away could be
+paid for twice; whatever else is lost that way is found out again.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
+
+from . import server
 
 T = TypeVar("T")
 
@@ -32,6 +37,7 @@ batch = sa.Table(
     sa.Column("concurrency", sa.Integer),
     sa.Column("rate", sa.Float),
     sa.Column("halted", sa.Text),
+    sa.Column("next_submit_at", sa.Float),  # with a rate: before then nothing is submitted
     sa.Column("committed", sa.Float, nullable=False),  # credits charged, or set aside for what is being submitted
 )
 rows = sa.Table(
@@ -86,17 +92,66 @@ def connect(url: str) -> sa.Engine:
     """A connection pool to a batch database; an SQLite file is made if it is missing."""
     parsed = sa.make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return sa.create_engine(parsed, pool_size=10, max_overflow=20, pool_pre_ping=True)
-    Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(parsed, connect_args={"timeout": BUSY_SECONDS})
+        return server.connect(parsed)
+    path = Path(str(parsed.database))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # One connection: SQLite has one writer at a time, and a line in front of it is faster than trying again and again.
+    engine = sa.create_engine(
+        parsed,
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+        poolclass=sa.pool.QueuePool,
+        pool_size=1,
+        max_overflow=0,
+        pool_timeout=BUSY_SECONDS,
+    )
+    opened: list[tuple[int, int]] = []
 
-    @sa.event.listens_for(engine, "connect")
+    def check(*_: object) -> None:
+        """See that the file is still there: SQLite would go on in one that nobody will ever find again."""
+        if opened and _identity(path) not in opened:
+            raise FileNotFoundError(
+                f"the database {path.name} of the batch was removed or replaced while it was in use"
+            )
+
+    event.listen(engine, "do_connect", check)
+    event.listen(engine, "checkout", check)
+
+    @event.listens_for(engine, "connect")
     def prepare(connection: Any, _: object) -> None:
         connection.isolation_level = "IMMEDIATE"  # no writer finds out at its end that another was faster
         connection.execute("PRAGMA journal_mode=WAL")  # readers do not wait for writers
-        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute("PRAGMA foreign_keys=ON")  # for the engine's own tables
+        if (identity := _identity(path)) is not None:
+            opened[:] = [identity]
 
     return engine
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        stat = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return stat.st_dev, stat.st_ino
+
+
+@contextmanager
+def durable(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A transaction that no other comes between, and that survives a power cut once it has ended."""
+    if engine.dialect.name != "sqlite":
+        with engine.begin() as connection:
+            yield connection
+        return
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA synchronous=FULL")
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+            connection.commit()
+        finally:
+            connection.rollback()
+            connection.exec_driver_sql("PRAGMA synchronous=NORMAL")
 
 
 def database_time(dialect: str) -> Any:
@@ -109,7 +164,8 @@ def database_time(dialect: str) -> Any:
 def inserted(connection: sa.Connection, table: sa.Table, values: Sequence[dict[str, Any]]) -> bool:
     """Insert what is not there yet; says whether anything was inserted."""
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    return connection.execute(insert(table).values(list(values)).on_conflict_do_nothing()).rowcount > 0
+    statement = insert(table).values(list(values)).on_conflict_do_nothing()
+    return connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount > 0
 
 
 def chunks(items: Sequence[T]) -> Iterator[list[T]]:

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from ..results import Kind
 from .halt import Halt
 from .outcomes import described
 from .rows import Row, RowResult, RowStatus
-from .steps import Steps
+from .steps import Steps, finished
 from .store import Store
 
 logger: logging.Logger = logging.getLogger("magic_hour_workflows")
@@ -56,7 +57,7 @@ class Way:
             logger.exception("row %r met a fault that is not the service's", key)
             self._halt(f"row {key!r} met {type(fault).__name__}: {fault}; run the batch again when that is mended")
             answer = {"status": RowStatus.RUNNING, "error": f"{type(fault).__name__}: {fault}"}
-        await asyncio.to_thread(self._finish, key, answer, time.monotonic() - began)
+        await finished(partial(self._finish, key, answer, time.monotonic() - began))
 
     async def close(self) -> None:
         """Close the connections, and remove what was not finished."""
@@ -64,19 +65,20 @@ class Way:
 
     async def _steps_of(self, row: Row, estimate: float, kind: Kind) -> dict[str, Any]:
         async def step(name: str, work: Callable[..., Awaitable[Any]], *given: Any, accepted: bool) -> Any:
-            recorded = await DBOS.run_step_async({"name": name}, _recorded, work, row, given, accepted)
-            if "error" in recorded:
-                raise _Stopped(recorded)
-            return recorded["value"]
+            async def attempt() -> Any:
+                try:
+                    return await work(row, *given)
+                except MagicHourError as error:
+                    raise _Stopped(described(error, accepted=accepted)) from error
+
+            return await DBOS.run_step_async({"name": name}, attempt)
 
         try:
-            await step("upload", self._steps.upload, accepted=False)
             id = await step("create", self._steps.create, estimate, accepted=False)
-            credits = await step("wait", self._steps.wait, kind, id, accepted=True)
-            files = await step("download", self._steps.download, kind, id, accepted=True)
+            saved = await step("save", self._steps.save, kind, id, accepted=True)
         except _Stopped as stopped:
-            return stopped.recorded
-        return {"status": RowStatus.SAVED, "credits": credits, "files": files}
+            return stopped.answer
+        return {"status": RowStatus.SAVED, **saved}
 
     def _finish(self, key: str, answer: dict[str, Any], seconds: float) -> None:
         known = self._store.result(key)
@@ -97,19 +99,9 @@ class Way:
         )
 
 
-class _Stopped(Exception):
-    """A step came to no good end; what is recorded of that."""
+class _Stopped(BaseException):
+    """A step came to no good end. No `Exception`, so that the engine records nothing: the next run tries it again."""
 
-    def __init__(self, recorded: dict[str, Any]) -> None:
-        super().__init__(recorded["error"])
-        self.recorded = recorded
-
-
-async def _recorded(
-    work: Callable[..., Awaitable[Any]], row: Row, given: tuple[Any, ...], accepted: bool
-) -> dict[str, Any]:
-    """What a step came to, as JSON: a failure is an answer too, and none is recorded as a pickle."""
-    try:
-        return {"value": await work(row, *given)}
-    except MagicHourError as error:
-        return described(error, accepted=accepted)
+    def __init__(self, answer: dict[str, Any]) -> None:
+        super().__init__(answer["error"])
+        self.answer = answer

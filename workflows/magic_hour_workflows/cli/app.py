@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from .. import __version__
-from . import ends, generate, jobs, local, schema, signals, uploads
+from . import batch, ends, generate, jobs, local, schema, signals, uploads
 from .command import exit_codes
 from .streams import prepare, to_stderr
 from .terminal import Terminal
@@ -41,11 +41,13 @@ def build() -> typer.Typer:
         "image": typer.Typer(help="Make and edit images; image jobs by their id.", **settings),
         "video": typer.Typer(help="Make talking photos; video jobs by their id.", **settings),
         "files": typer.Typer(help="Files in the service's storage.", **settings),
+        "batch": typer.Typer(help="Thousands of rows from a manifest, each charged at most once.", **settings),
     }
     generate.add(groups)
     jobs.add(groups["image"], "image")
     jobs.add(groups["video"], "video")
     uploads.add(groups["files"])
+    batch.add(groups["batch"])
     for name, group in groups.items():
         app.add_typer(group, name=name)
     schema.add(app)

@@ -14,7 +14,7 @@ import typer
 from .ends import EXIT_CODES
 from .terminal import Terminal
 
-Work = TypeVar("Work", bound=Callable[..., None])
+Work = TypeVar("Work", bound=Callable[..., object])
 
 FORMATS = ("text", "json")
 

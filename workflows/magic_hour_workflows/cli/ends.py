@@ -29,7 +29,7 @@ EXIT_CODES = {
     0: "done",
     FAILED: "failed; the message says whether a job was accepted before",
     USAGE: "wrong usage; nothing was uploaded or charged",
-    JOB_FAILED: "the job failed or was canceled",
+    JOB_FAILED: "the job failed or was canceled; of a batch: some rows are not saved",
     SUBMISSION_UNKNOWN: "nobody knows whether the job was accepted; it is not sent twice",
     TIMED_OUT: "not done in time; a job that was accepted goes on",
     HUNG_UP: "the terminal was closed (SIGHUP); a job that was accepted goes on",
@@ -45,8 +45,14 @@ _OPTIONS = {
     "output_name": "--output",
     "id": "ID",
     "file": "FILE",
+    "manifest": "MANIFEST",
+    "key": "KEY",
+    "project_id": "--project",
 }
-_SETTINGS = ("timeout", "poll_interval", "base_url", "allow_http", "extra_body", "role")
+_SETTINGS = (
+    *("timeout", "poll_interval", "base_url", "allow_http", "extra_body", "role"),
+    *("database", "endpoint", "output", "concurrency", "rate", "max_credits"),
+)
 _IN_PYTHON = {
     "allow_http=True": "--allow-http",
     "pass token=... or set": "set",
@@ -119,7 +125,9 @@ def words(error: BaseException, known: Known) -> str:
         text = text.replace(known.job.resume_hint, command)
         if not isinstance(error, MagicHourError):  # those say it themselves where there is something to pick up
             text = f"{text.rstrip('.')}. The {known.job.kind} job {known.job.id} was accepted; {command}"
-    if isinstance(error, InvalidArgument):
+    if mistakes := getattr(error, "mistakes", None):
+        text = "\n".join([text.partition("\n")[0], *(f"  {mistake}" for mistake in mistakes)])
+    elif isinstance(error, InvalidArgument):
         text = as_typed(text, error.field, known.flags)
     if isinstance(error, ConnectionFailed) and not error.sent and known.address:
         here = "; is the emulator running? (magic-hour emulator)" if "://127.0.0.1" in known.address else ""
@@ -160,6 +168,8 @@ def as_json(error: BaseException, text: str, known: Known) -> dict[str, Any]:
         told |= {"project_id": known.job.id, "kind": known.job.kind}
         if exit_code(error, known) != JOB_FAILED:  # nothing is left to pick up
             told["resume"] = known.resume
+    if mistakes := getattr(error, "mistakes", None):
+        told["mistakes"] = [attrs.asdict(mistake) for mistake in mistakes]
     if saved := getattr(error, "downloaded_paths", None):
         told["downloaded_paths"] = [str(path) for path in saved]
     return {"error": told}

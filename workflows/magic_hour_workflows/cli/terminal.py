@@ -1,6 +1,7 @@
 """One command at work: its settings, what it learnt, where it prints, how it ends.
 
-Rule: stdout holds results and nothing else, in JSON exactly one object for each command, also when it fails.
+Rule: stdout holds results and nothing else, in JSON exactly one object for each command, also when it fails. Only
+batches, which take hours, print an object a line as they go.
 """
 
 from __future__ import annotations
@@ -107,6 +108,18 @@ class Terminal:
         except OSError as error:
             raise ends.not_printed(error, lines) from None
 
+    def event(self, data: Mapping[str, Any]) -> None:
+        """Print something on the way to the result, for programs.
+
+        Raises:
+            NotPrinted: it cannot be written.
+        """
+        if self.json:
+            try:
+                to_stdout(json.dumps(data, default=str))
+            except OSError as error:
+                raise ends.not_printed(error, []) from None
+
     def run(self, work: Callable[[], object]) -> int:
         """Do the work; returns the exit code, its own if it has one. Whatever happens is told, nothing is raised."""
         try:
@@ -161,11 +174,13 @@ class Terminal:
 
     @contextmanager
     def _deprecations(self) -> Iterator[None]:
-        """What the service has retired is said in one line, in the words of the command line."""
+        """What the service has retired is said in one line, in the words of the command line, and once."""
+        said: set[str] = set()
 
         def show(message: Warning | str, category: type[Warning], *rest: Any, **more: Any) -> None:
             operation, _, notice = str(message).partition(": ")
-            if issubclass(category, DeprecationWarning) and operation in operations():
+            if issubclass(category, DeprecationWarning) and operation in operations() and notice not in said:
+                said.add(notice)
                 self.say(f"magic-hour: {ends.as_typed(notice, None, self.flags)}")
 
         with warnings.catch_warnings():

@@ -1,0 +1,12 @@
+"""Several machines on one batch: one dies, one hangs and comes back, one joins; nobody pays twice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from batch.fleet.story import played
+
+
+def test_three_workers_one_killed_one_stopped_one_added(database: str, shared: Path) -> None:
+    told = played(database, shared, rows=90, rate=200.0, concurrency=12)
+    assert told["charged"] <= told["rows"] == 90

@@ -1,0 +1,290 @@
+"""The server between the workers: what is said when it cannot be reached, and what happens when it goes and comes."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+import socket
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from batch.fleet.postgres import PASSWORD, Postgres, programs
+from batch.fleet.studio import TOKEN, Studio, manifest, problems, service
+from magic_hour_client.errors import InvalidArgument, MagicHourError
+from magic_hour_workflows.batch import Batch
+from magic_hour_workflows.batch.claims import Claim
+from magic_hour_workflows.batch.database import database_of
+from magic_hour_workflows.batch.queue import Queue
+from magic_hour_workflows.batch.server import CONNECTIONS, DatabaseAway
+from magic_hour_workflows.batch.store import Store
+from magic_hour_workflows.batch.tables import connect
+
+NOWHERE = "http://127.0.0.1:1"
+ROWS = [("fox", "ai_image_generator", {"image_count": 1, "style": {"prompt": "A red fox"}})]
+
+
+@pytest.fixture
+def own_server() -> Iterator[Postgres]:
+    """A server that the test may end."""
+    if programs() is None:
+        pytest.skip("PostgreSQL is not installed (Debian and Ubuntu, as root: make database)")
+    with Postgres() as server:
+        yield server
+
+
+def store(url: str) -> Store:
+    return Store(connect(database_of(url).url))
+
+
+def claimed(of: Store, key: str, token: str = "") -> Claim:
+    return of.claims.claim(key, name=key, estimate=5, token=token or key, worker="test")
+
+
+def unused_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+# What is said
+
+
+def addresses(postgres: Postgres) -> dict[str, str]:
+    right = postgres.database()
+    return {
+        "nobody there": f"postgresql://studio:{PASSWORD}@127.0.0.1:{unused_port()}/batch",
+        "no such database": postgres.url("nothing"),
+        "wrong password": right.replace(PASSWORD, f"not-{PASSWORD}"),
+        "no such host": f"postgresql://studio:{PASSWORD}@no-such-host.invalid/batch",
+        "password among the options": f"postgresql://127.0.0.1:{unused_port()}/batch?user=me&password={PASSWORD}",
+        "an option that is not known": f"{right}?no_such_option={PASSWORD}",
+        "an at sign too many": f"postgresql://studio:p@{PASSWORD}@127.0.0.1:{unused_port()}/batch",
+        "a slash in the password": f"postgresql://studio:p/{PASSWORD}@127.0.0.1:{unused_port()}/batch",
+        "a question mark in it": f"postgresql://studio:p?{PASSWORD}@127.0.0.1:{unused_port()}/batch",
+        "no port": f"postgresql://studio:{PASSWORD}@127.0.0.1:port/batch",
+        "another kind": f"mysql://studio:{PASSWORD}@127.0.0.1/batch",
+    }
+
+
+def test_a_server_that_cannot_be_used_is_told_without_the_password(
+    postgres: Postgres, tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    for what, address in addresses(postgres).items():
+        with pytest.raises(MagicHourError) as said:
+            list(Batch(ROWS, output=tmp_path, database=address, token=TOKEN, base_url=NOWHERE).run())
+        assert isinstance(said.value, (InvalidArgument, DatabaseAway)), what
+        told = "".join(traceback.format_exception(said.value)) + repr(said.value)
+        assert PASSWORD not in told, what
+    captured = capfd.readouterr()
+    assert PASSWORD not in caplog.text + captured.out + captured.err
+
+
+def test_a_database_is_shown_without_its_password() -> None:
+    for address in (f"postgresql://me:{PASSWORD}@db/b", f"postgresql://db/b?user=me&password={PASSWORD}"):
+        database = database_of(address)
+        assert PASSWORD not in f"{database} {database!r}"
+
+
+def test_a_run_logs_no_password(
+    database: str, shared: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with service(speed=20) as emulator:
+        batch = Batch(ROWS, output=shared / "outputs", database=database, token=TOKEN, base_url=emulator.url)
+        assert [row.status for row in batch.run()] == ["saved"]
+    captured = capfd.readouterr()
+    assert "dbos" in caplog.text  # or it would say nothing about the engine
+    assert PASSWORD not in caplog.text + captured.out + captured.err
+
+
+def test_a_worker_without_a_batch_is_told_so(database: str) -> None:
+    with pytest.raises(InvalidArgument, match="no batch was begun") as said:
+        list(Batch(None, database=database, token=TOKEN, base_url=NOWHERE).run())
+    assert PASSWORD not in str(said.value)
+
+
+def test_a_worker_does_not_see_the_shared_folder(database: str, tmp_path: Path) -> None:
+    with service(speed=20) as emulator:
+        told: dict[str, Any] = {"database": database, "token": TOKEN, "base_url": emulator.url}
+        list(Batch(ROWS, output=tmp_path / "outputs", **told).run())
+        with pytest.raises(InvalidArgument, match="under this very path"):
+            list(Batch(None, output=tmp_path / "elsewhere", **told).run())
+        (tmp_path / "outputs").rename(tmp_path / "not mounted")
+        with pytest.raises(InvalidArgument, match="under this very path"):
+            list(Batch(None, **told).run())
+        assert len(emulator.creates()) == 1
+
+
+# What holds between workers
+
+
+def test_a_claim_is_granted_to_one_of_many(database: str) -> None:
+    stores = [store(database) for _ in range(3)]
+    granted: list[str] = []
+
+    def ask(number: int) -> None:
+        for row in range(20):
+            if claimed(stores[number], f"row-{row}", f"token-{number}") is Claim.GRANTED:
+                granted.append(f"row-{row}")
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(granted) == sorted({f"row-{row}" for row in range(20)})
+    assert stores[0].settings()["committed"] == 100
+    for one in stores:
+        one.close()
+
+
+def test_claims_of_all_workers_are_spaced_by_the_clock_of_the_database(database: str) -> None:
+    first, second = store(database), store(database)
+    first.configure(rate=1.0)
+    assert [claimed(first, "a"), claimed(second, "b")] == [Claim.GRANTED, Claim.TOO_SOON]
+    assert 59 < second.claims.pause() <= 61
+    assert second.claims.paid_for("b") is None
+    assert second.settings()["committed"] == 5
+    second.configure(rate=None)
+    assert claimed(second, "b") is Claim.GRANTED
+    first.close()
+    second.close()
+
+
+def test_of_no_rows_none_have_ended(database: str, shared: Path) -> None:
+    """The engine takes an empty list for all; every heartbeat would begin what is saved anew."""
+    with service(speed=20) as emulator:
+        batch = Batch(ROWS, output=shared / "outputs", database=database, token=TOKEN, base_url=emulator.url)
+        assert [row.status for row in batch.run()] == ["saved"]
+    one = store(database)
+    queue = Queue(one)
+    assert [queue.ended(["fox"]), queue.ended([])] == [["fox"], []]
+    queue.close()
+    one.close()
+
+
+def test_a_claim_asked_for_again_after_its_answer_was_lost_is_still_granted(database: str) -> None:
+    one = store(database)
+    assert [claimed(one, "a", "mine"), claimed(one, "a", "mine"), claimed(one, "a", "not mine")] == [
+        Claim.GRANTED,
+        Claim.GRANTED,
+        Claim.TAKEN,
+    ]
+    assert one.settings()["committed"] == 5
+    one.close()
+
+
+def test_a_worker_that_stands_still_in_a_transaction_holds_up_nobody(database: str) -> None:
+    still, alive = store(database), store(database)
+    with contextlib.suppress(sa.exc.DBAPIError), still.transaction() as connection:
+        connection.execute(sa.text("UPDATE batch SET committed = 1000"))
+        assert claimed(alive, "a") is Claim.GRANTED  # the server has ended the transaction that held the lock
+    assert alive.settings()["committed"] == 5
+    still.close()
+    alive.close()
+
+
+def test_a_worker_needs_few_connections(postgres: Postgres, database: str, shared: Path) -> None:
+    keys = manifest(shared, 24)
+    with service(speed=20) as emulator, Studio(emulator, database, shared) as studio:
+        one = studio.worker("one", manifest=str(shared / "rows.jsonl"), options={"concurrency": 24})
+        studio.until("the first row", one.lines)
+        name = database.rpartition("/")[2]
+        used = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}'"  # noqa: S608
+        most = 0
+        while one.running:
+            most = max(most, postgres.execute("postgres", used)[0][0])
+            time.sleep(0.05)
+        assert problems(studio, keys) == []
+    assert 2 <= most <= CONNECTIONS + 1
+
+
+# Workers
+
+
+def test_three_workers_may_begin_at_once_on_an_empty_database(database: str, shared: Path) -> None:
+    keys = manifest(shared, 12)
+    with service(speed=20) as emulator, Studio(emulator, database, shared) as studio:
+        workers = [studio.worker(name, manifest=str(shared / "rows.jsonl")) for name in ("one", "two", "three")]
+        assert [worker.wait() for worker in workers] == [0, 0, 0], studio.story()
+        assert problems(studio, keys) == []
+        assert {line["status"] for worker in workers for line in worker.lines() if "key" in line} == {"saved"}
+
+
+def test_a_batch_begun_by_one_release_is_finished_by_the_next(database: str, shared: Path) -> None:
+    keys = manifest(shared, 30)
+    with service(speed=0.5) as emulator, Studio(emulator, database, shared) as studio:
+        told: dict[str, Any] = {"manifest": str(shared / "rows.jsonl"), "options": {"concurrency": 4}}
+        old = studio.worker("old", release="1.0.0", **told)
+        studio.until("some rows", lambda: len(old.lines()) >= 2)
+        new = studio.worker("new", release="99.0.0")
+        studio.until("the next release at work", lambda: studio.under_way("new"))
+        old.signal(signal.SIGTERM)
+        assert [old.wait(), new.wait()] == [0, 0], studio.story()
+        assert problems(studio, keys) == []
+        assert {result.status for result in studio.results()} == {"saved"}
+
+
+def test_a_server_that_is_restarted_in_the_middle(own_server: Postgres, shared: Path) -> None:
+    keys = manifest(shared, 30)
+    with service() as emulator, Studio(emulator, own_server.database(), shared) as studio:
+        emulator.fault("delay", on="create", phase="after", seconds=0.3, times=None)
+        told: dict[str, Any] = {"manifest": str(shared / "rows.jsonl"), "options": {"concurrency": 8}}
+        workers = [studio.worker("one", **told)]
+        studio.until("the first row", workers[0].lines)
+        workers.append(studio.worker("two"))
+        studio.until("both at work", lambda: studio.charged("two"))
+        studio.until("a submission", lambda: studio.submitting("one") or studio.submitting("two"))
+        own_server.stop()
+        own_server.start()
+        assert [worker.wait() for worker in workers] == [0, 0], studio.story()
+        assert problems(studio, keys) == []
+        assert {result.status for result in studio.results()} == {"saved"}
+        assert all(PASSWORD not in worker.logged.read_text() for worker in workers)
+
+
+def test_a_server_that_is_away_for_too_long_ends_the_run_and_the_next_one_goes_on(
+    own_server: Postgres, shared: Path
+) -> None:
+    """The engine itself waits for the server without end, so the worker is gone when the server is back."""
+    keys = manifest(shared, 12)
+    with service() as emulator, Studio(emulator, own_server.database(), shared) as studio:
+        emulator.fault("delay", on="create", phase="after", seconds=0.3, times=None)
+        one = studio.worker("one", manifest=str(shared / "rows.jsonl"), options={"concurrency": 3}, patience=2)
+        studio.until("the first row", one.lines)
+        studio.until("a submission", lambda: studio.submitting("one"))
+        own_server.stop()
+        stopped_at = time.monotonic()
+        studio.until("more than its patience", lambda: time.monotonic() - stopped_at > 6)
+        own_server.start()
+        assert one.wait() == 1
+        said = one.logged.read_text()
+        assert "DatabaseAway: the batch database cannot be reached" in said
+        assert PASSWORD not in said
+        assert studio.worker("next").wait() == 0, studio.story()
+        assert problems(studio, keys) == []
+
+
+def test_a_claim_of_a_worker_that_was_stopped_is_asked_for_anew(database: str, shared: Path) -> None:
+    """It wakes up with a claim of long ago, and must not submit at the moment of another's."""
+    manifest(shared, 1)
+    with service() as emulator, Studio(emulator, database, shared) as studio:
+        told: dict[str, Any] = {"manifest": str(shared / "rows.jsonl"), "options": {"rate": 600}}
+        one = studio.worker("one", stops_after_claim=True, **told)
+        studio.until("the claim", lambda: studio.submitting("one"))
+        began = time.monotonic()
+        studio.until("more than five seconds", lambda: time.monotonic() - began > 6)
+        one.signal(signal.SIGCONT)
+        assert one.wait() == 0, studio.story()
+        ((claimed_at,),) = studio.query("SELECT claimed_at FROM paid")
+        (create,) = emulator.creates()
+        assert create["at"] - claimed_at < 5

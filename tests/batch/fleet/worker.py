@@ -1,0 +1,63 @@
+"""One process of a fleet, told by a JSON object what to do; it says in JSON lines what came of it.
+
+`name` is that of the machine it pretends to be; `manifest` makes it the one that begins the batch; with `release` it is
+of another release of this package; with `stops_after_claim` it stops itself where nobody
+else can, and `patience` is how many seconds a server may be away.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+from typing import Any
+
+
+def _stop_after_claim() -> None:
+    """Stand still, once, at the moment between a claim and the submission."""
+    from magic_hour_workflows.batch.claims import Claim, Claims
+
+    claim, stopped = Claims.claim, []
+
+    def claim_and_stop(*given: Any, **named: Any) -> Claim:
+        granted = claim(*given, **named)
+        if granted is Claim.GRANTED and not stopped:
+            stopped.append(True)
+            os.kill(os.getpid(), signal.SIGSTOP)
+        return granted
+
+    Claims.claim = claim_and_stop  # type: ignore[method-assign]
+
+
+def main(told: dict[str, Any]) -> int:
+    socket.gethostname = lambda: str(told["name"])
+    logging.basicConfig(
+        stream=sys.stderr, format="%(asctime)s %(name)s %(levelname)s %(message)s", level=logging.WARNING
+    )
+    if "release" in told:
+        import magic_hour_workflows._version as version
+
+        version.__version__ = told["release"]
+    from magic_hour_workflows.batch import Batch
+
+    if "patience" in told:
+        import magic_hour_workflows.batch.server as server
+
+        server.AWAY_SECONDS = told["patience"]
+    if told.get("stops_after_claim"):
+        _stop_after_claim()
+    batch = Batch(told.get("manifest"), **told["options"])
+    signal.signal(signal.SIGTERM, lambda *_: batch.halt("it was told to end"))
+    said = 0
+    for result in batch.run():
+        said += 1
+        print(json.dumps({"key": result.key, "status": result.status}), flush=True)
+    print(json.dumps({"ended": said, "halted": batch.halted}), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(json.loads(os.environ["WORKER"])))

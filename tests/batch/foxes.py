@@ -1,0 +1,74 @@
+"""Batches for tests: rows whose jobs are named after them, so that the ledger says which row was charged.
+
+Rule: one way to run a batch for sync, asyncio and trio; a scenario is written once.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from magic_hour_emulator import Emulator
+from magic_hour_workflows.batch.batch import Batch
+from magic_hour_workflows.batch.rows import RowResult, RowStatus
+
+Rows = list[tuple[str, str, dict[str, Any]]]
+PRICE = 5
+"""Credits of a fox."""
+
+
+def fox(key: str, **parameters: Any) -> tuple[str, str, dict[str, Any]]:
+    return key, "ai_image_generator", {"name": key, "image_count": 1, "style": {"prompt": "A red fox"}, **parameters}
+
+
+def foxes(count: int) -> Rows:
+    return [fox(f"fox-{number}") for number in range(count)]
+
+
+def edited(key: str, picture: Path) -> tuple[str, str, dict[str, Any]]:
+    """A row with a file."""
+    assets = {"image_file_paths": [str(picture)]}
+    return key, "ai_image_editor", {"name": key, "image_count": 1, "assets": assets, "style": {"prompt": "A hat"}}
+
+
+class Den:
+    """A folder with a batch in it, for one emulator."""
+
+    def __init__(self, emulator: Emulator, folder: Path, backend: str = "sync") -> None:
+        self.emulator = emulator
+        self.folder = folder
+        self.output = folder / "out"
+        self.database = folder / "foxes.batch.sqlite"
+        self.backend = backend
+
+    def batch(self, rows: Any = None, **options: Any) -> Batch:
+        options = {"token": self.emulator.token, "base_url": self.emulator.url, "poll_interval": 0.02, **options}
+        return Batch(rows, **{"output": self.output, "database": self.database, **options})
+
+    def run(self, rows: Any = None, *, retry: Any = False, **options: Any) -> dict[str, RowResult]:
+        """Run it to its end; the rows as they ended in this run."""
+        return self.ran(self.batch(rows, **options), retry=retry)
+
+    def ran(self, batch: Batch, *, retry: Any = False) -> dict[str, RowResult]:
+        if self.backend == "sync":
+            return {row.key: row for row in batch.run(retry=retry)}
+
+        async def collect() -> dict[str, RowResult]:
+            return {row.key: row async for row in batch.run_async(retry=retry)}
+
+        return anyio.run(collect, backend=self.backend)
+
+    def statuses(self) -> dict[str, RowStatus]:
+        return {row.key: row.status for row in self.batch().results()}
+
+    @property
+    def charged(self) -> Counter[str]:
+        """How often each row was charged."""
+        return Counter(str(create.name) for create in self.emulator.ledger.creates)
+
+    @property
+    def files(self) -> list[str]:
+        return sorted(path.name for path in self.output.iterdir()) if self.output.exists() else []

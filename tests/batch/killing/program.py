@@ -1,0 +1,119 @@
+"""The program that is killed: a batch in a folder, the same one each time it is started.
+
+Rule: it does what a user's program does and nothing to survive. With a point, it ends itself there with SIGKILL, which
+no code of its own outlives; without one, somebody else kills it. It says "begun" once a job is being submitted.
+
+    python program.py FOLDER ROWS CONCURRENCY [--point POINT --pass N] [--unguarded]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from magic_hour_emulator import samples
+from magic_hour_workflows import files
+from magic_hour_workflows.batch.batch import Batch
+from magic_hour_workflows.batch.claims import Claim, Claims
+from magic_hour_workflows.batch.places import Places
+from magic_hour_workflows.batch.rows import RowStatus
+from magic_hour_workflows.batch.store import Store
+from magic_hour_workflows.flows import submit
+
+DATABASE = "rows.batch.sqlite"
+OUTPUT = "out"
+SAID = "said"
+PLACES: dict[str, tuple[Any, str, bool]] = {
+    "before the claim": (Claims, "claim", False),
+    "claimed, not sent": (Claims, "claim", True),
+    "answered, id not told": (submit, "publish", False),
+    "id told, not written down": (Claims, "accepted", False),
+    "id written down": (Claims, "accepted", True),
+    "while downloading": (files.Partial, "write", True),
+    "saved, no final name": (Places, "place_all", False),
+    "final name, not written down": (Places, "place_all", True),
+    "written down, engine not told": (Store, "finish", True),
+}
+"""Where the program can end itself: before or after (True) a call of a function."""
+
+
+def die_at(point: str, number: int) -> None:
+    """Arrange to die at the `number`th pass of a point."""
+    home, name, afterwards = PLACES[point]
+    function, passes = getattr(home, name), count(1)
+
+    def dying(*arguments: Any, **keywords: Any) -> Any:
+        last = next(passes) == number
+        result = None if last and not afterwards else function(*arguments, **keywords)
+        if last:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    setattr(home, name, dying)
+
+
+def unguarded() -> None:
+    """Take the guard away: everybody may submit, as an engine that runs each step at least once would have it."""
+    claims: Any = Claims
+    claims.claim = lambda *_, **__: Claim.GRANTED
+    claims.paid_for = lambda *_: None
+    claims.accepted = lambda *_: True
+
+
+def say_begun(folder: Path) -> None:
+    """Leave word when the first job is about to be submitted."""
+    claims: Any = Claims
+    claim: Callable[..., Any] = claims.claim
+
+    def claiming(*arguments: Any, **keywords: Any) -> Any:
+        (folder / SAID).touch()
+        return claim(*arguments, **keywords)
+
+    claims.claim = claiming
+
+
+def rows(number: int) -> list[tuple[str, str, dict[str, Any]]]:
+    """Jobs whose names in the ledger say which row they are of; some have a file."""
+    portrait = {"image_file_paths": [str(samples.portrait())]}
+    return [
+        (key, "ai_image_editor", {"name": key, "image_count": 1, "assets": portrait, "style": {"prompt": "A hat"}})
+        if index % 4 == 0
+        else (key, "ai_image_generator", {"name": key, "image_count": 1, "style": {"prompt": "A red fox"}})
+        for index, key in enumerate(f"row-{index:04}" for index in range(number))
+    ]
+
+
+def batch(folder: Path, number: int | None = None, **options: Any) -> Batch:
+    """The batch in a folder."""
+    given = None if number is None else rows(number)
+    return Batch(given, output=folder / OUTPUT, database=folder / DATABASE, poll_interval=0.05, **options)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("rows", type=int)
+    parser.add_argument("concurrency", type=int)
+    parser.add_argument("--point", choices=list(PLACES))
+    parser.add_argument("--pass", type=int, default=1, dest="number")
+    parser.add_argument("--unguarded", action="store_true")
+    given = parser.parse_args()
+    if given.unguarded:
+        unguarded()
+    say_begun(given.folder)
+    if given.point:
+        die_at(given.point, given.number)
+    with batch(given.folder, given.rows, concurrency=given.concurrency) as work:
+        for row in work.run():
+            print(row.key, row.status, row.error or "", flush=True)
+        counts = work.summary().counts
+        return int(bool(set(counts) - {RowStatus.SAVED, RowStatus.DOUBTFUL}))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,344 @@
+"""A batch against the emulator: run, stopped, run again, changed, with files lost; each row is charged at most once."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import shutil
+import sqlite3
+import threading
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from batch.foxes import PRICE, Den, edited, fox, foxes
+from magic_hour_client.errors import InvalidArgument
+from magic_hour_emulator import Emulator, samples
+from magic_hour_workflows.batch import steps
+from magic_hour_workflows.batch.rows import RowStatus
+from magic_hour_workflows.events import Created, StatusChanged
+
+SAVED, FAILED, DOUBTFUL = RowStatus.SAVED, RowStatus.FAILED, RowStatus.DOUBTFUL
+
+
+@pytest.fixture
+def den(emulator: Emulator, tmp_path: Path) -> Den:
+    return Den(emulator, tmp_path)
+
+
+@pytest.fixture(params=["sync", "asyncio", "trio"])
+def each(request: pytest.FixtureRequest, emulator: Emulator, tmp_path: Path) -> Den:
+    return Den(emulator, tmp_path, request.param)
+
+
+def test_all_are_saved_once_and_run_again_for_nothing(each: Den) -> None:
+    first = each.run(foxes(5))
+    assert [row.status for row in first.values()] == [SAVED] * 5
+    assert each.files == [f"fox-{number}-1.png" for number in range(5)]
+    for row in first.values():
+        assert row.id in {create.id for create in each.emulator.ledger.creates}
+        assert row.credits == PRICE
+        assert [path.name for path in row.paths] == [f"{row.key}-1.png"]
+        assert len(row.sha256) == 1
+    assert each.run(foxes(5)) == {}
+    assert each.charged == {f"fox-{number}": 1 for number in range(5)}
+    summary = each.batch().summary()
+    assert (summary.done, summary.credits, summary.halted) == (True, 5 * PRICE, None)
+
+
+def test_the_generator_may_be_left_early(each: Den) -> None:
+    if each.backend == "sync":
+        work = each.batch(foxes(12), concurrency=2).run()
+        next(work)
+        work.close()
+    else:
+
+        async def some() -> None:
+            async with aclosing(each.batch(foxes(12), concurrency=2).run_async()) as work:
+                await anext(work)
+
+        anyio.run(some, backend=each.backend)
+    assert len(each.charged) < 12
+    each.run(foxes(12))
+    assert each.charged == {f"fox-{number}": 1 for number in range(12)}
+    assert set(each.statuses().values()) == {SAVED}
+
+
+def test_an_async_run_may_be_cancelled_while_it_starts(den: Den) -> None:
+    async def cancelled() -> None:
+        async def all_of_it() -> None:
+            async with aclosing(den.batch(foxes(3)).run_async()) as work:
+                async for _ in work:
+                    pass
+
+        task = asyncio.ensure_future(all_of_it())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cancelled())
+    den.run(foxes(3))  # not refused: nobody holds the batch
+    assert den.charged == {f"fox-{number}": 1 for number in range(3)}
+
+
+def test_ctrl_c_in_the_middle(den: Den) -> None:
+    def interrupted() -> None:
+        for _ in den.batch(foxes(12), concurrency=2).run():
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    gc.collect()
+    den.run(foxes(12))
+    assert den.charged == {f"fox-{number}": 1 for number in range(12)}
+
+
+def test_halted_it_finishes_what_runs_and_begins_nothing(den: Den) -> None:
+    batch = den.batch(foxes(12), concurrency=2)
+    for _ in batch.run():
+        if not batch.halted:
+            begun = len(den.charged)
+            batch.halt("enough")
+    assert batch.halted == "enough"
+    statuses = den.statuses()
+    assert sum(status is SAVED for status in statuses.values()) == len(den.charged) <= begun + 2
+    assert den.batch().summary().halted == "enough"
+    den.ran(batch)  # the same one goes on
+    assert den.charged == {f"fox-{number}": 1 for number in range(12)}
+    assert den.batch().summary().halted is None
+
+
+def test_a_job_that_takes_too_long_is_waited_for_again(den: Den) -> None:
+    den.emulator.faults.add("job_stuck", on="create")
+    ended = den.run(foxes(1), timeout=1.0)["fox-0"]
+    assert (ended.status, ended.error_type, ended.credits) == (RowStatus.RUNNING, "JobTimeout", PRICE)
+    den.emulator.force(str(ended.id), "complete")
+    assert den.run(foxes(1))["fox-0"].status is SAVED
+    assert den.charged == {"fox-0": 1}
+
+
+def test_rows_with_other_parameters_are_refused(den: Den) -> None:
+    den.run(foxes(2))
+    with pytest.raises(InvalidArgument, match="1 rows were submitted with other parameters before: 'fox-1'"):
+        den.run([fox("fox-0"), fox("fox-1", image_count=2), fox("fox-2")])
+    assert den.charged == {"fox-0": 1, "fox-1": 1}
+    assert set(den.statuses()) == {"fox-0", "fox-1"}
+
+
+def test_rows_that_were_never_charged_may_change_and_move(den: Den) -> None:
+    den.run(foxes(3), max_credits=PRICE)
+    [first] = den.charged
+    rows = [row if row[0] == first else fox(row[0], image_count=2) for row in reversed(foxes(3))]
+    ended = den.run(rows)
+    assert [row.credits for row in ended.values()] == [2 * PRICE] * 2
+    assert list(den.statuses()) == ["fox-2", "fox-1", "fox-0"]
+    assert set(den.charged.values()) == {1}
+
+
+def test_rows_removed_from_the_manifest_are_left_out(den: Den) -> None:
+    batch = den.batch(foxes(4))
+    batch.halt()
+    den.ran(batch)
+    den.run(foxes(2))
+    den.run()  # without a manifest they stay left out
+    assert den.charged == {"fox-0": 1, "fox-1": 1}
+    assert den.statuses()["fox-3"] is RowStatus.SKIPPED
+    assert den.run(foxes(4)).keys() == {"fox-2", "fox-3"}
+
+
+def test_lost_outputs_are_fetched_again(den: Den) -> None:
+    before = den.run(foxes(3))
+    (den.output / "fox-1-1.png").unlink()
+    assert den.run(foxes(3)) == {"fox-1": den.batch().results()[1]}
+    assert den.batch().results()[1].sha256 == before["fox-1"].sha256
+    shutil.rmtree(den.output)
+    assert len(den.run()) == 3
+    assert set(den.charged.values()) == {1}
+    assert len(den.files) == 3
+
+
+def test_the_output_folder_is_removed_midway(den: Den) -> None:
+    removed = False
+    for _ in den.batch(foxes(10), concurrency=2).run():
+        if not removed:
+            shutil.rmtree(den.output)
+            removed = True
+    den.run(foxes(10))
+    assert set(den.statuses().values()) == {SAVED}
+    assert len(den.files) == 10
+    assert den.charged == {f"fox-{number}": 1 for number in range(10)}
+
+
+def test_files_of_the_user_are_never_overwritten(den: Den) -> None:
+    den.output.mkdir()
+    mine = den.output / "fox-0-1.png"
+    mine.write_text("mine")
+    ended = den.run(foxes(1))
+    assert mine.read_text() == "mine"
+    assert [path.name for path in ended["fox-0"].paths] == ["fox-0-1 (2).png"]
+
+
+def test_same_bytes_are_uploaded_once_and_renewed_in_time(
+    den: Den, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "copy.png"
+    shutil.copyfile(samples.portrait(), copy)
+    copy = copy.rename(tmp_path / f"copy{samples.portrait().suffix}")
+    den.run([edited("one", samples.portrait()), edited("two", copy), edited("three", copy)])
+    assert puts(den) == 1
+    den.run([edited("one", samples.portrait()), edited("two", copy), edited("three", copy), edited("four", copy)])
+    assert puts(den) == 1
+    monkeypatch.setattr(steps, "UPLOADS_LAST", -1.0)
+    with sqlite3.connect(den.database) as connection:
+        connection.execute("UPDATE uploads SET uploaded_at = uploaded_at - 1000")
+    connection.close()
+    rows = [edited("one", samples.portrait()), edited("two", copy), edited("three", copy), edited("four", copy)]
+    assert den.run([*rows, edited("five", copy)])["five"].status is SAVED
+    assert puts(den) == 2
+
+
+def puts(den: Den) -> int:
+    return len(den.emulator.requests.find(origin="storage", method="PUT"))
+
+
+def test_a_file_that_is_gone_fails_its_row_alone(den: Den, tmp_path: Path) -> None:
+    picture = tmp_path / f"gone{samples.portrait().suffix}"
+    shutil.copyfile(samples.portrait(), picture)
+    batch = den.batch([edited("gone", picture), fox("fox")])
+    assert batch.rows
+    picture.unlink()
+    ended = den.ran(batch)
+    assert (ended["gone"].status, ended["fox"].status) == (FAILED, SAVED)
+    assert "gone" in str(ended["gone"].error)
+    assert den.charged == {"fox": 1}
+
+
+def test_events_come_with_their_rows_and_may_fail(den: Den) -> None:
+    told: list[tuple[str, Any]] = []
+
+    def listen(key: str, event: Any) -> None:
+        told.append((key, event))
+        raise RuntimeError("a listener that cannot")
+
+    ended = den.run(foxes(2), on_event=listen)
+    assert {row.status for row in ended.values()} == {SAVED}
+    created = {key: event.id for key, event in told if isinstance(event, Created)}
+    assert created == {row.key: row.id for row in ended.values()}
+    assert {key for key, event in told if isinstance(event, StatusChanged)} == {"fox-0", "fox-1"}
+
+
+def test_failed_rows_are_tried_anew_when_asked_for(den: Den) -> None:
+    den.emulator.fail_next("no_source_face", "no face was found", times=2)
+    ended = den.run(foxes(3))
+    failed = sorted(key for key, row in ended.items() if row.status is FAILED)
+    assert len(failed) == 2
+    assert ended[failed[0]].error_type == "JobFailed"
+    assert "no face was found" in str(ended[failed[0]].error)
+    assert ended[failed[0]].credits == 0  # refunded
+    assert den.batch().summary().credits == PRICE
+    assert den.run(foxes(3)) == {}
+    assert den.run(foxes(3), retry=[failed[0]])[failed[0]].status is SAVED
+    assert den.run(foxes(3), retry=True)[failed[1]].status is SAVED
+    assert den.charged == {key: 2 if key in failed else 1 for key in ended}
+    assert den.run(foxes(3), retry=True) == {}
+
+
+def test_retry_does_not_bring_removed_rows_back(den: Den) -> None:
+    den.emulator.fail_next(times=2)
+    den.run(foxes(2))
+    assert den.run(foxes(1), retry=True).keys() == {"fox-0"}
+    assert den.charged == {"fox-0": 2, "fox-1": 1}
+
+
+@pytest.mark.parametrize("charged", [True, False])
+def test_doubtful_rows_are_never_sent_again_until_they_are_settled(den: Den, charged: bool) -> None:
+    den.emulator.faults.add("reset", on="create", phase="after" if charged else "before")
+    row = den.run(foxes(1))["fox-0"]
+    assert (row.status, row.error_type, row.credits, row.name) == (DOUBTFUL, "SubmissionUnknown", None, "fox-0")
+    assert "'fox-0'" in str(row.error)
+    assert den.run(foxes(1)) == {}
+    assert den.charged.total() == charged
+    with pytest.raises(InvalidArgument, match="is not in doubt"):
+        den.batch().settle("another", not_charged=True)
+    if charged:
+        den.batch().settle("fox-0", project_id=den.emulator.ledger.creates[0].id)
+    else:
+        den.batch().settle("fox-0", not_charged=True)
+    assert den.statuses()["fox-0"] is (RowStatus.RUNNING if charged else RowStatus.WAITING)
+    assert den.run(foxes(1))["fox-0"].status is SAVED
+    assert den.charged == {"fox-0": 1}
+    with pytest.raises(InvalidArgument, match="is not in doubt"):
+        den.batch().settle("fox-0", not_charged=True)
+
+
+def test_settling_says_one_of_two_things(den: Den) -> None:
+    with pytest.raises(InvalidArgument, match="either"):
+        den.batch().settle("fox-0")
+    with pytest.raises(InvalidArgument, match="either"):
+        den.batch().settle("fox-0", project_id="x", not_charged=True)
+
+
+def test_a_second_runner_is_refused(den: Den, tmp_path: Path) -> None:
+    work = den.batch(foxes(4), concurrency=1).run()
+    next(work)
+    with pytest.raises(InvalidArgument, match="another process runs the batch"):
+        den.run(foxes(4))
+    with pytest.raises(InvalidArgument, match="this process runs a batch already"):
+        list(den.batch(foxes(1), database=tmp_path / "other").run())
+    assert len(list(work)) == 3  # it was not disturbed
+    assert den.charged == {f"fox-{number}": 1 for number in range(4)}
+
+
+def test_a_row_cancelled_and_resumed_through_the_engine_is_charged_once(den: Den) -> None:
+    from dbos import DBOS
+
+    den.emulator.faults.add("delay", on="create", phase="after", seconds=0.5, times=None)
+    done: list[str] = []
+
+    def meddle(key: str, event: Any) -> None:
+        if isinstance(event, Created) and key not in done:
+            done.append(key)
+            threading.Thread(target=lambda: (DBOS.cancel_workflow(key), DBOS.resume_workflow(key))).start()
+
+    den.run(foxes(4), on_event=meddle)
+    den.run(foxes(4))
+    assert len(done) == 4
+    assert set(den.statuses().values()) == {SAVED}
+    assert den.charged == {f"fox-{number}": 1 for number in range(4)}
+
+
+def test_a_row_cancelled_while_it_is_submitted_is_charged_once(den: Den) -> None:
+    from dbos import DBOS
+
+    den.emulator.faults.add("delay", on="create", seconds=0.3, times=None)
+    claimed: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        submit = steps.submit
+
+        async def submitting(call: Any, operation: Any) -> Any:
+            key = operation.body["name"]
+            if key not in claimed:
+                claimed.append(key)
+                threading.Thread(target=lambda: (DBOS.cancel_workflow(key), DBOS.resume_workflow(key))).start()
+            return await submit(call, operation)
+
+        patch.setattr(steps, "submit", submitting)
+        den.run(foxes(3))
+    assert len(claimed) == 3
+    den.run(foxes(3))
+    den.run(foxes(3))
+    assert den.charged == {f"fox-{number}": 1 for number in range(3)}
+    assert set(den.statuses().values()) == {SAVED}
+
+
+def test_no_secret_is_kept(den: Den, caplog: pytest.LogCaptureFixture) -> None:
+    den.run([fox("fox"), edited("hat", samples.portrait())])
+    kept = den.database.read_bytes() + json.dumps(repr(den.batch().results())).encode() + caplog.text.encode()
+    assert den.emulator.token.encode() not in kept
+    assert b"signature" not in kept.lower()

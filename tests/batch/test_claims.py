@@ -1,0 +1,172 @@
+"""The guard by itself, on SQLite: a claim is granted once, and given back only by who has it or by a person."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from magic_hour_workflows.batch.claims import Claim
+from magic_hour_workflows.batch.rows import Row, RowResult, RowStatus
+from magic_hour_workflows.batch.run import planned
+from magic_hour_workflows.batch.store import Store
+from magic_hour_workflows.batch.tables import connect
+
+ROWS = [
+    Row(key=key, endpoint="ai_image_generator", parameters={"image_count": 1, "style": {"prompt": "x"}})
+    for key in "abc"
+]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = Store(connect(f"sqlite:///{tmp_path / 'claims'}"))
+    opened.take(planned(ROWS))
+    yield opened
+    opened.close()
+
+
+def claim(store: Store, key: str = "a", token: str = "mine", estimate: float = 5) -> Claim:  # noqa: S107
+    return store.claims.claim(key, name=f"job {key}", estimate=estimate, token=token, worker="worker")
+
+
+def committed(store: Store) -> float:
+    return float(store.settings()["committed"])
+
+
+def doubtful(store: Store, key: str = "a") -> None:
+    store.finish(RowResult(key=key, endpoint="ai_image_generator", status=RowStatus.DOUBTFUL, error="?"))
+
+
+def test_one_of_many_is_granted(store: Store) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda number: claim(store, token=str(number)), range(40)))
+    assert answers.count(Claim.GRANTED) == 1
+    assert answers.count(Claim.TAKEN) == 39
+    assert committed(store) == 5
+
+
+def test_two_processes_are_granted_one(store: Store, tmp_path: Path) -> None:
+    other = Store(connect(f"sqlite:///{tmp_path / 'claims'}"))
+    assert claim(store) is Claim.GRANTED
+    assert claim(other, token="theirs") is Claim.TAKEN
+    other.close()
+
+
+def test_the_budget_is_reserved_before_anything_is_sent(store: Store) -> None:
+    store.configure(max_credits=9)
+    with ThreadPoolExecutor(3) as pool:
+        answers = list(pool.map(lambda key: claim(store, key), "abc"))
+    assert sorted(answer.value for answer in answers) == ["granted", "over budget", "over budget"]
+    assert committed(store) == 5
+    store.configure(max_credits=10)
+    left = next(key for key, answer in zip("abc", answers, strict=True) if answer is Claim.OVER_BUDGET)
+    assert claim(store, left) is Claim.GRANTED  # being too expensive took nothing
+
+
+def test_only_who_has_it_gives_it_back(store: Store) -> None:
+    claim(store)
+    store.claims.release("a", "theirs")
+    assert claim(store, token="theirs") is Claim.TAKEN
+    store.claims.release("a", "mine")
+    assert committed(store) == 0
+    assert claim(store, token="theirs") is Claim.GRANTED
+
+
+def test_once_there_is_a_job_it_is_not_given_back(store: Store) -> None:
+    claim(store)
+    assert store.claims.accepted("a", "id-1", 7, "mine")
+    store.claims.release("a", "mine")
+    found = store.claims.paid_for("a")
+    assert found is not None
+    assert (found.project_id, found.name, found.worker) == ("id-1", "job a", "worker")
+    assert committed(store) == 7
+
+
+def test_another_id_is_refused(store: Store) -> None:
+    claim(store)
+    assert not store.claims.accepted("a", "id-0", 5, "theirs")
+    assert store.claims.accepted("a", "id-1", 5, "mine")
+    assert store.claims.accepted("a", "id-1", 5, "mine")  # said again
+    assert not store.claims.accepted("a", "id-2", 5, "mine")
+
+
+def test_a_person_settles_what_is_in_doubt_and_nothing_else(store: Store) -> None:
+    claim(store)
+    assert not store.claims.not_charged("a")  # it is being submitted
+    assert not store.claims.accepted("a", "id-9", None)
+    assert not store.claims.not_charged("b")  # it was never submitted
+    doubtful(store)
+    assert store.claims.settled() == []
+    assert store.claims.not_charged("a")
+    assert store.claims.settled() == ["a"]
+    assert committed(store) == 0
+
+
+def test_a_person_gives_the_id(store: Store) -> None:
+    claim(store)
+    doubtful(store)
+    assert store.claims.accepted("a", "id-1", None)
+    assert store.claims.settled() == ["a"]
+    assert committed(store) == 5
+    assert not store.claims.not_charged("a")
+
+
+def test_only_failed_jobs_are_forgotten(store: Store) -> None:
+    claim(store, "a")
+    store.claims.accepted("a", "id-1", 5, "mine")
+    claim(store, "b")
+    store.claims.forget_jobs(["a", "b"])
+    assert claim(store, "a", "again") is Claim.TAKEN
+    for key in "ab":
+        store.finish(RowResult(key=key, endpoint="ai_image_generator", status=RowStatus.FAILED))
+    store.claims.forget_jobs(["a", "b"])
+    assert claim(store, "a", "again") is Claim.GRANTED
+    assert claim(store, "b", "again") is Claim.TAKEN  # nobody knows of a job that could have failed
+
+
+def test_a_row_ends_once(store: Store) -> None:
+    claim(store)
+    doubtful(store)
+    store.finish(RowResult(key="a", endpoint="ai_image_generator", status=RowStatus.FAILED))
+    assert store.result("a").status is RowStatus.DOUBTFUL
+
+
+def test_a_claim_outlives_a_power_cut(store: Store) -> None:
+    """What SQLite was told when the claim was committed; NORMAL would leave it in the cache of the system."""
+    told: list[int] = []
+
+    @sa.event.listens_for(store.engine, "commit")
+    def look(connection: sa.Connection) -> None:
+        told.append(connection.connection.driver_connection.execute("PRAGMA synchronous").fetchone()[0])
+
+    full = 2
+    claim(store)
+    assert told == [full]
+    store.claims.accepted("a", "id-1", 5, "mine")
+    assert told == [full, full]
+
+
+@pytest.mark.parametrize("replaced", [True, False])
+def test_a_database_that_was_removed_grants_nothing(store: Store, tmp_path: Path, replaced: bool) -> None:
+    for path in tmp_path.glob("claims*"):
+        path.unlink()
+    if replaced:
+        other = Store(connect(f"sqlite:///{tmp_path / 'claims'}"))
+        other.close()
+    for _ in range(2):
+        with pytest.raises(FileNotFoundError, match="was removed or replaced"):
+            claim(store)
+    assert (tmp_path / "claims").exists() == replaced
+    os.close(os.open(tmp_path / "claims", os.O_CREAT))  # for the end of the fixture
+
+
+def test_a_failure_within_leaves_the_database_usable(store: Store) -> None:
+    with pytest.raises(sa.exc.StatementError):
+        store.claims.claim("a", name="x", estimate=object(), token="t", worker="w")  # type: ignore[arg-type]
+    assert store.claims.paid_for("a") is None
+    assert claim(store) is Claim.GRANTED

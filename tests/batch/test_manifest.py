@@ -1,0 +1,243 @@
+"""What a manifest may look like, and what becomes of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import tracemalloc
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from magic_hour_client.models import V1AiImageGeneratorCreateBodyStyle
+from magic_hour_emulator import samples
+from magic_hour_workflows.batch import Row, checking
+from magic_hour_workflows.batch.endpoints import RESERVED
+from magic_hour_workflows.batch.manifest import fingerprint, read
+from magic_hour_workflows.flows.generate import OPTIONS
+
+FOX: dict[str, Any] = {"image_count": 1, "style": {"prompt": "A red fox"}}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with pictures and a sound, which is not the current one."""
+    (tmp_path / "pictures").mkdir()
+    for name in ("pictures/a.jpg", "pictures/b.jpg", "image/c.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(samples.portrait().read_bytes())
+    (tmp_path / "voice.mp3").write_bytes(samples.voice().read_bytes())
+    return tmp_path
+
+
+def written(folder: Path, name: str, content: str, encoding: str = "utf-8") -> Path:
+    path = folder / name
+    path.write_text(content, encoding=encoding, newline="")
+    return path
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.NDJSON"])
+def test_json_lines(name: str, encoding: str, folder: Path) -> None:
+    lines = [
+        json.dumps({"key": "Zoë", "endpoint": "ai_image_generator", **FOX}, ensure_ascii=False),
+        "",
+        json.dumps({"key": "b", "endpoint": "/v1/ai-image-generator", "parameters": FOX}),
+    ]
+    rows = read(written(folder, name, "\r\n".join(lines), encoding))
+    assert [(row.key, row.endpoint, row.parameters, row.line) for row in rows] == [
+        ("Zoë", "ai_image_generator", FOX, 1),
+        ("b", "ai_image_generator", FOX, 3),
+    ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_a_table(encoding: str, folder: Path) -> None:
+    text = (
+        "key, endpoint ,image_count,style.prompt,start_seconds,end_seconds,assets.image_file_path,"
+        "assets.audio_file_path,assets.image_file_paths[1],assets.image_file_paths[0],extra_body,\r\n"
+        'Zoë,ai_image_generator,+2.0,"A fox, ""red"",\r\nin the snow",,,,,,,"{""seed"": 1}",\r\n'
+        ",,,,,,,,,,,\r\n"
+        "\r\n"
+        "talk,ai-talking-photo,,,0,2.5,pictures/a.jpg,voice.mp3,,,,\r\n"
+        "edit,v1.ai_image_editor.create,,Hat,,,,,pictures/b.jpg,pictures/a.jpg,,\r\n"
+    )
+    fox, talk, edit = read(written(folder, "rows.csv", text, encoding))
+    a, b = str(folder / "pictures" / "a.jpg"), str(folder / "pictures" / "b.jpg")
+    prompt = 'A fox, "red",\r\nin the snow'
+    assert fox.parameters == {"image_count": 2, "style": {"prompt": prompt}, "extra_body": {"seed": 1}}
+    assert isinstance(fox.parameters["image_count"], int)
+    assert talk.parameters == {
+        "start_seconds": 0,
+        "end_seconds": 2.5,
+        "assets": {"image_file_path": a, "audio_file_path": str(folder / "voice.mp3")},
+    }
+    assert edit.parameters == {"style": {"prompt": "Hat"}, "assets": {"image_file_paths": [a, b]}}
+    assert [row.line for row in (fox, talk, edit)] == [2, 6, 7]
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "expected"),
+    [
+        ("assets.image_file_paths", "pictures/a.jpg", ["pictures/a.jpg"]),
+        ("assets.image_file_paths", '"[""pictures/a.jpg"", ""pictures/b.jpg""]"', ["pictures/a.jpg", "pictures/b.jpg"]),
+        ("assets", '"{""image_file_paths"": [""pictures/b.jpg""]}"', ["pictures/b.jpg"]),
+        ("assets.image_file_paths[3]", "pictures/a.jpg", ["pictures/a.jpg"]),
+    ],
+)
+def test_lists_and_objects_in_one_cell(column: str, cell: str, expected: list[str], folder: Path) -> None:
+    text = f"key,style.prompt,{column}\na,Hat,{cell}\n"
+    [row] = read(written(folder, "rows.csv", text), endpoint="ai_image_editor")
+    assert row.parameters["assets"] == {"image_file_paths": [str(folder / path) for path in expected]}
+
+
+def test_text_stays_text_in_a_table(folder: Path) -> None:
+    """A prompt of digits is a prompt; only where the contract has a number it is one."""
+    table = written(folder, "rows.csv", "key,image_count,style.prompt,name\n007,1,42,true\n")
+    [row] = read(table, endpoint="ai_image_generator")
+    assert (row.key, row.parameters) == ("007", {"image_count": 1, "style": {"prompt": "42"}, "name": "true"})
+
+
+def test_rows_in_memory() -> None:
+    rows = read(
+        each
+        for each in (
+            Row(key="a", endpoint="ai_image_generator", parameters=FOX, line=9),
+            {"key": "b", "endpoint": "ai-image-generator", **FOX},
+            ("c", "ai_image_generator", {**FOX, "name": None}),
+            (
+                "d",
+                "ai_image_generator",
+                {"image_count": 1.0, "style": V1AiImageGeneratorCreateBodyStyle(prompt="A red fox")},
+            ),
+        )
+    )
+    assert [(row.key, row.endpoint, row.parameters) for row in rows] == [
+        (key, "ai_image_generator", FOX) for key in "abcd"
+    ]
+    assert [row.line for row in rows] == [9, 2, 3, 4]
+    assert json.loads(json.dumps([row.parameters for row in rows])) == [FOX] * 4
+    assert read(rows) == rows
+
+
+def test_the_rows_own_endpoint_wins() -> None:
+    given = [{"key": "a", **FOX}, ("b", "ai_headshot_generator", {"assets": {"image_file_path": "image/1.png"}})]
+    assert [row.endpoint for row in read(given, endpoint="ai-image-generator")] == [
+        "ai_image_generator",
+        "ai_headshot_generator",
+    ]
+
+
+def test_nothing_of_the_callers_is_changed() -> None:
+    given = {"key": "a", "endpoint": "ai_headshot_generator", "assets": {"image_file_path": samples.portrait()}}
+    before = repr(given)
+    [row] = read([given])
+    assert repr(given) == before
+    assert row.parameters["assets"]["image_file_path"] == str(samples.portrait())
+
+
+def test_where_paths_begin(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A local file wins over a remote path of the same name, as in a single call; URLs are left as they are."""
+    monkeypatch.setenv("HOME", str(folder / "pictures"))
+    elsewhere = folder / "elsewhere"
+    (elsewhere / "image").mkdir(parents=True)
+    (elsewhere / "image" / "d.jpg").write_bytes(b"another")
+    (folder / "pictures" / "deeper").mkdir()
+    (folder / "link").symlink_to(folder / "pictures" / "deeper")  # behind it, `..` is pictures
+    monkeypatch.chdir(elsewhere)
+    given = {
+        "./pictures/a.jpg": folder / "pictures" / "a.jpg",
+        "link/../b.jpg": folder / "link" / ".." / "b.jpg",
+        str(folder / "pictures" / "b.jpg"): folder / "pictures" / "b.jpg",
+        "~/a.jpg": folder / "pictures" / "a.jpg",
+        "image/c.jpg": folder / "image" / "c.jpg",
+        "image/d.jpg": "image/d.jpg",
+        "api-assets/id/1234.png": "api-assets/id/1234.png",
+        "https://example.com/a.png?signature=1": "https://example.com/a.png?signature=1",
+    }
+    text = "".join(f"{n},{path}\n" for n, path in enumerate(given))
+    rows = read(written(folder, "rows.csv", f"key,assets.image_file_path\n{text}"), endpoint="ai_headshot_generator")
+    assert [row.parameters["assets"]["image_file_path"] for row in rows] == [str(path) for path in given.values()]
+    monkeypatch.chdir(folder)
+    [row] = read([("a", "ai_headshot_generator", {"assets": {"image_file_path": "pictures/a.jpg"}})])
+    assert row.parameters["assets"]["image_file_path"] == str(folder / "pictures" / "a.jpg")
+    [row] = read("elsewhere/../rows.csv", endpoint="ai_headshot_generator")[:1]
+    assert os.path.isabs(row.parameters["assets"]["image_file_path"])
+    assert all(os.path.exists(path) for path in map(str, given.values()) if os.path.isabs(path))
+
+
+def test_a_file_is_looked_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: Counter[str] = Counter()
+    real = checking.to_source
+
+    def counting(value: Any, role: Any, where: str) -> Any:
+        looked[str(value)] += 1
+        return real(value, role, where)
+
+    monkeypatch.setattr(checking, "to_source", counting)
+    text = "key,assets.image_file_path\n" + "".join(f"{n},pictures/a.jpg\n" for n in range(1000))
+    assert len(read(written(folder, "rows.csv", text), endpoint="ai_headshot_generator")) == 1000
+    assert dict(looked) == {str(folder / "pictures" / "a.jpg"): 1}
+
+
+def test_a_manifest_is_not_held_in_memory(folder: Path) -> None:
+    """32 MiB of empty lines below a row take the memory of a few of them."""
+    path = folder / "rows.jsonl"
+    with path.open("wb") as file:
+        file.write(json.dumps({"key": "a", **FOX}).encode() + b"\n")
+        file.writelines(b" " * 2**20 + b"\n" for _ in range(32))
+    tracemalloc.start()
+    try:
+        assert len(read(path, endpoint="ai_image_generator")) == 1
+        assert tracemalloc.get_traced_memory()[1] < 8 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_an_extra_body_stays_beside_what_it_changes() -> None:
+    extra = {"style": {"mood": ("dark", "cold")}, "image_count": 2}
+    [row] = read([("a", "ai_image_generator", {**FOX, "extra_body": extra})])
+    assert row.parameters == {**FOX, "extra_body": {"style": {"mood": ["dark", "cold"]}, "image_count": 2}}
+
+
+def test_every_option_of_generate_is_refused_with_a_remedy() -> None:
+    assert set(RESERVED) == set(OPTIONS) - {"extra_body"}
+
+
+def test_what_is_deprecated_warns(folder: Path) -> None:
+    with pytest.warns(DeprecationWarning, match="orientation"):
+        read([("a", "ai_image_generator", {**FOX, "orientation": "square"})])
+
+
+def test_a_fingerprint_is_of_what_is_asked_for() -> None:
+    def of(endpoint: str = "ai_image_generator", **parameters: Any) -> str:
+        return fingerprint(Row(key="a", endpoint=endpoint, parameters=parameters))
+
+    same = of(image_count=1, style={"prompt": "a", "tool": "general"})
+    assert same == of(style={"tool": "general", "prompt": "a"}, image_count=1.0)
+    assert same == fingerprint(
+        Row(
+            key="b",
+            endpoint="ai_image_generator",
+            line=7,
+            parameters={"image_count": 1, "style": {"prompt": "a", "tool": "general"}},
+        )
+    )
+    others = [
+        of("ai_image_editor", image_count=1, style={"prompt": "a", "tool": "general"}),
+        of(image_count=2, style={"prompt": "a", "tool": "general"}),
+        of(image_count=1, style={"prompt": "A", "tool": "general"}),
+        of(image_count=1, style={"prompt": "a"}, tool="general"),
+        of(image_count="1", style={"prompt": "a", "tool": "general"}),
+    ]
+    assert len({same, *others}) == 6
+    assert len(same) == 64
+
+
+def test_a_table_and_lines_of_the_same_rows_are_the_same(folder: Path) -> None:
+    table = written(folder, "rows.csv", "key,image_count,style.prompt\na,1,A red fox\n")
+    lines = written(folder, "rows.jsonl", json.dumps({"key": "a", "style": {"prompt": "A red fox"}, "image_count": 1}))
+    one, other = (read(path, endpoint="ai_image_generator")[0] for path in (table, lines))
+    assert fingerprint(one) == fingerprint(other)

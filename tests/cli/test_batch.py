@@ -1,0 +1,290 @@
+"""`magic-hour batch`: what is said, written and charged, and what the exit code tells."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from commands import Ended, Run
+from magic_hour_emulator import Emulator
+from magic_hour_workflows.batch.rows import RowStatus, Summary
+from magic_hour_workflows.cli.batch.ending import exit_code
+from magic_hour_workflows.cli.batch.places import VARIABLE, without_password
+from magic_hour_workflows.cli.signals import Terminated
+
+Write = Callable[[int], str]
+
+
+@pytest.fixture
+def prompts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
+    """Writes a manifest of so many images, and gives its name."""
+    monkeypatch.delenv(VARIABLE, raising=False)
+
+    def write(number: int) -> str:
+        lines = [f"fox-{n},ai_image_generator,1,A red fox\n" for n in range(1, number + 1)]
+        table = "key,endpoint,image_count,style.prompt\n" + "".join(lines)
+        Path("foxes.csv").write_text(table, encoding="utf-8")
+        return "foxes.csv"
+
+    return write
+
+
+def events(ended: Ended) -> list[dict[str, object]]:
+    return [json.loads(line) for line in ended.out.splitlines()]
+
+
+def commands_in(text: str, *words: str) -> list[list[str]]:
+    """The commands that were shown, as a shell would have them."""
+    found = [
+        shlex.split(line.partition("magic-hour batch ")[2]) for line in text.splitlines() if "magic-hour batch " in line
+    ]
+    return [["batch", *command] for command in found if command[: len(words)] == list(words)]
+
+
+def test_run_saves_says_and_writes(run: Run, prompts: Write, emulator: Emulator) -> None:
+    ended = run("batch", "run", prompts(3), "--output", "out")
+    assert ended.code == 0
+    files = ended.out.splitlines()
+    assert [Path(name).name for name in files] == ["results.jsonl", "results.csv", "report.html"]
+    assert all(Path(name).is_file() for name in files)
+    assert "foxes.csv: 3 rows" in ended.err
+    assert "15 credits for all rows" in ended.err
+    assert sorted(line.split(",")[0] for line in ended.err.splitlines() if line.startswith("saved")) == [
+        f"saved     fox-{n}: fox-{n}-1.png" for n in (1, 2, 3)
+    ]
+    assert "3 saved; 15 credits" in ended.err
+
+    again = run("batch", "run", "foxes.csv", "--output", "out")
+    assert again.code == 0
+    assert "so far    3 saved; 15 credits" in again.err
+    assert len(emulator.ledger.creates) == 3
+
+
+def test_json_is_an_event_a_line(run: Run, prompts: Write) -> None:
+    ended = run("batch", "run", prompts(2), "--output", "out", "--format", "json")
+    plan, *rows, summary = events(ended)
+    assert (plan["event"], plan["rows"], plan["credits"], plan["uploads"]) == ("plan", 2, 10, 0)
+    assert sorted((row["event"], row["key"], row["status"], *row["paths"]) for row in rows) == [  # type: ignore[misc]
+        ("row", "fox-1", "saved", "fox-1-1.png"),
+        ("row", "fox-2", "saved", "fox-2-1.png"),
+    ]
+    assert (summary["event"], summary["credits"], summary["exit_code"]) == ("summary", 10, 0)
+    assert summary["counts"] == {**dict.fromkeys(map(str, RowStatus), 0), "saved": 2}
+
+
+def test_quiet_says_nothing_when_all_is_well(run: Run, prompts: Write) -> None:
+    ended = run("batch", "run", prompts(1), "--output", "out", "--quiet")
+    assert (ended.code, ended.err) == (0, "")
+
+
+def test_dry_run_needs_no_key_and_sends_nothing(
+    run: Run, prompts: Write, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MAGIC_HOUR_API_KEY")
+    Path("faces.csv").write_text(
+        "key,assets.image_file_path\nanna,portrait.jpg\nanna again,room.jpg\n", encoding="utf-8"
+    )
+    command = ("batch", "run", "faces.csv", "--output", "out", "--endpoint", "ai-headshot-generator", "--dry-run")
+    ended = run(*command)
+    assert ended.code == 0
+    assert "cost      100 credits for all rows" in ended.out
+    assert "uploads   1 file, " in ended.out, "both have the same bytes"
+    told = run(*command, "--format", "json").json
+    assert (told["rows"], told["by_endpoint"], told["at_least"]) == (2, {"ai_headshot_generator": 2}, False)
+    assert not emulator.requests.find()
+    assert not Path("faces.batch.sqlite").exists()
+    assert not Path("out").exists()
+
+
+def test_all_mistakes_at_once(run: Run, prompts: Write, emulator: Emulator) -> None:
+    lines = [json.dumps({"key": f"k{n}", "image_count": 0, "style": {"prompt": "x"}}) for n in range(25)]
+    Path("wrong.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    command = ("batch", "run", "wrong.jsonl", "--output", "out", "--endpoint", "ai_image_generator")
+    ended = run(*command)
+    assert ended.code == 2
+    assert "25 mistakes, so nothing was uploaded or charged" in ended.err
+    assert all(f"line {n}, key k{n - 1}: `image_count`" in ended.err for n in range(1, 26))
+    error = run(*command, "--format", "json").error
+    assert (error["type"], error["exit_code"], len(error["mistakes"])) == ("ManifestError", 2, 25)
+    assert (error["mistakes"][4]["line"], error["mistakes"][4]["field"]) == (5, "image_count")
+    assert not emulator.requests.find()
+
+
+def test_failed_rows_and_retry(run: Run, prompts: Write, emulator: Emulator) -> None:
+    emulator.fail_next("no_source_face", "There is no face")
+    first = run("batch", "run", prompts(2), "--output", "out")
+    assert first.code == 3
+    assert "There is no face" in first.err
+    written = map(json.loads, Path("out/results.jsonl").read_text(encoding="utf-8").splitlines())
+    [key] = [row["key"] for row in written if row["status"] == "failed"]
+    wrong = run("batch", "retry", "nobody", "--manifest", "foxes.csv")
+    assert wrong.code == 2
+    assert "KEY: nobody did not fail" in wrong.err
+    [shown] = commands_in(first.err, "retry")
+    second = run(*shown, key)
+    assert second.code == 0, second.err
+    assert "1 failed row will be tried anew" in second.err
+    assert len(emulator.ledger.creates) == 3
+
+
+@pytest.mark.parametrize("charged", [True, False])
+def test_doubtful_rows_and_settle(run: Run, prompts: Write, emulator: Emulator, charged: bool) -> None:
+    emulator.faults.add("close", on="create", phase="after" if charged else "before")
+    first = run("batch", "run", prompts(2), "--output", "out")
+    assert first.code == 4
+    settle = commands_in(first.err, "settle")
+    assert len(settle) == 2, "one for each answer"
+    told = run("batch", "status", "foxes.csv", "--format", "json").json
+    [row] = told["to_do"]
+    assert (row["status"], told["counts"]["doubtful"]) == ("doubtful", 1)
+    by_name = {create.name: create.id for create in emulator.ledger.creates}
+    assert (row["name"] in by_name) is charged
+    assert run(*settle[0], "--not-charged").code == 2, "one answer, not two"
+    answer = [by_name[row["name"]] if word == "ID" else word for word in settle[0]] if charged else settle[1]
+    settled = run(*answer)
+    assert settled.code == 0, settled.err
+    [worker] = commands_in(settled.out, "worker")
+    assert run(*worker).code == 0
+    assert len(emulator.ledger.creates) == 2
+    assert run(*answer).code == 2, "nothing is in doubt any more"
+
+
+def test_max_credits_says_which_rows_were_left(run: Run, prompts: Write, emulator: Emulator) -> None:
+    ended = run("batch", "run", prompts(3), "--output", "out", "--max-credits", "10", "--rate", "100/s")
+    assert ended.code == 3
+    assert "left out  fox-" in ended.err
+    assert emulator.ledger.charged == 10
+    [again] = commands_in(ended.err, "run")
+    assert again[again.index("--max-credits") + 1] == "10"
+    assert "1 row is left; go on with (with a higher --max-credits): magic-hour batch run" in ended.err
+    assert run("batch", "run", "foxes.csv", "--output", "out", "--max-credits", "15").code == 0
+    assert emulator.ledger.charged == 15
+
+
+def test_report_is_written_anew(run: Run, prompts: Write) -> None:
+    run("batch", "run", prompts(1), "--output", "out")
+    page = Path("out/report.html")
+    page.unlink()
+    ended = run("batch", "report")
+    assert ended.code == 0
+    assert page.is_file()
+    assert Path(ended.out.splitlines()[-1]) == page.absolute()
+
+
+def test_results_that_cannot_be_written_are_told(run: Run, prompts: Write) -> None:
+    Path("out/report.html").mkdir(parents=True)
+    ended = run("batch", "run", prompts(1), "--output", "out")
+    assert ended.code == 1
+    assert "could not be written" in ended.err
+    Path("out/report.html").rmdir()
+    [report] = commands_in(ended.err, "report")
+    assert run(*report).code == 0
+
+
+@pytest.mark.parametrize("rate", ["fast", "0/min", "-1", "3/day", "inf", "nan"])
+def test_wrong_rates(run: Run, prompts: Write, rate: str) -> None:
+    ended = run("batch", "run", prompts(1), "--output", "out", f"--rate={rate}")
+    assert ended.code == 2
+    assert "give 60/min, 2/s or 1000/h" in ended.err
+
+
+def test_where_a_batch_is_found(run: Run, prompts: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    none = run("batch", "status")
+    assert none.code == 2
+    assert f"say which with --database, a MANIFEST or {VARIABLE}" in none.err
+    assert run("batch", "run", prompts(1), "--output", "out").code == 0
+    only = run("batch", "status")
+    assert "rows      1: 1 saved" in only.out
+    assert run("batch", "status", "foxes.csv").out == only.out
+    assert run("batch", "status", "--database", "foxes.batch.sqlite").out == only.out
+    Path("other.batch.sqlite").touch()
+    assert "there are 2 batches in" in run("batch", "status").err
+    monkeypatch.setenv(VARIABLE, "foxes.batch.sqlite")
+    assert run("batch", "status").out == only.out
+    missing = run("batch", "status", "--database", "nowhere")
+    assert (missing.code, Path("nowhere").exists()) == (2, False)
+
+
+def test_a_run_uses_the_database_of_the_environment(run: Run, prompts: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "elsewhere.batch.sqlite")
+    assert "database  elsewhere.batch.sqlite" in run("batch", "run", prompts(1), "--output", "out").err
+    assert not Path("foxes.batch.sqlite").exists()
+
+
+URLS = [
+    "postgresql://me:canary-of-a-password@127.0.0.1:1/x",
+    "postgresql://me@127.0.0.1:1/x?password=canary-of-a-password",
+    "postgresql://me:canary-of-a-password@[127.0.0.1/x",
+    "mysql://me:canary-of-a-password@127.0.0.1/x",
+]
+
+
+@pytest.mark.parametrize("url", URLS)
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run", "foxes.csv", "--output", "out", "--dry-run"),
+        ("run", "foxes.csv", "--output", "out", "--debug"),
+        ("status",),
+        ("settle", "fox-1", "--not-charged", "--format", "json"),
+        ("worker", "--verbose"),
+    ],
+)
+def test_a_password_is_never_shown(run: Run, prompts: Write, url: str, words: tuple[str, ...]) -> None:
+    prompts(1)
+    ended = run("batch", *words, "--database", url)
+    assert ended.code in (1, 2), ended.err
+    assert "canary" not in ended.out + ended.err
+    assert "Traceback" not in ended.err or "--debug" in words
+
+
+def test_the_rest_of_an_address_is_shown() -> None:
+    assert without_password("postgresql://me:secret@db:5432/x?sslmode=require") == (
+        "postgresql://me:***@db:5432/x?sslmode=require"
+    )
+
+
+@pytest.mark.parametrize(
+    ("counts", "stopped", "code"),
+    [
+        ({"saved": 2}, None, 0),
+        ({"saved": 2}, KeyboardInterrupt(), 0),
+        ({"saved": 1, "failed": 1}, None, 3),
+        ({"saved": 1, "skipped": 1}, None, 3),
+        ({"saved": 1, "waiting": 1}, None, 3),
+        ({"saved": 1, "waiting": 1}, KeyboardInterrupt(), 130),
+        ({"saved": 1, "running": 1}, Terminated(15), 143),
+        ({"doubtful": 1, "waiting": 1}, Terminated(15), 4),
+        ({"saved": 9, "doubtful": 1}, None, 4),
+    ],
+)
+def test_exit_codes(counts: dict[str, int], stopped: BaseException | None, code: int) -> None:
+    summary = Summary(counts={RowStatus(status): number for status, number in counts.items()}, credits=0)
+    assert exit_code(summary, stopped) == code
+
+
+def test_a_missing_extra_is_named(run: Run, prompts: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith("magic_hour_workflows.cli.batch.")]:
+        monkeypatch.delitem(sys.modules, name)
+    for name in [name for name in sys.modules if name.startswith("magic_hour_workflows.batch.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "dbos", None)
+    ended = run("batch", "run", prompts(1), "--output", "out")
+    assert ended.code == 1
+    assert "batches need dbos: pip install 'magic-hour-workflows[cli,batch]'" in ended.err
+
+
+def test_help_imports_nothing_of_batches() -> None:
+    script = (
+        "import sys; from magic_hour_workflows.cli import main; main(['batch', 'run', '--help']);"
+        "heavy = {'dbos', 'sqlalchemy', 'jinja2', 'rich', 'httpx', 'magic_hour_workflows.batch'};"
+        "found = sorted(heavy & set(sys.modules)); sys.exit(', '.join(found) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,87 @@
+"""Before a batch runs: what it will do and cost, and how far it is already.
+
+Rule: nothing is sent, and nothing is written.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+from sqlalchemy.exc import DBAPIError
+
+from magic_hour_client.errors import MagicHourError
+
+from ...batch.batch import Batch
+from ...batch.database import SUFFIX, opened
+from ...batch.rows import RowStatus, Summary
+from ...wording import shown
+from ..progress import size
+
+
+@contextmanager
+def database_errors() -> Iterator[None]:
+    """What the database says, without the statements."""
+    try:
+        yield
+    except DBAPIError as error:
+        why = " ".join(str(error.orig).split()) or type(error.orig).__name__
+        message = f"the batch database does not answer as it should ({why}); nothing is lost: run the batch again"
+        raise MagicHourError(message) from error
+
+
+def stands(batch: Batch) -> Summary | None:
+    """How a batch stands that was begun before."""
+    if batch.database.path is not None and not batch.database.path.is_file():
+        return None
+    summary = batch.summary()
+    return summary if summary.rows else None
+
+
+def output_of(batch: Batch) -> Path:
+    """The folder for the outputs that the database knows, as the last run had it."""
+    with opened(batch.database, existing=True, alone=False) as store:
+        return Path(store.settings()["output"] or os.curdir)
+
+
+def title_of(batch: Batch) -> str:
+    """What to call a batch of which the manifest is not known."""
+    path = batch.database.path
+    return str(batch.database) if path is None else path.name.removesuffix(SUFFIX)
+
+
+def plan_data(batch: Batch, before: Summary | None) -> dict[str, Any]:
+    """The plan, for programs."""
+    data = {**attrs.asdict(batch.plan), "database": str(batch.database)}
+    return data if before is None else {**data, "so_far": summary_data(before)}
+
+
+def plan_lines(batch: Batch, before: Summary | None, name: str) -> list[str]:
+    """The plan, for people."""
+    plan = batch.plan
+    width = max(len(f"{count:,}") for count in plan.by_endpoint.values())
+    lines = [f"{name}: {plan.rows:,} row{'' if plan.rows == 1 else 's'}"]
+    lines += [f"  {count:>{width},} {endpoint}" for endpoint, count in sorted(plan.by_endpoint.items())]
+    least = "at least " if plan.at_least else ""
+    lines.append(f"cost      {least}{plan.credits:,} credits for all rows")
+    files = f"{plan.uploads:,} file{'' if plan.uploads == 1 else 's'}, {size(plan.upload_bytes)}"
+    lines.append(f"uploads   {files if plan.uploads else 'none'}")
+    lines.append(f"database  {shown(str(batch.database))}")
+    if before is not None:
+        lines.append(f"so far    {', '.join(counted(before))}; {before.credits:,.10g} credits")
+    return lines
+
+
+def counted(summary: Summary) -> list[str]:
+    """How many rows have each status, in words."""
+    return [f"{summary.counts[status]:,} {status}" for status in RowStatus if summary.counts.get(status)]
+
+
+def summary_data(summary: Summary) -> dict[str, Any]:
+    """How a batch stands, for programs."""
+    counts = {status.value: summary.counts.get(status, 0) for status in RowStatus}
+    return {"rows": summary.rows, "counts": counts, "credits": summary.credits, "halted": summary.halted}
