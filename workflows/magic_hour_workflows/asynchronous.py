@@ -8,7 +8,6 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import IO, Any, TypeVar
@@ -18,6 +17,7 @@ import anyio.to_thread
 import attrs
 import httpx
 
+from magic_hour_client.bodies import close, unwind
 from magic_hour_client.errors import connection_error
 from magic_hour_client.transport import AsyncTransport
 from magic_hour_client.types import Operation
@@ -76,7 +76,7 @@ class AsyncIO:
             try:
                 check_put(response.status_code, answer_headers(response))
             finally:
-                await _close(response)
+                await close(response)
 
     async def fetch(self, url: str, target: Partial, deadline: float, on_bytes: OnBytes) -> None:
         with network_errors(f"download of {target.name}"), anyio.fail_after(self._left(deadline)):
@@ -89,7 +89,7 @@ class AsyncIO:
                     if next_url is None:
                         await self._receive(response, target, on_bytes)
                 finally:
-                    await _close(response)
+                    await close(response)
 
     async def _receive(self, response: httpx.Response, target: Partial, on_bytes: OnBytes) -> None:
         gathered = bytearray()
@@ -107,7 +107,7 @@ class AsyncIO:
                 if len(gathered) >= _BUFFER_BYTES:
                     await flush()
         except BaseException:
-            await _unwind(response, chunks)
+            await unwind(response, chunks)
             raise
         finally:
             # What arrived before a cut need not be fetched again.
@@ -220,18 +220,3 @@ async def _in_thread(function: Callable[[], T]) -> T:
 async def _in_left_thread(function: Callable[[], T]) -> T:
     """The result of a function that reads, which a cancellation does not wait for: a stream may be silent for ever."""
     return await anyio.to_thread.run_sync(function, abandon_on_cancel=True)
-
-
-async def _unwind(response: httpx.Response, chunks: AsyncIterator[bytes]) -> None:
-    """End a body that is not read to its end: its generators, several deep, each leave when the innermost cannot read.
-
-    Closing the outermost would leave the others to the garbage collector, which trio warns of.
-    """
-    await _close(response)
-    with anyio.CancelScope(shield=True), suppress(Exception):
-        await anext(chunks, None)
-
-
-async def _close(response: httpx.Response) -> None:
-    with anyio.CancelScope(shield=True):
-        await response.aclose()
