@@ -92,19 +92,26 @@ class AsyncIO:
                     await _close(response)
 
     async def _receive(self, response: httpx.Response, target: Partial, on_bytes: OnBytes) -> None:
-        gathered = bytearray()
+        gathered: list[bytes] = []
+
+        def write(content: list[bytes]) -> None:
+            for chunk in content:
+                target.write(chunk)
 
         async def flush() -> None:
-            content = bytes(gathered)
+            content = gathered.copy()
             gathered.clear()
-            await self.run(lambda: target.write(content))
+            await self.run(lambda: write(content))
             on_bytes(target.received, target.total)
 
-        chunks = response.aiter_raw(CHUNK_BYTES)
+        size = 0
+        chunks = response.aiter_raw()
         try:
             async for chunk in chunks:
-                gathered += chunk
-                if len(gathered) >= _BUFFER_BYTES:
+                gathered.append(chunk)
+                size += len(chunk)
+                if size >= _BUFFER_BYTES:
+                    size = 0
                     await flush()
         except BaseException:
             await _unwind(response, chunks)

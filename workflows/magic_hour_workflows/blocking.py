@@ -66,7 +66,7 @@ class BlockingIO:
                 try:
                     next_url = target.begin(url, response.status_code, answer_headers(response))
                     if next_url is None:
-                        for chunk in response.iter_raw(CHUNK_BYTES):
+                        for chunk in response.iter_raw():
                             target.write(chunk)
                             on_bytes(target.received, target.total)
                         target.check_complete()
@@ -131,7 +131,7 @@ class Stopped(Exception):
 @contextmanager
 def _stoppable(deadline: float | None) -> Iterator[None]:
     stop = _stop.get()
-    with limited(deadline, stop.is_set if stop is not None else lambda: False):
+    with limited(deadline, None if stop is None else stop.is_set):
         yield
 
 
