@@ -1,8 +1,8 @@
 """Measure, print, and write RESULTS.md.
 
-    make bench                          all rows; a quarter of an hour
-    make bench ROWS="start/* jobs/200"  some of them; writes nothing
-    make bench-quick                    all, smaller and fewer times, in under two minutes; writes nothing
+make bench                          all rows; a quarter of an hour
+make bench ROWS="start/* jobs/200"  some of them; writes nothing
+make bench-quick                    all, smaller and fewer times, in under two minutes; writes nothing
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ Rule: CPU time of the client's process, which noise of the machine and speed of 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from .race import Effort, alternate, column, folder, run, serving
@@ -23,11 +24,11 @@ def measure(wanted: set[str], effort: Effort) -> dict[str, Samples]:
                 if name in wanted:
                     work = f"{what.partition('-')[0]}_{world}"
                     given = {**settings_here, "fresh": fresh}
-                    taken = alternate((OURS, RAW, VENDOR), times, lambda who, w=work, g=given: run(who, w, g))
+                    taken = alternate((OURS, RAW, VENDOR), times, partial(run, what=work, settings=given))
                     found[name] = column(taken, "seconds", 1e6)
     if "requests/decisions" in wanted:
         with folder() as path:
             given = {**settings, "folder": str(path)}
-            taken = alternate((OURS,), times, lambda who: run(who, "steps", given))
+            taken = alternate((OURS,), times, partial(run, what="steps", settings=given))
         found["requests/decisions"] = column(taken, "seconds", 1e6)
     return found

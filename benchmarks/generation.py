@@ -25,9 +25,7 @@ def measure(wanted: set[str], effort: Effort) -> dict[str, Samples]:
             spec = ROOT / "spec" / "magic-hour.openapi.yaml"
             full = ["--spec", str(spec), "--output"]
             numbers = iter(range(100))
-            taken = alternate(
-                (OURS,), effort.times(5), lambda who: _seconds([*full, f"{folder}/{next(numbers)}"])
-            )
+            taken = alternate((OURS,), effort.times(5), lambda who: _seconds([*full, f"{folder}/{next(numbers)}"]))
         found["generation/full"] = column(taken, "seconds")
     if "generation/check" in wanted:
         taken = alternate((OURS,), effort.times(5), lambda who: _seconds(["--check"]))

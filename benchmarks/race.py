@@ -85,9 +85,7 @@ def run(who: str, what: str, settings: Mapping[str, Any], patience: float = PATI
         del environment["MAGIC_HOUR_POLL_INTERVAL"]
     command = [sys.executable, "-m", f"benchmarks.contestants.{MODULES[who]}", what, json.dumps(settings)]
     try:
-        done = subprocess.run(
-            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=patience
-        )
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=patience, check=False)
     except subprocess.TimeoutExpired:
         return None
     if done.returncode == 0:

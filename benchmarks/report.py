@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from itertools import groupby
 
-from .table import CONTESTANTS, OURS, RAW, ROWS, VENDOR, Row, Samples, median, ratio
+from .table import CONTESTANTS, RAW, ROWS, VENDOR, Row, Samples, median, ratio
 
 _PACKAGES = ("magic-hour-workflows", "magic_hour", "httpx", "httpcore", "h11", "anyio", "attrs", "pydantic")
 _TITLES = {
@@ -80,11 +80,12 @@ def document(found: Mapping[str, Samples], seconds: float) -> str:
     versions = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
     misses = missed(found)
     told = f"Missed: {', '.join(row.name for row in misses)}." if misses else "All goals are met."
+    system = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
     head = f"""# Results
 
 Written by `make bench`; [README.md](README.md) says what each row means and how to read it.
 
-{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}; {versions}. {seconds / 60:.0f} minutes.
+{datetime.now(UTC):%Y-%m-%d}, {system}; {versions}. The run took {seconds / 60:.0f} minutes.
 
 {told}
 
@@ -102,6 +103,3 @@ def _grouped(how: Sequence[str]) -> list[str]:
         name, _, explanation = text.partition(": ")
         seen.setdefault(explanation, name)
     return [f"{name}: {explanation}" for explanation, name in seen.items()]
-
-
-__all__ = ["OURS", "document", "lines", "missed"]

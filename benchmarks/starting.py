@@ -39,8 +39,7 @@ before, peak = len(sys.modules), peak_mib()
 print(json.dumps({{"modules": len(sys.modules) - before, "memory": peak_mib() - peak}}))
 """
 _ANSWER = {
-    OURS: "from magic_hour_workflows import Client\n"
-    f"Client({_KEY!r}, base_url=url).v1.image_projects.get('some')",
+    OURS: f"from magic_hour_workflows import Client\nClient({_KEY!r}, base_url=url).v1.image_projects.get('some')",
     RAW: "import httpx\n"
     f"httpx.Client().get(url + '/v1/image-projects/some', headers={{'authorization': 'Bearer {_KEY}'}}).json()",
     VENDOR: f"from magic_hour import Client\nClient(token={_KEY!r}, base_url=url).v1.image_projects.get(id='some')",

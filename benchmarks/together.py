@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from .race import Effort, Figures, alternate, column, folder, run, serving
@@ -27,12 +28,13 @@ def measure(wanted: set[str], effort: Effort) -> dict[str, Samples]:
                 taken = _jobs(count, kind, effort)
                 found.update({f"jobs/{count}/{kind}/{figure}": column(taken, figure) for figure in _FIGURES})
     if wanted & {"jobs/threads/wall", "jobs/threads/cpu"}:
-        taken = alternate((OURS, RAW, VENDOR), effort.times(3), lambda who: _one(who, "threads", _THREADS, "images+files"))
+        threads = partial(_one, what="threads", count=_THREADS, kind="images+files")
+        taken = alternate((OURS, RAW, VENDOR), effort.times(3), threads)
         found.update({f"jobs/threads/{figure}": column(taken, figure) for figure in ("wall", "cpu")})
     if "jobs/outputs/wall" in wanted:
         found["jobs/outputs/wall"] = column(alternate((OURS, RAW, VENDOR), effort.times(7), _outputs), "wall", 1000)
     if "server/share" in wanted:
-        taken = alternate((OURS, RAW), effort.times(3), lambda who: _one(who, "jobs", 200, "images+files"))
+        taken = alternate((OURS, RAW), effort.times(3), partial(_one, what="jobs", count=200, kind="images+files"))
         found["server/share"] = column(taken, "share")
     return found
 
@@ -40,12 +42,12 @@ def measure(wanted: set[str], effort: Effort) -> dict[str, Samples]:
 def _jobs(count: int, kind: str, effort: Effort) -> dict[str, list[Figures]]:
     saved = kind.endswith("files")
     times = effort.times({200: 5, 1000: 3}.get(count, 1) if saved else 1)
-    if effort.quick and count == max(COUNTS):
+    if effort.quick and (count == max(COUNTS) or not saved):
         return {}
-    taken = alternate((OURS, RAW), times, lambda who: _one(who, "jobs", count, kind))
+    taken = alternate((OURS, RAW), times, partial(_one, what="jobs", count=count, kind=kind))
     # Once: it is slower by so much that more would only take time.
-    patience = 4.0 if effort.quick else 40.0
-    return {**taken, **alternate((VENDOR,), 1, lambda who: _one(who, "jobs", count, kind, patience))}
+    patience = 3.5 if effort.quick else 40.0
+    return {**taken, **alternate((VENDOR,), 1, partial(_one, what="jobs", count=count, kind=kind, patience=patience))}
 
 
 def _one(who: str, what: str, count: int, kind: str, patience: float = 120.0) -> Figures | None:
@@ -78,7 +80,7 @@ def grow(wanted: set[str], effort: Effort) -> dict[str, Samples]:
     counts = GROWN[:3] if effort.quick else GROWN
     sizes: dict[str, dict[str, list[float]]] = {}
     for count in counts:
-        taken = alternate((OURS, RAW), effort.times(3), lambda who, n=count: _one(who, "jobs", n, "images+files"))
+        taken = alternate((OURS, RAW), effort.times(3), partial(_one, what="jobs", count=count, kind="images+files"))
         for key, beyond in (("cpu", 0.0), ("wall", JOB_SECONDS), ("memory", 0.0)):
             for who, samples in column(taken, key).items():
                 middle = (median(samples) or 0.0) - beyond
@@ -98,4 +100,5 @@ def exponent(counts: Sequence[int], sizes: Sequence[float]) -> float:
     """
     points = [(math.log(count), math.log(max(size, 1e-6))) for count, size in zip(counts, sizes, strict=True)]
     x, y = (sum(axis) / len(points) for axis in zip(*points, strict=True))
-    return sum((a - x) * (b - y) for a, b in points) / sum((a - x) ** 2 for a, _ in points)
+    slope: float = sum((a - x) * (b - y) for a, b in points) / sum((a - x) ** 2 for a, _ in points)
+    return slope

@@ -100,14 +100,14 @@ async def create_async(settings: Order) -> Figures:
 async def save(settings: Order) -> Figures:
     """Saving the four outputs of a job."""
     async with AsyncClient(KEY, base_url=settings["url"]) as client:
-        await client.v1.image_projects.get("warm-up")
+        await client.v1.image_projects.download("small", settings["folder"])
         return await watched(lambda: client.v1.image_projects.download("some-x4", settings["folder"]))
 
 
 def up_sync(settings: Order) -> Figures:
     """One large file to storage."""
     with Client(KEY, base_url=settings["url"]) as client:
-        client.v1.image_projects.get("warm-up")
+        client.v1.files.upload_file(Path(settings["folder"]) / "portrait.png")
         watch = Stopwatch()
         client.v1.files.upload_file(settings["file"])
         return watch.read()
@@ -116,14 +116,14 @@ def up_sync(settings: Order) -> Figures:
 async def up_async(settings: Order) -> Figures:
     """One large file to storage."""
     async with AsyncClient(KEY, base_url=settings["url"]) as client:
-        await client.v1.image_projects.get("warm-up")
+        await client.v1.files.upload_file(Path(settings["folder"]) / "portrait.png")
         return await watched(lambda: client.v1.files.upload_file(settings["file"]))
 
 
 def down_sync(settings: Order) -> Figures:
     """One large file from storage."""
     with Client(KEY, base_url=settings["url"]) as client:
-        client.v1.image_projects.get("warm-up")
+        client.v1.image_projects.download("small", settings["folder"])
         watch = Stopwatch()
         client.v1.image_projects.download("some", settings["folder"])
         return watch.read()
@@ -132,7 +132,7 @@ def down_sync(settings: Order) -> Figures:
 async def down_async(settings: Order) -> Figures:
     """One large file from storage."""
     async with AsyncClient(KEY, base_url=settings["url"]) as client:
-        await client.v1.image_projects.get("warm-up")
+        await client.v1.image_projects.download("small", settings["folder"])
         return await watched(lambda: client.v1.image_projects.download("some", settings["folder"]))
 
 
@@ -149,7 +149,7 @@ def steps(settings: Order) -> Figures:
         io: Any = FakeIO(fetch=[b"x"])
         io.script("v1.ai_image_generator.create", created()).script("v1.image_projects.get", *looks)
         client.__dict__["_io"] = io
-        result = job(client, {**settings, "kind": "image", "download": False}, 0)
+        result: Result = job(client, {**settings, "kind": "image", "download": False}, 0)
         calls = len(io.sent) + len(io.sleeps)
         return result
 

@@ -85,13 +85,13 @@ def check(client: Any, id: str, settings: Order) -> Any:
 
 async def save(settings: Order) -> Figures:
     made = aclient(settings)
-    await made.v1.image_projects.get(id="warm-up")
+    await check(made, "small", settings)
     return await watched(lambda: check(made, "some-x4", settings))
 
 
 def up_sync(settings: Order) -> Figures:
     made = client(settings)
-    made.v1.image_projects.get(id="warm-up")
+    made.v1.files.upload_file(str(Path(settings["folder"]) / "portrait.png"))
     watch = Stopwatch()
     made.v1.files.upload_file(str(settings["file"]))
     return watch.read()
@@ -99,13 +99,13 @@ def up_sync(settings: Order) -> Figures:
 
 async def up_async(settings: Order) -> Figures:
     made = aclient(settings)
-    await made.v1.image_projects.get(id="warm-up")
+    await made.v1.files.upload_file(str(Path(settings["folder"]) / "portrait.png"))
     return await watched(lambda: made.v1.files.upload_file(str(settings["file"])))
 
 
 def down_sync(settings: Order) -> Figures:
     made = client(settings)
-    made.v1.image_projects.get(id="warm-up")
+    check(made, "small", settings)
     watch = Stopwatch()
     check(made, "some", settings)
     return watch.read()
@@ -113,7 +113,7 @@ def down_sync(settings: Order) -> Figures:
 
 async def down_async(settings: Order) -> Figures:
     made = aclient(settings)
-    await made.v1.image_projects.get(id="warm-up")
+    await check(made, "small", settings)
     return await watched(lambda: check(made, "some", settings))
 
 

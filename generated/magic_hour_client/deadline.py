@@ -109,23 +109,30 @@ class Stream(httpcore.NetworkStream):
 
     def __init__(self, inner: httpcore.NetworkStream) -> None:
         self._inner = inner
+        self._asked = False
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         limits = _limits.get()
         if limits is None:
             return self._inner.read(max_bytes, timeout)
-        limits.check(httpcore.ReadTimeout)
-        if (sock := self._plain()) is not None:
-            arrived = _at_once(sock, partial(sock.recv, max_bytes), httpcore.ReadError)
-            if arrived is not None:
-                return arrived
-        self._wait(selectors.EVENT_READ, limits, timeout, httpcore.ReadTimeout)
-        return self._inner.read(max_bytes, limits.left(timeout))
+        sock = self._plain()
+        while True:
+            limits.check(httpcore.ReadTimeout)
+            # Right after a request, there is nothing to read yet.
+            if sock is not None and not self._asked:
+                arrived = _at_once(sock, partial(sock.recv, max_bytes), httpcore.ReadError)
+                if arrived is not None:
+                    return arrived
+            self._asked = False
+            self._wait(selectors.EVENT_READ, limits, timeout, httpcore.ReadTimeout)
+            if sock is None:
+                return self._inner.read(max_bytes, limits.left(timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         limits = _limits.get()
         if limits is None:
             return self._inner.write(buffer, timeout)
+        self._asked = True
         sock, view = self._plain(), memoryview(buffer)
         while view:
             limits.check(httpcore.WriteTimeout)
@@ -262,7 +269,8 @@ def _settle(future: Future[T], work: Callable[[], T]) -> None:
 def _at_once(sock: socket.socket, act: Callable[[], T], error: type[httpcore.NetworkError]) -> T | None:
     """What a socket gives or takes without waiting; None if it would have to wait."""
     try:
-        sock.setblocking(False)
+        if sock.gettimeout() != 0:
+            sock.setblocking(False)
         return act()
     except BlockingIOError:
         return None

@@ -15,6 +15,7 @@ import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timezone
+from functools import cache
 from typing import Any, ClassVar, Protocol, TypeVar
 from uuid import UUID
 
@@ -124,6 +125,12 @@ class Map:
         return {key: self.item.read(item, f"{where}.{key}") for key, item in value.items()}
 
 
+@cache
+def _model(module: str, name: str) -> type[Model]:
+    model: type[Model] = getattr(importlib.import_module(f"{__package__}.models.{module}"), name)
+    return model
+
+
 @attrs.frozen
 class Object:
     """An object with a model of its own, which is imported when first needed."""
@@ -132,9 +139,7 @@ class Object:
     name: str
 
     def model(self) -> type[Model]:
-        found = importlib.import_module(f"{__package__}.models.{self.module}")
-        model: type[Model] = getattr(found, self.name)
-        return model
+        return _model(self.module, self.name)
 
     def write(self, value: Any, where: str, writing: Writing) -> Any:
         model = self.model()
