@@ -9,7 +9,6 @@ only what the answer would be useless without has to be there and readable, else
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import math
 import operator
@@ -369,6 +368,8 @@ def write_fields(model: type[Model], given: Mapping[str, Any], where: str, writi
 
 def unknown_field(prefix: str, key: object, known: Mapping[str, Any]) -> UnknownField:
     """The error for a name that the contract does not know, with the nearest one that it does."""
+    import difflib
+
     near = difflib.get_close_matches(str(key), list(known), n=1)
     hint = f"; did you mean `{prefix}{near[0]}`?" if near else f"; known are {', '.join(sorted(known)) or 'none'}"
     message = f"`{prefix}{key}` is not a field of the contract{hint} (`extra_body` sends fields the contract lacks)"

@@ -21,6 +21,7 @@ import pytest
 
 from fakes import FakeIO, call, project
 from magic_hour_client.api.v1_image_projects.get_image_project import request as get
+from magic_hour_workflows import AsyncClient
 from magic_hour_workflows.files import Partial
 from magic_hour_workflows.flows.wait import wait
 from magic_hour_workflows.io import run_sync
@@ -47,7 +48,8 @@ class Service:
 
 @pytest.fixture
 def service() -> Iterator[Service]:
-    command = [sys.executable, "-m", "benchmarks.server", "--output-bytes", "1000"]
+    # Outputs take a moment, so that without a gate all of them are on their way at a time.
+    command = [sys.executable, "-m", "benchmarks.server", "--output-bytes", "1000", "--output-delay", "0.1"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -120,28 +122,49 @@ def test_requests_of_a_job(
     assert service.stats()["requests"] == requests
 
 
-JOBS = 100
-GATES = 32
-"""Requests that use kept connections at a time: 16 to the API, 16 to storage."""
+MANY = 60
+GATE = 16
+"""Requests of one sort at a time: looks and the like, creates, transfers."""
 
 
-@pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_connections_of_many_jobs(backend: str, service: Service, tmp_path: Path) -> None:
-    """One for each create, which uses none that may be stale; all others share as many as pass the gates at a time."""
-    from magic_hour_workflows import AsyncClient
+def at_once(backend: str, service: Service, work: Callable[[Any], Any]) -> dict[str, Any]:
+    """What the service counted while one client did the same many times at once."""
 
     async def main() -> None:
         async with (
             AsyncClient(KEY, base_url=service.url, poll_interval=0.01) as client,
             anyio.create_task_group() as group,
         ):
-            for _ in range(JOBS):
-                group.start_soon(talk, client, tmp_path)
+            for _ in range(MANY):
+                group.start_soon(work, client)
 
     anyio.run(main, backend=backend)
-    stats = service.stats()
-    assert stats["requests"]["download"] == JOBS
-    assert JOBS < stats["connections"] <= JOBS + GATES
+    return service.stats()
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+class TestConnections:
+    def test_looks_share_as_many_as_pass_the_gate(self, backend: str, service: Service) -> None:
+        stats = at_once(backend, service, lambda client: client.v1.image_projects.get("some"))
+        assert stats["requests"] == {"look": MANY}
+        assert stats["connections"] <= GATE
+
+    def test_creates_have_one_each_and_few_at_a_time(self, backend: str, service: Service) -> None:
+        """One that is kept may be stale. The server sees them go a little later than we do, hence the room."""
+        create = {"image_count": 1, "style": STYLE}
+        stats = at_once(backend, service, lambda client: client.v1.ai_image_generator.create(**create))
+        assert stats["connections"] == stats["requests"]["create"] == MANY
+        assert stats["most_open"] <= 3 * GATE
+
+    def test_downloads_pass_a_gate_of_their_own(self, backend: str, service: Service, tmp_path: Path) -> None:
+        stats = at_once(backend, service, lambda client: client.v1.image_projects.download("some", tmp_path))
+        assert stats["requests"] == {"look": MANY, "download": MANY}
+        assert stats["connections"] <= 2 * GATE
+
+    def test_all_else_of_many_jobs_shares_connections(self, backend: str, service: Service, tmp_path: Path) -> None:
+        stats = at_once(backend, service, lambda client: talk(client, tmp_path))
+        assert stats["requests"]["download"] == MANY
+        assert stats["connections"] <= MANY + 2 * GATE
 
 
 CHUNKS = 200
