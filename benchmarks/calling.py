@@ -14,7 +14,7 @@ from .table import OURS, RAW, VENDOR, Samples
 
 def measure(wanted: set[str], effort: Effort) -> dict[str, Samples]:
     """The figures of all rows of this group, those that are wanted."""
-    times, settings = effort.times(7, 2), {"times": effort.times(1000, 300)}
+    times, settings = effort.times(7), {"times": effort.times(1000, 300)}
     found: dict[str, Samples] = {}
     with serving() as server:
         settings_here: dict[str, Any] = {**settings, "url": server.url}

@@ -17,6 +17,7 @@ JOB_SECONDS = 2.0
 OUTPUT_SECONDS = 0.1
 _FIGURES = ("wall", "cpu", "connections", "stall")
 _THREADS = 50
+QUICK = (1, 200)
 
 
 def measure(wanted: set[str], effort: Effort) -> dict[str, Samples]:
@@ -42,7 +43,7 @@ def measure(wanted: set[str], effort: Effort) -> dict[str, Samples]:
 def _jobs(count: int, kind: str, effort: Effort) -> dict[str, list[Figures]]:
     saved = kind.endswith("files")
     times = effort.times({200: 5, 1000: 3}.get(count, 1) if saved else 1)
-    if effort.quick and (count == max(COUNTS) or not saved):
+    if effort.quick and (count not in QUICK or not saved):
         return {}
     taken = alternate((OURS, RAW), times, partial(_one, what="jobs", count=count, kind=kind))
     # Once: it is slower by so much that more would only take time.

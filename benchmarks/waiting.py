@@ -9,9 +9,8 @@ Rule: instants of both processes come from the one clock that they share.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 
-from .race import Effort, Figures, alternate, column, folder, run, serving
+from .race import Effort, Figures, column, folder, run, serving
 from .table import DURATIONS, OURS, RAW, VENDOR, Samples
 
 REAL_SECONDS = 6.0
@@ -19,26 +18,28 @@ REAL_SECONDS = 6.0
 
 
 def measure(wanted: set[str], effort: Effort) -> dict[str, Samples]:
-    """The figures of all rows of this group, those that are wanted."""
+    """The figures of all rows of this group, those that are wanted. All wait at the same time: it is idle work."""
     chosen = [name for name in DURATIONS if wanted & {f"wait/{name}/requests", f"wait/{name}/delay"}]
+    pairs = [(name, who) for name in chosen for who in (OURS, RAW, VENDOR)]
+    taken: dict[tuple[str, str], list[Figures]] = {pair: [] for pair in pairs}
+    with ThreadPoolExecutor(max(1, len(pairs))) as pool:
+        for _ in range(effort.times(3)):
+            for pair, figures in zip(pairs, pool.map(_one, pairs), strict=True):
+                taken[pair] += [figures] if figures else []
     found: dict[str, Samples] = {}
-    with ThreadPoolExecutor(max(1, len(chosen))) as pool:  # waiting is idle work
-        for name, samples in zip(chosen, pool.map(partial(_duration, effort=effort), chosen), strict=True):
-            found[f"wait/{name}/requests"] = samples["looks"]
-            found[f"wait/{name}/delay"] = samples["delay"]
+    for name in chosen:
+        several = {who: taken[name, who] for who in (OURS, RAW, VENDOR)}
+        found[f"wait/{name}/requests"] = column(several, "looks")
+        found[f"wait/{name}/delay"] = column(several, "delay")
     return found
 
 
-def _duration(name: str, effort: Effort) -> dict[str, Samples]:
+def _one(pair: tuple[str, str]) -> Figures | None:
+    name, who = pair
     seconds = DURATIONS[name][0]
     scale = seconds / REAL_SECONDS if seconds > 10 else 1.0
-
-    def one(who: str) -> Figures | None:
-        with serving(job_seconds=seconds / scale) as server, folder() as path:
-            settings = {"url": server.url, "folder": str(path), "scale": scale, "poll": 0.5}
-            figures = run(who, "wait", settings)
-            [job] = server.stats()["jobs"].values()
-        return figures and {"delay": scale * (figures["ended"] - job["done_at"]), "looks": job["looks"]}
-
-    taken = alternate((OURS, RAW, VENDOR), effort.times(3), one)
-    return {key: column(taken, key) for key in ("delay", "looks")}
+    with serving(job_seconds=seconds / scale) as server, folder() as path:
+        settings = {"url": server.url, "folder": str(path), "scale": scale, "poll": 0.5}
+        figures = run(who, "wait", settings)
+        jobs = [*server.stats()["jobs"].values()]
+    return figures and {"delay": scale * (figures["ended"] - jobs[0]["done_at"]), "looks": jobs[0]["looks"]}

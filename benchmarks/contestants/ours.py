@@ -47,7 +47,7 @@ def threads(settings: Order) -> Figures:
 
 
 class ScaledIO(AsyncIO):
-    """A clock that runs faster, so that half an hour can be waited for."""
+    """A clock that runs faster, so that half an hour can be waited for; how long a request may take stays as it is."""
 
     scale = 1.0
 
@@ -56,9 +56,6 @@ class ScaledIO(AsyncIO):
 
     async def sleep(self, seconds: float) -> None:
         await super().sleep(seconds / self.scale)
-
-    def _left(self, deadline: float) -> float:
-        return (deadline - self.now()) / self.scale
 
 
 async def wait(settings: Order) -> Figures:
