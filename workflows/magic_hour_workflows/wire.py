@@ -57,6 +57,11 @@ def check_put(status: int, headers: Mapping[str, str]) -> None:
         raise TransferFailed(f"storage answered with status {status}", status=status, retry_after=retry_after(headers))
 
 
+def is_empty(headers: Mapping[str, str]) -> bool:
+    """Whether an answer has nothing more to read: then reading that costs no waiting, and keeps the connection."""
+    return headers.get("content-length") == "0"
+
+
 def cut_short() -> TransferFailed:
     """A file ended before the length that was promised for it."""
     return TransferFailed("the file changed while it was read", final=True)

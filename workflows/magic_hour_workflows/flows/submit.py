@@ -33,8 +33,8 @@ SUBMIT_SECONDS = 120.0
 
 async def send(call: Call, operation: Operation[T], extra_headers: Mapping[str, str] | None = None) -> T:
     """Send any call and give its result; failures that may pass are tried again as the kind of call allows."""
-    headers = {**operation.headers, **checked_headers(extra_headers)}
-    operation = attrs.evolve(operation, headers=headers)
+    if extra_headers is not None:
+        operation = attrs.evolve(operation, headers={**operation.headers, **checked_headers(extra_headers)})
     if operation.endpoint.charges_credits:
         created, _ = await submit(call, operation)
         return created
