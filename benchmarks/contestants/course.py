@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import statistics
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -16,6 +17,7 @@ from typing import Any
 Order = Mapping[str, Any]
 Figures = dict[str, Any]
 TICK_SECONDS = 0.002
+_BLOCKS = 20
 
 
 def report(figures: Figures) -> None:
@@ -69,18 +71,24 @@ async def _watch(stalls: list[float]) -> None:
 
 
 async def repeated(work: Callable[[], Awaitable[object]], times: int) -> float:
-    """Seconds of CPU that one `work` takes, of many one after another."""
+    """Seconds of CPU that one `work` takes: the median over blocks of many, one after another."""
     await work()
-    began = time.process_time()
-    for _ in range(times):
-        await work()
-    return (time.process_time() - began) / times
+    blocks = []
+    for _ in range(_BLOCKS):
+        began = time.process_time()
+        for _ in range(times // _BLOCKS):
+            await work()
+        blocks.append(time.process_time() - began)
+    return statistics.median(blocks) / (times // _BLOCKS)
 
 
 def repeated_sync(work: Callable[[], object], times: int) -> float:
-    """Seconds of CPU that one `work` takes, of many one after another."""
+    """The same for code that waits."""
     work()
-    began = time.process_time()
-    for _ in range(times):
-        work()
-    return (time.process_time() - began) / times
+    blocks = []
+    for _ in range(_BLOCKS):
+        began = time.process_time()
+        for _ in range(times // _BLOCKS):
+            work()
+        blocks.append(time.process_time() - began)
+    return statistics.median(blocks) / (times // _BLOCKS)
