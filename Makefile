@@ -14,7 +14,7 @@ PYRIGHT := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" PYRIGHT_PYTHON_IGNORE_WARNINGS=1 
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:  # the steps of test share one environment, and pytest's closing line comes last
-.PHONY: help demo demo-batch browser database test test-all pytest simulate audit kills batch-kills batch-fleet machine deadlines memory mutants lint imports types generate docs check dist format clean
+.PHONY: help demo demo-batch browser database test test-all pytest simulate audit kills batch-kills batch-fleet machine deadlines memory bench bench-quick mutants lint imports types generate docs check dist format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -96,6 +96,12 @@ SIZE ?= 2G
 memory: $(VENV)/.stamp ## Peak memory and stalls of the event loop while 2 GiB go up and down: make memory SIZE=256M
 	@$(RUN) benchmarks/transfers_memory.py --size $(SIZE) $(ARGS)
 
+bench: $(VENV)-bench/.stamp ## Beside raw httpx, the vendor's SDK and curl; writes benchmarks/RESULTS.md (a quarter of an hour; ROWS="import/* jobs/200*")
+	@PYTHONPATH=.:tests $(VENV)-bench/bin/python -m benchmarks $(if $(ROWS),--rows $(ROWS)) $(ARGS)
+
+bench-quick: $(VENV)-bench/.stamp ## The same rows, smaller and fewer times, in under two minutes; writes nothing
+	@PYTHONPATH=.:tests $(VENV)-bench/bin/python -m benchmarks --quick $(if $(ROWS),--rows $(ROWS)) $(ARGS)
+
 # The wheel is built from the sdist, so the sdist is complete. The path is relative: pip splits a list of paths at spaces.
 dist: $(VENV)/.stamp ## sdist and wheel in dist/, and that an index would take them
 	@rm -rf dist
@@ -123,4 +129,12 @@ $(VENV)-mutants/.stamp: constraints.txt tests/mutants/constraints.txt
 	@test -x $(VENV)-mutants/bin/python || "$(PYTHON)" -m venv $(VENV)-mutants
 	@$(VENV)-mutants/bin/python -m pip install -qq -c constraints.txt -c tests/mutants/constraints.txt \
 		-e '.[emulator]' hypothesis mutmut pytest pytest-timeout
+	@touch $@
+
+# What is compared shares one environment, so that all of it stands on the same httpx.
+$(VENV)-bench/.stamp: pyproject.toml constraints.txt benchmarks/constraints.txt
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer (with venv) found: make PYTHON=/path/to/python"; exit 1; }
+	@echo "Setting up $(VENV)-bench (once, about a minute) ..."
+	@test -x $(VENV)-bench/bin/python || "$(PYTHON)" -m venv $(VENV)-bench
+	@$(VENV)-bench/bin/python -m pip install -qq -c constraints.txt -c benchmarks/constraints.txt -e '.[cli,generate]' magic_hour
 	@touch $@

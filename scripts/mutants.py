@@ -30,13 +30,15 @@ PACKAGE = Path("src/magic_hour_workflows")
 EXPLAINED = ROOT / "tests/mutants/survivors.toml"
 TARGETS = (
     "retry.py",
+    "results.py",
+    "checksums.py",
     *(f"flows/{name}.py" for name in ("submit", "wait", "call", "download", "upload", "generate")),
     "checks.py",
     "credits.py",
 )
 TESTS = tuple(
     f"tests/workflows/test_{name}.py"
-    for name in ("submit", "wait", "generate", "decisions", "decisions_files", "decisions_prices")
+    for name in ("submit", "wait", "generate", "checksums", "decisions", "decisions_files", "decisions_prices")
 )
 """Those on a fake IO: all of them take two seconds. Others, against the emulator, would take the same mutants hours."""
 

@@ -95,7 +95,7 @@ _CHECKS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
 }
 _CHOICES: Final[Mapping[tuple[str, str], Sequence[Any]]] = {
     ("job_stuck", "status"): ("draft", "queued", "rendering"),
-    ("range_wrong", "how"): ("shifted", "other_total", "no_header"),
+    ("range_wrong", "how"): ("shifted", "other_total", "no_header", "short"),
     ("redirect", "status"): (301, 302, 303, 307, 308),
     ("redirect", "to"): ("same", "other"),
     ("wrong_bytes", "checksum"): ("x-amz-checksum-sha256", "content-md5", "x-goog-hash"),

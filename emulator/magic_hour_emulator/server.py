@@ -212,6 +212,7 @@ class _Serving:
             app,
             http=Line,
             ws="none",
+            log_config=None,  # it is for the whole process, and would undo the level of the servers that run already
             log_level="error",
             access_log=False,
             lifespan="off",

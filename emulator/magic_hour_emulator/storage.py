@@ -93,13 +93,13 @@ class _Storage:
 async def _receive(request: Request, target: Path) -> None:
     """Write the body to a file, about a megabyte at a time."""
     buffer = bytearray()
-    async with await anyio.open_file(target, "wb") as file:
+    with target.open("wb") as file:  # closed without awaiting, which cannot be done any more while the server stops
         async for chunk in request.stream():
             buffer += chunk
             if len(buffer) >= _CHUNK_BYTES:
-                await file.write(bytes(buffer))
+                await anyio.to_thread.run_sync(file.write, bytes(buffer))
                 buffer.clear()
-        await file.write(bytes(buffer))
+        await anyio.to_thread.run_sync(file.write, bytes(buffer))
 
 
 async def _refused(_: Request, refusal: Exception) -> Response:

@@ -21,11 +21,8 @@ from .types import UNSET, Endpoint, Operation, Reply
 
 T = TypeVar("T")
 
-MAX_ANSWER_BYTES = 32 * 1024 * 1024
-"""No answer of the service comes near this; a larger one is refused rather than held in memory."""
-
 _UNSAFE_ID = re.compile(r"[\s/\\?#%\x00-\x1f\x7f\ud800-\udfff]|^\.+$|^$")
-_OURS = {"authorization", "host", "content-length", "transfer-encoding", "connection"}
+_OURS = {"accept-encoding", "authorization", "connection", "content-length", "host", "transfer-encoding"}
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
@@ -115,18 +112,20 @@ def read(reply: Reply, endpoint: Endpoint, results: Mapping[int, Kind | None]) -
     if not 200 <= reply.status < 300:
         raise error_from_reply(endpoint.name, reply)
     kind = results.get(reply.status, next(iter(results.values()), None))
-    if kind is None:
+    # Where nothing is promised nothing is needed, but a page of somebody else's is no success.
+    if kind is None and not reply.content.strip():
         return None
     try:
-        return kind.read(json.loads(reply.content), "answer")
+        content = json.loads(reply.content)
+        return None if kind is None else kind.read(content, "answer")
     except (ValueError, RecursionError) as error:
         what = str(error) if isinstance(error, Unreadable) else "it is not JSON"
-        raise unreadable(endpoint.name, reply, what) from None
+        raise unreadable(endpoint.name, reply.status, what) from None
 
 
-def unreadable(name: str, reply: Reply, what: str) -> UnexpectedResponse:
-    message = f"{name} answered {reply.status}, but the answer cannot be used: {what}"
-    return UnexpectedResponse(message, operation=name, status=reply.status)
+def unreadable(name: str, status: int, what: str) -> UnexpectedResponse:
+    message = f"{name} answered {status}, but the answer cannot be used: {what}"
+    return UnexpectedResponse(message, operation=name, status=status)
 
 
 def warn_caller(message: str) -> None:

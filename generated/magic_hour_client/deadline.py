@@ -36,7 +36,7 @@ T = TypeVar("T")
 _GLANCE = 0.25
 """How long a wait may last before the stop flag is looked at again, in seconds."""
 _SLICE = 16 * 1024
-"""Bytes written at a time: a socket that is ready for writing takes this much at once."""
+"""Bytes written at a time through TLS: a socket that is ready for writing takes this much at once."""
 _Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
 """Cheap to make, unlike the default one, and without its limit on file numbers where `poll` exists."""
 
@@ -46,16 +46,20 @@ class Limits:
     """When the current call has to end, and whether it was told to stop before."""
 
     deadline: float | None
-    stopped: Callable[[], bool] = lambda: False
+    stopped: Callable[[], bool] | None = None
 
     def within(self, outer: Limits) -> Limits:
         """These limits, none of them wider than those of `outer`."""
         ends = [limits.deadline for limits in (self, outer) if limits.deadline is not None]
-        return Limits(min(ends, default=None), lambda: self.stopped() or outer.stopped())
+        flags = [limits.stopped for limits in (self, outer) if limits.stopped is not None]
+        return Limits(min(ends, default=None), (lambda: any(flag() for flag in flags)) if flags else None)
+
+    def is_stopped(self) -> bool:
+        return self.stopped is not None and self.stopped()
 
     def check(self, error: type[httpcore.TimeoutException]) -> None:
         """Raise `error` if it is time to end."""
-        if self.stopped():
+        if self.is_stopped():
             raise error("stopped")
         if self.deadline is not None and self.deadline <= time.monotonic():
             raise error("timed out")
@@ -84,7 +88,7 @@ _limits: ContextVar[Limits | None] = ContextVar("limits", default=None)
 
 
 @contextmanager
-def limited(deadline: float | None, stopped: Callable[[], bool] = lambda: False) -> Iterator[None]:
+def limited(deadline: float | None, stopped: Callable[[], bool] | None = None) -> Iterator[None]:
     """Bound all network work of this thread inside the block; an outer bound stays in force.
 
     Args:
@@ -105,22 +109,47 @@ class Stream(httpcore.NetworkStream):
 
     def __init__(self, inner: httpcore.NetworkStream) -> None:
         self._inner = inner
+        self._asked = False
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         limits = _limits.get()
         if limits is None:
             return self._inner.read(max_bytes, timeout)
-        self._wait(selectors.EVENT_READ, limits, timeout, httpcore.ReadTimeout)
-        return self._inner.read(max_bytes, limits.left(timeout))
+        sock = self._plain()
+        while True:
+            limits.check(httpcore.ReadTimeout)
+            # Right after a request, there is nothing to read yet.
+            if sock is not None and not self._asked:
+                arrived = _at_once(sock, partial(sock.recv, max_bytes), httpcore.ReadError)
+                if arrived is not None:
+                    return arrived
+            self._asked = False
+            self._wait(selectors.EVENT_READ, limits, timeout, httpcore.ReadTimeout)
+            if sock is None:
+                return self._inner.read(max_bytes, limits.left(timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         limits = _limits.get()
         if limits is None:
             return self._inner.write(buffer, timeout)
-        view = memoryview(buffer)
-        for start in range(0, len(view), _SLICE):
-            self._wait(selectors.EVENT_WRITE, limits, timeout, httpcore.WriteTimeout)
-            self._inner.write(bytes(view[start : start + _SLICE]), limits.left(timeout))
+        self._asked = True
+        sock, view = self._plain(), memoryview(buffer)
+        while view:
+            limits.check(httpcore.WriteTimeout)
+            taken = None if sock is None else _at_once(sock, partial(sock.send, view), httpcore.WriteError)
+            if taken is None:
+                self._wait(selectors.EVENT_WRITE, limits, timeout, httpcore.WriteTimeout)
+            if sock is None:
+                self._inner.write(bytes(view[:_SLICE]), limits.left(timeout))
+                taken = _SLICE
+            view = view[taken or 0 :]
+
+    def _plain(self) -> socket.socket | None:
+        """The socket, if what goes through it is what is read and written here: without TLS, and open."""
+        if self._inner.get_extra_info("ssl_object") is not None:
+            return None
+        sock: socket.socket | None = self._inner.get_extra_info("socket")
+        return sock if sock is not None and sock.fileno() >= 0 else None
 
     def _decrypted(self) -> bool:
         """Whether TLS already holds bytes to read, which the socket would not show."""
@@ -180,10 +209,11 @@ class Backend(httpcore.NetworkBackend):
             share = None if patience is None else patience / len(addresses)
             connect = partial(self._inner.connect_tcp, addresses[0], port, share, local_address, socket_options)
             try:
-                return Stream(_patiently(connect, limits, share, _close))
+                # To an address, its own limit is enough; only a stop flag has to be looked at meanwhile.
+                return Stream(connect() if limits.stopped is None else _patiently(connect, limits, share, _close))
             except (httpcore.ConnectError, httpcore.ConnectTimeout):
                 addresses.popleft()
-                if not addresses or limits.stopped():
+                if not addresses or limits.is_stopped():
                     raise
 
     def connect_unix_socket(
@@ -234,6 +264,18 @@ def _settle(future: Future[T], work: Callable[[], T]) -> None:
         future.set_result(work())
     except BaseException as error:
         future.set_exception(error)
+
+
+def _at_once(sock: socket.socket, act: Callable[[], T], error: type[httpcore.NetworkError]) -> T | None:
+    """What a socket gives or takes without waiting; None if it would have to wait."""
+    try:
+        if sock.gettimeout() != 0:
+            sock.setblocking(False)
+        return act()
+    except BlockingIOError:
+        return None
+    except OSError as failed:
+        raise error(str(failed)) from failed
 
 
 def _close(stream: httpcore.NetworkStream) -> None:

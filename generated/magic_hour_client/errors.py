@@ -38,6 +38,10 @@ _URL_SECRETS = re.compile(r"(?<=[a-z]://)[^/\s\"'<>@]*@|(?<=[?#])[^\s\"'<>]+")
 _MAX_MESSAGE = 500
 
 
+_QUOTED = re.compile(r"(?:bytearray\()?\bb['\"].*", re.DOTALL)
+"""How h11 quotes bytes that it does not understand."""
+
+
 def without_secrets(text: str) -> str:
     """`text` with the user info, query and fragment of every URL replaced by an ellipsis.
 
@@ -283,9 +287,19 @@ def connection_error(name: str, error: Exception, *, unsent: bool = False) -> Co
     timed_out = isinstance(error, (httpx.TimeoutException, TimeoutError))
     what = "timed out" if timed_out else "failed"
     where = "after the request was sent" if sent else "before anything was sent"
-    detail = without_secrets(str(error))
+    detail = without_secrets(str(unquoted(error)))
     message = f"{name} {what} {where}" + (f": {detail}" if detail else f" ({type(error).__name__})")
     return (RequestTimeout if timed_out else ConnectionFailed)(message, operation=name, sent=sent)
+
+
+def unquoted(error: Exception) -> Exception:
+    """The same error, which no longer quotes what the other side sent, and neither do those it came from."""
+    link: BaseException | None = error
+    while link is not None:
+        link.args = tuple(_QUOTED.sub("…", arg) if isinstance(arg, str) else arg for arg in link.args)
+        # httpcore keeps what it translates as its argument, httpx as its cause.
+        link = link.__cause__ or next((arg for arg in link.args if isinstance(arg, BaseException)), None)
+    return error
 
 
 def without_request(error: Exception) -> Exception:

@@ -9,12 +9,12 @@ only what the answer would be useless without has to be there and readable, else
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timezone
+from functools import cache
 from typing import Any, ClassVar, Protocol, TypeVar
 from uuid import UUID
 
@@ -124,6 +124,12 @@ class Map:
         return {key: self.item.read(item, f"{where}.{key}") for key, item in value.items()}
 
 
+@cache
+def _model(module: str, name: str) -> type[Model]:
+    model: type[Model] = getattr(importlib.import_module(f"{__package__}.models.{module}"), name)
+    return model
+
+
 @attrs.frozen
 class Object:
     """An object with a model of its own, which is imported when first needed."""
@@ -132,9 +138,7 @@ class Object:
     name: str
 
     def model(self) -> type[Model]:
-        found = importlib.import_module(f"{__package__}.models.{self.module}")
-        model: type[Model] = getattr(found, self.name)
-        return model
+        return _model(self.module, self.name)
 
     def write(self, value: Any, where: str, writing: Writing) -> Any:
         model = self.model()
@@ -364,6 +368,8 @@ def write_fields(model: type[Model], given: Mapping[str, Any], where: str, writi
 
 def unknown_field(prefix: str, key: object, known: Mapping[str, Any]) -> UnknownField:
     """The error for a name that the contract does not know, with the nearest one that it does."""
+    import difflib
+
     near = difflib.get_close_matches(str(key), list(known), n=1)
     hint = f"; did you mean `{prefix}{near[0]}`?" if near else f"; known are {', '.join(sorted(known)) or 'none'}"
     message = f"`{prefix}{key}` is not a field of the contract{hint} (`extra_body` sends fields the contract lacks)"

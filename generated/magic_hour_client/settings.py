@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import platform
 import re
+import sys
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -75,7 +75,7 @@ def settings(
         token=_token(token),
         base_url=_base_url(base_url, allow_http),
         timeout=checked_seconds("timeout", timeout),
-        user_agent=f"{product} python/{platform.python_version()}",
+        user_agent=f"{product} python/{'.'.join(map(str, sys.version_info[:3]))}",
     )
 
 

@@ -2,21 +2,24 @@
 """Sending one call and reading its answer, blocking or not.
 
 Rule: a call is sent exactly once, and nothing is decided here: no retries, no redirects. The API key goes to the
-API's own origin and nowhere else, and is blanked out of every refusal, whose words end up in messages and logs.
+API's own origin and nowhere else, and is blanked out of every answer, whose words end up in messages and logs.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
-from .calls import MAX_ANSWER_BYTES, checked_headers, encoded, unreadable
+from . import bodies
+from .calls import checked_headers, encoded, unreadable
 from .errors import InvalidArgument, connection_error, without_request
+from .schema import Unreadable
 from .settings import Settings, checked_http_client
 from .types import Operation, Reply
 
@@ -29,6 +32,8 @@ SHIELD_SECONDS = 10
 """How long a cancelled call that charges credits may still wait for its answer."""
 _GRACE = 0.1
 """Seconds between the limit of each step and the limit of a whole call."""
+_LEAST_KEY = 8
+"""Characters; a shorter key is one that somebody made up, and may be a word of any answer."""
 
 
 @attrs.define
@@ -61,6 +66,9 @@ class Requests:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.closed = False
+        escaped = json.dumps(settings.token)[1:-1]
+        # As it is, as JSON has it, and as JSON has it where slashes are escaped too.
+        self._keys = [form.encode() for form in {settings.token, escaped, escaped.replace("/", "\\/")}]
 
     def request(
         self,
@@ -77,6 +85,7 @@ class Requests:
             "user-agent": self.settings.user_agent,
             **operation.headers,
             **checked_headers(extra_headers),
+            "accept-encoding": "identity",
             "authorization": f"Bearer {self.settings.token}",
         }
         if content is not None:
@@ -97,15 +106,26 @@ class Requests:
         if self.closed:
             raise InvalidArgument("this client is closed: make a new one, or keep it open for longer")
 
-    def reply(self, operation: Operation[Any], response: httpx.Response, chunks: list[bytes]) -> Reply:
-        content = b"".join(chunks)
-        if not response.is_success:
-            content = content.replace(self.settings.token.encode(), b"[API key]")
+    def reply(self, operation: Operation[Any], response: httpx.Response, body: bytes | None) -> Reply:
+        """The answer, unpacked and without the key; `body` is what `bodies` read of it."""
         headers = {name.lower(): value for name, value in response.headers.items()}
-        reply = Reply(response.status_code, headers, content)
-        if len(content) > MAX_ANSWER_BYTES:
-            raise unreadable(operation.name, reply, f"it is larger than {MAX_ANSWER_BYTES} bytes")
-        return reply
+        try:
+            content = response.content if body is None else bodies.unpacked(body, headers.get("content-encoding", ""))
+        except Unreadable as error:
+            if response.is_success:
+                raise unreadable(operation.name, response.status_code, str(error)) from None
+            content = b""  # a refusal is one by its status
+        if len(content) > bodies.MAX_ANSWER_BYTES:
+            what = f"it is larger than {bodies.MAX_ANSWER_BYTES} bytes"
+            raise unreadable(operation.name, response.status_code, what)
+        return Reply(response.status_code, headers, self._blanked(content, response.is_success))
+
+    def _blanked(self, content: bytes, success: bool) -> bytes:
+        if not success or len(self.settings.token) >= _LEAST_KEY:
+            for key in self._keys:
+                if key in content:
+                    content = content.replace(key, b"[API key]")
+        return content
 
 
 class BlockingTransport(Requests):
@@ -150,7 +170,7 @@ class BlockingTransport(Requests):
         with _translated(operation, wire), limited(deadline):
             response = client.send(request, stream=True, follow_redirects=False, auth=None)
             try:
-                reply = self.reply(operation, response, list(_bounded(response)))
+                reply = self.reply(operation, response, bodies.read(response))
             finally:
                 response.close()
         return operation.parse(reply)
@@ -222,11 +242,10 @@ class AsyncTransport(Requests):
         with _translated(operation, wire), anyio.fail_after(bound):
             response = await client.send(request, stream=True, follow_redirects=False, auth=None)
             try:
-                chunks = [chunk async for chunk in _abounded(response)]
+                reply = self.reply(operation, response, await bodies.aread(response))
             finally:
-                with anyio.CancelScope(shield=True):
-                    await response.aclose()
-        return operation.parse(self.reply(operation, response, chunks))
+                await bodies.close(response)
+        return operation.parse(reply)
 
     async def close(self) -> None:
         """Close the connections; a client the caller brought stays open."""
@@ -246,22 +265,3 @@ def _translated(operation: Operation[Any], wire: Wire) -> Iterator[None]:
         yield
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError) as error:
         raise wire.raised(operation, error) from error
-
-
-def _bounded(response: httpx.Response) -> Iterator[bytes]:
-    """The body's chunks, up to the first beyond the largest answer we take."""
-    size = 0
-    for chunk in response.iter_bytes():
-        yield chunk
-        size += len(chunk)
-        if size > MAX_ANSWER_BYTES:
-            return
-
-
-async def _abounded(response: httpx.Response) -> AsyncIterator[bytes]:
-    size = 0
-    async for chunk in response.aiter_bytes():
-        yield chunk
-        size += len(chunk)
-        if size > MAX_ANSWER_BYTES:
-            return

@@ -1,14 +1,19 @@
 """What comes back: tolerant of what the service may change, strict only about what an answer is useless without."""
 
+import gzip
 import json
+import tracemalloc
+import zlib
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import reduce
 from typing import Any
 
 import httpx
 import pytest
 
-from client.harness import CREATED, PROJECT, Either, Recorder, abandons_body, create, get
-from magic_hour_client import UnexpectedResponse, models, transport
+from client.harness import CREATED, KEY, PROJECT, Either, Handler, Recorder, create, get
+from magic_hour_client import InvalidArgument, TooManyRequests, UnexpectedResponse, bodies, models
 
 VIDEO = {
     **{key: value for key, value in PROJECT.items() if key != "image_count"},
@@ -109,8 +114,20 @@ def test_a_repr_never_fails(url: Any) -> None:
     repr(models.ProjectDownload(url=url, expires_at=None))  # type: ignore[arg-type]
 
 
-def test_an_answer_is_given_as_it_came_even_with_the_key_in_it(either: Either) -> None:
-    """A short made-up key, as tests have them, must not change what jobs are called."""
+@pytest.mark.parametrize("token", [KEY, 'mhk_live_a"b\\c/d'], ids=["plain", "with what JSON escapes"])
+@pytest.mark.parametrize("slash", ["/", r"\/"])
+def test_the_key_is_blanked_in_an_answer_that_succeeds(either: Either, token: str, slash: str) -> None:
+    """The words of a job that failed end up in messages and logs."""
+    error = {"message": f"no credits left for {token}.", "code": "unknown_error"}
+    content = json.dumps({**PROJECT, "name": token, "error": error}).replace("/", slash)
+    read = either.call(get, lambda request: httpx.Response(200, content=content), token=token)
+    assert read.error.message == "no credits left for [API key]."
+    assert read.name == "[API key]"
+    assert token not in repr(read) + json.dumps(read.to_dict())
+
+
+def test_a_short_key_is_a_word_like_any_other_in_an_answer_that_succeeds(either: Either) -> None:
+    """A made-up key, as tests have them, must not change what jobs are called."""
     assert either.call(get, Recorder({**PROJECT, "name": "a test"}), token="test").name == "a test"
 
 
@@ -158,12 +175,19 @@ def test_a_create_that_answers_204_is_unexpected(either: Either) -> None:
     unexpected(either, b"", status=204)
 
 
-@pytest.mark.parametrize(("status", "content"), [(204, b""), (200, b""), (200, b"{}"), (202, b"<html>")])
-def test_a_delete_gives_none_whatever_the_body(either: Either, status: int, content: bytes) -> None:
-    deleted = either.call(
-        lambda c: c.v1.image_projects.delete("cuid-1"), lambda request: httpx.Response(status, content=content)
-    )
-    assert deleted is None
+def delete(client: Any) -> Any:
+    return client.v1.image_projects.delete("cuid-1")
+
+
+@pytest.mark.parametrize(("status", "content"), [(204, b""), (200, b""), (200, b"{}"), (202, b' {"id": "cuid-1"}\n')])
+def test_a_delete_gives_none(either: Either, status: int, content: bytes) -> None:
+    assert either.call(delete, lambda request: httpx.Response(status, content=content)) is None
+
+
+@pytest.mark.parametrize("name", ["HTML", "binary", "truncated", "deep"])
+def test_a_delete_that_is_answered_with_something_elses_page_is_unexpected(either: Either, name: str) -> None:
+    """A captive portal answers everything with 200, and has deleted nothing."""
+    unexpected(either, NO_ANSWERS[name], delete)
 
 
 @pytest.mark.parametrize("status", [201, 202, 299])
@@ -171,8 +195,122 @@ def test_another_success_is_read_the_same_way(either: Either, status: int) -> No
     assert either.call(create, Recorder(status=status)).id == "cuid-1"
 
 
+# --- compressed answers -------------------------------------------------------------------------------------------
+
+MIB = 1024 * 1024
+Packing = Callable[[bytes], bytes]
+
+
+def bare(content: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return packer.compress(content) + packer.flush()
+
+
+def packed(encodings: str, content: bytes, status: int = 200) -> Handler:
+    """An answer as a server sends it: nobody has read or unpacked it yet."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(status, headers={"content-encoding": encodings}, stream=httpx.ByteStream(content))
+
+    return answer
+
+
+PACKED: dict[str, tuple[str, Packing]] = {
+    "gzip": ("gzip", gzip.compress),
+    "the old name, in capitals": ("X-GZIP", gzip.compress),
+    "deflate": ("deflate", zlib.compress),
+    "deflate without its header": ("deflate", bare),
+    "twice": ("deflate, gzip", lambda content: gzip.compress(zlib.compress(content))),
+    "not at all": ("identity", lambda content: content),
+    "nothing said": (" ,", lambda content: content),
+}
+
+
+def test_nothing_compressed_is_asked_for(either: Either) -> None:
+    recorder = Recorder()
+    either.call(create, recorder)
+    assert recorder.request.headers["accept-encoding"] == "identity"
+    with pytest.raises(InvalidArgument, match="Accept-Encoding"):
+        either.call(lambda client: create(client, extra_headers={"Accept-Encoding": "br"}), recorder)
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_a_compressed_answer_is_read_all_the_same(either: Either, name: str) -> None:
+    """A proxy that compresses unasked must not make a job that was paid for unknown."""
+    encodings, pack = PACKED[name]
+    assert either.call(create, packed(encodings, pack(json.dumps(CREATED).encode()))).id == "cuid-1"
+
+
+def test_the_key_is_blanked_in_a_compressed_answer_too(either: Either) -> None:
+    content = gzip.compress(json.dumps({**PROJECT, "name": KEY}).encode())
+    assert either.call(get, packed("gzip", content)).name == "[API key]"
+
+
+UNPACKABLE: dict[str, tuple[str, Packing]] = {
+    "another": ("br", lambda content: content),
+    "another within": ("gzip, zstd", gzip.compress),
+    "no gzip": ("gzip", lambda content: content),
+    "no deflate": ("deflate", lambda content: b"\xff" + content),
+    "once too few": ("gzip, gzip", gzip.compress),
+    "too often": (
+        "gzip, gzip, gzip, gzip",
+        lambda content: reduce(lambda last, _: gzip.compress(last), range(4), content),
+    ),
+}
+
+
+@pytest.mark.parametrize("status", [200, 429])
+@pytest.mark.parametrize("name", UNPACKABLE)
+def test_what_cannot_be_unpacked_is_unexpected_and_a_refusal_is_one_by_its_status(
+    either: Either, name: str, status: int
+) -> None:
+    encodings, pack = UNPACKABLE[name]
+    with pytest.raises(UnexpectedResponse if status == 200 else TooManyRequests) as raised:
+        either.call(create, packed(encodings, pack(json.dumps(CREATED).encode()), status))
+    assert raised.value.status == status
+
+
+def test_nothing_is_nothing_however_it_is_packed(either: Either) -> None:
+    assert either.call(delete, packed("gzip, br", b"", 204)) is None
+
+
+@pytest.mark.parametrize("status", [200, 500])
+@pytest.mark.parametrize(("layers", "room"), [(1, 3), (2, 3), (3, 4)])
+def test_an_answer_unpacks_to_no_more_than_the_largest_that_is_taken(
+    either: Either, monkeypatch: pytest.MonkeyPatch, layers: int, room: int, status: int
+) -> None:
+    """A few kilobytes that would be 64 MiB; memory is counted, so the bound holds while unpacking too."""
+    monkeypatch.setattr(bodies, "MAX_ANSWER_BYTES", MIB)
+    content = b" " * (64 * MIB)
+    for _ in range(layers):
+        content = gzip.compress(content)
+    tracemalloc.start()
+    try:
+        with pytest.raises(UnexpectedResponse, match=f"larger than {MIB} bytes"):
+            either.call(create, packed(", ".join(["gzip"] * layers), content, status))
+        assert tracemalloc.get_traced_memory()[1] < room * MIB
+    finally:
+        tracemalloc.stop()
+
+
+def test_an_answer_that_a_hook_has_read_is_taken_as_it_was_read(either: Either) -> None:
+    """People log answers in hooks of their HTTP client; httpx has unpacked such an answer, once is enough."""
+
+    def read(response: httpx.Response) -> None:
+        response.read()
+
+    async def aread(response: httpx.Response) -> None:
+        await response.aread()
+
+    handler = packed("gzip", gzip.compress(json.dumps(CREATED).encode()))
+    hooks = {"response": [read if either.sync else aread]}
+    http = either.HTTPClient(transport=httpx.MockTransport(handler), event_hooks=hooks)
+    assert either.call(create, http_client=http).id == "cuid-1"
+    either.close(http)
+
+
 class Long(httpx.SyncByteStream, httpx.AsyncByteStream):
-    """A body of a megabyte that counts what is taken of it."""
+    """A body of a megabyte that counts what is taken of it, and cannot be read once it is closed."""
 
     def __init__(self) -> None:
         self.taken = 0
@@ -180,6 +318,8 @@ class Long(httpx.SyncByteStream, httpx.AsyncByteStream):
 
     def __iter__(self) -> Any:
         for _ in range(1000):
+            if self.closed:
+                raise httpx.StreamClosed
             self.taken += 1000
             yield b" " * 1000
 
@@ -194,11 +334,10 @@ class Long(httpx.SyncByteStream, httpx.AsyncByteStream):
         self.closed = True
 
 
-@abandons_body
 def test_an_answer_larger_than_the_bound_is_not_read_to_its_end(
     either: Either, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transport, "MAX_ANSWER_BYTES", 10_000)
+    monkeypatch.setattr(bodies, "MAX_ANSWER_BYTES", 10_000)
     body = Long()
     with pytest.raises(UnexpectedResponse, match="larger than 10000 bytes"):
         either.call(create, lambda request: httpx.Response(200, stream=body))

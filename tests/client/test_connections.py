@@ -322,3 +322,15 @@ def test_closing_in_another_thread_ends_a_call_in_flight() -> None:
         thread.join(10)
         assert not thread.is_alive()
     assert [type(error) for error in errors] == [ConnectionFailed]
+
+
+def test_an_answer_that_is_no_http_is_not_quoted(either: Either) -> None:
+    def garbage(connection: socket.socket, over: Event) -> None:
+        read_request(connection)
+        connection.sendall(f"HTTP/1.1 {KEY} nonsense\r\n\r\n".encode())
+
+    with server(garbage) as running, pytest.raises(ConnectionFailed) as caught:
+        either.call(get, base_url=running.url)
+    shown = "".join(traceback.format_exception(caught.value))
+    assert KEY not in shown
+    assert "illegal status line" in shown

@@ -340,6 +340,16 @@ def test_a_range_of_another_total_or_without_a_word(faults, output):
     assert other.content == silent.content == whole[10:]
 
 
+def test_half_of_a_range_that_says_it_is_all_of_it(faults, output):
+    whole = httpx.get(output).content
+    faults.add("range_wrong", how="short")
+    answer = httpx.get(output, headers={"Range": "bytes=10-"})
+
+    assert answer.headers["content-range"] == f"bytes 10-{len(whole) - 1}/{len(whole)}"
+    assert answer.content == whole[10:][: (len(whole) - 10) // 2]
+    assert answer.headers["content-length"] == str(len(answer.content))
+
+
 def test_a_file_that_has_changed(faults, output):
     before = httpx.get(output)
     faults.add("changed_etag", times=None)

@@ -1,5 +1,6 @@
 """Starting and stopping: the context manager, the program, the loopback rule, and what a stop leaves behind."""
 
+import logging
 import os
 import re
 import signal
@@ -53,6 +54,18 @@ def test_the_program_prints_what_to_export_and_ends_cleanly(number):
 
     assert token == "mhk_mine"
     assert (program.returncode, errors) == (0, "")
+
+
+def test_the_logging_of_the_process_is_left_alone():
+    """Else each server sets the levels anew, and one that begins meanwhile says so in the middle of a quiet program."""
+    logger = logging.getLogger("uvicorn")
+    before = logger.level
+    logger.setLevel(41)
+    try:
+        with Emulator(seed=0):
+            assert logger.level == 41
+    finally:
+        logger.setLevel(before)
 
 
 def test_the_program_ends_quietly_in_the_middle_of_an_upload():

@@ -14,7 +14,8 @@ TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 PACKAGED = Path(str(files("openapi_python_client").joinpath("templates")))
 OURS = {
     *("exports.jinja", "lazy.jinja", "params.py.jinja", "params_init.py.jinja", "resource.py.jinja"),
-    *(f"runtime/{name}.py.jinja" for name in ("calls", "deadline", "schema", "settings", "shield", "transport")),
+    *(f"runtime/{name}.py.jinja" for name in ("bodies", "calls", "deadline", "schema", "settings", "shield")),
+    "runtime/transport.py.jinja",
 }
 """Templates of files that openapi-python-client has no name for; all others must replace a packaged one."""
 FINGERPRINTS = {

@@ -32,7 +32,7 @@ from magic_hour_workflows.errors import (
 from magic_hour_workflows.events import Created, Event, SubmissionLost
 
 OTHER_BYTES = frozenset({"wrong_bytes", "changed_etag", "wrong_length"})
-"""Faults after which storage gives another file, or less of it than it has, and nobody can tell."""
+"""Faults after which storage gives another file, or less of it than it has, and nobody can tell without a checksum."""
 OTHER_CREDITS = frozenset({"fractional_credits", "missing_field", "null_field", "wrong_field"})
 """Faults after which the service may tell other credits than it charged."""
 UNFINISHED = ("draft", "queued", "rendering")
@@ -48,6 +48,8 @@ class Ended:
     events: list[Event]
     fired: frozenset[str]
     """What went wrong: kinds of faults, or that the client was impatient."""
+    other_bytes: bool
+    """Whether storage gave another file, and nothing told so."""
     creates: tuple[Create, ...]
 
     @property
@@ -94,9 +96,11 @@ class Books:
         except MagicHourError as failure:
             error = failure
         self.seen[type(error or result).__name__] += 1
-        kinds = frozenset(each.fault.kind for each in self.emulator.faults.fired[fired:])
+        faults = [each.fault for each in self.emulator.faults.fired[fired:]]
+        other_bytes = any(each.kind in OTHER_BYTES and not each.parameters.get("checksum") for each in faults)
+        kinds = frozenset(each.kind for each in faults)
         self.seen.update(f"fault {kind}" for kind in kinds)
-        return Ended(result, error, events, kinds | hurry, self.emulator.ledger.creates[accepted:])
+        return Ended(result, error, events, kinds | hurry, other_bytes, self.emulator.ledger.creates[accepted:])
 
     def submitted(self, ended: Ended, *, events: bool = True) -> None:
         """After a call that may have charged: the job is told of, or doubtful, or was never accepted."""
@@ -149,10 +153,10 @@ class Books:
         assert sorted(new) == sorted(ended.paths), reported
         for path, content in new.items():
             self.files[path] = _digest(content)
-            if not ended.fired & OTHER_BYTES:
+            if not ended.other_bytes:
                 assert content in self._outputs(id), f"{path.name} is not what the service made"
                 Image.open(io.BytesIO(content)).load()
-        if ended.error is None and not ended.fired & OTHER_BYTES:
+        if ended.error is None and not ended.other_bytes:
             assert [there[path] for path in ended.paths] in ([], self._outputs(id)), "outputs are missing or mixed up"
 
     def balanced(self) -> None:

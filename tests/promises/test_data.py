@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -11,11 +12,15 @@ import pytest
 from fakes import names_in
 from magic_hour_emulator import Emulator
 from magic_hour_workflows import Client, InvalidArgument
+from magic_hour_workflows.errors import DownloadFailed
 from promises.child import child
 from worlds import World
 
 Options = dict[str, Any]
 MIB = 1024 * 1024
+CUT_AT = 400_000
+"""More bytes than are gathered before they are written: what arrived before a cut is kept."""
+CHECKSUMS = pytest.mark.parametrize("checksum", ["x-amz-checksum-sha256", "content-md5", "x-goog-hash"])
 
 FULL_DISK = """
 import resource, sys
@@ -65,3 +70,65 @@ def test_a_file_in_text_mode_is_refused_before_anything_is_sent(
     with path.open(encoding="latin-1") as file, pytest.raises(InvalidArgument, match="mode 'rb'"):
         world.call(lambda client: client.v1.ai_headshot_generator.generate(assets={"image_file_path": file}), **options)
     assert len(emulator.requests) == 0
+
+
+@pytest.fixture
+def job(emulator: Emulator, options: Options, tmp_path: Path) -> tuple[str, bytes]:
+    """A complete job, and its output, which is large enough to be cut."""
+    with Client(**options) as client:
+        job = client.v1.ai_image_generator.generate(image_count=1, style={"prompt": "a"}, download_outputs=False)
+    content = Random(0).randbytes(2 * CUT_AT)
+    (tmp_path / "large.png").write_bytes(content)
+    emulator.put_output(job.id, 0, tmp_path / "large.png")
+    return job.id, content
+
+
+@CHECKSUMS
+def test_nothing_is_saved_of_bytes_that_do_not_fit_their_checksum(
+    world: World, options: Options, emulator: Emulator, job: tuple[str, bytes], tmp_path: Path, checksum: str
+) -> None:
+    """They are fetched again a few times, and then the error says how to go on."""
+    id, folder = job[0], tmp_path / "outputs"
+    emulator.faults.add("wrong_bytes", times=None, checksum=checksum)
+    with pytest.raises(DownloadFailed, match="other bytes") as caught:
+        world.call(lambda client: client.v1.image_projects.download(id, folder), **options)
+    assert len(emulator.faults.fired) == 4
+    assert (caught.value.project_id, caught.value.downloaded_paths) == (id, [])
+    assert f"check_result({id!r})" in str(caught.value)
+    assert names_in(folder) == []
+
+
+@CHECKSUMS
+def test_bytes_that_did_not_fit_are_fetched_again(
+    world: World, options: Options, emulator: Emulator, job: tuple[str, bytes], tmp_path: Path, checksum: str
+) -> None:
+    id, folder = job[0], tmp_path / "outputs"
+    emulator.faults.add("wrong_bytes", checksum=checksum)
+    [path] = world.call(lambda client: client.v1.image_projects.download(id, folder), **options)
+    assert path.read_bytes() == job[1]
+    assert names_in(folder) == [path.name]
+
+
+def test_wrong_bytes_after_a_cut_are_noticed(
+    world: World, options: Options, emulator: Emulator, job: tuple[str, bytes], tmp_path: Path
+) -> None:
+    """What comes after a cut is the rest of the file, of which the second answer tells a checksum of its own."""
+    id, folder = job[0], tmp_path / "outputs"
+    emulator.faults.add("cut", on="download", at_byte=CUT_AT)
+    emulator.faults.add("wrong_bytes", checksum="content-md5", nth=2)
+    [path] = world.call(lambda client: client.v1.image_projects.download(id, folder), **options)
+    assert [each.fault.kind for each in emulator.faults.fired] == ["cut", "wrong_bytes"]
+    assert path.read_bytes() == job[1]
+    assert len([request for request in emulator.requests if request.origin == "storage"]) == 3
+
+
+def test_half_of_a_range_is_not_taken_for_all_of_it(
+    world: World, options: Options, emulator: Emulator, job: tuple[str, bytes], tmp_path: Path
+) -> None:
+    """Nothing in the answer is wrong by itself: only the length of the whole file shows that bytes are missing."""
+    id, folder = job[0], tmp_path / "outputs"
+    emulator.faults.add("cut", on="download", at_byte=CUT_AT)
+    emulator.faults.add("range_wrong", how="short")
+    [path] = world.call(lambda client: client.v1.image_projects.download(id, folder), **options)
+    assert [each.fault.kind for each in emulator.faults.fired] == ["cut", "range_wrong"]
+    assert path.read_bytes() == job[1]

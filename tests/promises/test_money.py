@@ -107,6 +107,22 @@ def test_a_path_survives_the_failure_of_another_download(
     assert path.read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_failed_download_stops_no_other(world: World, options: Options, emulator: Emulator, tmp_path: Path) -> None:
+    """The first fails at once, while three others are under way or have not begun; they are slow to arrive."""
+    emulator.faults.add("status", on="download", status=405)
+    emulator.faults.add("delay", on="download", phase="after", seconds=0.2, nth=2, times=3)
+    with pytest.raises(DownloadFailed, match=r"\(3 of 4\)") as caught:
+        world.call(
+            lambda client: generate(client, image_count=4, download_directory=tmp_path),
+            **options,
+            max_parallel=3,
+        )
+    assert [each.fault.kind for each in emulator.faults.fired] == ["status", "delay", "delay", "delay"]
+    assert sorted(path.name for path in caught.value.downloaded_paths) == names_in(tmp_path)
+    assert len(names_in(tmp_path)) == 3
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in caught.value.downloaded_paths)
+
+
 @pytest.mark.parametrize(
     ("kind", "parameters", "credits"),
     [

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from magic_hour_client.api.v1_image_projects.get_image_project import request as get
-from magic_hour_client.calls import MAX_ANSWER_BYTES
+from magic_hour_client.bodies import MAX_ANSWER_BYTES
 from magic_hour_client.errors import MagicHourError, ServerError, UnexpectedResponse
 from magic_hour_emulator import Emulator
 from magic_hour_workflows.errors import SubmissionUnknown
@@ -20,11 +20,6 @@ from servers import serving
 from worlds import World
 
 MIB = 1024 * 1024
-# httpx and httpcore leave their generators to the garbage collector when a body is not read to its end; trio says so.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:Async generator 'httpx:ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
 STATUSES = pytest.mark.parametrize("status", ["200 OK", "403 Forbidden", "500 Internal Server Error"])
 
 

@@ -46,7 +46,7 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
     "storage talks garbage": (Fault("garbage", on="put"), Fault("garbage", on="download", times=None)),
     "a download hangs": (Fault("hang", on="download", times=None),),
     "the key and a URL are echoed": (Fault("status", on="create", status=500, message=ECHO),),
-    "a URL is echoed by the job": (Fault("job_error", on="create", message=ECHO.replace("mhk_test_canary", "you")),),
+    "the key and a URL are echoed by the job": (Fault("job_error", on="create", message=ECHO),),
     "the key is wrong": (Fault("status", on="upload-urls", status=403, message=ECHO),),
     "the answer to a create is lost": (Fault("reset", on="create", phase="after"),),
     "the answer is no JSON": (Fault("html", on="get"), Fault("truncated", on="get")),
@@ -165,7 +165,7 @@ class TestCommands:
     @pytest.mark.parametrize(
         "fault",
         [None, *(FAULTS[name][-1] for name in ("a download is redirected elsewhere", "storage talks garbage"))]
-        + [FAULTS[name][-1] for name in ("the key and a URL are echoed", "a URL is echoed by the job")],
+        + [FAULTS[name][-1] for name in ("the key and a URL are echoed", "the key and a URL are echoed by the job")],
         ids=str,
     )
     def test_nothing_is_printed(

@@ -139,6 +139,7 @@ GET = [
     Fault("download: stall", Phase.BODY, httpx.ReadTimeout),
     Fault("download: disk full", Phase.BODY),
     Fault("download: another version", Phase.ODD),
+    Fault("download: other bytes", Phase.ODD),
     Fault("download: chunked", Phase.ODD),
     Fault("download: redirect", Phase.ODD),
     Fault("download: redirect in circles", Phase.ODD),
@@ -156,6 +157,8 @@ RESUMED = [
     fault for fault in GET if fault.name in ("download: cut", "download: another version", "download: another part")
 ]
 """Cuts are drawn more often, and what can go wrong when a download goes on after one is drawn then."""
+OTHER_BYTES = next(fault for fault in GET if fault.name == "download: other bytes")
+"""Drawn more often as well, because it takes storage that tells checksums."""
 
 
 ODD_FAULTS = [Fault(name, Phase.ODD) for name in ODD]
@@ -224,7 +227,7 @@ class Weather:
     def of_get(self, now: float, begun: bool) -> Fault | None:
         if begun and self.rates["storage"] and Phase.BODY in self.phases and self.random.random() < 0.5:
             return self.random.choice(RESUMED)
-        return self._draw("storage", [*BEFORE, *GET, *RESUMED[:1] * 6], now)
+        return self._draw("storage", [*BEFORE, *GET, *RESUMED[:1] * 6, *[OTHER_BYTES] * 3], now)
 
     def silent(self) -> bool:
         return self.random.random() < self.rates["storage"] * 0.1

@@ -30,6 +30,7 @@ RULES: list[Rule] = [
     timing.gives_up_only_at_the_deadline,
     timing.succeeds_in_good_weather,
     transferred.files_are_the_outputs,
+    transferred.one_output_costs_no_other,
     transferred.answers_are_about_the_job,
     transferred.fresh_url_after_an_expired_one,
     transferred.uploads_are_the_files,

@@ -16,7 +16,7 @@ import pytest
 import magic_hour_client.errors as client_errors
 import magic_hour_client.transport as transport
 from magic_hour_client.errors import MagicHourError
-from magic_hour_workflows import assets, files, retry, sources
+from magic_hour_workflows import assets, checksums, files, retry, sources
 from magic_hour_workflows.errors import TransferFailed
 from magic_hour_workflows.flows import call, download, generate, submit, upload, wait
 from magic_hour_workflows.retry import Outcome
@@ -235,19 +235,23 @@ def final_names_are_taken_from_others(patch: Patch) -> None:
         os.replace(source, target)
         return True
 
-    patch.setattr(files, "_moved", moved)
+    patch.setattr(files, "moved", moved)
 
 
 @plant("saved and told to nobody")
-def a_saved_file_is_noted_too_late(patch: Patch) -> None:
-    async def save(outputs: Any, number: int, partial: Any) -> Path:
-        try:
-            return await real(outputs, number, partial)
-        finally:
-            outputs.saved.pop(number, None)
+def a_failure_forgets_what_was_saved(patch: Patch) -> None:
+    real = download.Saving.paths
+    patch.setattr(download.Saving, "paths", lambda self: [] if self.failures else real(self))
 
-    real = download._save
-    patch.setattr(download, "_save", save)
+
+@plant("one_output_costs_no_other")
+def after_a_failure_no_other_is_begun(patch: Patch) -> None:
+    patch.setattr(download.Saving, "hopeless", property(lambda self: bool(self.failures)))
+
+
+@plant("files_are_the_outputs")
+def checksums_are_not_read(patch: Patch) -> None:
+    patch.setattr(checksums, "told", lambda headers, part=False: None)
 
 
 @plant("files_are_the_outputs")
@@ -298,8 +302,8 @@ def words_of_the_service_keep_their_secrets(patch: Patch) -> None:
 
 @plant("says_no_secret")
 def the_key_is_not_blanked_out(patch: Patch) -> None:
-    def reply(self: Any, operation: Any, response: Any, chunks: list[bytes]) -> Any:
-        return transport.Reply(response.status_code, dict(response.headers), b"".join(chunks))
+    def reply(self: Any, operation: Any, response: Any, body: bytes) -> Any:
+        return transport.Reply(response.status_code, dict(response.headers), body)
 
     patch.setattr(transport.Requests, "reply", reply)
 

@@ -100,7 +100,7 @@ class SimulatedIO(Transfers):
         record = self._begin(operation.name, charges, operation.path, fault)
         try:
             response = await self._travel(record, request, wire, limit)
-            reply = self._requests.reply(operation, response, [response.content])
+            reply = self._requests.reply(operation, response, response.content)
             record.status = reply.status
             asked = reply.headers.get("retry-after")
             record.retry_after = float(asked) if asked else None

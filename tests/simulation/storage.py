@@ -5,6 +5,8 @@ Rule: honest as well. What it holds is what was uploaded, and an output has the 
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -28,10 +30,17 @@ class Stored:
     versions: list[bytes]
     tag: str | None
     ranges: bool
+    checksum: bool = False
+    """Whether it is told what the bytes are."""
 
     @property
     def content(self) -> bytes:
         return self.versions[-1]
+
+    def told(self) -> dict[str, str]:
+        """The checksum as it is told, if it is."""
+        digest = base64.b64encode(hashlib.sha256(self.content).digest()).decode()
+        return {"x-amz-checksum-sha256": digest} if self.checksum else {}
 
     def etag(self) -> str | None:
         """The tag of this version; a weak one stays the same when some bytes change."""
@@ -54,7 +63,9 @@ class Storage:
             random.choice([1, 2, 700, 3000]) if random.random() < 0.3 else random.randint(1, 2000)
         )
         tag = random.choice(['"N"', '"N"', 'W/"same"', None])
-        self.outputs[f"/{path}"] = stored = Stored(path, [content], tag, random.random() < 0.8)
+        ranges = random.random() < 0.8
+        checksum = tag == '"N"' and random.random() < 0.5  # else it would hide what a weak tag does
+        self.outputs[f"/{path}"] = stored = Stored(path, [content], tag, ranges, checksum)
         return stored
 
     def place(self, extension: str, now: float) -> dict[str, Any]:
@@ -91,4 +102,4 @@ class Storage:
                 return 416, {"content-range": f"bytes */{len(content)}"}, b""
             answer["content-range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
             return 206, {**answer, "content-length": str(len(content) - start)}, content[start:]
-        return 200, {**answer, "content-length": str(len(content))}, content
+        return 200, {**answer, **stored.told(), "content-length": str(len(content))}, content

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from magic_hour_workflows.errors import DownloadFailed
 from magic_hour_workflows.results import Result
 
 from .facts import accepted, job_of, told_files
@@ -34,6 +35,22 @@ def files_are_the_outputs(call: CallRecord, world: World) -> Iterator[str]:
     for path in paths:
         if not path.exists() or path.read_bytes() not in versions:
             yield f"{path.name} is not an output of {job.id}"
+
+
+def one_output_costs_no_other(call: CallRecord, world: World) -> Iterator[str]:
+    """What is not saved failed by itself; only a disk that is full ends the others before they begin."""
+    job = job_of(call, world)
+    if job is None or not isinstance(call.error, DownloadFailed) or call.interrupted_at is not None:
+        return
+    tried = [exchange for exchange in call.exchanges if exchange.what == "fetch"]
+    if not tried or any(
+        exchange.fault is not None and exchange.fault.name == "download: disk full" for exchange in tried
+    ):
+        return
+    for output in job.outputs:
+        of_it = [exchange for exchange in tried if f"/{output.path}?" in exchange.target]
+        if not of_it:
+            yield f"{output.path} was not tried, because another one failed"
 
 
 def answers_are_about_the_job(call: CallRecord, world: World) -> Iterator[str]:

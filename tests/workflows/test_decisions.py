@@ -21,7 +21,7 @@ from magic_hour_workflows.events import Event, Retrying, StatusChanged, Submissi
 from magic_hour_workflows.flows.submit import query, send, submit
 from magic_hour_workflows.flows.wait import wait
 from magic_hour_workflows.io import run_sync
-from magic_hour_workflows.results import Job
+from magic_hour_workflows.results import Job, number
 from magic_hour_workflows.retry import Backoff, may_repeat
 
 CREATE, DELETE, GET = "v1.ai_image_generator.create", "v1.image_projects.delete", "v1.image_projects.get"
@@ -30,6 +30,17 @@ JOB = Job("image", "job-1", 5, "my job")
 
 def paid_call():
     return create(image_count=1, style={"prompt": "a"}, name="my job")
+
+
+@pytest.mark.parametrize("told", [5, 0, 2.5])
+def test_a_number_of_the_services_is_a_number(told: float) -> None:
+    assert number(told) == told
+
+
+@pytest.mark.parametrize("told", [None, "5", "", True, False, {}, [5]], ids=repr)
+def test_what_is_no_number_of_the_services_is_none(told: object) -> None:
+    """Of True, everybody else would make one credit."""
+    assert number(told) is None
 
 
 class TestBackoff:
@@ -61,6 +72,17 @@ class TestSend:
     def test_a_delete_that_finds_nothing_the_second_time_has_done_its_work(self) -> None:
         io = FakeIO().script(DELETE, lost(), refused(404))
         assert run_sync(query(call(io), delete("job-1"))) is None
+
+    def test_a_delete_that_may_have_arrived_once_may_have_done_its_work(self) -> None:
+        io = FakeIO().script(DELETE, lost(), refused(429), refused(404))
+        assert run_sync(query(call(io), delete("job-1"))) is None
+
+    @pytest.mark.parametrize("failure", [unsent(), refused(429), refused(503, headers={"retry-after": "1"})], ids=repr)
+    def test_a_delete_that_was_turned_away_before_has_done_nothing(self, failure: Exception) -> None:
+        """Found by `tests/machine`: it was said to be deleted."""
+        io = FakeIO().script(DELETE, failure, refused(404))
+        with pytest.raises(NotFound):
+            run_sync(query(call(io), delete("job-1")))
 
     def test_a_delete_that_finds_nothing_the_first_time_says_so(self) -> None:
         io = FakeIO().script(DELETE, refused(404))

@@ -110,6 +110,39 @@ class TestDownload:
             run_sync(download(call(io), JOB, half, get, tmp_path))
         assert io.fetched == []
 
+    def test_a_failure_of_one_output_stops_no_other(self, tmp_path: Path) -> None:
+        gone = TransferFailed("gone for good", status=405)
+        io = FakeIO().script("fetch", gone, b"second", TransferFailed("late", status=405, retry_after=7), b"fourth")
+        with pytest.raises(DownloadFailed) as caught:
+            run_sync(download(call(io), JOB, project(outputs=4), get, tmp_path))
+        assert [path.read_bytes() for path in caught.value.downloaded_paths] == [b"second", b"fourth"]
+        assert names_in(tmp_path) == ["job-1-2.png", "job-1-4.png"]
+        assert (caught.value.status, caught.value.__cause__) == (405, gone)
+        assert str(caught.value).startswith("not every output of job-1 was saved (2 of 4): gone for good. ")
+
+    def test_after_a_full_disk_no_other_is_begun(self, tmp_path: Path) -> None:
+        def fetching(url: str, target: Partial) -> None:
+            if len(io.fetched) == 2:
+                raise DownloadFailed("the disk is full", final=True)
+            target.begin(url, 200, {"content-length": "5"})
+            target.write(b"media")
+
+        io = Storage()
+        io.fetching = fetching
+        with pytest.raises(DownloadFailed, match=r"\(1 of 4\): the disk is full") as caught:
+            run_sync(download(call(io), JOB, project(outputs=4), get, tmp_path))
+        assert len(io.fetched) == 2
+        assert [path.name for path in caught.value.downloaded_paths] == names_in(tmp_path) == ["job-1-1.png"]
+
+    @pytest.mark.parametrize("interruption", [KeyboardInterrupt, ZeroDivisionError])
+    def test_ctrl_c_and_bugs_stop_all_at_once(self, tmp_path: Path, interruption: type[BaseException]) -> None:
+        io = FakeIO().script("fetch", TransferFailed("gone for good", status=405), interruption(), b"third")
+        with pytest.raises(interruption) as caught:
+            run_sync(download(call(io), JOB, project(outputs=3), get, tmp_path))
+        assert caught.value.project_id == "job-1"
+        assert len(io.fetched) == 2
+        assert names_in(tmp_path) == []
+
     def test_every_byte_further_makes_the_patience_start_over(self, tmp_path: Path) -> None:
         io = Storage(random=1.0)
 
@@ -265,6 +298,25 @@ class TestByItsId:
         self.run(flow, io, output_name="mine", download_directory=tmp_path)
         assert io.fetched[1] == "https://storage.example/fresh.png"
         assert names_in(tmp_path) == ["mine.png"]
+
+
+class TestStatusOfAResult:
+    """The words of the service in what `check_result` and `download` say."""
+
+    STRANGE = "see https://storage.example/a?signature=canary\nfor more"
+    SHOWN = "see https://storage.example/a?… for more"
+
+    def test_in_the_result(self) -> None:
+        io = FakeIO().script(GET, project(self.STRANGE))
+        outputs = Outputs(wait_for_completion=False)
+        assert run_sync(check_result(call(io), "image", "job-1", get, outputs)).status == self.SHOWN
+
+    @pytest.mark.parametrize(("status", "shown"), [(STRANGE, SHOWN), (None, "unknown")])
+    def test_in_the_objection_to_a_download(self, tmp_path: Path, status: str | None, shown: str) -> None:
+        io = FakeIO().script(GET, project(status))
+        with pytest.raises(InvalidArgument) as caught:
+            run_sync(save(call(io), "image", "job-1", get, Outputs(download_directory=tmp_path)))
+        assert str(caught.value).startswith(f"the image job job-1 is not complete yet ({shown}). ")
 
 
 def test_a_result_without_a_status_says_so() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import io as io_module
 import warnings
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -362,29 +361,6 @@ class TestDownload:
             run("image", IMAGE, io=io, download_directory=tmp_path)
         assert [path.read_bytes() for path in caught.value.downloaded_paths] == [b"first"]
         assert "check_result('job-1')" in str(caught.value)
-
-    def test_a_file_that_is_named_while_another_one_fails_is_told(self, tmp_path: Path) -> None:
-        """A thread cannot be cancelled: it ends its work, and only its answer is lost."""
-
-        class Cancelled(BaseException):
-            pass
-
-        class Cancelling(FakeIO):
-            async def run(self, function: Any) -> Any:
-                function()
-                raise Cancelled
-
-            async def map(self, work: Any, items: Any) -> Any:
-                with suppress(Cancelled):
-                    await work(items[0])
-                return [await work(items[1])]
-
-        io = Cancelling().script("v1.ai_image_generator.create", created())
-        io.script("v1.image_projects.get", project(outputs=2)).script("fetch", b"first", refused(400))
-        with pytest.raises(DownloadFailed) as caught:
-            run("image", IMAGE, io=io, download_directory=tmp_path)
-        assert [path.read_bytes() for path in caught.value.downloaded_paths] == [b"first"]
-        assert names_in(tmp_path) == ["job-1-1.png"]
 
     def test_a_short_answer_is_not_a_file(self, tmp_path: Path) -> None:
         class Cutting(FakeIO):

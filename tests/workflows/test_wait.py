@@ -161,6 +161,34 @@ def test_the_words_of_the_service_are_shown_without_secrets() -> None:
     assert "canary" not in repr(vars(caught.value))
 
 
+def test_a_status_of_the_services_own_is_shown_without_secrets() -> None:
+    """Every word of it may be new; none of them may break a line or give a signature away."""
+    events: list[Event] = []
+    io = FakeIO().script(GET, project("see https://storage.example/a.png?signature=canary\x1b[2J\nfor more"))
+    with pytest.raises(JobTimeout) as caught:
+        run_sync(wait(call(io, 20, on_progress=events.append), JOB, get))
+    told = "see https://storage.example/a.png?… [2J for more"
+    assert [event.status for event in events if isinstance(event, StatusChanged)] == [told]
+    assert caught.value.status == told
+    assert f"(last status: {told})" in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [{"unexpected": True}, ["complete"], ""])
+def test_a_status_that_is_no_word_is_none(status: object) -> None:
+    events: list[Event] = []
+    io = FakeIO().script(GET, project(status))
+    with pytest.raises(JobTimeout, match="last status: not known") as caught:
+        run_sync(wait(call(io, 20, on_progress=events.append), JOB, get))
+    assert (caught.value.status, events) == (None, [])
+
+
+def test_a_status_that_goes_is_told() -> None:
+    events: list[Event] = []
+    io = FakeIO().script(GET, project("queued"), project(None), project())
+    run_sync(wait(call(io, on_progress=events.append), JOB, get))
+    assert [event.status for event in events if isinstance(event, StatusChanged)] == ["queued", "unknown", "complete"]
+
+
 def test_canceled_raises() -> None:
     io = FakeIO().script(GET, project("canceled"))
     with pytest.raises(JobCanceled) as caught:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import random
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import IO, Any, TypeVar
@@ -18,6 +19,7 @@ import anyio.to_thread
 import attrs
 import httpx
 
+from magic_hour_client.bodies import close, unwind
 from magic_hour_client.errors import connection_error
 from magic_hour_client.transport import AsyncTransport
 from magic_hour_client.types import Operation
@@ -26,7 +28,16 @@ from .errors import TransferFailed
 from .files import Partial
 from .io import OnBytes
 from .sources import Source, read_chunk
-from .wire import CHUNK_BYTES, answer_headers, check_put, cut_short, fetch_request, network_errors, put_request
+from .wire import (
+    CHUNK_BYTES,
+    answer_headers,
+    check_put,
+    cut_short,
+    fetch_request,
+    is_empty,
+    network_errors,
+    put_request,
+)
 
 T = TypeVar("T")
 Item = TypeVar("Item")
@@ -34,8 +45,10 @@ Item = TypeVar("Item")
 _API_GATE = 16
 """Requests to the API at a time: a large connection pool is slower than a short queue in front of it. Creates have a
 gate of their own, so that slow ones do not keep running jobs from being looked at."""
-_BUFFER_BYTES = 1024 * 1024
-"""Bytes gathered before a thread is asked to write them."""
+_TRANSFER_GATE = 16
+"""Files on their way at a time, of all jobs of a client: more would only open connections to share the same line."""
+_BUFFER_BYTES = 4 * 1024 * 1024
+"""Bytes that a thread reads or writes at a time: going to a thread and back takes longer than a smaller piece."""
 
 
 class AsyncIO:
@@ -45,6 +58,7 @@ class AsyncIO:
         self._transport = transport
         self._max_parallel = max_parallel
         self._gates = {charges: anyio.Semaphore(_API_GATE) for charges in (True, False)}
+        self._transfers = anyio.Semaphore(_TRANSFER_GATE)
 
     async def send(self, operation: Operation[T], deadline: float) -> T:
         gate = self._gates[operation.endpoint.charges_credits]
@@ -65,21 +79,28 @@ class AsyncIO:
                 cancelled.unsent = True  # type: ignore[attr-defined]
             raise
 
+    @asynccontextmanager
+    async def _transfer(self, name: str, deadline: float) -> AsyncIterator[None]:
+        """Around a transfer: its turn, its deadline, and its errors."""
+        with network_errors(name), anyio.fail_after(self._left(deadline)):
+            async with self._transfers:
+                yield
+
     async def put(self, url: str, source: Source, deadline: float, on_bytes: OnBytes) -> None:
         size = await self.read(source.prepare, deadline)
-        with (
-            network_errors(f"upload of {source.name}"),
-            anyio.fail_after(self._left(deadline)),
-            source.opened() as file,
-        ):
-            response = await self._send(put_request(url, _Chunks(file, size, on_bytes), size))
-            try:
-                check_put(response.status_code, answer_headers(response))
-            finally:
-                await _close(response)
+        async with self._transfer(f"upload of {source.name}", deadline):
+            with source.opened() as file:
+                response = await self._send(put_request(url, _Chunks(file, size, on_bytes), size))
+                try:
+                    headers = answer_headers(response)
+                    if is_empty(headers):
+                        await response.aread()
+                    check_put(response.status_code, headers)
+                finally:
+                    await close(response)
 
     async def fetch(self, url: str, target: Partial, deadline: float, on_bytes: OnBytes) -> None:
-        with network_errors(f"download of {target.name}"), anyio.fail_after(self._left(deadline)):
+        async with self._transfer(f"download of {target.name}", deadline):
             next_url: str | None = url
             while next_url is not None:
                 url = next_url
@@ -89,25 +110,32 @@ class AsyncIO:
                     if next_url is None:
                         await self._receive(response, target, on_bytes)
                 finally:
-                    await _close(response)
+                    await close(response)
 
     async def _receive(self, response: httpx.Response, target: Partial, on_bytes: OnBytes) -> None:
-        gathered = bytearray()
+        gathered: list[bytes] = []
+
+        def write(content: list[bytes]) -> None:
+            for chunk in content:
+                target.write(chunk)
 
         async def flush() -> None:
-            content = bytes(gathered)
+            content = gathered.copy()
             gathered.clear()
-            await self.run(lambda: target.write(content))
+            await self.run(lambda: write(content))
             on_bytes(target.received, target.total)
 
-        chunks = response.aiter_raw(CHUNK_BYTES)
+        size = 0
+        chunks = response.aiter_raw()
         try:
             async for chunk in chunks:
-                gathered += chunk
-                if len(gathered) >= _BUFFER_BYTES:
+                gathered.append(chunk)
+                size += len(chunk)
+                if size >= _BUFFER_BYTES:
+                    size = 0
                     await flush()
         except BaseException:
-            await _unwind(response, chunks)
+            await unwind(response, chunks)
             raise
         finally:
             # What arrived before a cut need not be fetched again.
@@ -178,6 +206,7 @@ class _Chunks(httpx.AsyncByteStream):
     size: int
     on_bytes: OnBytes
     sent: int = 0
+    _read: deque[bytes] = attrs.field(factory=deque)
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
@@ -187,12 +216,23 @@ class _Chunks(httpx.AsyncByteStream):
             self.on_bytes(self.sent, self.size)
         if self.sent == self.size:
             raise StopAsyncIteration
-        read = partial(read_chunk, self.file, min(_BUFFER_BYTES, self.size - self.sent))
-        chunk = await _in_left_thread(read)
-        if not chunk:
+        if not self._read:
+            self._read = await _in_left_thread(partial(_read_chunks, self.file, self.size - self.sent))
+        if not self._read:
             raise cut_short()
+        chunk = self._read.popleft()
         self.sent += len(chunk)
         return chunk
+
+
+def _read_chunks(file: IO[bytes], size: int) -> deque[bytes]:
+    """The next bytes of a file, as many as a thread is sent for."""
+    chunks: deque[bytes] = deque()
+    left = min(size, _BUFFER_BYTES)
+    while left and (chunk := read_chunk(file, min(CHUNK_BYTES, left))):
+        chunks.append(chunk)
+        left -= len(chunk)
+    return chunks
 
 
 async def _in_thread(function: Callable[[], T]) -> T:
@@ -220,18 +260,3 @@ async def _in_thread(function: Callable[[], T]) -> T:
 async def _in_left_thread(function: Callable[[], T]) -> T:
     """The result of a function that reads, which a cancellation does not wait for: a stream may be silent for ever."""
     return await anyio.to_thread.run_sync(function, abandon_on_cancel=True)
-
-
-async def _unwind(response: httpx.Response, chunks: AsyncIterator[bytes]) -> None:
-    """End a body that is not read to its end: its generators, several deep, each leave when the innermost cannot read.
-
-    Closing the outermost would leave the others to the garbage collector, which trio warns of.
-    """
-    await _close(response)
-    with anyio.CancelScope(shield=True), suppress(Exception):
-        await anext(chunks, None)
-
-
-async def _close(response: httpx.Response) -> None:
-    with anyio.CancelScope(shield=True):
-        await response.aclose()

@@ -25,7 +25,16 @@ from magic_hour_client.types import Operation
 from .files import Partial
 from .io import OnBytes, run_sync
 from .sources import Source, read_chunk
-from .wire import CHUNK_BYTES, answer_headers, check_put, cut_short, fetch_request, network_errors, put_request
+from .wire import (
+    CHUNK_BYTES,
+    answer_headers,
+    check_put,
+    cut_short,
+    fetch_request,
+    is_empty,
+    network_errors,
+    put_request,
+)
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -45,15 +54,21 @@ class BlockingIO:
         self._max_parallel = max_parallel
 
     async def send(self, operation: Operation[T], deadline: float) -> T:
+        timeout = max(deadline - self.now(), 0.001)
+        if _stop.get() is None:  # nobody to be stopped by, and the transport has limits of its own
+            return self._transport.send(operation, timeout=timeout)
         with _stoppable(None):
-            return self._transport.send(operation, timeout=max(deadline - self.now(), 0.001))
+            return self._transport.send(operation, timeout=timeout)
 
     async def put(self, url: str, source: Source, deadline: float, on_bytes: OnBytes) -> None:
         size = source.prepare()
         with network_errors(f"upload of {source.name}"), _stoppable(deadline), source.opened() as file:
             response = self._send(put_request(url, _Chunks(file, size, on_bytes), size))
             try:
-                check_put(response.status_code, answer_headers(response))
+                headers = answer_headers(response)
+                if is_empty(headers):
+                    response.read()
+                check_put(response.status_code, headers)
             finally:
                 response.close()
 
@@ -66,7 +81,7 @@ class BlockingIO:
                 try:
                     next_url = target.begin(url, response.status_code, answer_headers(response))
                     if next_url is None:
-                        for chunk in response.iter_raw(CHUNK_BYTES):
+                        for chunk in response.iter_raw():
                             target.write(chunk)
                             on_bytes(target.received, target.total)
                         target.check_complete()
@@ -131,7 +146,7 @@ class Stopped(Exception):
 @contextmanager
 def _stoppable(deadline: float | None) -> Iterator[None]:
     stop = _stop.get()
-    with limited(deadline, stop.is_set if stop is not None else lambda: False):
+    with limited(deadline, None if stop is None else stop.is_set):
         yield
 
 

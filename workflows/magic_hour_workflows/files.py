@@ -19,6 +19,7 @@ from urllib.parse import urljoin, urlsplit
 from magic_hour_client.errors import retry_after
 from magic_hour_client.settings import may_speak_to
 
+from . import checksums
 from .errors import DownloadFailed, TransferFailed
 
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
@@ -56,6 +57,9 @@ class Partial:
         self.received: int = 0
         self.total: int | None = None
         self._etag: str | None = None
+        self.mismatches: int = 0
+        """How often all bytes had come, and were not those that storage has a checksum of."""
+        self._checksum: checksums.Checksum | None = None
         self._redirects = 0
         self._file: IO[bytes] | None = None
 
@@ -109,6 +113,7 @@ class Partial:
         self.total = int(length) if length.isdecimal() else None
         etag = headers.get("etag", "")
         self._etag = etag if etag.startswith('"') else None  # a weak one does not promise the same bytes
+        self._checksum = checksums.told(headers)
 
     def _go_on(self, headers: Mapping[str, str]) -> None:
         found = _CONTENT_RANGE.fullmatch(headers.get("content-range", ""))
@@ -116,6 +121,10 @@ class Partial:
         if not same or headers.get("etag", self._etag) != self._etag:
             self.reset()
             raise TransferFailed("storage answered another part than was asked for")
+        # What is followed already, from further back, covers this part as well.
+        is_the_rest = self.total is not None and headers.get("content-length") == str(self.total - self.received)
+        if self._checksum is None and is_the_rest:
+            self._checksum = checksums.told(headers, part=True)
 
     def reset(self) -> None:
         """Forget what arrived; the next request starts over."""
@@ -141,6 +150,8 @@ class Partial:
         except OSError as error:
             raise self._unwritable(error) from None
         self.received += len(chunk)
+        if self._checksum is not None:
+            self._checksum.update(chunk)
 
     def _unwritable(self, error: OSError) -> DownloadFailed:
         why = error.strerror or type(error).__name__
@@ -151,13 +162,18 @@ class Partial:
         """Called at the end of an answer.
 
         Raises:
-            TransferFailed: bytes are missing, or there are too many.
+            TransferFailed: bytes are missing, there are too many, or they are others than storage told.
         """
         if self.total is not None and self.received != self.total:
             received, total = self.received, self.total
             if received > total:
                 self.reset()
             raise TransferFailed(f"{received} of {total} bytes of {self.name} arrived")
+        if self._checksum is not None and not self._checksum.fits:
+            name = self._checksum.name
+            self.mismatches += 1
+            self.reset()
+            raise TransferFailed(f"{self.name} arrived with other bytes than storage told: its {name} does not fit")
 
     def finish(self) -> Path:
         """Put the complete file under the first free final name and return its path.

@@ -8,7 +8,6 @@ error, not by httpx's log, and not by httpcore's, which at DEBUG level tells the
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -22,10 +21,6 @@ from .errors import TransferFailed
 CHUNK_BYTES = 256 * 1024
 INACTIVITY_SECONDS = 60.0
 """How long storage may be silent within a transfer."""
-
-
-_QUOTED = re.compile(r"(?:bytearray\()?\bb['\"].*", re.DOTALL)
-"""How h11 quotes bytes that it does not understand."""
 
 
 def put_request(url: str, chunks: httpx.SyncByteStream | httpx.AsyncByteStream, size: int) -> httpx.Request:
@@ -62,19 +57,14 @@ def check_put(status: int, headers: Mapping[str, str]) -> None:
         raise TransferFailed(f"storage answered with status {status}", status=status, retry_after=retry_after(headers))
 
 
+def is_empty(headers: Mapping[str, str]) -> bool:
+    """Whether an answer has nothing more to read: then reading that costs no waiting, and keeps the connection."""
+    return headers.get("content-length") == "0"
+
+
 def cut_short() -> TransferFailed:
     """A file ended before the length that was promised for it."""
     return TransferFailed("the file changed while it was read", final=True)
-
-
-def _unquoted(error: Exception) -> Exception:
-    """The same error, which no longer quotes what storage sent, and neither do those it came from."""
-    link: BaseException | None = error
-    while link is not None:
-        link.args = tuple(_QUOTED.sub("…", arg) if isinstance(arg, str) else arg for arg in link.args)
-        # httpcore keeps what it translates as its argument, httpx as its cause.
-        link = link.__cause__ or next((arg for arg in link.args if isinstance(arg, BaseException)), None)
-    return error
 
 
 _transferring: ContextVar[bool] = ContextVar("transferring", default=False)
@@ -105,7 +95,7 @@ def network_errors(name: str) -> Iterator[None]:
     try:
         yield
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError) as error:
-        raise connection_error(name, _unquoted(error)) from without_request(error)
+        raise connection_error(name, error) from without_request(error)
     except OSError as error:
         # httpx translates those of the network; what is left comes from the disk.
         raise TransferFailed(f"{name}: {error.strerror or type(error).__name__}", final=True) from None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable
 from functools import cached_property, partial
 from typing import Any, Self
 
@@ -19,7 +19,7 @@ from magic_hour_client.errors import InvalidArgument
 from ..client import AsyncClient
 from ..events import Event
 from ..outputs import checked_directory
-from .database import database_of, opened
+from .database import Database, database_of, opened
 from .halt import Halt
 from .manifest import RowLike, read
 from .plan import plan
@@ -81,7 +81,7 @@ class Batch:
         self._given = rows
         self._endpoint = endpoint
         self._output = None if output is None else checked_directory(output, make=False)
-        self.database = database_of(database, rows)
+        self.database: Database = database_of(database, rows)
         self._limits: dict[str, Any] = {
             "concurrency": _positive("concurrency", concurrency, whole=True),
             "rate": _positive("rate", rate),
@@ -122,7 +122,7 @@ class Batch:
                 return plan(list(store.rows()))
         return plan(self.rows)
 
-    def run(self, *, retry: Iterable[str] | bool = False) -> Iterator[RowResult]:
+    def run(self, *, retry: Iterable[str] | bool = False) -> Generator[RowResult, None, None]:
         """Work until every row has ended, or no more may be submitted; gives each row as it ends.
 
         Args:
@@ -142,7 +142,7 @@ class Batch:
                     return
                 time.sleep(_LOOK_SECONDS)
 
-    async def run_async(self, *, retry: Iterable[str] | bool = False) -> AsyncIterator[RowResult]:
+    async def run_async(self, *, retry: Iterable[str] | bool = False) -> AsyncGenerator[RowResult, None]:
         """Like `run`, for asyncio and trio.
 
         Args:

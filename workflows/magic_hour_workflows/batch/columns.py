@@ -59,7 +59,7 @@ class Table:
     """What the header says."""
 
     def __init__(self, line: int, header: Sequence[str], found: Collector) -> None:
-        self.columns = [column.strip() for column in header]
+        self.columns: list[str] = [column.strip() for column in header]
         self._found = found
         self._fields: list[tuple[int, str, tuple[Step, ...]]] = []
         for column, times in Counter(self.columns).items():

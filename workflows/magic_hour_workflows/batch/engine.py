@@ -48,7 +48,7 @@ class Engine:
     """
 
     def __init__(self, store: Store, halt: Halt, make_way: Callable[[str], Way]) -> None:
-        self.worker = f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
+        self.worker: str = f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
         self._store = store
         self._halt = halt
         self._make_way = make_way

@@ -55,8 +55,8 @@ class Store:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
         self._now = database_time(engine.dialect.name)
-        self.claims = Claims(engine)
-        self.fleet = Fleet(engine)
+        self.claims: Claims = Claims(engine)
+        self.fleet: Fleet = Fleet(engine)
         with engine.begin() as connection:
             if engine.dialect.name == "postgresql":  # two workers that begin at once would both make the tables
                 connection.execute(sa.text("SELECT pg_advisory_xact_lock(7245091)"))

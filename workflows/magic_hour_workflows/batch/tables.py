@@ -25,10 +25,10 @@ CHUNK = 500
 BUSY_SECONDS = 60
 """How long a writer waits for another on SQLite."""
 
-tables = sa.MetaData()
+tables: sa.MetaData = sa.MetaData()
 SETTINGS: dict[str, Any] = {"output": None, "max_credits": None, "concurrency": None, "rate": None, "halted": None}
 
-batch = sa.Table(
+batch: sa.Table = sa.Table(
     "batch",
     tables,
     sa.Column("id", sa.Integer, primary_key=True),
@@ -40,7 +40,7 @@ batch = sa.Table(
     sa.Column("next_submit_at", sa.Float),  # with a rate: before then nothing is submitted
     sa.Column("committed", sa.Float, nullable=False),  # credits charged, or set aside for what is being submitted
 )
-rows = sa.Table(
+rows: sa.Table = sa.Table(
     "rows",
     tables,
     sa.Column("key", sa.Text, primary_key=True),
@@ -58,7 +58,7 @@ rows = sa.Table(
     sa.Column("error_type", sa.Text),
     sa.Column("finished_at", sa.Float, index=True),
 )
-paid = sa.Table(
+paid: sa.Table = sa.Table(
     "paid",
     tables,
     sa.Column("key", sa.Text, primary_key=True),
@@ -70,7 +70,7 @@ paid = sa.Table(
     sa.Column("reserved", sa.Float, nullable=False),
     sa.Column("credits", sa.Float),
 )
-uploads = sa.Table(
+uploads: sa.Table = sa.Table(
     "uploads",
     tables,
     sa.Column("digest", sa.Text, primary_key=True),
@@ -79,7 +79,7 @@ uploads = sa.Table(
     sa.Column("remote_path", sa.Text, nullable=False),
     sa.Column("uploaded_at", sa.Float, nullable=False),
 )
-workers = sa.Table(
+workers: sa.Table = sa.Table(
     "workers",
     tables,
     sa.Column("worker", sa.Text, primary_key=True),

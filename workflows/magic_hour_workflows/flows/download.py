@@ -1,7 +1,7 @@
 """Saving the outputs of a complete job, several at a time.
 
-Rule: the job is paid for, so only the deadline ends the trying, and a failure of one output never loses another that
-arrived. A URL that has become too old is replaced by asking for the job again.
+Rule: the job is paid for, so only the deadline ends the trying, and a failure of one output never costs another: what
+can be saved is saved before it is raised. A URL that has become too old is replaced by asking for the job again.
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ from .call import Call
 from .wait import SHORTEST_INTERVAL, Project, look
 
 _MOST_REFRESHES = 3
+_MOST_MISMATCHES = 3
+"""How often a file is fetched once more because its bytes do not fit the checksum that storage tells of it."""
 _LOOKS_FOR_OUTPUTS = 3
 
 
 class Saving:
-    """The outputs of one job: where they are now, and which have been saved."""
+    """The outputs of one job: where they are now, and what has become of them."""
 
     def __init__(self, call: Call, job: Job, project: Project, get: Callable[[str], Operation[Project]]) -> None:
         self.call = call
@@ -33,6 +35,7 @@ class Saving:
         self.get = get
         self.urls: list[str] = _urls(project)
         self.saved: dict[int, Path] = {}
+        self.failures: list[MagicHourError] = []
 
     async def refresh(self, number: int, stale: str) -> None:
         """Get fresh URLs, unless somebody has done so since `stale` was read."""
@@ -41,6 +44,11 @@ class Saving:
             fresh = _urls(project)
             if len(fresh) == len(self.urls):
                 self.urls = fresh
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether this machine has refused a file, and will refuse the next one too: its disk is full, say."""
+        return any(isinstance(failure, DownloadFailed) for failure in self.failures)
 
     def paths(self) -> list[Path]:
         return [self.saved[number] for number in sorted(self.saved)]
@@ -56,6 +64,8 @@ async def download(
 ) -> list[Path]:
     """Save every output; the paths come in the order of the outputs.
 
+    If one of them fails, the others go on; what the first failure was is raised when all have ended.
+
     Raises:
         DownloadFailed: an output could not be saved; `downloaded_paths` has those that were.
     """
@@ -64,19 +74,26 @@ async def download(
     outputs = Saving(call, job, project, get)
     names = output_names(job, outputs.urls, output_name)
 
-    async def save(number: int) -> Path:
-        return await _save(outputs, number, Partial(directory, *names[number], allow_http=call.allow_http))
+    async def save(number: int) -> None:
+        if outputs.hopeless:
+            return
+        partial = Partial(directory, *names[number], allow_http=call.allow_http)
+        try:
+            outputs.saved[number] = await _save(outputs, number, partial)
+        except MagicHourError as error:
+            outputs.failures.append(error)
 
     with naming(job):
-        try:
-            return await call.io.map(save, range(len(names)))
-        except MagicHourError as error:
+        await call.io.map(save, range(len(names)))
+        if outputs.failures:
+            error, paths = outputs.failures[0], outputs.paths()
             raise DownloadFailed(
-                f"not every output of {job.id} was saved: {error}",
+                f"not every output of {job.id} was saved ({len(paths)} of {len(names)}): {error}",
                 status=getattr(error, "status", None),
                 retry_after=getattr(error, "retry_after", None),
-                downloaded_paths=outputs.paths(),
+                downloaded_paths=paths,
             ) from error
+    return outputs.paths()
 
 
 async def _listed(call: Call, job: Job, project: Project, get: Callable[[str], Operation[Project]]) -> Project:
@@ -122,15 +139,11 @@ async def _save(outputs: Saving, number: int, partial: Partial) -> Path:
             raise
 
     def again(error: Exception) -> bool:
-        return may_repeat(error) or (has_expired(error) and expired <= _MOST_REFRESHES)
-
-    def keep() -> Path:
-        # Noted here and not by the coroutine: a cancellation because another output failed may take the answer away.
-        outputs.saved[number] = path = partial.finish()
-        return path
+        passing = may_repeat(error) and partial.mismatches <= _MOST_MISMATCHES
+        return passing or (has_expired(error) and expired <= _MOST_REFRESHES)
 
     try:
         await call.repeat(f"download of {partial.name}", attempt, again=again, progress=lambda: partial.received)
-        return await call.io.run(keep)
+        return await call.io.run(partial.finish)
     finally:
         partial.discard()

@@ -28,7 +28,7 @@ from .call import Call
 from .download import download
 from .submit import kind_of, submit
 from .upload import upload
-from .wait import Project, finished, look, wait
+from .wait import Project, finished, look, told_status, wait
 
 Get = Callable[[str], Operation[Project]]
 
@@ -143,7 +143,9 @@ async def save(call: Call, kind: Kind, id: str, get: Get, outputs: Outputs) -> l
     call = call.paid()
     project = await look(call, job, get)
     if not finished(job, project):
-        early = InvalidArgument(f"the {kind} job {id} is not complete yet ({project.status})", field="id")
+        early = InvalidArgument(
+            f"the {kind} job {id} is not complete yet ({told_status(project) or 'unknown'})", field="id"
+        )
         name_job(early, job)  # not a mistake alone: there is a job, and a way to go on
         raise early
     return (await _saved(call, job, project, get, directory, outputs)).downloaded_paths
@@ -169,7 +171,7 @@ def _result(job: Job, project: Project, paths: list[Path]) -> Result:
     return Result(
         id=job.id,
         kind=job.kind,
-        status=str(project.status or "unknown"),
+        status=told_status(project) or "unknown",
         credits_charged=job.credits_charged if credits is None else credits,
         downloaded_paths=paths,
         project=project,

@@ -33,8 +33,8 @@ SUBMIT_SECONDS = 120.0
 
 async def send(call: Call, operation: Operation[T], extra_headers: Mapping[str, str] | None = None) -> T:
     """Send any call and give its result; failures that may pass are tried again as the kind of call allows."""
-    headers = {**operation.headers, **checked_headers(extra_headers)}
-    operation = attrs.evolve(operation, headers=headers)
+    if extra_headers is not None:
+        operation = attrs.evolve(operation, headers={**operation.headers, **checked_headers(extra_headers)})
     if operation.endpoint.charges_credits:
         created, _ = await submit(call, operation)
         return created
@@ -44,18 +44,20 @@ async def send(call: Call, operation: Operation[T], extra_headers: Mapping[str, 
 async def query(call: Call, operation: Operation[T], *, again: Callable[[Exception], bool] = may_repeat) -> T:
     """Send a call that can be repeated freely.
 
-    A repeated DELETE that finds nothing has done its work the first time.
+    A DELETE that finds nothing has done its work before, if it may have arrived before.
     """
-    sent = 0
+    may_be_done = False
 
     async def attempt() -> Any:
-        nonlocal sent
-        sent += 1
+        nonlocal may_be_done
         try:
             return await call.io.send(operation, call.attempt_deadline())
         except NotFound:
-            if operation.endpoint.method == "DELETE" and sent > 1:
+            if may_be_done:
                 return None
+            raise
+        except MagicHourError as error:
+            may_be_done = operation.endpoint.method == "DELETE" and (may_be_done or outcome(error) is Outcome.UNKNOWN)
             raise
 
     result: T = await call.repeat(operation.name, attempt, again=again)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
-from magic_hour_client.errors import MagicHourError, NotFound, UnexpectedResponse
+from magic_hour_client.errors import MagicHourError, NotFound, UnexpectedResponse, clean
 from magic_hour_client.types import Operation
 
 from ..errors import JobCanceled, JobFailed, JobTimeout, naming
@@ -95,9 +95,9 @@ async def wait(call: Call, job: Job, get: Callable[[str], Operation[P]], *, new:
         slowest = max(slowest, call.io.now() - began - elapsed)
         told = number(project.credits_charged)
         credits = credits if told is None else told
-        if project.status != status:
-            status = project.status
-            call.tell(StatusChanged(id=job.id, kind=job.kind, status=str(status or "unknown"), elapsed=elapsed))
+        if told_status(project) != status:
+            status = told_status(project)
+            call.tell(StatusChanged(id=job.id, kind=job.kind, status=status or "unknown", elapsed=elapsed))
         if finished(job, project):
             return project
         # The last look has to have its answer before the deadline.
@@ -128,6 +128,11 @@ async def look(call: Call, job: Job, get: Callable[[str], Operation[P]], *, miss
     with naming(job):
         operation = get(job.id)
         return await call.repeat(operation.name, attempt, again=again)
+
+
+def told_status(project: Project) -> str | None:
+    """The status in the service's own words, which may be new ones; None if it told none."""
+    return clean(project.status)
 
 
 def finished(job: Job, project: Project) -> bool:

@@ -6,18 +6,18 @@ Rule: what is wrong is said before anything is charged, and however a run ends, 
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from magic_hour_client.errors import InvalidArgument
 from magic_hour_client.settings import KEY_VARIABLE
 
 from ...batch.batch import Batch
 from ...batch.results import record
-from ...batch.rows import RowResult, RowStatus, Summary
+from ...batch.rows import RowStatus, Summary
 from ...wording import shown
 from .. import signals
 from ..terminal import Terminal
@@ -86,7 +86,7 @@ def _carry_out(
         try:
             with (
                 signals.gently(partial(batch.halt, INTERRUPTED)),
-                closing(cast("Generator[RowResult, None, None]", batch.run(retry=retry))) as finished,
+                closing(batch.run(retry=retry)) as finished,
             ):
                 for result in finished:
                     ended(result)

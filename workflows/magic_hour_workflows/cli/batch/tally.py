@@ -31,7 +31,7 @@ class Tally:
     """
 
     def __init__(self, summary: Summary, now: Callable[[], float] = time.monotonic) -> None:
-        self.summary = summary
+        self.summary: Summary = summary
         self._now = now
         self._began = now()
         self._ends: deque[float] = deque()

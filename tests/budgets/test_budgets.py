@@ -1,0 +1,285 @@
+"""What may be spent, counted and not timed: modules, requests, looks, connections, copies.
+
+The benchmarks measure time; these numbers are what that time is made of, and hold on any machine.
+
+Rule: a budget is what is needed today, with little room. Who needs more writes down here why.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import urllib.request
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+
+from fakes import FakeIO, call, project
+from magic_hour_client.api.v1_image_projects.get_image_project import request as get
+from magic_hour_workflows import AsyncClient
+from magic_hour_workflows.files import Partial
+from magic_hour_workflows.flows.wait import wait
+from magic_hour_workflows.io import run_sync
+from magic_hour_workflows.results import Job
+from worlds import World
+
+ROOT = Path(__file__).resolve().parents[2]
+KEY = "mhk_budget"
+STYLE = {"prompt": "A red fox"}
+
+
+class Service:
+    """The benchmarks' server, which counts."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def stats(self) -> dict[str, Any]:
+        with urllib.request.urlopen(f"{self.url}/bench/stats") as answer:  # noqa: S310  (our own)
+            found: dict[str, Any] = json.load(answer)
+        found["connections"] -= 1  # this one
+        return found
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    # Outputs take a moment, so that without a gate all of them are on their way at a time.
+    command = [sys.executable, "-m", "benchmarks.server", "--output-bytes", "1000", "--output-delay", "0.1"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield Service(process.stdout.readline().strip())
+        finally:
+            process.kill()
+
+
+def loaded(program: str) -> set[str]:
+    """The modules that a program adds to those of a bare interpreter."""
+    code = f"import sys; before = set(sys.modules)\n{program}\nprint(*sorted(set(sys.modules) - before))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+HEAVY = {"httpx", "httpcore", "anyio", "attr", "ssl", "asyncio", "typer", "rich"}
+
+
+@pytest.mark.slow
+class TestModules:
+    def test_the_package_loads_nothing_but_itself(self) -> None:
+        found = loaded("import magic_hour_workflows")
+        assert not found & HEAVY
+        assert len(found) <= 34, sorted(found)
+
+    def test_the_client_class_loads_no_network(self) -> None:
+        found = loaded("from magic_hour_workflows import Client")
+        assert not found & (HEAVY - {"attr"})
+        assert len(found) <= 155, sorted(found)
+
+    def test_the_help_of_the_command_line_loads_no_network(self) -> None:
+        found = loaded(
+            "from magic_hour_workflows.cli import main\nsys.stdout, out = None, sys.stdout\n"
+            "from contextlib import suppress, redirect_stdout\nimport io\n"
+            "with redirect_stdout(io.StringIO()): main(['--help'])\nsys.stdout = out"
+        )
+        assert not found & (HEAVY - {"attr", "typer"})
+
+
+@pytest.mark.parametrize(("seconds", "most"), [(2, 3), (10, 11), (60, 26), (1800, 100)])
+@pytest.mark.parametrize("random", [0.0, 0.999])
+def test_looks_at_a_job(seconds: float, most: int, random: float) -> None:
+    io = FakeIO(random=random)
+    done = io.clock + seconds
+    io.script("v1.image_projects.get", lambda _: project("complete" if io.clock >= done else "rendering"))
+    run_sync(wait(call(io, timeout=7200), Job("image", "job-1"), get, new=True))
+    assert len(io.sent) <= most
+
+
+def image(client: Any, folder: Path) -> Any:
+    return client.v1.ai_image_generator.generate(image_count=1, style=STYLE, download_directory=folder)
+
+
+def talk(client: Any, folder: Path) -> Any:
+    assets = {"image_file_path": ("a.png", b"a picture"), "audio_file_path": ("a.mp3", b"a sound")}
+    return client.v1.ai_talking_photo.generate(assets=assets, start_seconds=0, end_seconds=1, download_directory=folder)
+
+
+@pytest.mark.parametrize(
+    ("work", "requests"),
+    [
+        (image, {"create": 1, "look": 1, "download": 1}),
+        (talk, {"places": 1, "put": 2, "create": 1, "look": 1, "download": 1}),
+    ],
+)
+def test_requests_of_a_job(
+    world: World, service: Service, tmp_path: Path, work: Callable[[Any, Path], Any], requests: dict[str, int]
+) -> None:
+    world.call(lambda client: work(client, tmp_path), token=KEY, base_url=service.url, poll_interval=0.01)
+    assert service.stats()["requests"] == requests
+
+
+MANY = 60
+GATE = 16
+"""Requests of one sort at a time: looks and the like, creates, transfers."""
+
+
+def at_once(backend: str, service: Service, work: Callable[[Any], Any]) -> dict[str, Any]:
+    """What the service counted while one client did the same many times at once."""
+
+    async def main() -> None:
+        async with (
+            AsyncClient(KEY, base_url=service.url, poll_interval=0.01) as client,
+            anyio.create_task_group() as group,
+        ):
+            for _ in range(MANY):
+                group.start_soon(work, client)
+
+    anyio.run(main, backend=backend)
+    return service.stats()
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+class TestConnections:
+    def test_looks_share_as_many_as_pass_the_gate(self, backend: str, service: Service) -> None:
+        stats = at_once(backend, service, lambda client: client.v1.image_projects.get("some"))
+        assert stats["requests"] == {"look": MANY}
+        assert stats["connections"] <= GATE
+
+    def test_creates_have_one_each_and_few_at_a_time(self, backend: str, service: Service) -> None:
+        """One that is kept may be stale. The server sees them go a little later than we do, hence the room."""
+        create = {"image_count": 1, "style": STYLE}
+        stats = at_once(backend, service, lambda client: client.v1.ai_image_generator.create(**create))
+        assert stats["connections"] == stats["requests"]["create"] == MANY
+        assert stats["most_open"] <= 3 * GATE
+
+    def test_downloads_pass_a_gate_of_their_own(self, backend: str, service: Service, tmp_path: Path) -> None:
+        stats = at_once(backend, service, lambda client: client.v1.image_projects.download("some", tmp_path))
+        assert stats["requests"] == {"look": MANY, "download": MANY}
+        assert stats["connections"] <= 2 * GATE
+
+    def test_all_else_of_many_jobs_shares_connections(self, backend: str, service: Service, tmp_path: Path) -> None:
+        stats = at_once(backend, service, lambda client: talk(client, tmp_path))
+        assert stats["requests"]["download"] == MANY
+        assert stats["connections"] <= MANY + 2 * GATE
+
+
+CHUNKS = 200
+CHUNK = 64 * 1024
+
+
+class Kept:
+    """Chunks of bytes as they went in, and how much of what came out are others."""
+
+    def __init__(self) -> None:
+        self.given: list[bytes] = []
+        self.taken = 0
+        self.copied = 0
+
+    def give(self, size: int) -> bytes:
+        self.given.append(bytes([len(self.given) % 256]) * size)
+        return self.given[-1]
+
+    def take(self, chunk: bytes) -> None:
+        self.taken += len(chunk)
+        self.copied += 0 if any(chunk is other for other in self.given) else len(chunk)
+
+
+class Body(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """An answer that arrives in chunks."""
+
+    def __init__(self, kept: Kept) -> None:
+        self.kept = kept
+
+    def __iter__(self) -> Iterator[bytes]:
+        for _ in range(CHUNKS):
+            yield self.kept.give(CHUNK)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for chunk in self:
+            yield chunk
+
+
+class Line(httpx.BaseTransport, httpx.AsyncBaseTransport):
+    """Storage and service at once: gives `Body`, keeps an account of what is sent."""
+
+    def __init__(self, kept: Kept) -> None:
+        self.kept = kept
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path.startswith("/media"):
+            return httpx.Response(200, headers={"content-length": str(CHUNKS * CHUNK)}, stream=Body(self.kept))
+        if request.method == "POST":
+            place = {"upload_url": "https://storage.example/input", "file_path": "api-assets/a.png"}
+            return httpx.Response(200, json={"items": [place]})
+        return httpx.Response(
+            200, json={"id": "a", "status": "complete", "downloads": [{"url": "https://storage.example/media/a.png"}]}
+        )
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if request.method == "PUT":
+            assert isinstance(request.stream, httpx.SyncByteStream)
+            for chunk in request.stream:
+                self.kept.take(chunk)
+        return self.answer(request)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if request.method == "PUT":
+            assert isinstance(request.stream, httpx.AsyncByteStream)
+            async for chunk in request.stream:
+                self.kept.take(chunk)
+        return self.answer(request)
+
+
+class File:
+    """An open file that knows what it gave."""
+
+    def __init__(self, kept: Kept) -> None:
+        self.kept = kept
+        self.position = 0
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self.position
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self.position = offset + (CHUNKS * CHUNK if whence == 2 else 0)
+        return self.position
+
+    def read(self, size: int) -> bytes:
+        size = min(size, CHUNKS * CHUNK - self.position)
+        self.position += size
+        return self.kept.give(size) if size else b""
+
+
+class TestCopies:
+    """What is read goes to the network, and what arrives goes to the disk, as the same objects."""
+
+    def test_upload(self, world: World) -> None:
+        kept = Kept()
+        self.run(world, kept, lambda client: client.v1.files.upload_file(("a.png", File(kept))))
+        assert kept.taken == CHUNKS * CHUNK
+        assert kept.copied == 0
+
+    def test_download(self, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        kept = Kept()
+        write = Partial.write
+
+        def noted(partial: Partial, chunk: bytes) -> None:
+            kept.take(chunk)
+            write(partial, chunk)
+
+        monkeypatch.setattr(Partial, "write", noted)
+        self.run(world, kept, lambda client: client.v1.image_projects.download("a", tmp_path))
+        assert kept.taken == CHUNKS * CHUNK
+        assert kept.copied == 0
+
+    def run(self, world: World, kept: Kept, work: Callable[[Any], Any]) -> None:
+        kind: Any = httpx.AsyncClient if world.is_async else httpx.Client
+        http = kind(transport=Line(kept))
+        world.call(work, token=KEY, base_url="https://api.example", http_client=http)

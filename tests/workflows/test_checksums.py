@@ -1,0 +1,229 @@
+"""Checksums that storage tells: bytes that do not fit are never saved, and what proves nothing refuses nothing."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fakes import FakeIO, call, names_in, project
+from magic_hour_client.api.v1_image_projects.get_image_project import request as get
+from magic_hour_workflows.checksums import told
+from magic_hour_workflows.errors import DownloadFailed, TransferFailed
+from magic_hour_workflows.files import Partial
+from magic_hour_workflows.flows.download import download
+from magic_hour_workflows.io import run_sync
+from magic_hour_workflows.results import Job
+from magic_hour_workflows.retry import may_repeat
+
+URL = "https://storage.example/a.png?signature=canary"
+CONTENT = b"1234567890"
+
+
+def _base64(digest: bytes) -> str:
+    return base64.b64encode(digest).decode()
+
+
+def _sha256(content: bytes) -> str:
+    return _base64(hashlib.sha256(content).digest())
+
+
+def _md5(content: bytes) -> str:
+    return _base64(hashlib.md5(content).digest())  # noqa: S324  (the storages' choice)
+
+
+def _tellings(content: bytes) -> list[tuple[str, str, str]]:
+    """The algorithm, the header and its value, as storages tell them."""
+    crc = zlib.crc32(content).to_bytes(4, "big")
+    sha1 = hashlib.sha1(content).digest()  # noqa: S324  (the storages' choice)
+    return [
+        ("SHA-256", "x-amz-checksum-sha256", _sha256(content)),
+        ("SHA-256", "repr-digest", f"sha-256=:{_sha256(content)}:"),
+        ("SHA-256", "repr-digest", f"sha-512=:AAAA:, sha-256=:{_sha256(content)}:"),
+        ("SHA-256", "content-digest", f"sha-256=:{_sha256(content)}:"),
+        ("SHA-256", "digest", f"SHA-256={_sha256(content)}"),
+        ("SHA-1", "x-amz-checksum-sha1", _base64(sha1)),
+        ("MD5", "x-goog-hash", f"crc32c=AAAAAA==, md5={_md5(content)}"),
+        ("MD5", "content-md5", _md5(content)),
+        ("CRC-32", "x-amz-checksum-crc32", _base64(crc)),
+    ]
+
+
+TELLINGS = pytest.mark.parametrize(
+    ("name", "header", "value"), _tellings(CONTENT), ids=[f"{header} {name}" for name, header, _ in _tellings(b"")]
+)
+
+
+class TestTold:
+    @TELLINGS
+    def test_the_right_bytes_fit_in_whatever_pieces_they_come(self, name: str, header: str, value: str) -> None:
+        checksum = told({header: value})
+        assert checksum is not None
+        assert checksum.name == name
+        for piece in (b"123", b"", b"4567890"):
+            assert not checksum.fits
+            checksum.update(piece)
+        assert checksum.fits
+
+    @TELLINGS
+    def test_of_a_part_only_what_is_told_of_the_answer(self, name: str, header: str, value: str) -> None:
+        assert (told({header: value}, part=True) is not None) == (header in ("content-digest", "content-md5"))
+
+    def test_the_strongest_counts(self) -> None:
+        every = [(name, {header: value}) for name, header, value in _tellings(CONTENT)]
+        for number, (name, _) in enumerate(every):
+            checksum = told({key: value for _, headers in reversed(every[number:]) for key, value in headers.items()})
+            assert checksum is not None
+            assert checksum.name == name
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {},
+            {"etag": f'"{hashlib.md5(CONTENT).hexdigest()}"'},  # noqa: S324  (S3 makes it so of files in one part)
+            {"x-amz-checksum-sha256": f"{_sha256(CONTENT)}-3"},
+            {"x-amz-checksum-crc32": "AAAAAA==-12"},
+            {"x-amz-checksum-crc32c": "AAAAAA=="},
+            {"x-amz-checksum-sha256": "nonsense"},
+            {"x-amz-checksum-sha256": ""},
+            {"x-amz-checksum-sha256": "ä"},
+            {"x-goog-hash": "crc32c=AAAAAA=="},
+            {"x-goog-hash": f"md5={_md5(CONTENT)}", "x-goog-stored-content-encoding": "gzip"},
+            {"content-md5": hashlib.md5(CONTENT).hexdigest()},  # noqa: S324  (some write it in the wrong form)
+            {"digest": "md5=AAAA"},
+            {"repr-digest": "sha-512=:AAAA:"},
+            {"repr-digest": "sha-256"},
+        ],
+        ids=str,
+    )
+    def test_what_proves_nothing_is_none(self, headers: dict[str, str]) -> None:
+        assert told(headers) is None
+
+    def test_what_cannot_be_read_leaves_its_place_to_the_next(self) -> None:
+        checksum = told({"x-amz-checksum-sha256": f"{_sha256(CONTENT)}-3", "content-md5": _md5(CONTENT)})
+        assert checksum is not None
+        assert checksum.name == "MD5"
+
+    def test_what_is_stored_as_it_comes_has_its_checksum(self) -> None:
+        headers = {"x-goog-hash": f"md5={_md5(CONTENT)}", "x-goog-stored-content-encoding": "identity"}
+        assert told(headers) is not None
+
+
+@pytest.fixture
+def partial(tmp_path: Path) -> Iterator[Partial]:
+    partial = Partial(tmp_path, "a", ".png")
+    yield partial
+    partial.discard()
+
+
+def begin(partial: Partial, content: bytes, **headers: str) -> None:
+    """A first answer of which `content` comes."""
+    told = {name.replace("_", "-"): value for name, value in headers.items()}
+    partial.begin(URL, 200, {"content-length": "10", "etag": '"v1"', **told})
+    partial.write(content)
+
+
+def go_on(partial: Partial, content: bytes, **headers: str) -> None:
+    """The rest of the same file."""
+    told = {name.replace("_", "-"): value for name, value in headers.items()}
+    place = {"content-range": f"bytes {partial.received}-9/10", "content-length": str(10 - partial.received)}
+    partial.begin(URL, 206, {**place, "etag": '"v1"', **told})
+    partial.write(content)
+
+
+class TestPartial:
+    def test_other_bytes_of_the_right_length_are_not_complete(self, partial: Partial) -> None:
+        begin(partial, b"1234567899", x_amz_checksum_sha256=_sha256(CONTENT))
+        with pytest.raises(
+            TransferFailed, match=r"^a\.png arrived with other bytes .*: its SHA-256 does not"
+        ) as caught:
+            partial.check_complete()
+        assert may_repeat(caught.value)
+        assert (partial.received, partial.mismatches) == (0, 1)
+        assert "range" not in partial.request_headers()
+
+    def test_a_second_attempt_is_judged_by_itself(self, partial: Partial) -> None:
+        begin(partial, b"1234567899", content_md5=_md5(CONTENT))
+        with pytest.raises(TransferFailed):
+            partial.check_complete()
+        begin(partial, CONTENT, content_md5=_md5(CONTENT))
+        partial.check_complete()
+        begin(partial, b"1234567899")  # nobody says any more what the bytes are
+        partial.check_complete()
+
+    def test_what_was_told_at_the_beginning_holds_after_a_cut(self, partial: Partial) -> None:
+        begin(partial, b"12345", x_amz_checksum_sha256=_sha256(CONTENT))
+        go_on(partial, b"678")
+        go_on(partial, b"90", content_md5=_md5(b"others, which would be noticed if they counted"))
+        partial.check_complete()
+        begin(partial, b"12345", x_amz_checksum_sha256=_sha256(CONTENT))
+        go_on(partial, b"67899")
+        with pytest.raises(TransferFailed, match="SHA-256"):
+            partial.check_complete()
+
+    def test_what_is_told_of_the_rest_holds_for_the_rest(self, partial: Partial) -> None:
+        begin(partial, b"12345")
+        go_on(partial, b"67", content_md5=_md5(b"67890"))
+        go_on(partial, b"890")
+        partial.check_complete()
+        begin(partial, b"12345")
+        go_on(partial, b"67899", content_md5=_md5(b"67890"))
+        with pytest.raises(TransferFailed, match="MD5"):
+            partial.check_complete()
+
+    @pytest.mark.parametrize("length", ["3", ""])
+    def test_what_is_told_of_less_than_the_rest_is_not_taken_for_it(self, partial: Partial, length: str) -> None:
+        begin(partial, b"12345")
+        go_on(partial, b"678", content_md5=_md5(b"678"), content_length=length)
+        go_on(partial, b"90")
+        partial.check_complete()
+
+    def test_of_a_file_of_unknown_length_no_answer_is_the_rest(self, partial: Partial) -> None:
+        partial.begin(URL, 200, {"transfer-encoding": "chunked", "etag": '"v1"'})
+        partial.write(b"12345")
+        headers = {"content-range": "bytes 5-9/*", "content-length": "5", "content-md5": _md5(b"something else")}
+        partial.begin(URL, 206, headers)
+        partial.write(b"67890")
+        partial.check_complete()
+
+    def test_starting_over_forgets_what_was_told(self, partial: Partial) -> None:
+        begin(partial, b"12345", content_md5=_md5(b"another version"))
+        partial.reset()
+        begin(partial, CONTENT)
+        partial.check_complete()
+
+
+class Storage(FakeIO):
+    """Tells the checksum of `CONTENT`, and gives what it is told to."""
+
+    def __init__(self, *contents: bytes) -> None:
+        super().__init__()
+        self.contents = contents
+
+    async def fetch(self, url: str, target: Partial, deadline: float, on_bytes: Any) -> None:
+        content = self.contents[min(len(self.fetched), len(self.contents) - 1)]
+        self.fetched.append(url)
+        begin(target, content, x_amz_checksum_sha256=_sha256(CONTENT))
+        target.check_complete()
+
+
+def test_other_bytes_are_fetched_again(tmp_path: Path) -> None:
+    io = Storage(b"1234567899", b"0234567890", b"1234567899", CONTENT)
+    [path] = run_sync(download(call(io), Job("image", "job-1"), project(), get, tmp_path))
+    assert path.read_bytes() == CONTENT
+    assert names_in(tmp_path) == ["job-1-1.png"]
+
+
+def test_storage_whose_bytes_never_fit_is_not_asked_for_ever(tmp_path: Path) -> None:
+    io = Storage(b"1234567899")
+    with pytest.raises(DownloadFailed, match="other bytes") as caught:
+        run_sync(download(call(io), Job("image", "job-1"), project(), get, tmp_path))
+    assert len(io.fetched) == 4
+    assert caught.value.project_id == "job-1"
+    assert "check_result('job-1')" in str(caught.value)
+    assert names_in(tmp_path) == []
