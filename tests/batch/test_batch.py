@@ -141,14 +141,15 @@ def test_rows_that_were_never_charged_may_change_and_move(den: Den) -> None:
     assert set(den.charged.values()) == {1}
 
 
-def test_rows_removed_from_the_manifest_are_left_out(den: Den) -> None:
+def test_rows_removed_from_the_manifest_are_forgotten(den: Den) -> None:
     batch = den.batch(foxes(4))
     batch.halt()
     den.ran(batch)
     den.run(foxes(2))
-    den.run()  # without a manifest they stay left out
+    den.run()  # without a manifest they stay forgotten
     assert den.charged == {"fox-0": 1, "fox-1": 1}
-    assert den.statuses()["fox-3"] is RowStatus.SKIPPED
+    assert list(den.statuses()) == ["fox-0", "fox-1"]
+    assert den.batch().summary().done
     assert den.run(foxes(4)).keys() == {"fox-2", "fox-3"}
 
 
@@ -254,6 +255,14 @@ def test_retry_does_not_bring_removed_rows_back(den: Den) -> None:
     den.run(foxes(2))
     assert den.run(foxes(1), retry=True).keys() == {"fox-0"}
     assert den.charged == {"fox-0": 2, "fox-1": 1}
+
+
+def test_a_database_with_another_batch_is_refused(den: Den) -> None:
+    den.run(foxes(2))
+    with pytest.raises(InvalidArgument, match="another batch, of 2 rows") as caught:
+        den.run([("wolf", *row[1:]) for row in foxes(1)])
+    assert caught.value.field == "database"
+    assert den.statuses().keys() == {"fox-0", "fox-1"}
 
 
 @pytest.mark.parametrize("charged", [True, False])

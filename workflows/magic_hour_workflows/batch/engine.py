@@ -185,7 +185,7 @@ class Engine:
         """Say of rows that the engine ended, at somebody's wish or by a fault, that the next run goes on."""
         for key, status in self._queue.given_up().items():
             known = self._store.result(key)
-            if known.status in (RowStatus.WAITING, RowStatus.RUNNING) and known.error is None:
+            if known is not None and known.status in (RowStatus.WAITING, RowStatus.RUNNING) and known.error is None:
                 error = f"the engine ended it ({status.lower()}); run the batch again to go on"
                 self._store.finish(RowResult(key=key, endpoint=known.endpoint, status=RowStatus.RUNNING, error=error))
 

@@ -108,6 +108,13 @@ class Run:
         return checked_directory(wanted, make=self._database.shared).absolute()
 
     def _take(self, rows: Sequence[Row]) -> None:
+        known = set(self._store.keys(*RowStatus))
+        if known.isdisjoint(row.key for row in rows) and known:
+            message = (
+                f"`database`: {self._database} has another batch, of {len(known)} rows with none of these keys; "
+                "give another database"
+            )
+            raise InvalidArgument(message, field="database")
         if refused := self._store.take(planned(rows)):
             some = ", ".join(repr(key) for key in refused[:10]) + (", ..." if len(refused) > 10 else "")
             message = (
@@ -121,7 +128,7 @@ class Run:
         store = self._store
         given = None if rows is None else {row.key for row in rows}
         again = [*store.keys(RowStatus.RUNNING), *store.claims.settled()]
-        again += store.left_out() if given is None else store.keys(RowStatus.SKIPPED, only=given)
+        again += store.keys(RowStatus.SKIPPED, only=given)
         again += [row.key for row in store.results() if row.status is RowStatus.SAVED and not _all_there(row)]
         if retry is not False:
             failed = store.keys(RowStatus.FAILED, only=given if retry is True else retry)
@@ -155,7 +162,8 @@ class Run:
         for key, state in self._store.ended(self._since):
             if (key, state) not in self._seen:
                 self._seen.add((key, state))
-                yield self._store.result(key)
+                if (result := self._store.result(key)) is not None:
+                    yield result
         self._since = max(self._since, now - _LATE_SECONDS)
 
     def over(self) -> bool:

@@ -80,7 +80,7 @@ class Store:
         """Write down what the batch consists of now.
 
         New rows are added. Rows that were changed are replaced unless they were submitted already; rows that are no
-        longer there are left out unless they were submitted.
+        longer there are forgotten unless they have a job that has not failed.
 
         Returns:
             The keys that were submitted with other parameters. If there are any, nothing is changed.
@@ -110,11 +110,10 @@ class Store:
             if moved:
                 place = sa.update(rows).where(rows.c.key == sa.bindparam("moved"))
                 connection.execute(place.values(position=sa.bindparam("to")), moved)
-            begun = (RowStatus.WAITING, RowStatus.RUNNING)
-            gone = [key for key, one in known.items() if key not in wanted and one.state in begun]
-            for some in chunks([key for key in gone if key not in claimed]):
-                left_out = {"state": RowStatus.SKIPPED, "error": "it is no longer in the manifest"}
-                connection.execute(sa.update(rows).where(rows.c.key.in_(some)).values(left_out))
+            gone = [key for key, one in known.items() if key not in wanted]
+            for some in chunks([key for key in gone if key not in claimed or known[key].state == RowStatus.FAILED]):
+                connection.execute(sa.delete(paid).where(paid.c.key.in_(some)))
+                connection.execute(sa.delete(rows).where(rows.c.key.in_(some)))
         return []
 
     def rows(self) -> Iterator[Row]:
@@ -125,11 +124,13 @@ class Store:
                 yield Row(key=found.key, endpoint=found.endpoint, parameters=json.loads(found.parameters))
 
     @patient
-    def row(self, key: str) -> tuple[Row, RowStatus, int, Kind]:
-        """A row, the state it was left in, its estimate and what it makes."""
+    def row(self, key: str) -> tuple[Row, RowStatus, int, Kind] | None:
+        """A row, the state it was left in, its estimate and what it makes; None if it was taken out of the batch."""
         query = sa.select(rows).where(rows.c.key == key)
         with self._engine.connect() as connection:
-            found = connection.execute(query).one()
+            found = connection.execute(query).one_or_none()
+        if found is None:
+            return None
         row = Row(key=found.key, endpoint=found.endpoint, parameters=json.loads(found.parameters))
         return row, RowStatus(found.state), found.estimate, found.kind
 
@@ -148,12 +149,6 @@ class Store:
         """Whether a row is in this state."""
         with self._engine.connect() as connection:
             return connection.scalar(sa.select(rows.c.key).where(rows.c.state == state).limit(1)) is not None
-
-    def left_out(self) -> list[str]:
-        """The keys of the rows that were too expensive."""
-        query = sa.select(rows.c.key).where(rows.c.state == RowStatus.SKIPPED, rows.c.error_type.is_not(None))
-        with self._engine.connect() as connection:
-            return list(connection.scalars(query))
 
     def reopen(self, keys: Iterable[str], connection: sa.Connection | None = None) -> None:
         """Put rows back to the beginning of their way; what was paid for stays paid for."""
@@ -208,10 +203,11 @@ class Store:
                 yield _result(found)
 
     @patient
-    def result(self, key: str) -> RowResult:
-        """One row as it stands."""
+    def result(self, key: str) -> RowResult | None:
+        """One row as it stands; None if it was taken out of the batch."""
         with self._engine.connect() as connection:
-            return _result(connection.execute(_WITH_JOBS.where(rows.c.key == key)).one())
+            found = connection.execute(_WITH_JOBS.where(rows.c.key == key)).one_or_none()
+        return None if found is None else _result(found)
 
     def summary(self) -> Summary:
         """How the batch stands."""

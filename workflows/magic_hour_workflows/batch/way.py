@@ -47,7 +47,10 @@ class Way:
         """Take a row to its end, or as far as it goes."""
         began = time.monotonic()
         try:
-            row, state, estimate, kind = await asyncio.to_thread(self._store.row, key)
+            found = await asyncio.to_thread(self._store.row, key)
+            if found is None:
+                return  # it is no longer in the manifest
+            row, state, estimate, kind = found
             if state not in (RowStatus.WAITING, RowStatus.RUNNING):
                 return  # it ended, and the process did before the engine could write that down
             answer = await self._steps_of(row, estimate, kind)
@@ -82,6 +85,8 @@ class Way:
 
     def _finish(self, key: str, answer: dict[str, Any], seconds: float) -> None:
         known = self._store.result(key)
+        if known is None:
+            return  # taken out of the manifest while it was refused
         files = answer.get("files", [])
         self._store.finish(
             RowResult(
