@@ -14,7 +14,7 @@ PYRIGHT := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" PYRIGHT_PYTHON_IGNORE_WARNINGS=1 
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:  # the steps of test share one environment, and pytest's closing line comes last
-.PHONY: help demo demo-batch browser database test test-all pytest simulate audit kills batch-kills batch-fleet machine deadlines memory bench bench-quick mutants lint imports types generate docs check dist format clean
+.PHONY: help demo demo-batch packages test test-all pytest simulate audit kills batch-kills batch-fleet machine deadlines memory bench bench-quick mutants lint imports types generate docs check dist format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -25,14 +25,15 @@ demo: $(VENV)/.stamp ## Run all four endpoints, sync and async, against the emul
 demo-batch: $(VENV)/.stamp ## A batch of 200 rows, with faults, against the emulator; media and report land in outputs/
 	@$(RUN) -m magic_hour_workflows.demo_batch
 
-browser: ## Chromium, in which the report of a batch is tested (Debian and Ubuntu, as root; else those tests are skipped)
-	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
+# Where it may be installed it is; elsewhere the tests that need it are skipped, and say so.
+packages: ## Chromium and PostgreSQL for the tests of reports and fleets (Debian and Ubuntu, as root)
+	@missing=; command -v chromium >/dev/null || missing=chromium; \
+	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || missing="$$missing postgresql"; \
+	[ -z "$$missing" ] || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; } || \
+		echo "not installed: $$missing; the tests that need it are skipped"
 
-database: ## PostgreSQL, on which batches of several machines are tested (Debian and Ubuntu, as root; else those tests are skipped)
-	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || \
-		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql; }
-
-test: lint types imports check pytest ## Everything that has to hold: lint, types, import rules, generated code, tests
+test: packages lint types imports check pytest ## Everything that has to hold: lint, types, import rules, generated code, tests
 
 pytest: $(VENV)/.stamp ## The tests with branch coverage, or some of them without: make pytest ARGS="-k name"
 	@$(RUN) -m pytest $(or $(ARGS),-n $(WORKERS) --dist loadscope --cov --cov-report=term)

@@ -37,7 +37,7 @@ def browser() -> Iterator[Browser]:
     """Chromium; only as long as this module, because its loop is in the way of those of other tests."""
     program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if program is None:
-        pytest.skip("no Chromium on this machine; on Debian and Ubuntu: make browser")
+        pytest.skip("no Chromium on this machine; on Debian and Ubuntu: make packages")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

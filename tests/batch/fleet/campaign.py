@@ -21,7 +21,7 @@ def main() -> int:
     parser.add_argument("--concurrency", type=int, default=24)
     options = parser.parse_args()
     if programs() is None:
-        print("PostgreSQL is not installed (Debian and Ubuntu, as root: make database)", file=sys.stderr)
+        print("PostgreSQL is not installed (Debian and Ubuntu, as root: make packages)", file=sys.stderr)
         return 2
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder, Postgres() as server:

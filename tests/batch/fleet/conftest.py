@@ -15,7 +15,7 @@ from magic_hour_emulator import samples
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     if programs() is None:
-        pytest.skip("PostgreSQL is not installed (Debian and Ubuntu, as root: make database)")
+        pytest.skip("PostgreSQL is not installed (Debian and Ubuntu, as root: make packages)")
     with Postgres() as server:
         yield server
 

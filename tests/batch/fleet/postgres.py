@@ -26,7 +26,7 @@ _START_SECONDS = 60.0
 
 
 def programs() -> Path | None:
-    """Where the server's programs are; None if it is not installed (Debian and Ubuntu: `make database`)."""
+    """Where the server's programs are; None if it is not installed (Debian and Ubuntu: `make packages`)."""
     if found := shutil.which("initdb"):
         return Path(found).resolve().parent
     versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[4]))

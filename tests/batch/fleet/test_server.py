@@ -35,7 +35,7 @@ ROWS = [("fox", "ai_image_generator", {"image_count": 1, "style": {"prompt": "A 
 def own_server() -> Iterator[Postgres]:
     """A server that the test may end."""
     if programs() is None:
-        pytest.skip("PostgreSQL is not installed (Debian and Ubuntu, as root: make database)")
+        pytest.skip("PostgreSQL is not installed (Debian and Ubuntu, as root: make packages)")
     with Postgres() as server:
         yield server
 
