@@ -14,7 +14,6 @@ from magic_hour_client.settings import DEFAULT_TIMEOUT as REQUEST_TIMEOUT
 from magic_hour_client.settings import checked_seconds
 from magic_hour_client.types import Operation
 
-from .events import Event
 from .flows.call import Call
 from .flows.submit import send
 from .io import run_sync
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
     from .asynchronous import AsyncIO
     from .blocking import BlockingIO
+    from .events import Event
     from .resources.tree import V1, AsyncV1
 
 T = TypeVar("T")
