@@ -89,7 +89,7 @@ class Backoff:
     """
 
     def __init__(self, failures: int = 0) -> None:
-        self.failures = failures
+        self.failures: int = failures
 
     def delay(self, error: Exception, random: float) -> float:
         """Count a failure and answer the seconds to wait; `random` is between 0 and 1."""
