@@ -38,8 +38,8 @@ class Wire:
     """What a connection told about one request. httpcore calls this at each step ("trace" extension)."""
 
     def __init__(self) -> None:
-        self.seen = False
-        self.started = False
+        self.seen: bool = False
+        self.started: bool = False
 
     def note(self, event: str) -> None:
         self.seen = True
