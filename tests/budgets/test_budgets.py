@@ -93,6 +93,15 @@ class TestModules:
         assert not found & {"magic_hour_client.models.v1_video_projects_get_response", *flows}
         assert len(found - raw) <= 75, sorted(found - raw)
 
+    def test_an_async_client_is_entered_with_what_its_jobs_need(self) -> None:
+        """Loaded by the first of many jobs, it would hold the event loop up."""
+        found = loaded(
+            "import asyncio\nfrom magic_hour_workflows import AsyncClient\n"
+            f"async def main():\n async with AsyncClient({KEY!r}): pass\n"
+            "asyncio.run(main())"
+        )
+        assert found >= {f"magic_hour_workflows.{name}" for name in ("asynchronous", "flows.generate", "files", "wire")}
+
     def test_the_help_of_the_command_line_loads_no_network(self) -> None:
         found = loaded(
             "from magic_hour_workflows.cli import main\nsys.stdout, out = None, sys.stdout\n"
