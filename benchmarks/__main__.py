@@ -8,6 +8,7 @@ make bench-quick                    all, smaller and fewer times, in under two m
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from fnmatch import fnmatch
@@ -41,6 +42,8 @@ def main() -> int:
     rows = [row for row in ROWS if any(fnmatch(row.name, pattern) for pattern in patterns)]
     if not rows:
         parser.error("no such row; benchmarks/table.py has their names")
+    # Contestants come from packages that have their bytecode; without it, ours would be compiled in every process.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     began = time.monotonic()
     found: dict[str, Samples] = {}
     for name, measures in GROUPS.items():

@@ -17,18 +17,18 @@ import ssl
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
 from ipaddress import ip_address
 from threading import Thread
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-import attrs
 import httpcore
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     import httpx
 
 T = TypeVar("T")
@@ -41,8 +41,7 @@ _Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
 """Cheap to make, unlike the default one, and without its limit on file numbers where `poll` exists."""
 
 
-@attrs.frozen
-class Limits:
+class Limits(NamedTuple):
     """When the current call has to end, and whether it was told to stop before."""
 
     deadline: float | None
@@ -246,6 +245,8 @@ def _patiently(
 
     A result that comes too late is given to `drop`.
     """
+    from concurrent.futures import Future, wait
+
     future: Future[T] = Future()
     Thread(target=_settle, args=(future, work), daemon=True).start()
     try:

@@ -15,10 +15,9 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timezone
 from functools import cache
-from typing import Any, ClassVar, Protocol, TypeVar
+from types import MappingProxyType
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 from uuid import UUID
-
-import attrs
 
 from .errors import InvalidArgument, UnknownField, without_secrets
 from .types import UNSET
@@ -30,11 +29,11 @@ class Unreadable(ValueError):
     """An answer of another shape than the contract's."""
 
 
-@attrs.define
 class Writing:
     """What writing one request found out besides the JSON itself."""
 
-    notices: list[str] = attrs.field(factory=list)
+    def __init__(self) -> None:
+        self.notices: list[str] = []
 
     def deprecated(self, where: str, remedy: str) -> None:
         notice = f"`{where}` is deprecated: {remedy}"
@@ -50,8 +49,7 @@ class Kind(Protocol):
     def read(self, value: Any, where: str) -> Any: ...
 
 
-@attrs.frozen
-class Scalar:
+class Scalar(NamedTuple):
     """A value that JSON holds directly."""
 
     noun: str
@@ -67,8 +65,7 @@ class Scalar:
         return value
 
 
-@attrs.frozen
-class Parsed:
+class Parsed(NamedTuple):
     """A value that JSON holds as a string and Python as something better."""
 
     noun: str
@@ -90,8 +87,7 @@ class Parsed:
             return None
 
 
-@attrs.frozen
-class List:
+class List(NamedTuple):
     """An array of one kind."""
 
     item: Kind
@@ -107,8 +103,7 @@ class List:
         return [self.item.read(item, f"{where}[{n}]") for n, item in enumerate(value)]
 
 
-@attrs.frozen
-class Map:
+class Map(NamedTuple):
     """An object with any keys and values of one kind."""
 
     item: Kind
@@ -130,8 +125,7 @@ def _model(module: str, name: str) -> type[Model]:
     return model
 
 
-@attrs.frozen
-class Object:
+class Object(NamedTuple):
     """An object with a model of its own, which is imported when first needed."""
 
     module: str
@@ -152,8 +146,7 @@ class Object:
         return read_model(self.model(), value, where)
 
 
-@attrs.frozen
-class Union:
+class Union(NamedTuple):
     """One of several kinds; the first that takes the value."""
 
     kinds: tuple[Kind, ...]
@@ -253,8 +246,7 @@ DATETIME = Parsed("a datetime", datetime, _moment, datetime.isoformat)
 UUID_STRING = Parsed("a UUID", UUID, UUID, str)
 
 
-@attrs.frozen
-class Field:
+class Field(NamedTuple):
     """One field of a model: its name on the wire, its attribute, its kind, and what the contract says of it."""
 
     name: str
@@ -264,7 +256,7 @@ class Field:
     nullable: bool = False
     essential: bool = False
     deprecated: str | None = None
-    deprecated_values: Mapping[str, str] = attrs.field(factory=dict)
+    deprecated_values: Mapping[str, str] = MappingProxyType({})
 
 
 class Model:

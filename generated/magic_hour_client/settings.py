@@ -37,13 +37,13 @@ class Settings:
     user_agent: str
     timeout: float | None = DEFAULT_TIMEOUT
 
-    def client_options(self, fresh: bool) -> dict[str, Any]:
-        """How to make an httpx client; `fresh` for one that keeps no connection."""
+    def client_options(self, fresh: bool, secure: bool) -> dict[str, Any]:
+        """How to make an httpx client; `fresh` for one that keeps no connection, `secure` for https."""
         import httpx
 
         # No ceiling of ours on connections: a large pool is slow, so callers with many jobs gate them in front.
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=0 if fresh else 32)
-        return {"limits": limits, "verify": _tls_context(), "timeout": self.timeout}
+        return {"limits": limits, "verify": _tls_context() if secure else _trusting_nobody(), "timeout": self.timeout}
 
 
 _shared: list[Any] = []
@@ -56,6 +56,13 @@ def _tls_context() -> Any:
 
         _shared.append(httpx.create_ssl_context())
     return _shared[0]
+
+
+def _trusting_nobody() -> Any:
+    """For plain http, which needs no certificates: made at once, and whoever used it for TLS would be refused."""
+    import ssl
+
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def settings(

@@ -14,8 +14,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import attrs
-
 from . import bodies
 from .calls import checked_headers, encoded, unreadable
 from .errors import InvalidArgument, connection_error, without_request
@@ -36,12 +34,12 @@ _LEAST_KEY = 8
 """Characters; a shorter key is one that somebody made up, and may be a word of any answer."""
 
 
-@attrs.define
 class Wire:
     """What a connection told about one request. httpcore calls this at each step ("trace" extension)."""
 
-    seen: bool = False
-    started: bool = False
+    def __init__(self) -> None:
+        self.seen: bool = False
+        self.started: bool = False
 
     def note(self, event: str) -> None:
         self.seen = True
@@ -134,14 +132,14 @@ class BlockingTransport(Requests):
     def __init__(self, settings: Settings, http_client: httpx.Client | None = None) -> None:
         super().__init__(settings)
         self._given: httpx.Client | None = checked_http_client(http_client, "Client")
-        self._clients: dict[tuple[int, bool], httpx.Client] = {}
+        self._clients: dict[tuple[int, bool, bool], httpx.Client] = {}
 
-    def client(self, *, fresh: bool = False) -> httpx.Client:
-        """The HTTP client; `fresh` for one that opens a connection of its own for every request.
+    def client(self, *, fresh: bool = False, secure: bool = True) -> httpx.Client:
+        """The HTTP client; `fresh` for one that opens a connection of its own for every request, `secure` for https.
 
         A kept connection may have been closed by the other side without our knowing, and a request sent into it is
         one whose outcome nobody knows. So calls that charge credits never use one, unless the caller brought their
-        own client.
+        own client. Loading the certificates takes longer than everything else here, so plain http does without.
         """
         from .deadline import enforce
 
@@ -149,12 +147,12 @@ class BlockingTransport(Requests):
         if self._given is not None:
             return enforce(self._given)
         # A connection shared by a process and its fork would mix their answers up.
-        key = (os.getpid(), fresh)
+        key = (os.getpid(), fresh, secure)
         if key not in self._clients:
             import httpx
 
             # Two threads may come here at once: the first one's client is the one to use and to close.
-            self._clients.setdefault(key, enforce(httpx.Client(**self.settings.client_options(fresh))))
+            self._clients.setdefault(key, enforce(httpx.Client(**self.settings.client_options(fresh, secure))))
         return self._clients[key]
 
     def send(
@@ -165,7 +163,7 @@ class BlockingTransport(Requests):
 
         wire = Wire()
         request = self.request(operation, timeout, wire.trace, extra_headers)
-        client = self.client(fresh=operation.endpoint.charges_credits)
+        client = self.client(fresh=operation.endpoint.charges_credits, secure=request.url.scheme == "https")
         deadline = None if timeout is None else time.monotonic() + timeout
         with _translated(operation, wire), limited(deadline):
             response = client.send(request, stream=True, follow_redirects=False, auth=None)
@@ -178,7 +176,7 @@ class BlockingTransport(Requests):
     def close(self) -> None:
         """Close the connections; a client the caller brought stays open."""
         self.closed = True
-        for (process, _), client in self._clients.items():
+        for (process, *_), client in self._clients.items():
             if process == os.getpid():
                 client.close()
         self._clients.clear()
@@ -190,20 +188,21 @@ class AsyncTransport(Requests):
     def __init__(self, settings: Settings, http_client: httpx.AsyncClient | None = None) -> None:
         super().__init__(settings)
         self._given: httpx.AsyncClient | None = checked_http_client(http_client, "AsyncClient")
-        self._clients: dict[bool, httpx.AsyncClient] = {}
+        self._clients: dict[tuple[bool, bool], httpx.AsyncClient] = {}
         self._loop: object = None
 
-    def client(self, *, fresh: bool = False) -> httpx.AsyncClient:
-        """The HTTP client; `fresh` for one that opens a connection of its own for every request."""
+    def client(self, *, fresh: bool = False, secure: bool = True) -> httpx.AsyncClient:
+        """The HTTP client; `fresh` for one that opens a connection of its own for every request, `secure` for https."""
         self.check_open()
         self.check_loop()
         if self._given is not None:
             return self._given
-        if fresh not in self._clients:
+        key = (fresh, secure)
+        if key not in self._clients:
             import httpx
 
-            self._clients[fresh] = httpx.AsyncClient(**self.settings.client_options(fresh))
-        return self._clients[fresh]
+            self._clients[key] = httpx.AsyncClient(**self.settings.client_options(fresh, secure))
+        return self._clients[key]
 
     def check_loop(self) -> None:
         """Connections belong to the event loop they were opened in, so a client serves one loop only.
@@ -236,7 +235,7 @@ class AsyncTransport(Requests):
 
         wire = Wire()
         request = self.request(operation, timeout, wire.atrace, extra_headers)
-        client = self.client(fresh=operation.endpoint.charges_credits)
+        client = self.client(fresh=operation.endpoint.charges_credits, secure=request.url.scheme == "https")
         # Where one step takes all the time, httpx's own limit of that step comes first: it closes what it has opened.
         bound = None if timeout is None else timeout + _GRACE
         with _translated(operation, wire), anyio.fail_after(bound):

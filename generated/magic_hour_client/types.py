@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
-from typing import IO, Any, Final, Generic, Literal, TypeAlias, TypeVar
+from types import MappingProxyType
+from typing import IO, Any, Final, Generic, Literal, NamedTuple, TypeAlias, TypeVar
 
 import attrs
 
@@ -37,8 +38,7 @@ or, as a string, a URL or the `file_path` of an earlier upload."""
 AssetRole: TypeAlias = Literal["image", "audio", "video"]
 
 
-@attrs.frozen
-class AssetField:
+class AssetField(NamedTuple):
     """A body field that holds an input file, found by its names from the outside in."""
 
     path: tuple[str, ...]
@@ -46,8 +46,7 @@ class AssetField:
     many: bool = False
 
 
-@attrs.frozen(kw_only=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     """One operation of the contract, as data."""
 
     name: str
@@ -60,7 +59,7 @@ class Endpoint:
     body: tuple[str, ...] = ()
     """The names of the body's fields, as keyword arguments."""
     required: tuple[str, ...] = ()
-    prices: Mapping[str, Any] = attrs.field(factory=dict)
+    prices: Mapping[str, Any] = MappingProxyType({})
     """What it costs, the contract's `x-credits` as it stands there."""
 
 

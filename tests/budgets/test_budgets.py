@@ -80,6 +80,28 @@ class TestModules:
         assert not found & (HEAVY - {"attr"})
         assert len(found) <= 155, sorted(found)
 
+    def test_the_first_answer_loads_what_it_takes(self, service: Service) -> None:
+        """Neither flows nor certificates, which take longer to load than the whole SDK."""
+        found = loaded(
+            "from magic_hour_workflows import Client\n"
+            f"Client({KEY!r}, base_url={service.url!r}).v1.image_projects.get('some')\n"
+            "from magic_hour_client.settings import _shared\n"
+            "assert not _shared, 'certificates'"
+        )
+        raw = loaded(f"import httpx; httpx.Client().get({service.url!r})")
+        flows = {f"magic_hour_workflows.{name}" for name in ("events", "files", "flows.generate", "results", "sources")}
+        assert not found & {"magic_hour_client.models.v1_video_projects_get_response", *flows}
+        assert len(found - raw) <= 75, sorted(found - raw)
+
+    def test_an_async_client_is_entered_with_what_its_jobs_need(self) -> None:
+        """Loaded by the first of many jobs, it would hold the event loop up."""
+        found = loaded(
+            "import asyncio\nfrom magic_hour_workflows import AsyncClient\n"
+            f"async def main():\n async with AsyncClient({KEY!r}): pass\n"
+            "asyncio.run(main())"
+        )
+        assert found >= {f"magic_hour_workflows.{name}" for name in ("asynchronous", "flows.generate", "files", "wire")}
+
     def test_the_help_of_the_command_line_loads_no_network(self) -> None:
         found = loaded(
             "from magic_hour_workflows.cli import main\nsys.stdout, out = None, sys.stdout\n"

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from client.conftest import CERTIFICATE
 from client.harness import (
     CREATED,
     KEY,
@@ -27,7 +28,7 @@ from client.harness import (
     read_request,
     server,
 )
-from magic_hour_client import Client, ConnectionFailed, InvalidArgument, MagicHourError, RequestTimeout
+from magic_hour_client import Client, ConnectionFailed, InvalidArgument, MagicHourError, RequestTimeout, settings
 
 
 def failure(either: Either, url: str, work: Any = create, **options: Any) -> ConnectionFailed:
@@ -135,6 +136,32 @@ def test_a_silent_tls_handshake_was_not_sent(either: Either) -> None:
 def test_an_untrusted_certificate_was_not_sent(either: Either, tls_server: ssl.SSLContext) -> None:
     with server(polite, tls_server) as running:
         assert failure(either, running.url).sent is False
+
+
+def test_the_certificates_are_those_that_the_environment_names(
+    either: Either, tls_server: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "_shared", [])  # as in a process that has not spoken TLS yet
+    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+    with server(polite, tls_server) as running:
+        assert either.call(get, base_url=running.url).id == PROJECT["id"]
+
+
+def test_plain_http_loads_no_certificates_and_trusts_nobody(tls_server: ssl.SSLContext) -> None:
+    with Client(KEY) as client, server(polite, tls_server) as running:
+        loose, tight, fresh = (
+            client._transport.client(secure=secure, fresh=fresh)
+            for secure, fresh in ((False, False), (True, False), (True, True))
+        )
+        contexts: list[ssl.SSLContext] = [http._transport._pool._ssl_context for http in (loose, tight, fresh)]  # type: ignore[attr-defined]
+        assert contexts[0].get_ca_certs() == []
+        assert contexts[1] is contexts[2]
+        assert contexts[1].get_ca_certs()
+        for context in contexts:
+            assert context.verify_mode is ssl.CERT_REQUIRED
+            assert context.check_hostname
+        with pytest.raises(httpx.ConnectError):
+            loose.get(running.url)
 
 
 # --- what other transports raise ----------------------------------------------------------------------------------

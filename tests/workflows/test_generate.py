@@ -67,6 +67,22 @@ def test_the_steps_come_in_order(tmp_path: Path, portrait: Path, voice: Path) ->
     assert names_in(tmp_path) == ["job-1-1.png"]
 
 
+def test_the_folder_is_checked_where_the_disk_may_take_its_time(tmp_path: Path) -> None:
+    folder = tmp_path / "new"
+    there: list[tuple[bool, bool]] = []
+
+    class Slow(FakeIO):
+        async def run(self, function: Any) -> Any:
+            before = folder.exists()
+            result = function()
+            there.append((before, folder.exists()))
+            return result
+
+    io = Slow().script("v1.ai_image_generator.create", created()).script("v1.image_projects.get", project())
+    run("image", IMAGE, io=io, download_directory=folder)
+    assert there[0] == (False, True)
+
+
 def test_one_request_for_all_places(tmp_path: Path, portrait: Path, voice: Path) -> None:
     parameters = {"assets": {"image_file_paths": [portrait] * 3 + [("b.png", b"x")]}, "style": {"prompt": "a"}}
     io, _ = run("edit", parameters, download_directory=tmp_path)

@@ -144,7 +144,7 @@ class AsyncIO:
         target.check_complete()
 
     async def _send(self, request: httpx.Request) -> httpx.Response:
-        client = self._transport.client()
+        client = self._transport.client(secure=request.url.scheme == "https")
         return await client.send(request, stream=True, follow_redirects=False, auth=None)
 
     async def sleep(self, seconds: float) -> None:

@@ -1,7 +1,7 @@
 """The outside world for sync code: every method does its work before it returns, so flows never suspend.
 
 Rule: no decisions. Network calls keep to their deadline down to the socket, and workers of `map` notice within a
-quarter of a second that they should stop.
+quarter of a second that they should stop. What only transfers need is loaded by the first one.
 """
 
 from __future__ import annotations
@@ -15,29 +15,19 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
-import attrs
 import httpx
 
 from magic_hour_client.deadline import limited
 from magic_hour_client.transport import BlockingTransport
 from magic_hour_client.types import Operation
 
-from .files import Partial
 from .io import OnBytes, run_sync
-from .sources import Source, read_chunk
-from .wire import (
-    CHUNK_BYTES,
-    answer_headers,
-    check_put,
-    cut_short,
-    fetch_request,
-    is_empty,
-    network_errors,
-    put_request,
-)
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+
+    from .files import Partial
+    from .sources import Source
 
 _GLANCE_SECONDS = 0.25
 T = TypeVar("T")
@@ -61,6 +51,8 @@ class BlockingIO:
             return self._transport.send(operation, timeout=timeout)
 
     async def put(self, url: str, source: Source, deadline: float, on_bytes: OnBytes) -> None:
+        from .wire import answer_headers, check_put, is_empty, network_errors, put_request
+
         size = source.prepare()
         with network_errors(f"upload of {source.name}"), _stoppable(deadline), source.opened() as file:
             response = self._send(put_request(url, _Chunks(file, size, on_bytes), size))
@@ -73,6 +65,8 @@ class BlockingIO:
                 response.close()
 
     async def fetch(self, url: str, target: Partial, deadline: float, on_bytes: OnBytes) -> None:
+        from .wire import answer_headers, fetch_request, network_errors
+
         with network_errors(f"download of {target.name}"), _stoppable(deadline):
             next_url: str | None = url
             while next_url is not None:
@@ -89,7 +83,7 @@ class BlockingIO:
                     response.close()
 
     def _send(self, request: httpx.Request) -> httpx.Response:
-        client = self._transport.client()
+        client = self._transport.client(secure=request.url.scheme == "https")
         return client.send(request, stream=True, follow_redirects=False, auth=None)
 
     async def sleep(self, seconds: float) -> None:
@@ -120,15 +114,18 @@ class BlockingIO:
         return random.random()
 
 
-@attrs.frozen
 class _Chunks(httpx.SyncByteStream):
     """A file as the body of a request."""
 
-    file: IO[bytes]
-    size: int
-    on_bytes: OnBytes
+    def __init__(self, file: IO[bytes], size: int, on_bytes: OnBytes) -> None:
+        self.file = file
+        self.size = size
+        self.on_bytes = on_bytes
 
     def __iter__(self) -> Iterator[bytes]:
+        from .sources import read_chunk
+        from .wire import CHUNK_BYTES, cut_short
+
         sent = 0
         while sent < self.size:
             chunk = read_chunk(self.file, min(CHUNK_BYTES, self.size - sent))

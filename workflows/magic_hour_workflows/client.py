@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import magic_hour_client.client as low_level
 from magic_hour_client.settings import DEFAULT_TIMEOUT as REQUEST_TIMEOUT
 from magic_hour_client.settings import checked_seconds
 from magic_hour_client.types import Operation
 
-from .events import Event
 from .flows.call import Call
 from .flows.submit import send
 from .io import run_sync
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
     from .asynchronous import AsyncIO
     from .blocking import BlockingIO
+    from .events import Event
     from .resources.tree import V1, AsyncV1
 
 T = TypeVar("T")
@@ -153,6 +153,13 @@ class AsyncClient(low_level.AsyncClient):
         self._defaults = Defaults.checked(
             timeout=timeout, poll_interval=poll_interval, max_parallel=max_parallel, allow_http=allow_http
         )
+
+    async def __aenter__(self) -> Self:
+        # Loaded now: among many jobs that begin at once it would hold the event loop up for longer than all of them.
+        from . import asynchronous  # noqa: F401
+        from .flows import generate  # noqa: F401
+
+        return await super().__aenter__()
 
     @cached_property
     def v1(self) -> AsyncV1:

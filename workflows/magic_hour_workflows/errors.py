@@ -31,6 +31,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from magic_hour_client.errors import (
     APIError,
@@ -51,7 +52,8 @@ from magic_hour_client.errors import (
     clean,
 )
 
-from .results import Job
+if TYPE_CHECKING:
+    from .results import Job
 
 
 class AssetNotFound(InvalidArgument, FileNotFoundError):

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from magic_hour_client.types import Operation
 
-from .files import Partial
-from .sources import Source
+if TYPE_CHECKING:
+    from .files import Partial
+    from .sources import Source
 
 T = TypeVar("T")
 Item = TypeVar("Item")

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from enum import Enum
 
-import attrs
-
 from magic_hour_client.errors import APIError, ConnectionFailed, InvalidArgument, UnexpectedResponse
 
 from .errors import TransferFailed
@@ -82,7 +80,6 @@ FIRST_DELAY = 0.5
 LONGEST_DELAY = 30.0
 
 
-@attrs.define
 class Backoff:
     """How long to wait before each attempt: exponential with full jitter, never earlier than `Retry-After`.
 
@@ -91,7 +88,8 @@ class Backoff:
     [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
     """
 
-    failures: int = 0
+    def __init__(self, failures: int = 0) -> None:
+        self.failures: int = failures
 
     def delay(self, error: Exception, random: float) -> float:
         """Count a failure and answer the seconds to wait; `random` is between 0 and 1."""

@@ -8,16 +8,17 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable
-
-import attrs
+from typing import TYPE_CHECKING, NamedTuple
 
 from magic_hour_client.errors import InvalidArgument
 from magic_hour_client.settings import checked_seconds
 
 from .checks import checked_flag
-from .events import Event
 from .flows.call import Call
-from .io import IO
+
+if TYPE_CHECKING:
+    from .events import Event
+    from .io import IO
 
 DEFAULT_TIMEOUT = 1800.0
 """Seconds a whole call may take. The vendor's own examples give up after half an hour."""
@@ -27,8 +28,7 @@ SHORTEST_POLL_INTERVAL = 0.01
 POLL_INTERVAL_VARIABLE = "MAGIC_HOUR_POLL_INTERVAL"
 
 
-@attrs.frozen(kw_only=True)
-class Defaults:
+class Defaults(NamedTuple):
     """What holds for every call of a client unless the call says otherwise."""
 
     timeout: float

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
-
-import attrs
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from magic_hour_client.errors import MagicHourError
 
-from ..events import Event, Retrying
-from ..io import IO
 from ..retry import Backoff, may_repeat
+
+if TYPE_CHECKING:
+    from ..events import Event
+    from ..io import IO
 
 T = TypeVar("T")
 logger: logging.Logger = logging.getLogger("magic_hour_workflows")
@@ -29,8 +29,7 @@ ATTEMPT_SECONDS = 60.0
 """How long one attempt at an API call that can be repeated may take."""
 
 
-@attrs.frozen(kw_only=True)
-class Call:
+class Call(NamedTuple):
     """One call of the user's, from its beginning to its deadline."""
 
     io: IO
@@ -49,7 +48,7 @@ class Call:
 
     def paid(self) -> Call:
         """The same call after the job was accepted: from now on only the deadline ends it."""
-        return attrs.evolve(self, tries=None)
+        return self._replace(tries=None)
 
     def left(self) -> float:
         """Seconds until the deadline, never less than 0."""
@@ -110,6 +109,8 @@ class Call:
                     raise
                 delay = min(delay, room)  # a last attempt shortly before the deadline
                 reason = str(error)
+            from ..events import Retrying
+
             logger.info("%s failed, attempt %d in %.1f s: %s", step, backoff.failures + 1, delay, reason)
             self.tell(Retrying(step=step, reason=reason, attempt=backoff.failures, delay=delay))
             await self.io.sleep(delay)

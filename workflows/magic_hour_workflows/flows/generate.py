@@ -7,6 +7,7 @@ leaves this module without its id.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -69,7 +70,9 @@ async def generate(call: Call, api: ModuleType, get: Get, parameters: Mapping[st
     """
     operation, assets = prepare(call.io, api, parameters)
     try:
-        directory = outputs.directory(kind_of(operation)) if outputs.wait_for_completion else None
+        directory = None
+        if outputs.wait_for_completion:
+            directory = await call.io.run(partial(outputs.directory, kind_of(operation)))
         paths = await upload(call, assets.sources)
     finally:
         assets.close()

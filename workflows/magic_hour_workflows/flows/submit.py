@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
@@ -18,10 +18,11 @@ from magic_hour_client.errors import MagicHourError, NotFound, RequestTimeout, U
 from magic_hour_client.types import Operation
 
 from ..errors import SubmissionUnknown, name_job, naming
-from ..events import Created, SubmissionLost
-from ..results import Job, Kind, number
 from ..retry import Outcome, may_repeat, outcome
 from .call import Call, logger
+
+if TYPE_CHECKING:
+    from ..results import Job, Kind
 
 T = TypeVar("T")
 
@@ -108,6 +109,8 @@ def may_submit_again(error: Exception) -> bool:
 
 def publish(call: Call, job: Job) -> None:
     """Make the id known, whatever happens next."""
+    from ..events import Created
+
     with naming(job):
         logger.info("%s job accepted: id=%s credits=%s name=%s", job.kind, job.id, job.credits_charged, job.name)
         call.tell(Created(id=job.id, kind=job.kind, credits_charged=job.credits_charged, name=job.name))
@@ -119,6 +122,8 @@ def job_from(operation: Operation[Any], created: Any) -> Job:
     Raises:
         UnexpectedResponse: by an id that cannot be one.
     """
+    from ..results import Job, number
+
     if not (isinstance(created.id, str) and created.id):
         message = f"{operation.name} answered without an id that can be used"
         raise UnexpectedResponse(message, operation=operation.name, status=200)
@@ -151,6 +156,8 @@ def _hand_over(call: Call, operation: Operation[Any], submitted_at: datetime, in
 
 def _lost(call: Call, operation: Operation[Any], submitted_at: datetime, reason: str) -> SubmissionUnknown:
     """Nobody knows: say so where it cannot be overlooked, because the exception may be replaced on its way."""
+    from ..events import SubmissionLost
+
     name = _name(operation)
     unknown = SubmissionUnknown(operation=operation.name, name=name, submitted_at=submitted_at, reason=reason)
     logger.warning("%s", unknown)

@@ -1,7 +1,7 @@
 """`client.v1.image_projects` and `.video_projects`: `get` and `delete` from the contract; `wait`, `download` and
 `check_result` on top, which are the same for both.
 
-Rule: thin. The work is the flows'.
+Rule: thin. The work is the flows', which are loaded by the first call that needs them: `get` alone needs few.
 """
 
 from __future__ import annotations
@@ -13,21 +13,22 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from magic_hour_client.api.v1_image_projects.get_image_project import request as get_image
 from magic_hour_client.api.v1_video_projects.get_video_project import request as get_video
-from magic_hour_client.models import V1ImageProjectsGetResponse, V1VideoProjectsGetResponse
 from magic_hour_client.resources.v1_image_projects import AsyncV1ImageProjects, V1ImageProjects
 from magic_hour_client.resources.v1_video_projects import AsyncV1VideoProjects, V1VideoProjects
 from magic_hour_client.types import Operation
 
-from ..events import Event
-from ..flows.generate import Outputs, check_result, save
-from ..flows.wait import Project, wait
 from ..io import run_sync
-from ..results import Job, Kind, Result
 
 if TYPE_CHECKING:
-    from ..client import AsyncClient, Client
+    from magic_hour_client.models import V1ImageProjectsGetResponse as Image  # noqa: F401  (named in quotes below)
+    from magic_hour_client.models import V1VideoProjectsGetResponse as Video  # noqa: F401
 
-P = TypeVar("P", bound=Project)
+    from ..client import AsyncClient, Client
+    from ..events import Event
+    from ..flows.wait import Project
+    from ..results import Kind, Result
+
+P = TypeVar("P", bound="Project")
 
 
 class Jobs(Generic[P]):
@@ -65,6 +66,9 @@ class Jobs(Generic[P]):
             >>> client.v1.image_projects.wait(image_id).status
             'complete'
         """
+        from ..flows.wait import wait
+        from ..results import Job
+
         call = self._client._begin(timeout, poll_interval, on_progress)
         self._get(id)  # refuses what is no id
         return run_sync(wait(call, Job(kind=self._kind, id=id, known=False), self._get))
@@ -98,6 +102,8 @@ class Jobs(Generic[P]):
             >>> [path.suffix for path in client.v1.image_projects.download(image_id, folder)]
             ['.png']
         """
+        from ..flows.generate import Outputs, save
+
         call = self._client._begin(timeout, None, on_progress)
         outputs = Outputs(download_directory=download_directory, output_name=output_name)
         return run_sync(save(call, self._kind, id, self._get, outputs))
@@ -137,6 +143,8 @@ class Jobs(Generic[P]):
             >>> client.v1.image_projects.check_result(image_id, download_outputs=False).status
             'complete'
         """
+        from ..flows.generate import Outputs, check_result
+
         call = self._client._begin(timeout, poll_interval, on_progress)
         outputs = Outputs(
             wait_for_completion=wait_for_completion,
@@ -182,6 +190,9 @@ class AsyncJobs(Generic[P]):
             >>> client.v1.image_projects.wait(image_id).status
             'complete'
         """
+        from ..flows.wait import wait
+        from ..results import Job
+
         call = self._client._begin(timeout, poll_interval, on_progress)
         self._get(id)  # refuses what is no id
         return await wait(call, Job(kind=self._kind, id=id, known=False), self._get)
@@ -215,6 +226,8 @@ class AsyncJobs(Generic[P]):
             >>> [path.suffix for path in client.v1.image_projects.download(image_id, folder)]
             ['.png']
         """
+        from ..flows.generate import Outputs, save
+
         call = self._client._begin(timeout, None, on_progress)
         outputs = Outputs(download_directory=download_directory, output_name=output_name)
         return await save(call, self._kind, id, self._get, outputs)
@@ -254,6 +267,8 @@ class AsyncJobs(Generic[P]):
             >>> client.v1.image_projects.check_result(image_id, download_outputs=False).status
             'complete'
         """
+        from ..flows.generate import Outputs, check_result
+
         call = self._client._begin(timeout, poll_interval, on_progress)
         outputs = Outputs(
             wait_for_completion=wait_for_completion,
@@ -264,7 +279,7 @@ class AsyncJobs(Generic[P]):
         return await check_result(call, self._kind, id, self._get, outputs)
 
 
-class ImageProjects(Jobs[V1ImageProjectsGetResponse], V1ImageProjects):
+class ImageProjects(Jobs["Image"], V1ImageProjects):
     """Image jobs by their id."""
 
     _client: Client
@@ -272,7 +287,7 @@ class ImageProjects(Jobs[V1ImageProjectsGetResponse], V1ImageProjects):
     _get = staticmethod(get_image)
 
 
-class VideoProjects(Jobs[V1VideoProjectsGetResponse], V1VideoProjects):
+class VideoProjects(Jobs["Video"], V1VideoProjects):
     """Video jobs by their id."""
 
     _client: Client
@@ -280,7 +295,7 @@ class VideoProjects(Jobs[V1VideoProjectsGetResponse], V1VideoProjects):
     _get = staticmethod(get_video)
 
 
-class AsyncImageProjects(AsyncJobs[V1ImageProjectsGetResponse], AsyncV1ImageProjects):
+class AsyncImageProjects(AsyncJobs["Image"], AsyncV1ImageProjects):
     """Image jobs by their id."""
 
     _client: AsyncClient
@@ -288,7 +303,7 @@ class AsyncImageProjects(AsyncJobs[V1ImageProjectsGetResponse], AsyncV1ImageProj
     _get = staticmethod(get_image)
 
 
-class AsyncVideoProjects(AsyncJobs[V1VideoProjectsGetResponse], AsyncV1VideoProjects):
+class AsyncVideoProjects(AsyncJobs["Video"], AsyncV1VideoProjects):
     """Video jobs by their id."""
 
     _client: AsyncClient
