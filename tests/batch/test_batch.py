@@ -280,7 +280,8 @@ def test_doubtful_rows_are_never_sent_again_until_they_are_settled(den: Den, cha
     else:
         den.batch().settle("fox-0", not_charged=True)
     assert den.statuses()["fox-0"] is (RowStatus.RUNNING if charged else RowStatus.WAITING)
-    assert den.run(foxes(1))["fox-0"].status is SAVED
+    ended = den.run(foxes(1))["fox-0"]
+    assert (ended.status, ended.credits) == (SAVED, 5)
     assert den.charged == {"fox-0": 1}
     with pytest.raises(InvalidArgument, match="is not in doubt"):
         den.batch().settle("fox-0", not_charged=True)

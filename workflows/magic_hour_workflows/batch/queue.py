@@ -31,7 +31,7 @@ class Json(Serializer):
     def serialize(self, data: Any) -> str:
         return json.dumps(data, default=repr)
 
-    def deserialize(cls, serialized_data: str) -> Any:
+    def deserialize(self, serialized_data: str) -> Any:
         return json.loads(serialized_data)
 
     def name(self) -> str:

@@ -179,11 +179,11 @@ class Store:
                 return  # somebody else took the row to its end
             if result.id is not None and result.credits is not None:
                 mine = sa.and_(paid.c.key == result.key, paid.c.project_id == result.id)
-                reserved = connection.scalar(sa.select(paid.c.reserved).where(mine))
-                if reserved is not None and reserved != result.credits:
+                job = connection.execute(sa.select(paid.c.reserved, paid.c.credits).where(mine)).one_or_none()
+                if job is not None and job.credits != result.credits:  # a settled one's may be what was set aside
                     now = {"credits": result.credits, "reserved": result.credits}
                     connection.execute(sa.update(paid).where(mine).values(now))
-                    change = result.credits - reserved
+                    change = result.credits - job.reserved
                     connection.execute(sa.update(batch).values(committed=batch.c.committed + change))
 
     @patient
