@@ -3,7 +3,8 @@
     MagicHourError                     every error of this SDK
     ├── InvalidArgument                refused before anything was sent (also a ValueError)
     │   ├── UnknownField               misspelt, most likely (also a TypeError)
-    │   └── AssetNotFound              no such input file (also a FileNotFoundError)
+    │   ├── AssetNotFound              no such input file (also a FileNotFoundError)
+    │   └── ManifestError              rows of a batch; `mistakes` has all of them (in `batch`)
     ├── ConnectionFailed               no complete answer; `sent` says whether the request may have arrived
     │   └── RequestTimeout             ... because time ran out (also a TimeoutError)
     ├── UnexpectedResponse             an answer that claims success but cannot be read
@@ -14,9 +15,11 @@
     │   ├── JobFailed                  the service gave up; the credits are refunded
     │   ├── JobCanceled                somebody canceled it in the web app
     │   └── JobTimeout                 it was not done in time; it goes on (also a TimeoutError)
-    └── TransferFailed                 storage did not take or give a file
-        ├── UploadFailed
-        └── DownloadFailed             `downloaded_paths` are those that arrived
+    ├── TransferFailed                 storage did not take or give a file
+    │   ├── UploadFailed
+    │   └── DownloadFailed             `downloaded_paths` are those that arrived
+    ├── OverBudget                     a row of a batch costs more than is left of `max_credits` (in `batch`)
+    └── DatabaseAway                   the database of a batch cannot be reached; the next run goes on (in `batch`)
 
 Once a job is accepted, whatever is raised, a cancellation and Ctrl-C included, has its id as `project_id` and says
 how to go on.

@@ -44,9 +44,6 @@ class DatabaseAway(MagicHourError):
         super().__init__(f"the batch database cannot be reached ({why}); run the batch again when it can be")
         self.why = why
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.why,)
-
 
 def connect(url: sa.URL) -> sa.Engine:
     """A connection pool to a server."""
