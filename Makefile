@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	"$$p" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo "$$p" && break; done)
 VENV ?= .venv
 RUN := $(VENV)/bin/python
-WORKERS ?= 3
+WORKERS ?= 4
 SEEDS ?= 1000
 
 # pyright's wrapper asks the network for a newer version unless told not to. --verifytypes knows no --pythonpath, so
