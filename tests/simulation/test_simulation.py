@@ -14,7 +14,7 @@ from magic_hour_workflows import errors, events
 from simulation.faults import EVERY
 from simulation.run import Report, simulate
 
-CHUNKS, SEEDS = 10, 60
+CHUNKS, SEEDS = 10, 40
 ABSTRACT = {"MagicHourError", "JobError", "TransferFailed"}
 
 
