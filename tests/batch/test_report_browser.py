@@ -6,6 +6,8 @@ Every test ends by looking at what the browser had to say and what it asked for:
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +27,7 @@ ARGUMENTS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
+DEMO_ROWS = 24  # the demo itself does 200
 DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
 WITNESS = "window.refused = []; addEventListener('securitypolicyviolation', (e) => refused.push(e.effectiveDirective));"
@@ -90,6 +93,14 @@ def chip(page: Page, name: str) -> Locator:
     return page.locator(".chip", has_text=name)
 
 
+def close_details(page: Page) -> None:
+    """Press Escape and wait for the page to hear of it: a dialog is gone a moment before its close event."""
+    heard = "new Promise((done) => document.getElementById('details').addEventListener('close', done, { once: true }))"
+    page.evaluate(f"() => {{ window.closing = {heard}; }}")
+    page.keyboard.press("Escape")
+    page.evaluate("() => closing.then(() => null)")
+
+
 def test_every_thumbnail_and_the_first_frame_of_every_video_are_shown(opened: Open, album: Album) -> None:
     page = opened()
     saved = [result for result in album.results if result.status is RowStatus.SAVED]
@@ -110,6 +121,20 @@ def test_every_thumbnail_and_the_first_frame_of_every_video_are_shown(opened: Op
             if (video.readyState >= 2 && !video.seeking) look();
         })"""
         assert video.evaluate(first) == [480, 0.1, True]
+
+
+def test_the_report_of_the_demo(opened: Open, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "magic_hour_workflows.demo_batch", "--rows", str(DEMO_ROWS), "--speed", "5"]
+    subprocess.run(command, cwd=tmp_path, capture_output=True, check=True, timeout=170)
+    page = opened(tmp_path / "outputs" / "batch-1" / "report.html")
+    pictures = page.locator(".media img")
+    assert pictures.count() > 0
+    for picture in pictures.all():
+        picture.scroll_into_view_if_needed()
+        assert picture.evaluate("async (img) => { await img.decode(); return img.naturalWidth; }") > 0
+    chip(page, "talking photo").click()
+    assert keys(page)[0] == "talk-001"
+    assert str(DEMO_ROWS // 4) in page.locator("#shown").inner_text().split()
 
 
 def test_videos_out_of_sight_are_not_loaded(opened: Open) -> None:
@@ -235,8 +260,7 @@ def test_details_by_keyboard(opened: Open, album: Album) -> None:
     page.keyboard.press("ArrowRight")
     assert page.locator("#details-title").inner_text() == album.results[3].key
     assert page.locator("#details .stage video").get_attribute("controls") is not None
-    page.keyboard.press("Escape")
-    assert not page.locator("#details").is_visible()
+    close_details(page)
     assert page.evaluate("document.activeElement.textContent") == album.results[3].key
 
 
@@ -288,7 +312,7 @@ def test_nothing_is_hard_to_use(opened: Open, scheme: str, viewport: Any) -> Non
         page.locator(".open").nth(row).click()
         found = Axe().run(page, options=rules)
         assert found.response["violations"] == [], found.generate_report()
-        page.keyboard.press("Escape")
+        close_details(page)
     assert page.evaluate("document.documentElement.scrollWidth") == viewport["width"]
 
 
@@ -315,7 +339,7 @@ def test_ten_thousand_rows(opened: Open, album: Album, tmp_path: Path) -> None:
     assert keys(page)[0] == "row 00096"
     page.locator(".open").last.click()
     page.keyboard.press("ArrowRight")  # over the edge of the page
-    page.keyboard.press("Escape")
+    close_details(page)
     assert page.locator("#page").input_value() == "4"
     assert page.evaluate("document.activeElement.textContent") == "row 00144"
     chip(page, "Failed").click()
