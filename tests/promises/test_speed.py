@@ -112,7 +112,7 @@ def test_waiting_does_not_hold_up_the_event_loop(
 def test_all_files_share_one_http_client(
     world: World, options: Options, portrait: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One for everything that can be repeated, and one for creates, which keep no connection."""
+    """One for all files, one for looks and the like, and one for creates, which keep no connection."""
     kind: Any = httpx.AsyncClient if world.is_async else httpx.Client
     made: list[Any] = []
     make = kind.__init__
@@ -136,7 +136,7 @@ def test_all_files_share_one_http_client(
 
     world.run(scenario, **options)
     assert len(list(tmp_path.iterdir())) == 8
-    assert len(made) == 2
+    assert len(made) == 3
 
 
 class TestTransfersRunSideBySide:

@@ -29,9 +29,9 @@ from .files import Partial
 from .io import OnBytes
 from .sources import Source, read_chunk
 from .wire import (
-    CHUNK_BYTES,
     answer_headers,
     check_put,
+    chunk_bytes,
     cut_short,
     fetch_request,
     is_empty,
@@ -45,7 +45,7 @@ Item = TypeVar("Item")
 _API_GATE = 16
 """Requests to the API at a time: a large connection pool is slower than a short queue in front of it. Creates have a
 gate of their own, so that slow ones do not keep running jobs from being looked at."""
-_TRANSFER_GATE = 16
+_TRANSFER_GATE = 8
 """Files on their way at a time, of all jobs of a client: more would only open connections to share the same line."""
 _BUFFER_BYTES = 4 * 1024 * 1024
 """Bytes that a thread reads or writes at a time: going to a thread and back takes longer than a smaller piece."""
@@ -144,7 +144,7 @@ class AsyncIO:
         target.check_complete()
 
     async def _send(self, request: httpx.Request) -> httpx.Response:
-        client = self._transport.client(secure=request.url.scheme == "https")
+        client = self._transport.client(secure=request.url.scheme == "https", storage=True)
         return await client.send(request, stream=True, follow_redirects=False, auth=None)
 
     async def sleep(self, seconds: float) -> None:
@@ -217,7 +217,7 @@ class _Chunks(httpx.AsyncByteStream):
         if self.sent == self.size:
             raise StopAsyncIteration
         if not self._read:
-            self._read = await _in_left_thread(partial(_read_chunks, self.file, self.size - self.sent))
+            self._read = await _in_left_thread(partial(_read_chunks, self.file, self.size - self.sent, chunk_bytes(self.size)))
         if not self._read:
             raise cut_short()
         chunk = self._read.popleft()
@@ -225,11 +225,11 @@ class _Chunks(httpx.AsyncByteStream):
         return chunk
 
 
-def _read_chunks(file: IO[bytes], size: int) -> deque[bytes]:
-    """The next bytes of a file, as many as a thread is sent for."""
+def _read_chunks(file: IO[bytes], size: int, piece: int) -> deque[bytes]:
+    """The next bytes of a file, as many as a thread is sent for, in pieces."""
     chunks: deque[bytes] = deque()
     left = min(size, _BUFFER_BYTES)
-    while left and (chunk := read_chunk(file, min(CHUNK_BYTES, left))):
+    while left and (chunk := read_chunk(file, min(piece, left))):
         chunks.append(chunk)
         left -= len(chunk)
     return chunks

@@ -83,7 +83,7 @@ class BlockingIO:
                     response.close()
 
     def _send(self, request: httpx.Request) -> httpx.Response:
-        client = self._transport.client(secure=request.url.scheme == "https")
+        client = self._transport.client(secure=request.url.scheme == "https", storage=True)
         return client.send(request, stream=True, follow_redirects=False, auth=None)
 
     async def sleep(self, seconds: float) -> None:
@@ -124,11 +124,12 @@ class _Chunks(httpx.SyncByteStream):
 
     def __iter__(self) -> Iterator[bytes]:
         from .sources import read_chunk
-        from .wire import CHUNK_BYTES, cut_short
+        from .wire import chunk_bytes, cut_short
 
+        piece = chunk_bytes(self.size)
         sent = 0
         while sent < self.size:
-            chunk = read_chunk(self.file, min(CHUNK_BYTES, self.size - sent))
+            chunk = read_chunk(self.file, min(piece, self.size - sent))
             if not chunk:
                 raise cut_short()
             yield chunk

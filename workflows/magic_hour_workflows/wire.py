@@ -18,9 +18,16 @@ from magic_hour_client.errors import connection_error, retry_after, without_requ
 
 from .errors import TransferFailed
 
-CHUNK_BYTES = 256 * 1024
 INACTIVITY_SECONDS = 60.0
 """How long storage may be silent within a transfer."""
+
+
+def chunk_bytes(size: int) -> int:
+    """How much of a file of `size` bytes is sent at a time: 256 pieces show its progress, and none is very small or large.
+
+    Large files would lose time with smaller pieces; a slow line has to take one within the time of inactivity.
+    """
+    return min(max(size // 256, 64 * 1024), 1024 * 1024)
 
 
 def put_request(url: str, chunks: httpx.SyncByteStream | httpx.AsyncByteStream, size: int) -> httpx.Request:
