@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import bodies
@@ -132,14 +133,16 @@ class BlockingTransport(Requests):
     def __init__(self, settings: Settings, http_client: httpx.Client | None = None) -> None:
         super().__init__(settings)
         self._given: httpx.Client | None = checked_http_client(http_client, "Client")
-        self._clients: dict[tuple[int, bool, bool], httpx.Client] = {}
+        self._clients: dict[tuple[int, bool, bool, bool], httpx.Client] = {}
+        self._making: dict[int, Lock] = {}
 
-    def client(self, *, fresh: bool = False, secure: bool = True) -> httpx.Client:
+    def client(self, *, fresh: bool = False, secure: bool = True, storage: bool = False) -> httpx.Client:
         """The HTTP client; `fresh` for one that opens a connection of its own for every request, `secure` for https.
 
         A kept connection may have been closed by the other side without our knowing, and a request sent into it is
         one whose outcome nobody knows. So calls that charge credits never use one, unless the caller brought their
         own client. Loading the certificates takes longer than everything else here, so plain http does without.
+        Files go through a pool of their own, `storage`: with every request a pool looks at all of its connections.
         """
         from .deadline import enforce
 
@@ -147,12 +150,15 @@ class BlockingTransport(Requests):
         if self._given is not None:
             return enforce(self._given)
         # A connection shared by a process and its fork would mix their answers up.
-        key = (os.getpid(), fresh, secure)
+        key = (os.getpid(), fresh, secure, storage)
         if key not in self._clients:
             import httpx
 
-            # Two threads may come here at once: the first one's client is the one to use and to close.
-            self._clients.setdefault(key, enforce(httpx.Client(**self.settings.client_options(fresh, secure))))
+            # Files go several at a time, and their threads come here at once. One lock for each process, because a fork
+            # could take over one that is held.
+            with self._making.setdefault(os.getpid(), Lock()):
+                if key not in self._clients:
+                    self._clients[key] = enforce(httpx.Client(**self.settings.client_options(fresh, secure)))
         return self._clients[key]
 
     def send(
@@ -188,16 +194,19 @@ class AsyncTransport(Requests):
     def __init__(self, settings: Settings, http_client: httpx.AsyncClient | None = None) -> None:
         super().__init__(settings)
         self._given: httpx.AsyncClient | None = checked_http_client(http_client, "AsyncClient")
-        self._clients: dict[tuple[bool, bool], httpx.AsyncClient] = {}
+        self._clients: dict[tuple[bool, bool, bool], httpx.AsyncClient] = {}
         self._loop: object = None
 
-    def client(self, *, fresh: bool = False, secure: bool = True) -> httpx.AsyncClient:
-        """The HTTP client; `fresh` for one that opens a connection of its own for every request, `secure` for https."""
+    def client(self, *, fresh: bool = False, secure: bool = True, storage: bool = False) -> httpx.AsyncClient:
+        """The HTTP client; `fresh` for one that opens a connection of its own for every request, `secure` for https.
+
+        Files go through a pool of their own, `storage`.
+        """
         self.check_open()
         self.check_loop()
         if self._given is not None:
             return self._given
-        key = (fresh, secure)
+        key = (fresh, secure, storage)
         if key not in self._clients:
             import httpx
 

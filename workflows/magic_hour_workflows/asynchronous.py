@@ -217,7 +217,7 @@ class _Chunks(httpx.AsyncByteStream):
         if self.sent == self.size:
             raise StopAsyncIteration
         if not self._read:
-            self._read = await _in_left_thread(partial(_read_chunks, self.file, self.size - self.sent, chunk_bytes(self.size)))
+            self._read = await _in_left_thread(partial(_read_chunks, self.file, self.size, self.sent))
         if not self._read:
             raise cut_short()
         chunk = self._read.popleft()
@@ -225,10 +225,10 @@ class _Chunks(httpx.AsyncByteStream):
         return chunk
 
 
-def _read_chunks(file: IO[bytes], size: int, piece: int) -> deque[bytes]:
-    """The next bytes of a file, as many as a thread is sent for, in pieces."""
+def _read_chunks(file: IO[bytes], size: int, sent: int) -> deque[bytes]:
+    """The next bytes of a file, as many as a thread is sent for, in the pieces in which they are sent."""
     chunks: deque[bytes] = deque()
-    left = min(size, _BUFFER_BYTES)
+    piece, left = chunk_bytes(size), min(size - sent, _BUFFER_BYTES)
     while left and (chunk := read_chunk(file, min(piece, left))):
         chunks.append(chunk)
         left -= len(chunk)

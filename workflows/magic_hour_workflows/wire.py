@@ -23,7 +23,7 @@ INACTIVITY_SECONDS = 60.0
 
 
 def chunk_bytes(size: int) -> int:
-    """How much of a file of `size` bytes is sent at a time: 256 pieces show its progress, and none is very small or large.
+    """How much of a file of `size` bytes is sent at a time: 256 pieces, but none very small or large.
 
     Large files would lose time with smaller pieces; a slow line has to take one within the time of inactivity.
     """
