@@ -176,6 +176,12 @@ def test_the_output_folder_is_removed_midway(den: Den) -> None:
     assert den.charged == {f"fox-{number}": 1 for number in range(10)}
 
 
+def test_keys_of_any_script_name_files(den: Den) -> None:
+    saved = den.run([fox("日本"), fox("中国 2/2"), fox("Zoë")])
+    assert [row.status for row in saved.values()] == [SAVED] * 3
+    assert den.files == sorted(["日本-1.png", "中国_2_2-1.png", "Zoë-1.png"])
+
+
 def test_files_of_the_user_are_never_overwritten(den: Den) -> None:
     den.output.mkdir()
     mine = den.output / "fox-0-1.png"

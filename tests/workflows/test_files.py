@@ -220,7 +220,12 @@ def test_plain_http_may_be_allowed() -> None:
         ("CON", "_CON"),
         ("nul.txt", "_nul.txt"),
         ("a" * 500, "a" * 120),
-        ("ä/ö", "output"),
+        ("ä/ö", "ä_ö"),
+        ("a\u0308", "ä"),
+        ("日本 2026", "日本_2026"),
+        ("हिन्दी", "हिन्दी"),
+        ("日" * 41, "日" * 40),
+        ("a\u202eb\x00c\ud800d", "a_b_c_d"),
     ],
 )
 def test_safe_stem(text: str, stem: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import unicodedata
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,7 +20,6 @@ from .sources import EXTENSIONS
 from .wording import reason, shown
 
 _MEDIA = {extension for group in EXTENSIONS.values() for extension in group} | {"gif", "zip"}
-_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\.|$)")  # device names on Windows
 _LONGEST_NAME = 120
 
@@ -123,9 +123,19 @@ def names_a_file(name: str) -> bool:
 
 
 def safe_stem(text: str) -> str:
-    """`text` as the beginning of a file name on any system."""
-    stem = _UNSAFE.sub("_", text).strip("._")[:_LONGEST_NAME] or "output"
+    """`text` as the beginning of a file name on any system: letters and digits of any script, dots, dashes and _.
+
+    >>> safe_stem("Zoë & 日本/2026?")
+    'Zoë_日本_2026'
+    """
+    kept = "".join(character if _is_safe(character) else "/" for character in unicodedata.normalize("NFC", text))
+    stem = re.sub("/+", "_", kept).strip("._").encode()[:_LONGEST_NAME].decode(errors="ignore") or "output"
     return f"_{stem}" if _RESERVED.match(stem) else stem
+
+
+def _is_safe(character: str) -> bool:
+    """Marks belong to the letters before them, in many scripts as vowels."""
+    return character.isalnum() or character in "._-" or unicodedata.category(character).startswith("M")
 
 
 def _suffix(url: str, job: Job) -> str:
