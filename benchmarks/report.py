@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from itertools import groupby
 
-from .table import CONTESTANTS, RAW, ROWS, VENDOR, Row, Samples, median, ratio
+from .table import CONTESTANTS, CURL, OURS, RAW, ROWS, TRANSFERS, VENDOR, Row, Samples, median, ratio
 
 _PACKAGES = ("magic-hour-workflows", "magic_hour", "httpx", "httpcore", "h11", "anyio", "attrs", "pydantic")
 _TITLES = {
@@ -91,9 +91,25 @@ Written by `make bench`; [README.md](README.md) says what each row means and how
 
 Medians, with the lowest and the highest in brackets. A ratio is the median over pairs taken side by side. An empty cell
 means: not this contestant's work, or not done in time (the vendor's SDK is stopped after 40 seconds).
+
+{beside_curl(found)}
 """
     how = [f"* `{row.name}`: {row.how}." for row in ROWS if row.name in found]
     return "\n".join([head.rstrip(), *lines(found), "\n## How each is measured\n", *_grouped(how), ""])
+
+
+def beside_curl(found: Mapping[str, Samples]) -> str:
+    """What raw httpx itself loses to curl, in a sentence.
+
+    >>> beside_curl({"transfer/up/sync/rate": {"httpx": [90.0], "curl": [100.0]}})
+    "Of curl's rate, raw httpx itself reaches 90 % (up/sync)."
+    """
+    rates = {way: found.get(f"transfer/{way}/rate", {}) for way in TRANSFERS}
+    shares = {
+        way: ratio({OURS: samples.get(RAW, ()), CURL: samples.get(CURL, ())}, CURL) for way, samples in rates.items()
+    }
+    told = [f"{100 * share:.0f} % ({way})" for way, share in shares.items() if share is not None]
+    return f"Of curl's rate, raw httpx itself reaches {', '.join(told)}." if told else ""
 
 
 def _grouped(how: Sequence[str]) -> list[str]:
