@@ -35,8 +35,9 @@ packages: ## Chromium and PostgreSQL for the tests of reports and fleets (Debian
 
 test: packages lint types imports check pytest ## Everything that has to hold: lint, types, import rules, generated code, tests
 
+# In the order of the folders: pytest-xdist would begin with the modules of most tests, and those of few are the long ones.
 pytest: $(VENV)/.stamp ## The tests with branch coverage, or some of them without: make pytest ARGS="-k name"
-	@$(RUN) -m pytest $(or $(ARGS),-n $(WORKERS) --dist loadscope --cov --cov-report=term)
+	@$(RUN) -m pytest $(or $(ARGS),-n $(WORKERS) --dist loadscope --no-loadscope-reorder --cov --cov-report=term)
 
 simulate: $(VENV)/.stamp ## Play the flows against a pretended world: make simulate SEEDS=10000, or one seed: SEED=7
 	@PYTHONPATH=tests $(RUN) -m simulation --workers $(WORKERS) $(if $(SEED),--seed $(SEED) --trace,--seeds 1-$(SEEDS))
@@ -69,12 +70,15 @@ test-all: ## make test on each of Python 3.11, 3.12 and 3.13 that is installed
 lint: $(VENV)/.stamp ## Lint and format check
 	@$(RUN) -m ruff check --quiet . && $(RUN) -m ruff format --check --quiet . && echo "lint: ok"
 
+# Two side by side, each busy on one core; each tells what it found when it is its turn.
 types: $(VENV)/.stamp ## mypy --strict, pyright, and that every public name of both client packages has a type
-	@$(RUN) -m mypy
-	@$(PYRIGHT)
-	@for p in magic_hour_client magic_hour_workflows; do \
-		report=$$($(PYRIGHT) --ignoreexternal --verifytypes $$p) || { echo "$$report"; exit 1; }; \
-		echo "$$p: every public name is typed"; done
+	@report=$$(mktemp); { $(RUN) -m mypy; } >"$$report" 2>&1 & mypy=$$!; \
+	$(PYRIGHT); pyright=$$?; \
+	for p in magic_hour_client magic_hour_workflows; do \
+		told=$$($(PYRIGHT) --ignoreexternal --verifytypes $$p) || { pyright=1; echo "$$told"; continue; }; \
+		echo "$$p: every public name is typed"; done; \
+	wait $$mypy; mypy=$$?; cat "$$report"; rm -f "$$report"; \
+	[ "$$mypy" = 0 ] && [ "$$pyright" = 0 ]
 
 imports: $(VENV)/.stamp ## Import rules between and inside the packages
 	@report=$$($(VENV)/bin/lint-imports --no-logo) || { echo "$$report"; exit 1; }; echo "imports: ok"

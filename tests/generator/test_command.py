@@ -16,6 +16,8 @@ from generator.tree import files_in
 
 PAGE = "docs/reference/v1.ai_image_generator.md"
 MODULE = "generated/magic_hour_client/client.py"
+OTHER_PAGE = "docs/reference/v1.ai_image_editor.md"
+OTHER_MODULE = "generated/magic_hour_client/types.py"
 
 
 def append(path: Path) -> None:
@@ -25,14 +27,14 @@ def append(path: Path) -> None:
 CHANGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "hand edit": (lambda root: (root / MODULE).write_text("# mine\n"), "different: magic_hour_client/client.py"),
     "one byte": (lambda root: append(root / MODULE), "different: magic_hour_client/client.py"),
-    "missing": (lambda root: (root / MODULE).unlink(), "missing: magic_hour_client/client.py"),
+    "missing": (lambda root: (root / OTHER_MODULE).unlink(), "missing: magic_hour_client/types.py"),
     "extra": (lambda root: (root / MODULE).with_name("mine.py").touch(), "extra: magic_hour_client/mine.py"),
     "extra not Python": (lambda root: (root / MODULE).with_name("a.txt").touch(), "extra: magic_hour_client/a.txt"),
     "page edited": (
         lambda root: (root / PAGE).write_text((root / PAGE).read_text().replace("### AI Images", "### Mine")),
         "different: reference/v1.ai_image_generator.md",
     ),
-    "page missing": (lambda root: (root / PAGE).unlink(), "missing: reference/v1.ai_image_generator.md"),
+    "page missing": (lambda root: (root / OTHER_PAGE).unlink(), "missing: reference/v1.ai_image_editor.md"),
     "page extra": (lambda root: (root / PAGE).with_name("mine.md").touch(), "extra: reference/mine.md"),
     "stale": (
         lambda root: generate.DEFAULT_SPEC.write_text(
@@ -53,7 +55,7 @@ def test_committed_tree_is_up_to_date(command: Any) -> None:
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_check_catches_a_change_and_a_run_mends_it(name: str, project: Path, command: Any) -> None:
+def test_check_catches_a_change(name: str, project: Path, command: Any) -> None:
     change, line = CHANGES[name]
     change(project)
     before = files_in(project)
@@ -62,6 +64,10 @@ def test_check_catches_a_change_and_a_run_mends_it(name: str, project: Path, com
     assert line in ran.error
     assert files_in(project) == before, "--check writes nothing"
 
+
+def test_a_run_mends_them_all(project: Path, command: Any) -> None:
+    for change, _ in CHANGES.values():
+        change(project)
     assert command().code == 0
     assert command("--check").code == 0
 

@@ -13,6 +13,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 from typing import Any
 
 
@@ -26,7 +27,8 @@ def _stop_after_claim() -> None:
         granted = claim(*given, **named)
         if granted is Claim.GRANTED and not stopped:
             stopped.append(True)
-            os.kill(os.getpid(), signal.SIGSTOP)
+            # This thread, not the process: another thread would take the signal in its own time, and this one go on.
+            signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
         return granted
 
     Claims.claim = claim_and_stop  # type: ignore[method-assign]
