@@ -44,7 +44,6 @@ from magic_hour_workflows.events import Created, Event
 from magic_hour_workflows.results import Result
 from worlds import World
 
-pytestmark = pytest.mark.no_cover  # measuring takes a third of the time and finds no line the rest does not
 SLACK_SECONDS = 5.0
 """A call may be this much later than its time limit on a busy machine; a hang would be a minute late."""
 SAMPLED = 20

@@ -8,7 +8,6 @@ from simulation.judge import RULES
 from simulation.plants import PLANTS
 from simulation.run import simulate
 
-pytestmark = pytest.mark.no_cover  # as in test_simulation
 MOST_SEEDS = 150
 
 

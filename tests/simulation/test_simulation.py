@@ -14,7 +14,6 @@ from magic_hour_workflows import errors, events
 from simulation.faults import EVERY
 from simulation.run import Report, simulate
 
-pytestmark = pytest.mark.no_cover  # measuring doubles the time of the seeds and finds no line the rest does not
 CHUNKS, SEEDS = 10, 40
 ABSTRACT = {"MagicHourError", "JobError", "TransferFailed"}
 
