@@ -53,8 +53,9 @@ CASES: dict[str, tuple[Fault, ...]] = {
 WORLDS = ("sync", "asyncio", "trio")
 CTRL_C = "Ctrl-C in four parallel uploads"
 _UPLOADS = """
-import sys
+import signal, sys
 from magic_hour_workflows import Client
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores Ctrl-C for what it runs in the background
 with Client(token=sys.argv[1], base_url=sys.argv[2]) as client:
     files = [(f"{number}.png", bytes(20_000_000)) for number in range(4)]
     client.v1.ai_image_editor.generate(assets={"image_file_paths": files}, style={"prompt": "a"})

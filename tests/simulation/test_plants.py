@@ -8,7 +8,7 @@ from simulation.judge import RULES
 from simulation.plants import PLANTS
 from simulation.run import simulate
 
-MOST_SEEDS = 150
+MOST_SEEDS = 400
 
 
 def test_every_rule_has_a_bug_that_breaks_it() -> None:

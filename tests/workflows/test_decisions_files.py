@@ -167,7 +167,7 @@ class TestUpload:
         assert run_sync(upload(call_, [self.source()])) == ["api-assets/id/0.png"]
         assert io.puts == [("https://storage.example/up/0?signature=canary", b"bytes")]
         assert events == [Uploading(name="a.png", sent=5, total=5)]
-        assert io.deadlines == [call_.deadline] * 2
+        assert io.deadlines == [call_.deadline]
 
     def test_a_repetition_says_of_which_file(self) -> None:
         events: list[Event] = []

@@ -181,6 +181,8 @@ def test_a_file_that_vanishes_is_a_typed_error(picture: Path) -> None:
     picture.unlink()
     with pytest.raises(AssetNotFound, match="no longer there"):
         found.prepare()
+    with pytest.raises(AssetNotFound, match="no longer there"), source.opened():
+        pass
 
 
 def test_an_empty_pipe_is_found_before_the_upload() -> None:

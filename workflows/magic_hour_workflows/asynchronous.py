@@ -9,7 +9,7 @@ import random
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import IO, Any, TypeVar
@@ -69,6 +69,8 @@ class AsyncIO:
             gate.release()
 
     async def _pass(self, gate: anyio.Semaphore, operation: Operation[Any], deadline: float) -> None:
+        with suppress(anyio.WouldBlock):
+            return gate.acquire_nowait()
         try:
             with anyio.fail_after(self._left(deadline)):
                 await gate.acquire()
@@ -87,10 +89,11 @@ class AsyncIO:
                 yield
 
     async def put(self, url: str, source: Source, deadline: float, on_bytes: OnBytes) -> None:
-        size = await self.read(source.prepare, deadline)
         async with self._transfer(f"upload of {source.name}", deadline):
             with source.opened() as file:
-                response = await self._send(put_request(url, _Chunks(file, size, on_bytes), size))
+                # One way to a thread and back for a small file, however many things are done there.
+                size, begin = await _in_left_thread(partial(_begin, source, file))
+                response = await self._send(put_request(url, _Chunks(file, size, on_bytes, begin), size))
                 try:
                     headers = answer_headers(response)
                     if is_empty(headers):
@@ -205,8 +208,9 @@ class _Chunks(httpx.AsyncByteStream):
     file: IO[bytes]
     size: int
     on_bytes: OnBytes
+    _read: deque[bytes]
+    """What was read and is not sent yet."""
     sent: int = 0
-    _read: deque[bytes] = attrs.field(factory=deque)
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
@@ -223,6 +227,12 @@ class _Chunks(httpx.AsyncByteStream):
         chunk = self._read.popleft()
         self.sent += len(chunk)
         return chunk
+
+
+def _begin(source: Source, file: IO[bytes]) -> tuple[int, deque[bytes]]:
+    """The length of a source, and its first bytes."""
+    size = source.prepare()
+    return size, _read_chunks(file, size, 0)
 
 
 def _read_chunks(file: IO[bytes], size: int, sent: int) -> deque[bytes]:

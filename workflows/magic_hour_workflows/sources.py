@@ -65,7 +65,7 @@ class Source:
             try:
                 self.size = self.path.stat().st_size
             except OSError:
-                raise AssetNotFound(f"`{self.field}`: {self.name} is no longer there", field=self.field) from None
+                raise self._gone() from None
         elif self._spool is None and self.start is None and self.stream is not None:
             self._spool, self.size = _spooled(self.stream, self.name, left)
             if self._closed:  # this thread was left behind, and nobody else will do it
@@ -79,7 +79,11 @@ class Source:
     def opened(self) -> Iterator[IO[bytes]]:
         """The source, standing at its beginning; a stream of the caller's is put back there afterwards."""
         if self.path is not None:
-            with self.path.open("rb") as file:
+            try:
+                file = self.path.open("rb")
+            except FileNotFoundError:
+                raise self._gone() from None
+            with file:
                 yield file
         elif self._spool is not None:
             self._spool.seek(0)
@@ -92,6 +96,9 @@ class Source:
                 finally:
                     with suppress(OSError, ValueError):  # closed meanwhile; what went wrong before says more
                         self.stream.seek(self.start)
+
+    def _gone(self) -> AssetNotFound:
+        return AssetNotFound(f"`{self.field}`: {self.name} is no longer there", field=self.field)
 
     def close(self) -> None:
         """Drop what was kept of a stream that cannot be rewound; the caller's own files stay open."""

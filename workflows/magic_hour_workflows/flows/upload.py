@@ -31,8 +31,9 @@ async def upload(call: Call, sources: Sequence[Source]) -> list[str]:
     if not sources:
         return []
     for source in sources:
-        with _naming(source):
-            await call.io.read(partial(source.prepare, call.left), call.deadline)
+        if source.size is None:  # a stream that has to be read to know; the others are looked at again when they go
+            with _naming(source):
+                await call.io.read(partial(source.prepare, call.left), call.deadline)
     places = await _places(call, sources)
     return await call.io.map(lambda pair: _upload_one(call, *pair), list(zip(sources, places, strict=True)))
 
