@@ -69,7 +69,9 @@ async def unwind(response: httpx.Response, chunks: AsyncIterator[bytes]) -> None
 
 
 async def close(response: httpx.Response) -> None:
-    """Close a response, although this task may have been cancelled."""
+    """Close a response, although this task may have been cancelled; one that was read to its end is closed already."""
+    if response.is_closed:
+        return
     import anyio
 
     with anyio.CancelScope(shield=True):
