@@ -181,7 +181,7 @@ def test_a_file_that_vanishes_is_a_typed_error(picture: Path) -> None:
     picture.unlink()
     with pytest.raises(AssetNotFound, match="no longer there"):
         found.prepare()
-    with pytest.raises(AssetNotFound, match="no longer there"), source.opened():
+    with pytest.raises(AssetNotFound, match="no longer there"), found.opened():
         pass
 
 
