@@ -1,6 +1,6 @@
 """Measure, print, and write RESULTS.md.
 
-make bench                          all rows; a quarter of an hour
+make bench                          all rows; twenty minutes
 make bench ROWS="start/* jobs/200"  some of them; writes nothing
 make bench-quick                    all, smaller and fewer times, in under two minutes; writes nothing
 """

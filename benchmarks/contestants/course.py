@@ -63,6 +63,24 @@ async def watched(work: Callable[[], Awaitable[object]]) -> Figures:
     return {**figures, "stall": 1000 * max(stalls)}
 
 
+def several_sync(settings: Order, transfer: Callable[[int], object]) -> Figures:
+    """The figures of as many transfers as are asked for, one after another: one alone is over too soon to tell."""
+    watch = Stopwatch()
+    for number in range(settings["times"]):
+        transfer(number)
+    return watch.read()
+
+
+async def several(settings: Order, transfer: Callable[[int], Awaitable[object]]) -> Figures:
+    """The same, awaited."""
+
+    async def work() -> None:
+        for number in range(settings["times"]):
+            await transfer(number)
+
+    return await watched(work)
+
+
 async def _watch(stalls: list[float]) -> None:
     while True:
         due = time.monotonic() + TICK_SECONDS

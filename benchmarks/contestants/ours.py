@@ -13,7 +13,7 @@ from magic_hour_workflows import AsyncClient, Client
 from magic_hour_workflows.asynchronous import AsyncIO
 from magic_hour_workflows.results import Result
 
-from .course import Figures, Order, Stopwatch, order, repeated, repeated_sync, report, watched
+from .course import Figures, Order, Stopwatch, order, repeated, repeated_sync, report, several, several_sync, watched
 
 KEY = "mhk_benchmark"
 STYLE: Any = {"prompt": "A red fox"}
@@ -105,32 +105,28 @@ def up_sync(settings: Order) -> Figures:
     """One large file to storage."""
     with Client(KEY, base_url=settings["url"]) as client:
         client.v1.files.upload_file(Path(settings["folder"]) / "portrait.png")
-        watch = Stopwatch()
-        client.v1.files.upload_file(settings["file"])
-        return watch.read()
+        return several_sync(settings, lambda _: client.v1.files.upload_file(settings["file"]))
 
 
 async def up_async(settings: Order) -> Figures:
     """One large file to storage."""
     async with AsyncClient(KEY, base_url=settings["url"]) as client:
         await client.v1.files.upload_file(Path(settings["folder"]) / "portrait.png")
-        return await watched(lambda: client.v1.files.upload_file(settings["file"]))
+        return await several(settings, lambda _: client.v1.files.upload_file(settings["file"]))
 
 
 def down_sync(settings: Order) -> Figures:
     """One large file from storage."""
     with Client(KEY, base_url=settings["url"]) as client:
         client.v1.image_projects.download("small", settings["folder"])
-        watch = Stopwatch()
-        client.v1.image_projects.download("some", settings["folder"])
-        return watch.read()
+        return several_sync(settings, lambda n: client.v1.image_projects.download(f"large-{n}", settings["folder"]))
 
 
 async def down_async(settings: Order) -> Figures:
     """One large file from storage."""
     async with AsyncClient(KEY, base_url=settings["url"]) as client:
         await client.v1.image_projects.download("small", settings["folder"])
-        return await watched(lambda: client.v1.image_projects.download("some", settings["folder"]))
+        return await several(settings, lambda n: client.v1.image_projects.download(f"large-{n}", settings["folder"]))
 
 
 def steps(settings: Order) -> Figures:

@@ -18,7 +18,7 @@ from typing import Any
 
 import httpx
 
-from .course import Figures, Order, Stopwatch, order, repeated, repeated_sync, report, watched
+from .course import Figures, Order, Stopwatch, order, repeated, repeated_sync, report, several, several_sync, watched
 
 HEADERS = {"authorization": "Bearer mhk_benchmark"}
 GATE = 16
@@ -191,9 +191,7 @@ def up_sync(settings: Order) -> Figures:
 
     with client(settings) as http:
         up(f"{settings['folder']}/portrait.png")
-        watch = Stopwatch()
-        up(settings["file"])
-        return watch.read()
+        return several_sync(settings, lambda _: up(settings["file"]))
 
 
 async def up_async(settings: Order) -> Figures:
@@ -205,7 +203,7 @@ async def up_async(settings: Order) -> Figures:
 
     async with aclient(settings) as http:
         await up(f"{settings['folder']}/portrait.png")
-        return await watched(lambda: up(settings["file"]))
+        return await several(settings, lambda _: up(settings["file"]))
 
 
 def _fetch(http: httpx.Client, url: str, path: Path) -> None:
@@ -222,9 +220,7 @@ def down_sync(settings: Order) -> Figures:
 
     with client(settings) as http:
         down("small")
-        watch = Stopwatch()
-        down("some")
-        return watch.read()
+        return several_sync(settings, lambda n: down(f"large-{n}"))
 
 
 async def down_async(settings: Order) -> Figures:
@@ -236,7 +232,7 @@ async def down_async(settings: Order) -> Figures:
             await program.fetch(url, program.folder / id / "output.bin")
 
         await down("small")
-        return await watched(lambda: down("some"))
+        return await several(settings, lambda n: down(f"large-{n}"))
 
 
 WORK: dict[str, Any] = {

@@ -10,7 +10,7 @@ from typing import Any
 
 from magic_hour import AsyncClient, Client
 
-from .course import Figures, Order, Stopwatch, order, repeated, repeated_sync, report, watched
+from .course import Figures, Order, Stopwatch, order, repeated, repeated_sync, report, several, several_sync, watched
 
 KEY = "mhk_benchmark"
 STYLE: Any = {"prompt": "A red fox"}
@@ -92,29 +92,25 @@ async def save(settings: Order) -> Figures:
 def up_sync(settings: Order) -> Figures:
     made = client(settings)
     made.v1.files.upload_file(str(Path(settings["folder"]) / "portrait.png"))
-    watch = Stopwatch()
-    made.v1.files.upload_file(str(settings["file"]))
-    return watch.read()
+    return several_sync(settings, lambda _: made.v1.files.upload_file(str(settings["file"])))
 
 
 async def up_async(settings: Order) -> Figures:
     made = aclient(settings)
     await made.v1.files.upload_file(str(Path(settings["folder"]) / "portrait.png"))
-    return await watched(lambda: made.v1.files.upload_file(str(settings["file"])))
+    return await several(settings, lambda _: made.v1.files.upload_file(str(settings["file"])))
 
 
 def down_sync(settings: Order) -> Figures:
     made = client(settings)
     check(made, "small", settings)
-    watch = Stopwatch()
-    check(made, "some", settings)
-    return watch.read()
+    return several_sync(settings, lambda n: check(made, f"large-{n}", settings))
 
 
 async def down_async(settings: Order) -> Figures:
     made = aclient(settings)
     await check(made, "small", settings)
-    return await watched(lambda: check(made, "some", settings))
+    return await several(settings, lambda n: check(made, f"large-{n}", settings))
 
 
 WORK: dict[str, Any] = {
