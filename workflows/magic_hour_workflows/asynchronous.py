@@ -47,6 +47,8 @@ _API_GATE = 16
 gate of their own, so that slow ones do not keep running jobs from being looked at."""
 _TRANSFER_GATE = 8
 """Files on their way at a time, of all jobs of a client: more would only open connections to share the same line."""
+_LARGEST_PIECE = 512 * 1024
+"""Bytes of a file sent at a time: each piece costs a turn of the event loop, and has to go within the inactivity."""
 _BUFFER_BYTES = 4 * 1024 * 1024
 """Bytes that a thread reads or writes at a time: going to a thread and back takes longer than a smaller piece."""
 
@@ -238,7 +240,7 @@ def _begin(source: Source, file: IO[bytes]) -> tuple[int, deque[bytes]]:
 def _read_chunks(file: IO[bytes], size: int, sent: int) -> deque[bytes]:
     """The next bytes of a file, as many as a thread is sent for, in the pieces in which they are sent."""
     chunks: deque[bytes] = deque()
-    piece, left = chunk_bytes(size), min(size - sent, _BUFFER_BYTES)
+    piece, left = chunk_bytes(size, _LARGEST_PIECE), min(size - sent, _BUFFER_BYTES)
     while left and (chunk := read_chunk(file, min(piece, left))):
         chunks.append(chunk)
         left -= len(chunk)

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from .sources import Source
 
 _GLANCE_SECONDS = 0.25
+_LARGEST_PIECE = 256 * 1024
+"""Bytes of a file sent at a time: what was just read is still near the processor when it goes out."""
 T = TypeVar("T")
 Item = TypeVar("Item")
 
@@ -126,7 +128,7 @@ class _Chunks(httpx.SyncByteStream):
         from .sources import read_chunk
         from .wire import chunk_bytes, cut_short
 
-        piece = chunk_bytes(self.size)
+        piece = chunk_bytes(self.size, _LARGEST_PIECE)
         sent = 0
         while sent < self.size:
             chunk = read_chunk(self.file, min(piece, self.size - sent))

@@ -22,12 +22,9 @@ INACTIVITY_SECONDS = 60.0
 """How long storage may be silent within a transfer."""
 
 
-def chunk_bytes(size: int) -> int:
-    """How much of a file of `size` bytes is sent at a time: 256 pieces, but none very small or large.
-
-    Large files would lose time with smaller pieces; a slow line has to take one within the time of inactivity.
-    """
-    return min(max(size // 256, 64 * 1024), 1024 * 1024)
+def chunk_bytes(size: int, most: int) -> int:
+    """How much of a file of `size` bytes is sent at a time: 256 pieces, but none very small or larger than `most`."""
+    return min(max(size // 256, 64 * 1024), most)
 
 
 def put_request(url: str, chunks: httpx.SyncByteStream | httpx.AsyncByteStream, size: int) -> httpx.Request:
