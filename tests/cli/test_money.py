@@ -19,9 +19,10 @@ from servers import Server, serving
 
 PROGRAM = [sys.executable, "-m", "magic_hour_workflows"]
 FOX = ("image", "generate", "--image-count", "1", "--prompt", "A red fox", "--name", "canary")
-# A shell may have set SIGINT to be ignored for its background jobs, and children inherit that.
+# A shell may have set SIGINT to be ignored for its background jobs, nohup SIGHUP, and children inherit that.
 LISTENING = (
     "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
+    "signal.signal(signal.SIGHUP, signal.SIG_DFL);"
     "from magic_hour_workflows.cli import main; sys.exit(main())"
 )
 
@@ -215,7 +216,7 @@ class TestSignals:
 
     def test_nohup_is_respected(self, folder: Path, emulator: Emulator) -> None:
         code = "import os, signal; os.kill(os.getpid(), signal.SIGHUP)"
-        start = f"import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); {LISTENING}"
+        start = LISTENING.replace("signal.SIG_DFL", "signal.SIG_IGN")
         done = subprocess.run(
             [sys.executable, "-c", start.replace("sys.exit(main())", f"c = main(); {code}; sys.exit(c)"), *FOX],
             capture_output=True,
