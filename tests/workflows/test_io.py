@@ -27,6 +27,7 @@ from magic_hour_workflows.blocking import BlockingIO
 from magic_hour_workflows.errors import TransferFailed
 from magic_hour_workflows.files import Partial
 from magic_hour_workflows.io import IO, run_sync
+from magic_hour_workflows.wire import chunk_bytes
 from servers import drip, serving
 
 Use = Callable[[IO], Coroutine[Any, Any, Any]]
@@ -546,3 +547,10 @@ def test_run_sync_refuses_what_really_waits() -> None:
 
     with pytest.raises(RuntimeError, match="BlockingIO did not provide"):
         run_sync(flow())
+
+
+@pytest.mark.parametrize(
+    ("size", "piece"), [(1, 64 * 1024), (64 * 1024 * 256, 64 * 1024), (50_000_000, 50_000_000 // 256), (2**31, 2**18)]
+)
+def test_the_pieces_of_a_file_grow_with_it(size: int, piece: int) -> None:
+    assert chunk_bytes(size, most=2**18) == piece
