@@ -485,6 +485,26 @@ class TestGate:
         anyio.run(main, backend=backend)
 
     @pytest.mark.parametrize("backend", ["asyncio", "trio"])
+    def test_an_open_gate_lets_no_create_pass_whose_time_is_over(
+        self, backend: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Sent with no time for an answer, it would be one whose outcome nobody knows."""
+        sent: list[object] = []
+
+        async def send(_: AsyncTransport, operation: object, *, timeout: float | None) -> None:
+            sent.append(operation)
+
+        async def main() -> None:
+            io = self.io()
+            with pytest.raises(RequestTimeout) as caught:
+                await io.send(create(image_count=1, style={"prompt": "a"}), io.now() - 1)
+            assert not caught.value.sent
+
+        monkeypatch.setattr(AsyncTransport, "send", send)
+        anyio.run(main, backend=backend)
+        assert sent == []
+
+    @pytest.mark.parametrize("backend", ["asyncio", "trio"])
     def test_a_cancellation_in_front_of_the_gate(self, backend: str) -> None:
         cancelled: list[BaseException] = []
 

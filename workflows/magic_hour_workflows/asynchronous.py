@@ -9,7 +9,7 @@ import random
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import IO, Any, TypeVar
@@ -71,8 +71,6 @@ class AsyncIO:
             gate.release()
 
     async def _pass(self, gate: anyio.Semaphore, operation: Operation[Any], deadline: float) -> None:
-        with suppress(anyio.WouldBlock):
-            return gate.acquire_nowait()
         try:
             with anyio.fail_after(self._left(deadline)):
                 await gate.acquire()
