@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import io
 import logging
 import os
+import random
 import socket
 import threading
 import time
@@ -339,6 +341,74 @@ class TestPut:
 
             with pytest.raises(TransferFailed, match="changed while it was read"):
                 adapter(use)
+
+    def test_a_stream_is_read_by_one_attempt_at_a_time(self, adapter: Adapter) -> None:
+        """Storage that refuses early is asked again while a thread may still be reading ahead for the first time."""
+        stream = Watched(random.Random(1).randbytes(6_000_000), slow_from=1_000_000)
+
+        def behave(connection: socket.socket, head: bytes) -> None:
+            if len(server.heads) == 1:
+                connection.sendall(b"HTTP/1.1 503 X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                return  # with a reset, because there was more to read
+            body = head.split(b"\r\n\r\n", 1)[1]
+            while len(body) < len(stream.getbuffer()):
+                body += connection.recv(65536)
+            bodies.append(body)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+        bodies: list[bytes] = []
+        with serving(behave) as server:
+
+            async def use(io: IO) -> None:
+                source = to_source(("a.png", stream), "image", "file")
+                with pytest.raises((TransferFailed, ConnectionFailed)):
+                    await io.put(server.url + SIGNED, source, io.now() + 30, nothing)
+                await io.put(server.url + SIGNED, source, io.now() + 30, nothing)
+
+            adapter(use)
+        assert bodies == [stream.getvalue()]
+        assert not stream.disturbed
+
+    def test_not_much_is_read_ahead_of_a_slow_connection(self, adapter: Adapter) -> None:
+        stream, sent = Watched(b"x" * 60_000_000), [0]
+
+        def behave(connection: socket.socket, head: bytes) -> None:
+            server.done.wait(30)
+
+        with serving(behave) as server:
+
+            async def use(io: IO) -> None:
+                source = to_source(("a.png", stream), "image", "file")
+                with pytest.raises(RequestTimeout):
+                    await io.put(server.url + SIGNED, source, io.now() + 1, lambda so_far, _: sent.append(so_far))
+
+            adapter(use)
+        assert sent[-1] < stream.furthest <= sent[-1] + 3 * 1024 * 1024
+
+
+class Watched(io.BytesIO):
+    """A stream that knows how far it was read, and whether two threads were at it at a time."""
+
+    def __init__(self, content: bytes, slow_from: int | None = None) -> None:
+        super().__init__(content)
+        self.slow_from = slow_from
+        self.furthest = 0
+        self.disturbed = False
+        self._reading = False
+
+    def read(self, size: int | None = -1) -> bytes:
+        self.disturbed |= self._reading
+        self._reading = True
+        if self.slow_from is not None and self.tell() >= self.slow_from:
+            time.sleep(0.01)
+        content = super().read(size)
+        self._reading = False
+        self.furthest = max(self.furthest, self.tell())
+        return content
+
+    def seek(self, place: int, whence: int = 0) -> int:
+        self.disturbed |= self._reading
+        return super().seek(place, whence)
 
 
 class TestDeadlines:
