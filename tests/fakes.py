@@ -66,13 +66,13 @@ class FakeIO:
 
     async def fetch(
         self, url: str, target: Partial, deadline: float, on_bytes: Callable[[int, int | None], None]
-    ) -> None:
+    ) -> Path:
         self.fetched.append(url)
         content = self._next("fetch", url) if "fetch" in self.scripts else b"bytes of " + url.encode()
         target.begin(url, 200, {"content-length": str(len(content))})
         target.write(content)
         on_bytes(target.received, target.total)
-        target.check_complete()
+        return target.finish()
 
     async def sleep(self, seconds: float) -> None:
         assert seconds >= 0

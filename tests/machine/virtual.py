@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from magic_hour_client.errors import RequestTimeout
@@ -47,9 +48,9 @@ class VirtualIO(BlockingIO):
         with self._patience(min(deadline, self.now() + INACTIVITY_SECONDS)) as seconds:
             await super().put(url, source, time.monotonic() + seconds, on_bytes)
 
-    async def fetch(self, url: str, target: Partial, deadline: float, on_bytes: OnBytes) -> None:
+    async def fetch(self, url: str, target: Partial, deadline: float, on_bytes: OnBytes) -> Path:
         with self._patience(min(deadline, self.now() + INACTIVITY_SECONDS)) as seconds:
-            await super().fetch(url, target, time.monotonic() + seconds, on_bytes)
+            return await super().fetch(url, target, time.monotonic() + seconds, on_bytes)
 
     @contextmanager
     def _patience(self, deadline: float) -> Iterator[float]:

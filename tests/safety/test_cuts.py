@@ -75,19 +75,18 @@ class Storage:
 def fetched(adapter: Adapter, storage: Storage, directory: Path) -> bytes:
     """The file as it ends up on disk."""
 
-    async def whole(io: IO, partial: Partial) -> bool:
+    async def whole(io: IO, partial: Partial) -> Path | None:
         try:
-            await io.fetch(server.url, partial, io.now() + 60, nothing)
+            return await io.fetch(server.url, partial, io.now() + 60, nothing)
         except (TransferFailed, ConnectionFailed):
-            return False
-        return True
+            return None
 
     async def use(io: IO) -> bytes:
         partial = Partial(directory, "a", ".png")
         try:
-            while not await whole(io, partial):
+            while (path := await whole(io, partial)) is None:
                 assert len(storage.asked) <= CUTS
-            return partial.finish().read_bytes()
+            return path.read_bytes()
         finally:
             partial.discard()
 

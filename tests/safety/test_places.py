@@ -17,7 +17,7 @@ import pytest
 from magic_hour_client.errors import InvalidArgument, MagicHourError
 from magic_hour_emulator import Emulator
 from magic_hour_workflows.errors import DownloadFailed
-from magic_hour_workflows.events import Downloading
+from magic_hour_workflows.events import Created
 from magic_hour_workflows.files import Partial
 from worlds import World
 
@@ -81,7 +81,7 @@ def test_what_is_in_the_way_is_neither_followed_nor_replaced(
         monkeypatch.setattr(os, "link", _refuse)
 
     def listener(event: object) -> None:
-        if isinstance(event, Downloading) and not os.path.lexists(out / "a.png"):
+        if isinstance(event, Created):
             plant(kind, out / "a.png", victim)
             planted.append(os.lstat(out / "a.png"))
 

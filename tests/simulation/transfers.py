@@ -6,6 +6,7 @@ Rule: files grow in the real `Partial`, are read from the real `Source`, and fai
 from __future__ import annotations
 
 import errno
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -64,13 +65,11 @@ class Transfers(Outside):
         record.status = 200
         check_put(200, {})
 
-    async def fetch(self, url: str, target: Partial, deadline: float, on_bytes: OnBytes) -> None:
+    async def fetch(self, url: str, target: Partial, deadline: float, on_bytes: OnBytes) -> Path:
         fault = self.world.weather.of_get(self.now(), begun=target.received > 0)
         record = self._begin("fetch", False, f"{target.name} from {url}", fault)
         with network_errors(f"download of {target.name}"), self._ending(record):
-            next_url: str | None = url
-            while next_url is not None:
-                url = next_url
+            while True:
                 assert url.startswith("https://"), "anybody on the way could listen"
                 await self._connect(fault, Wire(), deadline)
                 record.sent = True
@@ -79,9 +78,10 @@ class Transfers(Outside):
                 if fault is not None and fault.phase is Phase.LOST:
                     await self._fail(fault, deadline)
                 status, headers, content = self._got(record, url, request.headers)
-                if next_url := target.begin(url, status, headers):
-                    continue
-                await self._receive(fault, target, content, on_bytes, deadline)
+                next_url = target.begin(url, status, headers)
+                if next_url is None:
+                    return await self._receive(fault, target, content, on_bytes, deadline)
+                url = next_url
 
     def _got(self, record: Exchange, url: str, asked: httpx.Headers) -> tuple[int, dict[str, str], bytes]:
         """What storage answers, and what becomes of its head on the way."""
@@ -105,7 +105,7 @@ class Transfers(Outside):
 
     async def _receive(
         self, fault: Fault | None, target: Partial, content: bytes, on_bytes: OnBytes, deadline: float
-    ) -> None:
+    ) -> Path:
         cut = self.world.random.randrange(len(content) + 1) if fault is not None and fault.phase is Phase.BODY else None
         size = max(1, len(content) // 3)
         for start in range(0, len(content), size):
@@ -122,7 +122,7 @@ class Transfers(Outside):
             await self._spend(deadline, TimeoutError)
             target.write(chunk)
             on_bytes(target.received, target.total)
-        target.check_complete()
+        return target.finish()
 
     async def _break(self, fault: Fault, target: Partial, deadline: float) -> None:
         if fault.name == "download: disk full":

@@ -205,11 +205,11 @@ class Storage(FakeIO):
         super().__init__()
         self.contents = contents
 
-    async def fetch(self, url: str, target: Partial, deadline: float, on_bytes: Any) -> None:
+    async def fetch(self, url: str, target: Partial, deadline: float, on_bytes: Any) -> Path:
         content = self.contents[min(len(self.fetched), len(self.contents) - 1)]
         self.fetched.append(url)
         begin(target, content, x_amz_checksum_sha256=_sha256(CONTENT))
-        target.check_complete()
+        return target.finish()
 
 
 def test_other_bytes_are_fetched_again(tmp_path: Path) -> None:

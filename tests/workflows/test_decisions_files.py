@@ -33,19 +33,18 @@ JOB = Job("image", "job-1", 5, "my job")
 class Storage(FakeIO):
     """Writes down the deadlines it is given; `fetching` is what a download does."""
 
-    fetching: Callable[[str, Partial], None] | None = None
+    fetching: Callable[[str, Partial], Path] | None = None
 
     def __init__(self, **scripts: Any) -> None:
         super().__init__(**scripts)
         self.deadlines: list[float] = []
 
-    async def fetch(self, url: str, target: Partial, deadline: float, on_bytes: Any) -> None:
+    async def fetch(self, url: str, target: Partial, deadline: float, on_bytes: Any) -> Path:
         self.deadlines.append(deadline)
         if self.fetching is None:
-            await super().fetch(url, target, deadline, on_bytes)
-        else:
-            self.fetched.append(url)
-            self.fetching(url, target)
+            return await super().fetch(url, target, deadline, on_bytes)
+        self.fetched.append(url)
+        return self.fetching(url, target)
 
     async def put(self, url: str, source: Source, deadline: float, on_bytes: Any) -> None:
         self.deadlines.append(deadline)
@@ -72,10 +71,11 @@ class TestDownload:
         assert [event.step for event in events if isinstance(event, Retrying)] == ["download of job-1-1.png"]
 
     def test_plain_http_is_taken_where_it_was_allowed_redirects_included(self, tmp_path: Path) -> None:
-        def fetching(url: str, target: Partial) -> None:
+        def fetching(url: str, target: Partial) -> Path:
             assert target.begin(url, 302, {"location": "http://other.example/a.png"}) == "http://other.example/a.png"
             target.begin(url, 200, {"content-length": "1"})
             target.write(b"x")
+            return target.finish()
 
         io = Storage()
         io.fetching = fetching
@@ -121,11 +121,12 @@ class TestDownload:
         assert str(caught.value).startswith("not every output of job-1 was saved (2 of 4): gone for good. ")
 
     def test_after_a_full_disk_no_other_is_begun(self, tmp_path: Path) -> None:
-        def fetching(url: str, target: Partial) -> None:
+        def fetching(url: str, target: Partial) -> Path:
             if len(io.fetched) == 2:
                 raise DownloadFailed("the disk is full", final=True)
             target.begin(url, 200, {"content-length": "5"})
             target.write(b"media")
+            return target.finish()
 
         io = Storage()
         io.fetching = fetching
@@ -146,10 +147,10 @@ class TestDownload:
     def test_every_byte_further_makes_the_patience_start_over(self, tmp_path: Path) -> None:
         io = Storage(random=1.0)
 
-        def fetching(url: str, target: Partial) -> None:
+        def fetching(url: str, target: Partial) -> Path:
             target.begin(url, 200, {"content-length": "5"})
             target.write(b"x" * len(io.fetched))
-            target.check_complete()
+            return target.finish()
 
         io.fetching = fetching
         run_sync(download(call(io), JOB, project(), get, tmp_path))

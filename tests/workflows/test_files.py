@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -25,11 +26,14 @@ def begun(folder: Path, content: bytes = b"12345", *, length: int = 10, etag: st
     return partial
 
 
+def arrived(folder: Path) -> Partial:
+    return begun(folder, b"1234567890")
+
+
 def test_the_final_name_appears_only_at_the_end(tmp_path: Path) -> None:
     partial = begun(tmp_path)
     assert [name.endswith(".part") for name in names_in(tmp_path)] == [True]
     partial.write(b"67890")
-    partial.check_complete()
     assert partial.finish() == tmp_path / "a.png"
     assert names_in(tmp_path) == ["a.png"]
 
@@ -45,7 +49,7 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
 def test_a_symlink_in_the_way_is_not_followed(tmp_path: Path) -> None:
     victim = tmp_path / "victim"
     (tmp_path / "a.png").symlink_to(victim)
-    assert begun(tmp_path).finish().name == "a (2).png"
+    assert arrived(tmp_path).finish().name == "a (2).png"
     assert not victim.exists()
 
 
@@ -55,7 +59,7 @@ def test_nothing_is_overwritten_without_hard_links(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr(os, "link", no_links)
     (tmp_path / "a.png").write_bytes(b"the user's own")
-    assert begun(tmp_path).finish().name == "a (2).png"
+    assert arrived(tmp_path).finish().name == "a (2).png"
     assert (tmp_path / "a.png").read_bytes() == b"the user's own"
     assert names_in(tmp_path) == ["a (2).png", "a.png"]
 
@@ -63,7 +67,7 @@ def test_nothing_is_overwritten_without_hard_links(tmp_path: Path, monkeypatch: 
 def test_permissions_follow_the_umask(tmp_path: Path) -> None:
     before = os.umask(0o027)
     try:
-        path = begun(tmp_path).finish()
+        path = arrived(tmp_path).finish()
     finally:
         os.umask(before)
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
@@ -89,7 +93,6 @@ class TestResume:
         assert partial.request_headers() == {"accept-encoding": "identity", "range": "bytes=5-", "if-range": '"v1"'}
         partial.begin(URL, 206, {"content-range": "bytes 5-9/10", "etag": '"v1"'})
         partial.write(b"67890")
-        partial.check_complete()
         assert partial.finish().read_bytes() == b"1234567890"
 
     @pytest.mark.parametrize("etag", ["", 'W/"v1"'])
@@ -102,7 +105,6 @@ class TestResume:
         partial = begun(tmp_path)
         partial.begin(URL, 200, {"content-length": "3"})
         partial.write(b"new")
-        partial.check_complete()
         assert partial.finish().read_bytes() == b"new"
 
     @pytest.mark.parametrize(
@@ -154,8 +156,31 @@ def test_a_chunked_answer_needs_no_length(tmp_path: Path) -> None:
     partial = Partial(tmp_path, "a", ".png")
     partial.begin(URL, 200, {"transfer-encoding": "chunked"})
     partial.write(b"12345")
-    partial.check_complete()
     assert partial.finish().read_bytes() == b"12345"
+
+
+def test_a_chunked_answer_of_nothing_is_no_file(tmp_path: Path) -> None:
+    partial = Partial(tmp_path, "a", ".png")
+    partial.begin(URL, 200, {"transfer-encoding": "chunked"})
+    with pytest.raises(TransferFailed, match="nothing where a file should be"):
+        partial.finish()
+    partial.discard()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_cannot_be_closed_is_not_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on network drives, which tell only then that there was no room."""
+
+    def full(self: Partial) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    partial = arrived(tmp_path)
+    monkeypatch.setattr(Partial, "_close", full)
+    with pytest.raises(DownloadFailed, match="No space left on device"):
+        partial.finish()
+    monkeypatch.undo()
+    partial.discard()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_redirect_per_attempt_is_no_circle(tmp_path: Path) -> None:

@@ -380,11 +380,11 @@ class TestDownload:
 
     def test_a_short_answer_is_not_a_file(self, tmp_path: Path) -> None:
         class Cutting(FakeIO):
-            async def fetch(self, url: str, target: Any, deadline: float, on_bytes: Any) -> None:
+            async def fetch(self, url: str, target: Any, deadline: float, on_bytes: Any) -> Any:
                 self.fetched.append(url)
                 target.begin(url, 200, {"content-length": "10"})
                 target.write(b"12345" if len(self.fetched) < 3 else b"1234567890")
-                target.check_complete()
+                return target.finish()
 
         io = Cutting().script("v1.ai_image_generator.create", created()).script("v1.image_projects.get", project())
         _, result = run("image", IMAGE, io=io, download_directory=tmp_path)
@@ -407,11 +407,11 @@ class TestDownload:
         """Storage that can only start over, cut at a random place each time, must not be asked without pause."""
 
         class Cutting(FakeIO):
-            async def fetch(self, url: str, target: Any, deadline: float, on_bytes: Any) -> None:
+            async def fetch(self, url: str, target: Any, deadline: float, on_bytes: Any) -> Any:
                 self.fetched.append(url)
                 target.begin(url, 200, {"content-length": "1000"})
                 target.write(b"x" * (100 + 37 * (len(self.fetched) % 7)))
-                target.check_complete()
+                return target.finish()
 
         io = Cutting(random=1.0).script("v1.ai_image_generator.create", created())
         io.script("v1.image_projects.get", project())

@@ -490,6 +490,24 @@ class TestDeadlines:
         with serving(behave) as server:
             adapter(use)
 
+    def test_a_file_that_gets_its_name_is_told_of_however_late(self, adapter: Adapter, tmp_path: Path) -> None:
+        """Else it would be there, and fetched once more by whoever picks the job up."""
+
+        class Slow(Partial):
+            def finish(self) -> Path:
+                path = super().finish()
+                time.sleep(0.5)
+                return path
+
+        def behave(connection: socket.socket, head: bytes) -> None:
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nmedia")
+
+        async def use(io: IO) -> Path:
+            return await io.fetch(server.url + SIGNED, Slow(tmp_path, "a", ".png"), io.now() + 0.3, nothing)
+
+        with serving(behave) as server:
+            assert adapter(use) == tmp_path / "a.png"
+
     def test_slow_reader(self, adapter: Adapter) -> None:
         def behave(connection: socket.socket, head: bytes) -> None:
             for _ in range(400):

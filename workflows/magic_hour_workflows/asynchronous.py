@@ -10,6 +10,8 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 import anyio
@@ -86,32 +88,20 @@ class AsyncIO:
             finally:
                 await close(response)
 
-    async def fetch(self, url: str, target: Partial, deadline: float, on_bytes: OnBytes) -> None:
+    async def fetch(self, url: str, target: Partial, deadline: float, on_bytes: OnBytes) -> Path:
         async with self._transfer(f"download of {target.name}", deadline):
-            next_url: str | None = url
-            while next_url is not None:
-                url = next_url
+            while True:
                 response = await self._send(fetch_request(url, target.request_headers()))
                 try:
                     next_url = target.begin(url, response.status_code, answer_headers(response))
                     if next_url is None:
-                        await self._receive(response, target, on_bytes)
+                        return await self._receive(response, target, on_bytes)
+                    url = next_url
                 finally:
                     await close(response)
 
-    async def _receive(self, response: httpx.Response, target: Partial, on_bytes: OnBytes) -> None:
+    async def _receive(self, response: httpx.Response, target: Partial, on_bytes: OnBytes) -> Path:
         gathered: list[bytes] = []
-
-        def write(content: list[bytes]) -> None:
-            for chunk in content:
-                target.write(chunk)
-
-        async def flush() -> None:
-            content = gathered.copy()
-            gathered.clear()
-            await self.run(lambda: write(content))
-            on_bytes(target.received, target.total)
-
         size = 0
         chunks = response.aiter_raw()
         try:
@@ -119,16 +109,18 @@ class AsyncIO:
                 gathered.append(chunk)
                 size += len(chunk)
                 if size >= _BUFFER_BYTES:
-                    size = 0
-                    await flush()
+                    content, gathered, size = gathered, [], 0
+                    await in_thread(partial(_write, target, content))
+                    on_bytes(target.received, target.total)
         except BaseException:
             await unwind(response, chunks)
+            if gathered:  # what arrived before a cut need not be fetched again
+                await in_thread(partial(_write, target, gathered))
+                on_bytes(target.received, target.total)
             raise
-        finally:
-            # What arrived before a cut need not be fetched again.
-            if gathered:
-                await flush()
-        target.check_complete()
+        path = await in_thread(partial(_finish, target, gathered))
+        on_bytes(target.received, target.total)
+        return path
 
     async def _send(self, request: httpx.Request) -> httpx.Response:
         client = self._transport.client(secure=request.url.scheme == "https", storage=True)
@@ -180,3 +172,13 @@ class AsyncIO:
 
     def random(self) -> float:
         return random.random()
+
+
+def _write(target: Partial, chunks: Sequence[bytes]) -> None:
+    for chunk in chunks:
+        target.write(chunk)
+
+
+def _finish(target: Partial, chunks: Sequence[bytes]) -> Path:
+    _write(target, chunks)
+    return target.finish()

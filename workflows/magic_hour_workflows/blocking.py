@@ -25,6 +25,7 @@ from .io import OnBytes, run_sync
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+    from pathlib import Path
 
     from .files import Partial
     from .sources import Source
@@ -66,13 +67,11 @@ class BlockingIO:
             finally:
                 response.close()
 
-    async def fetch(self, url: str, target: Partial, deadline: float, on_bytes: OnBytes) -> None:
+    async def fetch(self, url: str, target: Partial, deadline: float, on_bytes: OnBytes) -> Path:
         from .wire import answer_headers, fetch_request, network_errors
 
         with network_errors(f"download of {target.name}"), _stoppable(deadline):
-            next_url: str | None = url
-            while next_url is not None:
-                url = next_url
+            while True:
                 response = self._send(fetch_request(url, target.request_headers()))
                 try:
                     next_url = target.begin(url, response.status_code, answer_headers(response))
@@ -80,7 +79,8 @@ class BlockingIO:
                         for chunk in response.iter_raw():
                             target.write(chunk)
                             on_bytes(target.received, target.total)
-                        target.check_complete()
+                        return target.finish()
+                    url = next_url
                 finally:
                     response.close()
 

@@ -25,6 +25,7 @@ from .errors import DownloadFailed, TransferFailed
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 5
+_NO_FILE = "storage answered a page or nothing where a file should be"
 
 
 def checked_url(url: str, allow_http: bool) -> str:
@@ -107,7 +108,7 @@ class Partial:
         length = headers.get("content-length", "")
         # What stands between us and storage may answer in its place: a login page, or nothing.
         if length == "0" or headers.get("content-type", "").lower().startswith("text/html"):
-            raise TransferFailed("storage answered a page or nothing where a file should be")
+            raise TransferFailed(_NO_FILE)
         if not length.isdecimal() and "transfer-encoding" not in headers:
             raise TransferFailed("storage did not say how long the file is, so a cut could not be seen", final=True)
         self.total = int(length) if length.isdecimal() else None
@@ -164,6 +165,8 @@ class Partial:
         Raises:
             TransferFailed: bytes are missing, there are too many, or they are others than storage told.
         """
+        if not self.received:
+            raise TransferFailed(_NO_FILE)
         if self.total is not None and self.received != self.total:
             received, total = self.received, self.total
             if received > total:
@@ -176,14 +179,15 @@ class Partial:
             raise TransferFailed(f"{self.name} arrived with other bytes than storage told: its {name} does not fit")
 
     def finish(self) -> Path:
-        """Put the complete file under the first free final name and return its path.
+        """Put the file, if it is complete, under the first free final name and return its path.
 
         Raises:
+            TransferFailed: it is not complete.
             DownloadFailed: the disk refused.
         """
-        self.write(b"")
-        self._close()
+        self.check_complete()
         try:
+            self._close()
             for target in self._candidates():
                 if moved(self.path, target):
                     return target

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from magic_hour_client.types import Operation
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .files import Partial
     from .sources import Source
 
@@ -41,8 +43,13 @@ class IO(Protocol):
         """Send the bytes of `source` to a signed URL once; raises ConnectionFailed or TransferFailed."""
         ...
 
-    async def fetch(self, url: str, target: Partial, deadline: float, on_bytes: OnBytes) -> None:
-        """Get what `target` still lacks from a signed URL once; raises ConnectionFailed or TransferFailed."""
+    async def fetch(self, url: str, target: Partial, deadline: float, on_bytes: OnBytes) -> Path:
+        """Get what `target` still lacks from a signed URL once, and its path when it has its final name.
+
+        Raises:
+            ConnectionFailed, TransferFailed: it is not complete.
+            DownloadFailed: the disk did not take it.
+        """
         ...
 
     async def sleep(self, seconds: float) -> None:

@@ -18,7 +18,8 @@ async def in_thread(function: Callable[[], T]) -> T:
     """The result of a function that writes, run in a thread.
 
     A cancellation waits until the thread has ended: what runs after it, such as removing the file that is being
-    written, must not meet it at work. anyio sees to that for its own cancellations, the task group for asyncio's.
+    written, must not meet it at work. anyio's own, deadlines among them, wait beyond the return, so that what was done
+    is told of; asyncio's are raised, and the task group sees to their waiting.
     """
     results: list[T] = []
     errors: list[Exception] = []
@@ -30,6 +31,7 @@ async def in_thread(function: Callable[[], T]) -> T:
             errors.append(error)
 
     async with anyio.create_task_group() as group:
+        group.cancel_scope.shield = True
         group.start_soon(work)
     if errors:
         raise errors[0]

@@ -127,11 +127,11 @@ async def _save(outputs: Saving, number: int, partial: Partial) -> Path:
     def told(received: int, total: int | None) -> None:
         call.tell(Downloading(id=outputs.job.id, name=partial.name, received=received, total=total))
 
-    async def attempt() -> None:
+    async def attempt() -> Path:
         nonlocal expired
         url = outputs.urls[number]
         try:
-            await call.io.fetch(checked_url(url, call.allow_http), partial, call.deadline, told)
+            return await call.io.fetch(checked_url(url, call.allow_http), partial, call.deadline, told)
         except TransferFailed as error:
             if has_expired(error):
                 expired += 1
@@ -143,7 +143,7 @@ async def _save(outputs: Saving, number: int, partial: Partial) -> Path:
         return passing or (has_expired(error) and expired <= _MOST_REFRESHES)
 
     try:
-        await call.repeat(f"download of {partial.name}", attempt, again=again, progress=lambda: partial.received)
-        return await call.io.run(partial.finish)
+        step = f"download of {partial.name}"
+        return await call.repeat(step, attempt, again=again, progress=lambda: partial.received)
     finally:
         partial.discard()
