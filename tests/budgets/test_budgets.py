@@ -145,7 +145,7 @@ def test_requests_of_a_job(
 
 
 MANY = 60
-GATE = 16
+GATE = 12
 """Requests of one sort at a time: looks and the like, creates."""
 FILES = 8
 """Files on their way at a time."""

@@ -13,6 +13,7 @@ from client.harness import CREATED, KEY, PROJECT, Either, Recorder, create, get
 from magic_hour_client import UNSET, Client, InvalidArgument, UnknownField, models
 from magic_hour_client.api.v1_ai_talking_photo import create_ai_talking_photo
 from magic_hour_client.schema import BOOLEAN, DATE, DATETIME, INTEGER, NULL, NUMBER, UUID_STRING, Writing, merged
+from magic_hour_client.settings import settings
 
 TALKING: dict[str, Any] = {
     "assets": {"image_file_path": "a/b.png", "audio_file_path": "a/b.mp3"},
@@ -102,6 +103,16 @@ def test_the_key_and_cookies_stay_with_the_apis_origin(either: Either) -> None:
     either.close(http)
     assert {request.url.host for request in recorder.requests} == {"api.example"}
     assert {request.headers["authorization"] for request in recorder.requests} == {f"Bearer {KEY}"}
+    assert not any("cookie" in request.headers for request in recorder.requests)
+
+
+def test_no_cookie_is_kept() -> None:
+    recorder = Recorder(PROJECT, headers={"set-cookie": "session=1"})
+    options = settings(KEY, None, None, allow_http=False, product="test").client_options(fresh=False, secure=True)
+    with httpx.Client(**options, transport=httpx.MockTransport(recorder)) as http:
+        for _ in range(2):
+            http.get("https://api.example/")
+        assert not list(http.cookies.jar)
     assert not any("cookie" in request.headers for request in recorder.requests)
 
 

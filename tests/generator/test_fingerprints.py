@@ -14,6 +14,7 @@ TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 PACKAGED = Path(str(files("openapi_python_client").joinpath("templates")))
 OURS = {
     *("exports.jinja", "lazy.jinja", "params.py.jinja", "params_init.py.jinja", "resource.py.jinja"),
+    "runtime/cookies.py.jinja",
     *(f"runtime/{name}.py.jinja" for name in ("bodies", "calls", "deadline", "schema", "settings", "shield")),
     "runtime/transport.py.jinja",
 }

@@ -553,6 +553,11 @@ def test_signatures_and_keys_are_in_no_log_and_no_error(
     assert "canary" not in shown
 
 
+async def fill(gate: anyio.Semaphore) -> None:
+    while gate.value:
+        await gate.acquire()
+
+
 class TestGate:
     """At most so many requests of an async client at a time; who waits in front has sent nothing."""
 
@@ -564,8 +569,7 @@ class TestGate:
     def test_time_that_runs_out_in_front_of_the_gate(self, backend: str) -> None:
         async def main() -> None:
             io = self.io()
-            for _ in range(16):
-                await io._gates[True].acquire()
+            await fill(io._gates[True])
             with pytest.raises(RequestTimeout) as caught:
                 await io.send(create(image_count=1, style={"prompt": "a"}), io.now() + 0.05)
             assert not caught.value.sent
@@ -605,8 +609,7 @@ class TestGate:
 
         async def main() -> None:
             io = self.io()
-            for _ in range(16):
-                await io._gates[True].acquire()
+            await fill(io._gates[True])
             async with anyio.create_task_group() as group:
                 group.start_soon(send, io)
                 await anyio.wait_all_tasks_blocked()
@@ -621,8 +624,7 @@ class TestGate:
 
         async def main() -> None:
             io = self.io()
-            for _ in range(16):
-                await io._gates[False].acquire()
+            await fill(io._gates[False])
             with anyio.move_on_after(0.05):
                 try:
                     await io.send(get("job-1"), io.now() + 30)
@@ -636,8 +638,7 @@ class TestGate:
     def test_creates_do_not_keep_jobs_from_being_looked_at(self) -> None:
         async def main() -> None:
             io = self.io()
-            for _ in range(16):
-                await io._gates[True].acquire()
+            await fill(io._gates[True])
             with pytest.raises(ConnectionFailed) as caught:
                 await io.send(get("job-1"), io.now() + 10)
             assert not isinstance(caught.value, RequestTimeout), "it came through the gate and was refused"

@@ -33,7 +33,7 @@ from .wire import answer_headers, check_put, fetch_request, is_empty, network_er
 T = TypeVar("T")
 Item = TypeVar("Item")
 
-_API_GATE = 16
+_API_GATE = 12
 """Requests to the API at a time: a large connection pool is slower than a short queue in front of it. Creates have a
 gate of their own, so that slow ones do not keep running jobs from being looked at."""
 _TRANSFER_GATE = 8
