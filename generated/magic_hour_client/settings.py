@@ -41,9 +41,12 @@ class Settings:
         """How to make an httpx client; `fresh` for one that keeps no connection, `secure` for https."""
         import httpx
 
+        from .cookies import NoCookies
+
         # No ceiling of ours on connections: a large pool is slow, so callers with many jobs gate them in front.
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=0 if fresh else 32)
-        return {"limits": limits, "verify": _tls_context() if secure else _trusting_nobody(), "timeout": self.timeout}
+        verify = _tls_context() if secure else _trusting_nobody()
+        return {"limits": limits, "verify": verify, "timeout": self.timeout, "cookies": NoCookies()}
 
 
 _shared: list[Any] = []

@@ -221,9 +221,10 @@ class AsyncTransport(Requests):
         """
         from anyio.lowlevel import current_token
 
-        if self._loop not in (None, current_token()):
+        loop = current_token()
+        if self._loop not in (None, loop):
             raise InvalidArgument("this client belongs to another event loop: make one within each `asyncio.run`")
-        self._loop = current_token()
+        self._loop = loop
 
     async def send(
         self, operation: Operation[T], *, timeout: float | None, extra_headers: Mapping[str, str] | None = None
