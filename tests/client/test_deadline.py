@@ -199,6 +199,39 @@ def test_a_connection_closed_by_another_thread_says_so_itself() -> None:
         Stream(Closed()).read(1)
 
 
+class Coming(httpcore.NetworkStream):
+    """A connection, and its socket, that brings `arriving` bytes at a time; they can be more than one read asks for."""
+
+    def __init__(self, arriving: int) -> None:
+        self.arriving = arriving
+        self.asked: list[int] = []
+
+    def recv(self, size: int) -> bytes:
+        self.asked.append(size)
+        return bytes(min(size, self.arriving))
+
+    def fileno(self) -> int:
+        return 0
+
+    def gettimeout(self) -> float:
+        return 0.0
+
+    def get_extra_info(self, info: str) -> Any:
+        return self if info == "socket" else None
+
+
+def test_what_comes_fast_is_read_in_pieces_that_grow() -> None:
+    coming = Coming(10**9)
+    stream = Stream(coming)
+    with limited(time.monotonic() + 60):
+        for _ in range(5):
+            stream.read(64 * 1024)
+        coming.arriving = 100
+        for _ in range(3):
+            stream.read(64 * 1024)
+    assert [size // 1024 for size in coming.asked] == [64, 128, 256, 512, 512, 512, 64, 64]
+
+
 class Unreachable(httpcore.NetworkBackend):
     """Takes notes of what is tried. `open` can be reached."""
 
