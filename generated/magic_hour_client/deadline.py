@@ -37,6 +37,8 @@ _GLANCE = 0.25
 """How long a wait may last before the stop flag is looked at again, in seconds."""
 _SLICE = 16 * 1024
 """Bytes written at a time through TLS: a socket that is ready for writing takes this much at once."""
+_LARGEST_READ = 512 * 1024
+"""Bytes read at a time from a connection that brings as much: every piece takes the same trouble, large or small."""
 _Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
 """Cheap to make, unlike the default one, and without its limit on file numbers where `poll` exists."""
 
@@ -109,6 +111,7 @@ class Stream(httpcore.NetworkStream):
     def __init__(self, inner: httpcore.NetworkStream) -> None:
         self._inner = inner
         self._asked = False
+        self._ahead = 0
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         limits = _limits.get()
@@ -119,8 +122,10 @@ class Stream(httpcore.NetworkStream):
             limits.check(httpcore.ReadTimeout)
             # Right after a request, there is nothing to read yet.
             if sock is not None and not self._asked:
-                arrived = _at_once(sock, partial(sock.recv, max_bytes), httpcore.ReadError)
+                arrived = _at_once(sock, partial(sock.recv, max(max_bytes, self._ahead)), httpcore.ReadError)
                 if arrived is not None:
+                    # httpcore asks for 64 KiB however fast they come, and its parser takes pieces of any size.
+                    self._ahead = min(2 * len(arrived), _LARGEST_READ)
                     return arrived
             self._asked = False
             self._wait(selectors.EVENT_READ, limits, timeout, httpcore.ReadTimeout)
