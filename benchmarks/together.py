@@ -42,7 +42,7 @@ def measure(wanted: set[str], effort: Effort) -> dict[str, Samples]:
 
 def _jobs(count: int, kind: str, effort: Effort) -> dict[str, list[Figures]]:
     saved = kind.endswith("files")
-    times = effort.times({200: 5, 1000: 3}.get(count, 1) if saved else 1)
+    times = effort.times(5 if saved and count >= 200 else 1)
     if effort.quick and (count not in QUICK or not saved):
         return {}
     taken = alternate((OURS, RAW), times, partial(_one, what="jobs", count=count, kind=kind))

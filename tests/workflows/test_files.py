@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -71,6 +73,14 @@ def test_permissions_follow_the_umask(tmp_path: Path) -> None:
     finally:
         os.umask(before)
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+def test_discard_touches_nothing_that_is_not_its_own(tmp_path: Path) -> None:
+    partial = arrived(tmp_path)
+    partial.finish()
+    partial.path.write_bytes(b"somebody else's")
+    partial.discard()
+    assert partial.path.read_bytes() == b"somebody else's"
 
 
 def test_discard_leaves_nothing(tmp_path: Path) -> None:
@@ -280,6 +290,47 @@ def test_the_current_directory_is_the_default(tmp_path: Path, monkeypatch: pytes
 def test_home_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     assert checked_directory("~/media") == tmp_path / "media"
+
+
+def test_a_file_system_that_knows_no_files_without_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    real_open = os.open
+
+    def named_only(path: Any, flags: int, mode: int = 0o777) -> int:
+        if path == tmp_path:
+            raise OSError(95, "Operation not supported")
+        made.append(Path(path).suffix)
+        return real_open(path, flags, mode)
+
+    monkeypatch.setattr(os, "open", named_only)
+    checked_directory(tmp_path)
+    assert made == [".probe"]
+    assert names_in(tmp_path) == []
+
+
+def makes_files_without_a_name(directory: Path) -> bool:
+    if sys.platform != "linux":
+        return False
+    try:
+        os.close(os.open(directory, os.O_TMPFILE | os.O_WRONLY))
+    except OSError:
+        return False
+    return True
+
+
+def test_a_directory_is_tried_out_without_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not makes_files_without_a_name(tmp_path):
+        pytest.skip("this file system cannot")
+
+    def killed(descriptor: int) -> None:
+        os_close(descriptor)
+        raise KeyboardInterrupt
+
+    os_close = os.close
+    monkeypatch.setattr(os, "close", killed)
+    with pytest.raises(KeyboardInterrupt):
+        checked_directory(tmp_path)
+    assert names_in(tmp_path) == []
 
 
 def test_an_unwritable_directory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

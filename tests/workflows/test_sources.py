@@ -135,7 +135,7 @@ class TestMistakes:
         def refuse(*_: object) -> None:
             raise PermissionError
 
-        monkeypatch.setattr(Path, "open", refuse)
+        monkeypatch.setattr(os, "open", refuse)
         self.check(picture, "may not be read")
 
     def test_text_mode(self, picture: Path) -> None:

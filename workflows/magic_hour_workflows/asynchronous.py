@@ -53,29 +53,33 @@ class AsyncIO:
 
     async def send(self, operation: Operation[T], deadline: float) -> T:
         gate = self._gates[operation.endpoint.charges_credits]
-        await self._pass(gate, operation, deadline)
+        try:
+            await self._pass(gate, operation.name, deadline)
+        except anyio.get_cancelled_exc_class() as cancelled:
+            if operation.endpoint.charges_credits:
+                cancelled.unsent = True  # type: ignore[attr-defined]
+            raise
         try:
             return await self._transport.send(operation, timeout=max(self._left(deadline), 0.001))
         finally:
             gate.release()
 
-    async def _pass(self, gate: anyio.Semaphore, operation: Operation[Any], deadline: float) -> None:
+    async def _pass(self, gate: anyio.Semaphore, name: str, deadline: float) -> None:
         try:
             with anyio.fail_after(self._left(deadline)):
                 await gate.acquire()
         except TimeoutError as error:
-            raise connection_error(operation.name, error, unsent=True) from None
-        except anyio.get_cancelled_exc_class() as cancelled:
-            if operation.endpoint.charges_credits:
-                cancelled.unsent = True  # type: ignore[attr-defined]
-            raise
+            raise connection_error(name, error, unsent=True) from None
 
     @asynccontextmanager
     async def _transfer(self, name: str, deadline: float) -> AsyncIterator[None]:
         """Around a transfer: its turn, its deadline, and its errors."""
-        with network_errors(name), anyio.fail_after(self._left(deadline)):
-            async with self._transfers:
+        await self._pass(self._transfers, name, deadline)
+        try:
+            with network_errors(name), anyio.fail_after(self._left(deadline)):
                 yield
+        finally:
+            self._transfers.release()
 
     async def put(self, url: str, source: Source, deadline: float, on_bytes: OnBytes) -> None:
         async with self._transfer(f"upload of {source.name}", deadline), reading(source, on_bytes) as chunks:

@@ -63,6 +63,8 @@ class Partial:
         self._checksum: checksums.Checksum | None = None
         self._redirects = 0
         self._file: IO[bytes] | None = None
+        self._named = False
+        """Whether there may be something under `path`."""
 
     @property
     def name(self) -> str:
@@ -143,6 +145,7 @@ class Partial:
         """
         try:
             if self._file is None:
+                self._named = True
                 descriptor = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
                 self._file = os.fdopen(descriptor, "wb", buffering=0)
             view = memoryview(chunk)
@@ -190,6 +193,7 @@ class Partial:
             self._close()
             for target in self._candidates():
                 if moved(self.path, target):
+                    self._named = False
                     return target
         except OSError as error:
             raise self._unwritable(error) from None
@@ -204,7 +208,8 @@ class Partial:
         """Remove what is left of an unfinished download."""
         with suppress(OSError):  # the directory may be gone; what went wrong before says more
             self._close()
-            self.path.unlink(missing_ok=True)
+            if self._named:
+                self.path.unlink(missing_ok=True)
 
     def _close(self) -> None:
         if self._file is not None:

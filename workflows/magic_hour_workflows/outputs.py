@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import sys
 import unicodedata
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -47,10 +49,7 @@ def checked_directory(directory: str | os.PathLike[str] | None, *, make: bool = 
         path = Path.cwd() if directory is None else Path(directory).expanduser()
         if make:
             path.mkdir(parents=True, exist_ok=True)
-        there = next(known for known in (path, *path.absolute().parents) if os.path.lexists(known))
-        probe = there / f".{secrets.token_hex(8)}.probe"
-        os.close(os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        probe.unlink()
+        _try_out(path if make else next(known for known in (path, *path.absolute().parents) if os.path.lexists(known)))
     except (FileExistsError, NotADirectoryError):
         message = f"`{field}`: {where} is not a directory; give one, or the name of a new one"
         raise InvalidArgument(message, field=field) from None
@@ -58,6 +57,17 @@ def checked_directory(directory: str | os.PathLike[str] | None, *, make: bool = 
         message = f"`{field}`: nothing can be written to {where} ({reason(error)}); give another directory"
         raise InvalidArgument(message, field=field) from None
     return path
+
+
+def _try_out(directory: Path) -> None:
+    """Make a file there; one without a name where that can be done, because nothing is left of it whatever happens."""
+    if sys.platform == "linux":
+        with suppress(OSError):  # not every file system can; if it is the directory, the other way says so
+            os.close(os.open(directory, os.O_TMPFILE | os.O_WRONLY, 0o600))
+            return
+    probe = directory / f".{secrets.token_hex(8)}.probe"
+    os.close(os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    probe.unlink()
 
 
 def checked_output_name(name: object, kind: Kind | None = None) -> str | None:

@@ -176,7 +176,7 @@ def from_path(value: str | os.PathLike[str], role: AssetRole | None, field: str)
         path = Path(os.fspath(value)).expanduser()
         found = path.stat()
         if stat.S_ISREG(found.st_mode):  # opening anything else could wait for ever
-            path.open("rb").close()
+            os.close(os.open(path, os.O_RDONLY))
     except FileNotFoundError:
         message = f"`{field}`: there is no file {shown(value)}{looked_in(value)}; check the path"
         raise AssetNotFound(message, field=field) from None
