@@ -106,7 +106,7 @@ SIZE ?= 2G
 memory: $(VENV)/.stamp ## Peak memory and stalls of the event loop while 2 GiB go up and down: make memory SIZE=256M
 	@$(RUN) benchmarks/transfers_memory.py --size $(SIZE) $(ARGS)
 
-bench: $(VENV)-bench/.stamp ## Beside raw httpx, the vendor's SDK and curl; writes benchmarks/RESULTS.md (twenty minutes; ROWS="import/* jobs/200*")
+bench: $(VENV)-bench/.stamp ## Beside raw httpx, the vendor's SDK and curl; writes benchmarks/RESULTS.md (20 to 25 minutes; ROWS="import/* jobs/200*")
 	@PYTHONPATH=.:tests $(VENV)-bench/bin/python -m benchmarks $(if $(ROWS),--rows $(ROWS)) $(ARGS)
 
 bench-quick: $(VENV)-bench/.stamp ## The same rows, smaller and fewer times, in under two minutes; writes nothing
