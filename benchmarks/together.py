@@ -46,9 +46,10 @@ def _jobs(count: int, kind: str, effort: Effort) -> dict[str, list[Figures]]:
     if effort.quick and (count not in QUICK or not saved):
         return {}
     taken = alternate((OURS, RAW), times, partial(_one, what="jobs", count=count, kind=kind))
+    if effort.quick and count > 1:
+        return taken
     # Once: it is slower by so much that more would only take time.
-    patience = 3.5 if effort.quick else 40.0
-    return {**taken, **alternate((VENDOR,), 1, partial(_one, what="jobs", count=count, kind=kind, patience=patience))}
+    return {**taken, **alternate((VENDOR,), 1, partial(_one, what="jobs", count=count, kind=kind, patience=40.0))}
 
 
 def _one(who: str, what: str, count: int, kind: str, patience: float = 120.0) -> Figures | None:
@@ -78,7 +79,7 @@ def _outputs(who: str) -> Figures | None:
 
 def grow(wanted: set[str], effort: Effort) -> dict[str, Samples]:
     """The exponents with which figures grow."""
-    counts = GROWN[:3] if effort.quick else GROWN
+    counts = GROWN[:2] if effort.quick else GROWN
     sizes: dict[str, dict[str, list[float]]] = {}
     for count in counts:
         taken = alternate((OURS, RAW), effort.times(3), partial(_one, what="jobs", count=count, kind="images+files"))

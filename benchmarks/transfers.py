@@ -19,7 +19,7 @@ from .race import Effort, Figures, Server, alternate, column, folder, run, servi
 from .table import CURL, OURS, RAW, TRANSFERS, VENDOR, Samples
 
 FULL, QUICK = 300_000_000, 100_000_000
-TIMES = 5
+TIMES, QUICK_TIMES = 5, 2
 
 
 def measure(wanted: set[str], effort: Effort) -> dict[str, Samples]:
@@ -40,16 +40,18 @@ def measure(wanted: set[str], effort: Effort) -> dict[str, Samples]:
 
 
 def _way(way: str, server: Server, size: int, effort: Effort) -> dict[str, list[Figures]]:
+    times = effort.times(TIMES, QUICK_TIMES)
+
     def one(who: str) -> Figures | None:
         with folder(in_memory=True) as path:
             file = path / "large.png"
             with file.open("wb") as large:
                 large.truncate(size)
-            settings: dict[str, Any] = {"url": server.url, "folder": str(path), "file": str(file), "times": TIMES}
+            settings: dict[str, Any] = {"url": server.url, "folder": str(path), "file": str(file), "times": times}
             figures = _curl(way, settings) if who == CURL else run(who, way.replace("/", "_"), settings)
             if figures is None:
                 return None
-        if way.startswith("down") and figures["saved"] < TIMES:
+        if way.startswith("down") and figures["saved"] < times:
             raise SystemExit(f"{who} did not save the whole file")
         return {**figures, "rate": size / 1e6 / figures["each"]}
 

@@ -23,8 +23,8 @@ INACTIVITY_SECONDS = 60.0
 
 
 def chunk_bytes(size: int, most: int) -> int:
-    """How much of a file of `size` bytes is sent at a time: 256 pieces, but none very small or larger than `most`."""
-    return min(max(size // 256, 64 * 1024), most)
+    """How much of a file of `size` bytes is sent at a time: a percent, but not very little, nor more than `most`."""
+    return min(max(size // 100, 64 * 1024), most)
 
 
 def put_request(url: str, chunks: httpx.SyncByteStream | httpx.AsyncByteStream, size: int) -> httpx.Request:
