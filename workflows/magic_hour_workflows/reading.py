@@ -113,7 +113,7 @@ async def reading(source: Source, on_bytes: OnBytes) -> AsyncIterator[Chunks]:
 def _at_hand(source: Source, file: IO[bytes]) -> tuple[int, deque[bytes]] | None:
     """The length of a source, and its first bytes, if they are in memory; None if the disk may have to be waited for.
 
-    Going to a thread and back takes ten times as long as reading such a file, and more where many do it at once.
+    Going to a thread and back takes longer than reading such a file, and much longer where many do it at once.
     """
     if type(file) is io.BytesIO:
         return _begin(source, file)
