@@ -577,6 +577,19 @@ class TestGate:
         anyio.run(main, backend=backend)
 
     @pytest.mark.parametrize("backend", ["asyncio", "trio"])
+    def test_time_that_runs_out_before_the_turn_of_a_file(self, backend: str) -> None:
+        async def main() -> None:
+            io = self.io()
+            await fill(io._transfers)
+            source = to_source(("a.png", b"x"), "image", "file")
+            with anyio.fail_after(SLACK), pytest.raises(RequestTimeout, match=r"upload of a\.png") as caught:
+                await io.put("http://127.0.0.1:1" + SIGNED, source, io.now() + 0.05, nothing)
+            assert not caught.value.sent
+            assert io._transfers.value == 0, "a turn it never had is not given back"
+
+        anyio.run(main, backend=backend)
+
+    @pytest.mark.parametrize("backend", ["asyncio", "trio"])
     def test_an_open_gate_lets_no_create_pass_whose_time_is_over(
         self, backend: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
