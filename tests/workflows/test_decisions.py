@@ -43,6 +43,18 @@ def test_what_is_no_number_of_the_services_is_none(told: object) -> None:
     assert number(told) is None
 
 
+@pytest.mark.parametrize(
+    "told", [-1, -1e300, float("nan"), float("inf"), -float("inf"), 10**30, 10**400, 1.1e9], ids=repr
+)
+def test_a_number_that_cannot_be_is_unknown(told: float) -> None:
+    """A sum would go negative or endless with it, and a limit on credits would hold nothing any more."""
+    assert number(told) is None
+
+
+def test_nothing_is_never_shown_as_less_than_nothing() -> None:
+    assert str(number(-0.0)) == "0.0"
+
+
 class TestBackoff:
     def test_it_doubles(self) -> None:
         backoff = Backoff()

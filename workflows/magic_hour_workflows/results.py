@@ -13,9 +13,23 @@ import attrs
 Kind: TypeAlias = Literal["image", "video"]
 
 
+LARGEST_NUMBER = 1e9
+"""The largest number from the service that is believed. The dearest job of the price list (spec/README.md), 300 s of
+video at 576 credits a second, costs 172,800; and a million rows at this bound still add up exactly in a float."""
+
+
 def number(value: object) -> float | None:
-    """What the service told as a number, such as credits; None if it is none, whatever else it is."""
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    """A number from the service, such as credits: finite, not negative, not absurdly large. Anything else is unknown.
+
+    A sum, a budget or a display never meets a value that would spoil it: who needs a number counts the estimate
+    instead of None.
+
+    >>> number(50), number(0.5), number(float("nan")), number(-1), number(10**30), number("50"), number(True)
+    (50, 0.5, None, None, None, None, None)
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= LARGEST_NUMBER:
+        return None
+    return abs(value)  # 0.0 for -0.0, which would be shown as "-0"
 
 
 @attrs.frozen
