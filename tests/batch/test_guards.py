@@ -1,0 +1,236 @@
+"""Guards that only an unlucky moment asks for, each with that moment made by hand, on SQLite and without a service."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from magic_hour_workflows.batch import steps
+from magic_hour_workflows.batch.claims import Claim
+from magic_hour_workflows.batch.halt import Halt
+from magic_hour_workflows.batch.places import Places
+from magic_hour_workflows.batch.queue import Queue
+from magic_hour_workflows.batch.rows import Row, RowResult, RowStatus
+from magic_hour_workflows.batch.run import planned
+from magic_hour_workflows.batch.steps import Steps
+from magic_hour_workflows.batch.store import Store
+from magic_hour_workflows.batch.tables import connect
+from magic_hour_workflows.batch.way import Way
+from magic_hour_workflows.sources import Source
+
+ROWS = [
+    Row(key=key, endpoint="ai_image_generator", parameters={"image_count": 1, "style": {"prompt": "x"}})
+    for key in "abc"
+]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = Store(connect(f"sqlite:///{tmp_path / 'guards'}"))
+    opened.take(planned(ROWS))
+    yield opened
+    opened.close()
+
+
+def at_work(store: Store, folder: Path, halt: Halt) -> Steps:
+    client: Any = None  # nothing here talks to the service
+    return Steps(client, store, Places(folder / "out", "w"), halt, "worker", lambda *_: None)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Let the others go on until they have come so far; what never comes so far fails here."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110  (there is no event for "it waits for a lock")
+            await asyncio.sleep(0)
+
+
+# Claims
+
+
+def test_a_row_that_stood_in_line_when_the_batch_was_halted_claims_nothing(store: Store, tmp_path: Path) -> None:
+    halt = Halt()
+    work = at_work(store, tmp_path, halt)
+
+    async def story() -> None:
+        await work._line.acquire()  # another row asks for its claim
+        task = asyncio.ensure_future(work._claim(ROWS[0], "a", 5, "token"))
+        await asyncio.sleep(0)  # it has passed the gate, and stands in line
+        halt("Ctrl-C")
+        work._line.release()
+        await until(lambda: halt.parked or task.done())
+        task.cancel()
+        await asyncio.wait([task])
+
+    asyncio.run(story())
+    assert store.claims.paid_for("a") is None
+    assert store.settings()["committed"] == 0
+
+
+def test_a_claim_asked_for_again_after_its_answer_was_lost_is_still_granted(store: Store) -> None:
+    def ask(token: str) -> Claim:
+        return store.claims.claim("a", name="a", estimate=5, token=token, worker="w")
+
+    assert [ask("mine"), ask("mine"), ask("theirs")] == [Claim.GRANTED, Claim.GRANTED, Claim.TAKEN]
+    assert store.settings()["committed"] == 5
+
+
+def test_claims_of_all_are_spaced_by_the_clock_of_the_database(store: Store) -> None:
+    def ask(key: str) -> Claim:
+        return store.claims.claim(key, name=key, estimate=5, token=key, worker="w")
+
+    store.configure(rate=1.0)
+    assert [ask("a"), ask("b")] == [Claim.GRANTED, Claim.TOO_SOON]
+    assert 59 < store.claims.pause() <= 61
+    assert store.claims.paid_for("b") is None
+    assert store.settings()["committed"] == 5
+    with store.transaction() as connection:
+        connection.execute(sa.text("UPDATE batch SET next_submit_at = next_submit_at - 61"))
+    assert [ask("b"), ask("c")] == [Claim.GRANTED, Claim.TOO_SOON]
+
+
+def test_a_claim_that_came_after_a_long_stop_is_given_back_and_asked_for_anew(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process stood still between asking and being answered: the moment is another's now."""
+    clock, asked = [0.0], []
+    claim = store.claims.claim
+
+    def stopped(*args: Any, **named: Any) -> Claim:
+        asked.append(store.claims.paid_for("a"))
+        clock[0] += 60 if len(asked) == 1 else 0
+        return claim(*args, **named)
+
+    monkeypatch.setattr(store.claims, "claim", stopped)
+    monkeypatch.setattr(steps, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    assert asyncio.run(at_work(store, tmp_path, Halt())._claim(ROWS[0], "a", 5, "token")) is Claim.GRANTED
+    assert asked == [None, None]  # what was granted first was given back
+    assert store.settings()["committed"] == 5
+
+
+# Uploads
+
+
+class Lock(asyncio.Lock):
+    """A lock, and how often any was asked for."""
+
+    asked = 0
+
+    async def acquire(self) -> Any:
+        Lock.asked += 1
+        return await super().acquire()
+
+
+def files(folder: Path, names: str) -> list[Source]:
+    return [Source(name, "png", "image", name, "files", path=folder / name) for name in names]
+
+
+def test_rows_with_the_same_files_in_another_order_do_not_wait_for_each_other(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row holds `a` while two others stand in line for it: one wants `b` afterwards, the other took it before."""
+    sent: list[str] = []
+
+    async def story() -> list[list[str]]:
+        uploading = asyncio.Event()
+
+        async def upload(call: Any, sources: Sequence[Source]) -> list[str]:
+            await uploading.wait()
+            sent.extend(source.name for source in sources)
+            return [f"remote/{source.name}" for source in sources]
+
+        monkeypatch.setattr(steps, "upload", upload)
+        work = at_work(store, tmp_path, Halt())
+        monkeypatch.setattr(asyncio, "Lock", Lock)
+        call: Any = None
+        rows = []
+        for names in ("a", "ab", "baa"):
+            before = Lock.asked
+            rows.append(asyncio.ensure_future(work._remote_paths(call, files(tmp_path, names))))
+            await until(lambda before=before: Lock.asked > before)
+        uploading.set()
+        async with asyncio.timeout(10):
+            return await asyncio.gather(*rows)
+
+    for name in "ab":
+        (tmp_path / name).write_text(name)
+    assert asyncio.run(story()) == [["remote/a"], ["remote/a", "remote/b"], ["remote/b", "remote/a", "remote/a"]]
+    assert sorted(sent) == ["a", "b"]
+
+
+# Rows and their files
+
+
+class NoSteps:
+    """Whoever is asked here did not look how the row ended."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(f"{name} of a row that has ended")
+
+
+@pytest.mark.parametrize("ended", [RowStatus.SAVED, RowStatus.FAILED, RowStatus.DOUBTFUL, RowStatus.SKIPPED])
+def test_a_row_that_has_ended_is_left_as_it_is(store: Store, ended: RowStatus) -> None:
+    """The process ended between writing down how the row ended and telling the engine, which begins it again."""
+    store.claims.claim("a", name="a", estimate=5, token="token", worker="w")
+    store.finish(RowResult(key="a", endpoint="ai_image_generator", status=ended, error="why"))
+    halt = Halt()
+    steps: Any = NoSteps()
+    asyncio.run(Way(steps, store, halt).go("a"))
+    assert halt.reason is None
+    found = store.result("a")
+    assert found is not None
+    assert (found.status, found.error) == (ended, "why")
+
+
+def test_a_link_is_no_output_that_was_saved_before(tmp_path: Path) -> None:
+    """It has the right bytes, today; what it points to is somebody else's."""
+    theirs, arrived, out = tmp_path / "theirs.png", tmp_path / "arrived.png", tmp_path / "out"
+    out.mkdir()
+    for path in (theirs, arrived):
+        path.write_bytes(b"the same picture")
+    (out / "fox-1.png").symlink_to(theirs)
+    [(placed, _)] = Places(out, "w").place_all("fox", [arrived])
+    assert placed == str(out / "fox-1 (2).png")
+    assert (out / "fox-1.png").is_symlink()
+
+
+# Workers
+
+
+def test_a_worker_that_was_heard_of_at_the_last_moment_is_not_taken_for_silent(store: Store) -> None:
+    """Between finding it and taking its rows over; on PostgreSQL nothing else comes between the two."""
+    fleet = store.fleet
+
+    def said(seconds: float) -> None:
+        with store.transaction() as connection:
+            connection.execute(sa.text("UPDATE workers SET seen_at = seen_at - :ago"), {"ago": seconds})
+
+    for worker in ("me", "dead", "alive"):
+        fleet.beat(worker, "host")
+    said(100)
+    fleet.beat("me", "host")
+
+    @sa.event.listens_for(store.engine, "before_cursor_execute")
+    def beat(connection: sa.Connection, cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith("UPDATE workers"):
+            cursor.execute("UPDATE workers SET seen_at = seen_at + 100 WHERE worker = 'alive'")
+
+    assert fleet.silent(50, "me") == ["dead"]
+    assert fleet.silent(50, "me") == []  # it is somebody's now
+
+
+def test_of_no_rows_none_have_ended(store: Store) -> None:
+    """The engine takes an empty list for all; every heartbeat would begin what is saved anew."""
+    queue = Queue(store)
+    try:
+        asked: list[Any] = []
+        queue._list = lambda **wanted: asked.append(wanted) or []  # type: ignore[method-assign, func-returns-value]
+        assert queue.ended([]) == []
+        assert asked == []
+    finally:
+        queue.close()
