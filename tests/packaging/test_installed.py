@@ -52,9 +52,9 @@ def closure(names: Iterable[str], distributions: dict[str, importlib.metadata.Di
     return needed
 
 
-def test_httpx_attrs_and_anyio_are_all_it_takes(install: Install) -> None:
+def test_four_libraries_are_all_it_takes(install: Install) -> None:
     distributions = install("").distributions
-    assert set(distributions) == closure(["httpx", "attrs", "anyio"], distributions) | {NAME}
+    assert set(distributions) == closure(["httpx", "attrs", "anyio", "filetype"], distributions) | {NAME}
 
 
 def test_nothing_is_called_what_a_user_may_call_something(install: Install) -> None:
