@@ -109,23 +109,24 @@ class Shapes:
         ending = "GenerateParams" if side == "generate" and name in self.with_assets else "Params"
         return f"_models.{name} | {name}{ending}"
 
-    def kind(self, prop: Any) -> Code:
-        """The expression for the runtime's kind of the property."""
-        return Code(self._kind(prop))
+    def kind(self, prop: Any, *, asset: bool = False) -> Code:
+        """The expression for the runtime's kind of the property; `asset` if it holds the path of an input file."""
+        return Code(self._kind(prop, asset))
 
-    def _kind(self, prop: Any) -> str:
+    def _kind(self, prop: Any, asset: bool = False) -> str:
         if type(prop) in _SIMPLE:
-            return f"_schema.{_SIMPLE[type(prop)][1]}"
+            name = _SIMPLE[type(prop)][1]
+            return f"_schema.{'ASSET' if asset and name == 'STRING' else name}"
         if isinstance(prop, LiteralEnumProperty):
             return "_schema.STRING" if prop.value_type is str else "_schema.INTEGER"
         if isinstance(prop, ListProperty):
-            return f"_schema.List({self._kind(prop.inner_property)})"
+            return f"_schema.List({self._kind(prop.inner_property, asset)})"
         if isinstance(prop, ModelProperty) and str(prop.class_info.name) in self.maps:
             return f"_schema.Map({self._kind(self.maps[str(prop.class_info.name)])})"
         if isinstance(prop, ModelProperty):
             return f'_schema.Object("{prop.class_info.module_name}", "{prop.class_info.name}")'
         if isinstance(prop, UnionProperty):
-            kinds = list(dict.fromkeys(self._kind(inner) for inner in self.present(prop)))
+            kinds = list(dict.fromkeys(self._kind(inner, asset) for inner in self.present(prop)))
             return kinds[0] if len(kinds) == 1 else f"_schema.Union(({', '.join(kinds)},))"
         return "_schema.ANY"
 

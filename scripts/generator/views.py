@@ -224,7 +224,7 @@ class Views:
             typed=Code(shown if prop.required else f"_t.NotRequired[{shown}]"),
             signature=Code(shown + (f" = {default}" if default else "")),
             default=Code(default),
-            kind=self.shapes.kind(prop),
+            kind=self.shapes.kind(prop, asset=_asset_role(self.contract, source) is not None),
             description=described(text, retired),
             required=prop.required,
             nullable=nullable,

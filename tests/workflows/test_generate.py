@@ -17,7 +17,9 @@ from magic_hour_client.api.v1_ai_image_generator import create_ai_image
 from magic_hour_client.api.v1_ai_talking_photo import create_ai_talking_photo
 from magic_hour_client.api.v1_image_projects.get_image_project import request as get_image
 from magic_hour_client.api.v1_video_projects.get_video_project import request as get_video
+from magic_hour_client.calls import encoded
 from magic_hour_client.models import V1AiHeadshotGeneratorCreateBodyAssets
+from magic_hour_client.types import Placeholder
 from magic_hour_workflows.errors import (
     DownloadFailed,
     InvalidArgument,
@@ -96,6 +98,25 @@ def test_nothing_to_upload_nothing_asked(tmp_path: Path) -> None:
     io, _ = run("headshot", {"assets": {"image_file_path": "https://a.example/p.png"}}, download_directory=tmp_path)
     assert io.names()[0] == "v1.ai_headshot_generator.create"
     assert io.sent[0].body["assets"] == {"image_file_path": "https://a.example/p.png"}
+
+
+@pytest.mark.parametrize("prompt", ["\x00asset 0", "<upload of p.png>", "p.png"])
+def test_no_text_is_taken_for_a_file(tmp_path: Path, portrait: Path, prompt: str) -> None:
+    """What stands for a file until it is uploaded is an object; a text of the caller's cannot be it."""
+    assets = {"image_file_paths": [portrait, ("p.png", b"bytes"), portrait]}
+    io, _ = run("edit", {"assets": assets, "style": {"prompt": prompt}}, download_directory=tmp_path)
+    body = io.sent[1].body
+    assert body["style"]["prompt"] == prompt
+    assert body["assets"]["image_file_paths"] == ["api-assets/id/0.jpg", "api-assets/id/1.png", "api-assets/id/0.jpg"]
+
+
+def test_a_placeholder_fits_an_input_file_only_and_is_never_sent(portrait: Path) -> None:
+    placeholder = Placeholder("p.png")
+    with pytest.raises(InvalidArgument, match=r"`style\.prompt`: expected a string"):
+        create_ai_image.request(image_count=1, style={"prompt": placeholder})  # type: ignore[typeddict-item]
+    operation = create_ai_headshot.request(assets={"image_file_path": placeholder})  # type: ignore[typeddict-item]
+    with pytest.raises(InvalidArgument, match="cannot be written as JSON"):
+        encoded(operation)
 
 
 def test_models_are_as_good_as_dicts(tmp_path: Path, portrait: Path) -> None:

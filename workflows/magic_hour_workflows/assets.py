@@ -15,7 +15,7 @@ import attrs
 
 from magic_hour_client.errors import InvalidArgument
 from magic_hour_client.schema import Model, vars_of
-from magic_hour_client.types import AssetField, AssetRole, Endpoint
+from magic_hour_client.types import AssetField, AssetRole, Endpoint, Placeholder
 
 from .sources import Source, from_bytes, from_path, from_stream
 from .wording import shown
@@ -30,10 +30,11 @@ class Assets:
     """The files of one call, each once however often it was given."""
 
     sources: list[Source] = attrs.field(factory=list)
-    _known: dict[object, str] = attrs.field(factory=dict)
+    _placeholders: list[Placeholder] = attrs.field(factory=list)
+    _known: dict[object, Placeholder] = attrs.field(factory=dict)
 
-    def placeholder(self, source: Source) -> str:
-        """The mark that stands for the file until it is uploaded.
+    def placeholder(self, source: Source) -> Placeholder:
+        """The object that stands for the file until it is uploaded.
 
         Raises:
             InvalidArgument: it is a stream that was given as another kind of file already.
@@ -45,14 +46,14 @@ class Assets:
                 message = f"`{source.field}`: one stream cannot be both {kinds}; open the file twice"
                 raise InvalidArgument(message, field=source.field)
         if key not in self._known:
-            self._known[key] = f"\x00asset {len(self.sources)}"
+            self._known[key] = Placeholder(source.name)
+            self._placeholders.append(self._known[key])
             self.sources.append(source)
         return self._known[key]
 
     def filled(self, body: Any, paths: Sequence[str]) -> Any:
-        """`body` with every mark replaced by the path of its upload."""
-        known = {f"\x00asset {number}": path for number, path in enumerate(paths)}
-        return _replaced(body, known)
+        """A copy of `body` with the path of its upload for every placeholder; `paths` are those of `sources`."""
+        return _replaced(body, dict(zip(self._placeholders, paths, strict=True)))
 
     def close(self) -> None:
         """Drop what was kept of streams."""
@@ -61,7 +62,7 @@ class Assets:
 
 
 def collect(endpoint: Endpoint, parameters: Mapping[str, Any]) -> tuple[dict[str, Any], Assets]:
-    """The parameters with marks in place of local files, and the files. Nothing is read or sent.
+    """The parameters with placeholders in place of local files, and the files. Nothing is read or sent.
 
     Raises:
         InvalidArgument: a file is missing, empty, unreadable or of the wrong type.
@@ -93,7 +94,7 @@ def _within(node: Any, field: AssetField, path: Sequence[str], assets: Assets) -
     return {**node, name: marked}
 
 
-def _marked(value: Any, role: AssetRole, where: str, assets: Assets) -> str:
+def _marked(value: Any, role: AssetRole, where: str, assets: Assets) -> str | Placeholder:
     if isinstance(value, str) and is_remote(value):
         return value
     return assets.placeholder(to_source(value, role, where))
@@ -145,9 +146,9 @@ def _check_is_local(value: str | os.PathLike[str], where: str) -> None:
         raise InvalidArgument(message, field=where)
 
 
-def _replaced(node: Any, known: Mapping[str, str]) -> Any:
-    if isinstance(node, str):
-        return known.get(node, node)
+def _replaced(node: Any, known: Mapping[Placeholder, str]) -> Any:
+    if isinstance(node, Placeholder):
+        return known[node]
     if isinstance(node, Mapping):
         return {key: _replaced(value, known) for key, value in node.items()}
     if isinstance(node, list):

@@ -86,7 +86,7 @@ async def generate(call: Call, api: ModuleType, get: Get, parameters: Mapping[st
 
 
 def prepare(io: IO, api: ModuleType, parameters: Mapping[str, Any]) -> tuple[Operation[Any], Assets]:
-    """The call to send, fully checked, with marks in place of local files; and those files.
+    """The call to send, fully checked, with placeholders in place of local files; and those files.
 
     Raises:
         InvalidArgument: something cannot be right.
@@ -102,10 +102,10 @@ def prepare(io: IO, api: ModuleType, parameters: Mapping[str, Any]) -> tuple[Ope
             raise InvalidArgument(f"`{name}` is missing: {endpoint.name} needs it", field=name)
     if "name" in endpoint.body and parameters.get("name") is None:
         parameters["name"] = job_name(io, endpoint)
-    marked, assets = collect(endpoint, parameters)
-    operation: Operation[Any] = api.request(**marked, extra_body=extra_body)
+    prepared, assets = collect(endpoint, parameters)
+    operation: Operation[Any] = api.request(**prepared, extra_body=extra_body)
     check(endpoint.name, operation.body)
-    encoded(operation)  # what cannot be written as JSON is found now, not after the upload
+    encoded(operation, placeholders=True)  # what cannot be written as JSON is found now, not after the upload
     return operation, assets
 
 
