@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from .errors import InvalidArgument, UnexpectedResponse, error_from_reply
 from .schema import Kind, Object, Unreadable, Writing, merged, write_fields, wrong_type
-from .types import UNSET, Endpoint, Operation, Reply
+from .types import UNSET, Endpoint, Operation, Placeholder, Reply
 
 T = TypeVar("T")
 
@@ -97,14 +97,27 @@ def _is_plain(value: object) -> bool:
     return isinstance(value, str) and value.isascii() and value.isprintable()
 
 
-def encoded(operation: Operation[Any]) -> bytes | None:
-    """The JSON bytes of the call's body, or None if it has none."""
+def encoded(operation: Operation[Any], *, placeholders: bool = False) -> bytes | None:
+    """The JSON bytes of the call's body, or None if it has none.
+
+    Args:
+        operation: the call.
+        placeholders: allow them, to check a body before its files are uploaded; otherwise they are refused.
+    """
     if operation.body is None:
         return None
+    default = _placeholder_name if placeholders else None
     try:
-        return json.dumps(operation.body, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+        text = json.dumps(operation.body, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=default)
+        return text.encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidArgument(f"{operation.name}: the body cannot be written as JSON: {error}") from None
+
+
+def _placeholder_name(value: Any) -> str:
+    if isinstance(value, Placeholder):
+        return value.name
+    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
 
 
 def read(reply: Reply, endpoint: Endpoint, results: Mapping[int, Kind | None]) -> Any:

@@ -20,7 +20,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 from .errors import InvalidArgument, UnknownField, without_secrets
-from .types import UNSET
+from .types import UNSET, Placeholder
 
 M = TypeVar("M", bound="Model")
 
@@ -198,6 +198,10 @@ def _string(value: Any) -> str:
     return str.__str__(value)
 
 
+def _asset(value: Any) -> str | Placeholder:
+    return value if isinstance(value, Placeholder) else _string(value)
+
+
 def _integer(value: Any) -> int:
     if isinstance(value, bool):
         raise TypeError
@@ -236,6 +240,8 @@ def _moment(text: str) -> datetime:
 
 
 STRING = Scalar("a string", _string)
+ASSET = Scalar("a string", _asset)
+"""The path of an input file in storage, or what stands for it until then."""
 INTEGER = Scalar("a whole number", _integer)
 NUMBER = Scalar("a number", _number)
 BOOLEAN = Scalar("True or False", _boolean)

@@ -38,6 +38,18 @@ or, as a string, a URL or the `file_path` of an earlier upload."""
 AssetRole: TypeAlias = Literal["image", "audio", "video"]
 
 
+class Placeholder:
+    """Stands in a body for an input file until its remote path is known. Equal to itself only."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"<upload of {self.name}>"
+
+
 class AssetField(NamedTuple):
     """A body field that holds an input file, found by its names from the outside in."""
 
@@ -97,6 +109,7 @@ __all__ = [
     "AssetSource",
     "Endpoint",
     "Operation",
+    "Placeholder",
     "Reply",
     "Unset",
 ]
