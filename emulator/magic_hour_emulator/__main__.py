@@ -38,6 +38,7 @@ def main(arguments: Sequence[str] | None = None, *, program: str = "magic-hour-e
             polls_to_complete=options.polls,
             durations=REALISTIC_DURATIONS if options.realistic else None,
             spec=options.spec,
+            allowed_hosts=options.allow_host,
         )
         with emulator:
             print(_greeting(emulator.url, emulator.token), flush=True)
@@ -78,6 +79,8 @@ def _parser(program: str) -> argparse.ArgumentParser:
     add("--realistic", action="store_true", help="let jobs take as long as the service's median: 5 to 174 seconds")
     add("--seed", type=int, help="decides ids and pictures (default: another one each time)")
     add("--spec", type=Path, default=None, metavar="FILE", help="take routes and checks from this OpenAPI file")
+    name = "host name that the controls answer to besides those of loopback; may be repeated"
+    add("--allow-host", action="append", default=[], metavar="NAME", help=name)
     add("--version", action="version", version=f"%(prog)s {__version__}")
     return parser
 

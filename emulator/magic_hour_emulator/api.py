@@ -1,12 +1,11 @@
 """The API's origin: the nine operations, on the routes that the contract gives them.
 
-Rule: each request passes the same gates in the same order: key, body, service, answer. A create is accepted in
+Rule: each request passes the same gates in the same order: origin, key, body, service, answer. A create is accepted in
 `_create` and nowhere else, so what happens before and after acceptance is one line above and one line below.
 """
 
-import json
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, NoReturn, cast
+from typing import Final, NoReturn, cast
 
 import anyio.to_thread
 from starlette.applications import Starlette
@@ -15,9 +14,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from .bodies import read_json
 from .contract import Json, Operation
 from .control import control_routes
 from .errors import Refusal
+from .guards import check_origin
 from .products import PRODUCTS
 from .service import Service
 
@@ -55,6 +56,7 @@ def _endpoint(service: Service, operations: Mapping[str, Operation]) -> Callable
 
     async def endpoint(request: Request) -> Response:
         method = "GET" if request.method == "HEAD" else request.method
+        check_origin(request, service.settings.allowed_hosts)
         _check_key(request, service.settings.token)
         return await handlers[method](service, operations[method], request)
 
@@ -120,24 +122,11 @@ def _check_key(request: Request, token: str) -> None:
 
 
 async def _checked_body(operation: Operation, request: Request) -> Json:
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
-        raise Refusal(400, "invalid_request", "The header Content-Type must be application/json")
-    try:
-        body: Any = json.loads(await request.body(), parse_constant=_not_json)
-        json.dumps(body, ensure_ascii=False).encode()  # an unpaired surrogate could not be answered or drawn
-    except ValueError as malformed:
-        raise Refusal(400, "invalid_request", f"The body is not JSON: {malformed}") from malformed
-    if not isinstance(body, dict):
-        raise Refusal(400, "invalid_request", "The body must be a JSON object")
+    body = await read_json(request)
     problem = operation.check.problem(body) if operation.check else None
     if problem:
         raise Refusal(422, "unprocessable_entity", problem)
     return body
-
-
-def _not_json(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not a JSON number")
 
 
 async def _refused(_: Request, refusal: Exception) -> Response:

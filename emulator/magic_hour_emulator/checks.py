@@ -4,7 +4,7 @@ Rule: the message names the field and the limit; it never repeats the whole body
 """
 
 from collections.abc import Iterator
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from jsonschema import Draft202012Validator
@@ -17,8 +17,15 @@ __all__ = ["BodyCheck"]
 
 def _multiple_of(_: Any, step: float, value: Any, __: Any) -> Iterator[ValidationError]:
     # In decimal: as floats, 0.29 is not a multiple of 0.01.
-    if isinstance(value, int | float) and not isinstance(value, bool) and Decimal(str(value)) % Decimal(str(step)):
+    if isinstance(value, int | float) and not isinstance(value, bool) and not _fits(Decimal(str(value)), step):
         yield ValidationError(f"{value!r} is not a multiple of {step}")
+
+
+def _fits(value: Decimal, step: float) -> bool:
+    try:
+        return not value % Decimal(str(step))
+    except InvalidOperation:  # the quotient has more digits than decimals are kept with
+        return False
 
 
 _Validator = extend(Draft202012Validator, {"multipleOf": _multiple_of})  # type: ignore[no-untyped-call]

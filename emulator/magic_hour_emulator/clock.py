@@ -3,19 +3,24 @@
 Rule: nothing else in the emulator asks the machine what time it is.
 """
 
+import math
 import threading
 import time
 from datetime import UTC, datetime
+from typing import Final
 
 __all__ = ["Clock", "timestamp"]
+
+# A thousand years: dates end with the year 9999, and every answer has one.
+_FURTHEST_SECONDS: Final = 1000 * 365 * 24 * 3600.0
 
 
 class Clock:
     """Seconds since 1970, passing as they do (`speed=1`), faster (`speed=100`), or only by `advance` (`frozen`)."""
 
     def __init__(self, *, speed: float = 1.0, frozen: bool = False) -> None:
-        if not speed > 0:
-            raise ValueError(f"speed must be more than 0, not {speed}")
+        if not 0 < speed < math.inf:
+            raise ValueError(f"speed must be more than 0 and finite, not {speed}")
         self.speed = speed
         self.frozen = frozen
         self._lock = threading.Lock()
@@ -34,6 +39,8 @@ class Clock:
         if not seconds >= 0:
             raise ValueError(f"seconds must be 0 or more, not {seconds}")
         with self._lock:
+            if not self._advanced + seconds <= _FURTHEST_SECONDS:
+                raise ValueError(f"time can be advanced by {_FURTHEST_SECONDS:g} seconds in all, not by {seconds:g}")
             self._advanced += seconds
         return self.now()
 

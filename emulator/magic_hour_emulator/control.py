@@ -1,6 +1,7 @@
 """The emulator's own controls, under `/_emulator/` of the API's origin, for tests in other processes and languages.
 
-Rule: never under `/v1/`, never recorded, no key needed; each does what a method of `Emulator` does.
+Rule: never under `/v1/`, never recorded, no key needed but only for this machine (`guards`); each does what a method of
+`Emulator` does.
 """
 
 from typing import Any, Final
@@ -9,8 +10,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from .bodies import read_json
 from .errors import JobError, Refusal
 from .faults import Fault
+from .guards import for_this_machine
 from .jobs import Job, Status
 from .service import Service
 
@@ -29,17 +32,21 @@ _FORCED: Final[dict[str, Status]] = {
 def control_routes(service: Service) -> list[Route]:
     """The routes of the controls."""
     controls = _Controls(service)
+    routes = [
+        ("GET", "health", controls.health),
+        ("GET", "ledger", controls.ledger),
+        ("GET", "requests", controls.requests),
+        ("POST", "reset", controls.reset),
+        ("POST", "clock", controls.clock),
+        ("POST", "fail-next", controls.fail_next),
+        ("GET", "faults", controls.faults),
+        ("POST", "faults", controls.add_fault),
+        ("DELETE", "faults", controls.clear_faults),
+        ("POST", "jobs/{id}", controls.job),
+    ]
     return [
-        Route("/_emulator/health", controls.health, methods=["GET"]),
-        Route("/_emulator/ledger", controls.ledger, methods=["GET"]),
-        Route("/_emulator/requests", controls.requests, methods=["GET"]),
-        Route("/_emulator/reset", controls.reset, methods=["POST"]),
-        Route("/_emulator/clock", controls.clock, methods=["POST"]),
-        Route("/_emulator/fail-next", controls.fail_next, methods=["POST"]),
-        Route("/_emulator/faults", controls.faults, methods=["GET"]),
-        Route("/_emulator/faults", controls.add_fault, methods=["POST"]),
-        Route("/_emulator/faults", controls.clear_faults, methods=["DELETE"]),
-        Route("/_emulator/jobs/{id}", controls.job, methods=["POST"]),
+        Route(f"/_emulator/{path}", for_this_machine(endpoint, service.settings.allowed_hosts), methods=[method])
+        for method, path, endpoint in routes
     ]
 
 
@@ -77,7 +84,7 @@ class _Controls:
         return Response(status_code=204)
 
     async def clock(self, request: Request) -> Response:
-        body = await _json_object(request)
+        body = await read_json(request, may_be_empty=True)
         try:
             now = self._service.clock.advance(float(body.get("advance", 0)))
         except (TypeError, ValueError) as wrong:
@@ -85,9 +92,9 @@ class _Controls:
         return JSONResponse({"now": now})
 
     async def fail_next(self, request: Request) -> Response:
-        body = await _json_object(request)
+        body = await read_json(request, may_be_empty=True)
         try:
-            self._service.fail_next(_job_error(body), body.get("resource"), int(body.get("times", 1)))
+            self._service.fail_next(_job_error(body), body.get("resource"), body.get("times", 1))
         except (TypeError, ValueError) as wrong:
             raise Refusal(422, "unprocessable_entity", str(wrong)) from wrong
         return Response(status_code=204)
@@ -96,7 +103,7 @@ class _Controls:
         return JSONResponse(self._service.faults.as_json())
 
     async def add_fault(self, request: Request) -> Response:
-        body = await _json_object(request)
+        body = await read_json(request, may_be_empty=True)
         try:
             fault = self._service.faults.add(Fault(body.pop("kind", ""), **body))
         except (TypeError, ValueError) as wrong:
@@ -111,10 +118,10 @@ class _Controls:
         job = self._service.jobs.find(request.path_params["id"])
         if job is None:
             raise Refusal(404, "not_found", "There is no job with this id")
-        body = await _json_object(request)
+        body = await read_json(request, may_be_empty=True)
         try:
             force(self._service, job, body.get("status", "error"), _job_error(body))
-        except ValueError as wrong:
+        except (TypeError, ValueError) as wrong:
             raise Refusal(422, "unprocessable_entity", str(wrong)) from wrong
         return JSONResponse(self._service.describe(job))
 
@@ -122,13 +129,3 @@ class _Controls:
 def _job_error(body: dict[str, Any]) -> JobError:
     code = str(body.get("code", "unknown_error"))
     return JobError(code, str(body.get("message", f"The emulator was asked to fail this job with {code}")))
-
-
-async def _json_object(request: Request) -> dict[str, Any]:
-    try:
-        body = await request.json() if await request.body() else {}
-    except ValueError as malformed:
-        raise Refusal(400, "invalid_request", f"The body is not JSON: {malformed}") from malformed
-    if not isinstance(body, dict):
-        raise Refusal(400, "invalid_request", "The body must be a JSON object")
-    return body

@@ -16,6 +16,7 @@ from typing import Final, cast
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .answers import CHANGED, HEADS, Answer, Circumstances, asked_otherwise, changed, instead
+from .bodies import MOST_BYTES
 from .faults import Fault
 from .line import Ending, Line, Script
 from .plan import Hit
@@ -103,10 +104,12 @@ class _Exchange:
             more = message["type"] == "http.request" and message.get("more_body", False)
 
     async def read_ahead(self) -> Receive:
-        """Read the request's body now, for the application to receive it later."""
+        """Read the request's body now, for the application to receive it later; no more than it would accept."""
         messages = [await self.receive()]
-        while messages[-1]["type"] == "http.request" and messages[-1].get("more_body", False):
+        count = len(messages[-1].get("body", b""))
+        while messages[-1]["type"] == "http.request" and messages[-1].get("more_body", False) and count <= MOST_BYTES:
             messages.append(await self.receive())
+            count += len(messages[-1].get("body", b""))
         messages.reverse()
 
         async def receive() -> Message:

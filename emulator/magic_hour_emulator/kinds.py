@@ -74,14 +74,25 @@ class Kind:
 
 
 def _is_number(value: Any, *, least: float = 0, whole: bool = False) -> bool:
-    return isinstance(value, int if whole else (int, float)) and not isinstance(value, bool) and value >= least
+    return (
+        isinstance(value, int if whole else (int, float)) and not isinstance(value, bool) and least <= value < math.inf
+    )
 
 
+# What is made or waited for can be: a body fits into memory, a date into a year of four digits, and a wait into the
+# timers of event loops.
+_MOST: Final = 1024**3
+_MOST_SECONDS: Final = 24 * 3600
 _COUNT: Final = (lambda value: _is_number(value, whole=True), "must be a whole number, 0 or more")
+_SIZE: Final = (
+    lambda value: _is_number(value, whole=True) and value <= _MOST,
+    f"must be a whole number, 0 to {_MOST}",
+)
 _ABOVE: Final = (lambda value: _is_number(value) and value > 0, "must be a number, more than 0")
 _TEXT: Final = (lambda value: isinstance(value, str), "must be text")
 _CHECKS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
-    **dict.fromkeys(("at_byte", "depth", "retry_after", "size"), _COUNT),
+    "at_byte": _COUNT,
+    **dict.fromkeys(("depth", "retry_after", "size"), _SIZE),
     **dict.fromkeys(("rate", "per_second"), _ABOVE),
     **dict.fromkeys(("code", "field", "message"), _TEXT),
     "date": (lambda value: isinstance(value, bool), "must be true or false"),
@@ -89,7 +100,10 @@ _CHECKS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
         lambda value: _is_number(value, least=-math.inf, whole=True) and value != 0,
         "must be a whole number, not 0",
     ),
-    "seconds": (_is_number, "must be a number, 0 or more"),
+    "seconds": (
+        lambda value: _is_number(value) and value <= _MOST_SECONDS,
+        f"must be a number, 0 to {_MOST_SECONDS}",
+    ),
     "status": (lambda value: isinstance(value, int) and 400 <= value <= 599, "must be from 400 to 599"),
     "value": (lambda value: True, ""),
 }

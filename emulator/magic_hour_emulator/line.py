@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Literal, cast
 
-from uvicorn.protocols.http.auto import AutoHTTPProtocol
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 __all__ = ["Ending", "Line", "Script"]
 
@@ -51,7 +51,8 @@ class Line(asyncio.Protocol):
     """
 
     def __init__(self, *, app_state: dict[str, Any], **options: Any) -> None:
-        make = cast(Callable[..., asyncio.Protocol], AutoHTTPProtocol)
+        # Not httptools where it is installed: it reads request headers without any limit.
+        make = cast(Callable[..., asyncio.Protocol], H11Protocol)
         self._server = make(app_state={**app_state, "line": self}, **options)
         self._tap: _Tap
         self._socket: asyncio.Transport
@@ -73,8 +74,11 @@ class Line(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._socket = cast(asyncio.Transport, transport)
         self._tap = _Tap(self, self._socket)
-        self.data_received = self._server.data_received  # type: ignore[method-assign]  # nothing to do in between
         self._server.connection_made(cast(asyncio.Transport, self._tap))
+
+    def data_received(self, data: bytes) -> None:
+        # A method of the class: uvloop looks methods up once, before `connection_made`, and misses a later one.
+        self._server.data_received(data)
 
     def eof_received(self) -> bool | None:
         return self._server.eof_received()

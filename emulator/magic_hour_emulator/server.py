@@ -4,13 +4,12 @@ Rule: it listens on the loopback interface only, and leaving the `with` block le
 """
 
 import contextlib
-import ipaddress
 import secrets
 import socket
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -23,6 +22,7 @@ from .clock import Clock
 from .contract import load_contract
 from .control import force
 from .errors import JobError
+from .guards import loopback_address
 from .injection import with_faults
 from .jobs import Job
 from .ledger import Ledger
@@ -40,6 +40,9 @@ _START_SECONDS: Final = 10.0
 _KEEP_ALIVE_SECONDS: Final = 60
 # How long running requests may take to end when the emulator stops.
 _GRACE_SECONDS: Final = 0.3
+# The same one whatever else is installed, so that a fault has the same effect on the wire everywhere. `line` does not
+# depend on it: its tests run on uvloop too.
+_LOOP: Final = "asyncio"
 
 
 class Emulator:
@@ -59,6 +62,7 @@ class Emulator:
         polls_to_complete: finish a job at its nth GET, instead of by time.
         durations: seconds a job takes, by resource (such as "ai-talking-photo"); else 1 for images, 2 for videos.
         spec: another OpenAPI file to take routes and checks from.
+        allowed_hosts: host names that the controls answer to besides those of loopback, such as "host.docker.internal".
 
     Example:
         with Emulator() as emulator:
@@ -79,8 +83,9 @@ class Emulator:
         polls_to_complete: int | None = None,
         durations: Mapping[str, float] | None = None,
         spec: Path | None = None,
+        allowed_hosts: Iterable[str] = (),
     ) -> None:
-        self._host = _loopback(host)
+        self._host = loopback_address(host)
         self._ports = (port, storage_port, 0)
         self._settings = Settings(
             token,
@@ -90,6 +95,7 @@ class Emulator:
             frozen,
             polls_to_complete,
             {**DURATIONS, **_known(durations or {})},
+            frozenset(name.lower() for name in allowed_hosts),
         )
         self._spec = spec
         self._service: Service | None = None
@@ -211,6 +217,7 @@ class _Serving:
         config = uvicorn.Config(
             app,
             http=Line,
+            loop=_LOOP,
             ws="none",
             log_config=None,  # it is for the whole process, and would undo the level of the servers that run already
             log_level="error",
@@ -251,18 +258,6 @@ class _Serving:
         self._thread.join()
 
 
-def _loopback(host: str) -> str:
-    if host == "localhost":
-        return "127.0.0.1"
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        raise ValueError(f"{host!r} is not an address of this machine's loopback interface") from None
-    if not address.is_loopback:
-        raise ValueError(f"the emulator listens on the loopback interface only, not on {host}")
-    return host
-
-
 def _known(durations: Mapping[str, float]) -> Mapping[str, float]:
     unknown = set(durations) - set(DURATIONS)
     if unknown:
@@ -275,7 +270,9 @@ def _listen(host: str, port: int) -> socket.socket:
     # The protocol is named because asyncio turns Nagle's algorithm off only then; with it an answer takes 40 ms.
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # On Windows, SO_REUSEADDR would let a second emulator listen on a port that is taken; elsewhere it does not.
+        exclusive: int | None = getattr(socket, "SO_EXCLUSIVEADDRUSE", None)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR if exclusive is None else exclusive, 1)
         listening.bind((host, port))
         listening.listen(512)
     except OSError:

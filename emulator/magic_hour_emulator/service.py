@@ -56,6 +56,7 @@ class Settings:
     frozen: bool
     polls_to_complete: int | None
     durations: Mapping[str, float]
+    allowed_hosts: frozenset[str] = frozenset()
 
 
 @dataclass

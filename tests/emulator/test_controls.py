@@ -46,7 +46,7 @@ def test_the_controls_over_http(api, image_body):
 def test_the_controls_refuse_nonsense(api, image_body, path, content, status):
     path = path.replace("JOB", api.create(IMAGE, image_body)["id"])
 
-    response = httpx.post(f"{api.emulator.url}/_emulator/{path}", content=json.dumps(content))
+    response = httpx.post(f"{api.emulator.url}/_emulator/{path}", json=content)
 
     assert response.status_code == status
 

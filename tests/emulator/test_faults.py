@@ -56,7 +56,7 @@ def hits(plan, target, count):
         ({"kind": "cut", "at_byte": None}, "at_byte must be"),
         ({"kind": "cut", "at_byte": 1.5}, "at_byte must be a whole number"),
         ({"kind": "drip", "rate": 0}, "rate must be a number, more than 0"),
-        ({"kind": "hang", "seconds": -1}, "seconds must be a number, 0 or more"),
+        ({"kind": "hang", "seconds": -1}, "seconds must be a number, 0 to 86400"),
         ({"kind": "rate_limited", "retry_after": "soon"}, "retry_after must be a whole number"),
         ({"kind": "rate_limited", "date": 1}, "date must be true or false"),
         ({"kind": "status", "status": 200}, "status must be from 400 to 599"),

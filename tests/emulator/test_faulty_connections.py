@@ -77,6 +77,34 @@ def output(api, image_body):
     return api.finish(IMAGE, image_body)["downloads"][0]["url"]
 
 
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_faults_do_not_depend_on_the_event_loop(start, image_body, monkeypatch, loop):
+    if loop == "uvloop":
+        pytest.importorskip("uvloop")
+    monkeypatch.setattr("magic_hour_emulator.server._LOOP", loop)
+    with start() as api:
+        url = api.finish(IMAGE, image_body)["downloads"][0]["url"]
+        whole = httpx.get(url).content
+        for kind, end in (("cut", b""), ("reset", RESET)):
+            api.emulator.faults.add(kind, on="download", phase="after", at_byte=1000)
+            with Wire(url) as wire:
+                received, ended = wire.ask("GET").everything()
+            assert (received.partition(b"\r\n\r\n")[2], ended) == (whole[:1000], end)
+        api.emulator.faults.add("stall", on="download", at_byte=100)
+        with Wire(url) as wire:
+            assert read_body(wire.ask("GET"), 100) == whole[:100]
+            assert wire.is_silent()
+            api.emulator.faults.clear()
+            assert wire.everything() == (b"", b"")
+        api.emulator.faults.add("drip", on="create", rate=100_000)
+        api.create(IMAGE, image_body)
+        slot = api.slot()
+        api.emulator.faults.add("upload_reset", at_byte=0)
+        with Wire(slot["upload_url"]) as wire:
+            assert wire.ask("PUT", body=b"x").everything() == (b"", RESET)
+        assert api.upload(b"x")
+
+
 @pytest.mark.parametrize(("phase", "accepted"), [("before", 0), ("after", 1)])
 def test_reset_sends_a_reset_and_nothing_else(api, create, phase, accepted):
     api.emulator.faults.add("reset", on="create", phase=phase)

@@ -43,11 +43,12 @@ def _curl(line):
     for word in words:
         if word == "-X":
             method = next(words)
-        elif word == "-d":
-            content = next(words)
+        elif word == "--json":
+            method, content = "POST", next(words)
         else:
             url = word
-    return httpx.request(method, url, content=content)
+    headers = {"Content-Type": "application/json"} if content else {}
+    return httpx.request(method, url, content=content, headers=headers)
 
 
 def test_every_control_is_in_the_guide(emulator):

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image, ImageChops, ImageStat
 
 from magic_hour_emulator import samples
+from magic_hour_emulator.render import drawing
 
 IMAGE = "/v1/ai-image-generator"
 HEADSHOT = "/v1/ai-headshot-generator"
@@ -49,6 +50,50 @@ def test_images_have_the_asked_shape(api, image_body, shape, size):
     (content,) = api.outputs(IMAGE, {**image_body, **shape})
 
     assert opened(content).size == size
+
+
+class _Counting:
+    """A font whose letters are ten pixels wide, and how many of them it was asked to measure."""
+
+    measured = 0
+
+    def getlength(self, text):
+        self.measured += len(text)
+        return 10 * len(text)
+
+
+@pytest.mark.parametrize("text", ["x" * 8000, "狐" * 3000, "x" * 1_500_000, "a " * 100_000, "\u200b" * 10_000])
+def test_a_long_text_is_cut_before_it_is_measured(text):
+    font = _Counting()
+    rows = drawing.wrap(text, font, 580, 2)
+
+    assert len(rows) <= 2
+    assert all(len(row) <= 58 for row in rows)
+    assert rows[-1].endswith("…")
+    assert font.measured < 5000
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("", [""]),
+        ("red fox", ["red fox"]),
+        (" red \n fox  in the snow ", ["red fox in", "the snow"]),
+        ("red foxes in the snow", ["red foxes", "in the …"]),
+        ("aaaaaaaaaaaa bb", ["aaaaaaaaa…", "bb"]),
+        ("aa bbbbbbbbbbbb", ["aa", "bbbbbbbbb…"]),
+        ("aaaaaaaaaa bb", ["aaaaaaaaaa", "bb"]),
+    ],
+)
+def test_texts_are_wrapped_at_words(text, rows):
+    assert drawing.wrap(text, _Counting(), 100, 2) == rows
+
+
+@pytest.mark.parametrize("prompt", ["x" * 1_100_000, "狐" * 400_000])
+def test_a_picture_of_a_very_long_prompt(api, image_body, prompt):
+    (content,) = api.outputs(IMAGE, {**image_body, "style": {"prompt": prompt}})
+
+    assert opened(content).text["magic-hour-prompt"] == prompt
 
 
 def test_as_many_images_as_asked_each_different(api, image_body):

@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -18,6 +19,7 @@ import pytest
 
 import magic_hour_emulator
 from magic_hour_emulator import Emulator, samples
+from magic_hour_emulator.server import _listen
 
 PACKAGES = Path(magic_hour_emulator.__file__).parents[1]
 
@@ -139,6 +141,28 @@ def test_other_loopback_addresses():
 def test_options_that_cannot_be(options):
     with pytest.raises(ValueError, match=r"must be|no such resource"), Emulator(**options):
         pass
+
+
+class _Taken(socket.socket):
+    """A socket that notes its options."""
+
+    options: ClassVar[list[int]] = []
+
+    def setsockopt(self, level, option, value):
+        self.options.append(option)
+
+
+@pytest.mark.parametrize("windows", [False, True])
+def test_a_port_is_never_shared(monkeypatch, windows):
+    """On Windows, SO_REUSEADDR would let a second emulator listen on the port of the first."""
+    monkeypatch.setattr(_Taken, "options", [])
+    monkeypatch.setattr(socket, "socket", _Taken)
+    monkeypatch.setattr(socket, "SO_EXCLUSIVEADDRUSE", -5, raising=False)
+    if not windows:
+        monkeypatch.delattr(socket, "SO_EXCLUSIVEADDRUSE")
+    _listen("127.0.0.1", 0).close()
+
+    assert _Taken.options == [-5 if windows else socket.SO_REUSEADDR]
 
 
 def test_it_stops_quickly_and_leaves_nothing(talking_body, tmp_path, monkeypatch):

@@ -14,8 +14,13 @@ from ..jobs import Job
 __all__ = ["Colour", "caption", "long_side", "palette", "placeholder", "random_for", "save_png", "sized", "wrap"]
 
 Colour = tuple[int, int, int]
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 _LONG_SIDES: Final = {"640px": 640, "1k": 1024, "2k": 2048, "4k": 4096}
+# More than the captions of any picture have room for.
+_MOST_CHARACTERS: Final = 4000
+# What is measured first: most prompts and names fit into one line.
+_FIRST_GUESS: Final = 32
 _PAPER: Final = (250, 249, 246)
 # Four shades and an accent each.
 _PALETTES: Final = (
@@ -59,26 +64,43 @@ def _rgb(colour: str) -> Colour:
     return red, green, blue
 
 
-def wrap(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: float, lines: int) -> list[str]:
+def wrap(text: str, font: Font, width: float, lines: int) -> list[str]:
     """The text in at most so many lines of at most so many pixels, with an ellipsis if it does not fit."""
-    rows: list[str] = [""]
-    for word in " ".join(text.split()).split(" "):
-        candidate = f"{rows[-1]} {word}".strip()
-        if not rows[-1] or font.getlength(candidate) <= width:
-            rows[-1] = candidate
-        else:
-            rows.append(word)
-    if len(rows) > lines:
-        rows = [*rows[: lines - 1], f"{rows[lines - 1]} …"]
-    return [_shortened(row, font, width) for row in rows]
+    rest = " ".join(text.split())[:_MOST_CHARACTERS]
+    rows: list[str] = []
+    while rest and len(rows) < lines:
+        room = _fitting(rest, font, width)
+        end = len(rest) if room == len(rest) else rest.rfind(" ", 0, room + 1)
+        if end < 0:  # a word that is too long for a line has one of its own, and is cut there
+            end = rest.find(" ") if " " in rest else len(rest)
+        rows.append(rest[:end])
+        rest = rest[end:].lstrip()
+    if rest:
+        rows[-1] += " …"
+    return [_shortened(row, font, width) for row in rows] or [""]
 
 
-def _shortened(row: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: float) -> str:
-    if font.getlength(row) <= width:
+def _shortened(row: str, font: Font, width: float) -> str:
+    if _fitting(row, font, width) == len(row):
         return row
-    while row and font.getlength(f"{row}…") > width:
-        row = row[:-1]
-    return f"{row}…"
+    return f"{row[: _fitting(row, font, width, '…')]}…"
+
+
+def _fitting(text: str, font: Font, width: float, ending: str = "") -> int:
+    """How many of its first characters fit, with `ending` after them.
+
+    Measuring takes as long as the text is, so no more is measured than may fit: twice as much each time until it is
+    too much, then what lies between.
+    """
+    fits, over = 0, min(_FIRST_GUESS, len(text))
+    while font.getlength(text[:over] + ending) <= width:
+        if over == len(text):
+            return over
+        fits, over = over, min(2 * over, len(text))
+    while over - fits > 1:
+        middle = (fits + over) // 2
+        fits, over = (middle, over) if font.getlength(text[:middle] + ending) <= width else (fits, middle)
+    return fits
 
 
 def caption(image: Image.Image, title: str, small: str, accent: Colour) -> int:

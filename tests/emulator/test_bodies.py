@@ -1,0 +1,129 @@
+"""Bodies that nobody should send: endless, deep, or with numbers that are none. A clean 4xx, and no memory."""
+
+import json
+import socket
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from magic_hour_emulator.bodies import MOST_BYTES
+
+IMAGE = "/v1/ai-image-generator"
+ANY = ["/v1/ai-image-generator", "/v1/files/upload-urls", "/_emulator/clock", "/_emulator/fail-next"]
+ANY += ["/_emulator/faults", "/_emulator/jobs/JOB"]
+MEGABYTE = 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"[" * 100_000,
+        b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
+        b'{"a":' * 500 + b"1" + b"}" * 500,
+        b'{"times": Infinity}',
+        b'{"advance": -Infinity}',
+        b'{"times": NaN}',
+        b'{"times": 1e999, "advance": 1e999, "image_count": 1e999}',
+        b'{"times": %s}' % (b"9" * 30),
+        b'{"times": %s}' % (b"9" * 5000),
+        b'{"message": "\\ud800", "name": "\\udfff"}',
+    ],
+    ids=lambda content: content[:20].decode(),
+)
+def test_what_is_no_plain_json_is_refused(api, image_body, content):
+    job = api.create(IMAGE, image_body)["id"]
+    for path in ANY:
+        headers = {"Content-Type": "application/json"}
+        refused = api.http.post(path.replace("JOB", job), content=content, headers=headers)
+
+        assert (refused.status_code, refused.json()["code"]) == (400, "invalid_request"), path
+    assert api.http.get("/_emulator/ledger").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("clock", {"advance": 1e300}),
+        ("clock", {"advance": [1]}),
+        ("fail-next", {"times": 1.5}),
+        ("fail-next", {"times": "2"}),
+        ("fail-next", {"resource": []}),
+        ("faults", {"kind": []}),
+        ("faults", {"kind": "reset", "on": []}),
+        ("faults", {"kind": "reset", "seed": {}}),
+        ("faults", {"kind": "reset", "probability": "x"}),
+        ("faults", {"kind": "huge_body", "size": 10**12}),
+        ("faults", {"kind": "deep_json", "depth": 10**12}),
+        ("faults", {"kind": "rate_limited", "retry_after": 10**15, "date": True}),
+        ("faults", {"kind": "delay", "seconds": 1e300}),
+        ("faults", {"self": 1}),
+        ("jobs/JOB", {"status": []}),
+    ],
+    ids=str,
+)
+def test_controls_refuse_values_that_could_not_be_carried_out(api, image_body, path, body):
+    path = path.replace("JOB", api.create(IMAGE, image_body)["id"])
+
+    refused = api.http.post(f"/_emulator/{path}", json=body)
+
+    assert (refused.status_code, refused.json()["code"]) == (422, "unprocessable_entity")
+    assert api.http.post(IMAGE, json=image_body).status_code == 200
+
+
+@pytest.mark.parametrize("number", [10**19, 1e300, -1e300])
+def test_numbers_out_of_all_bounds_are_refused_by_the_schema(api, talking_body, number):
+    for field in ("start_seconds", "end_seconds"):
+        assert api.http.post("/v1/ai-talking-photo", json={**talking_body, field: number}).status_code == 422
+
+
+def test_a_body_that_says_it_is_too_large_is_refused_before_it_comes(api):
+    with _connect(api) as connection:
+        connection.sendall(_head(api, f"Content-Length: {300 * MEGABYTE}"))
+        assert connection.recv(1000).startswith(b"HTTP/1.1 413 ")
+
+
+def test_an_endless_body_is_refused_when_it_has_become_too_large(api):
+    with _connect(api) as connection:
+        connection.sendall(_head(api, "Transfer-Encoding: chunked"))
+        chunk = b"100000\r\n" + b" " * MEGABYTE + b"\r\n"
+        for _ in range(MOST_BYTES // MEGABYTE + 1):
+            connection.sendall(chunk)
+        assert connection.recv(1000).startswith(b"HTTP/1.1 413 ")
+    assert api.emulator.requests[-1].received < 2 * MOST_BYTES
+
+
+def test_a_delayed_create_does_not_collect_more_than_it_would_accept(api):
+    """A fault that holds a request up reads its body first."""
+    api.emulator.faults.add("delay", on="create", seconds=0)
+    with _connect(api) as connection:
+        connection.sendall(_head(api, "Transfer-Encoding: chunked"))
+        chunk = b"100000\r\n" + b" " * MEGABYTE + b"\r\n"
+        for _ in range(MOST_BYTES // MEGABYTE + 1):
+            connection.sendall(chunk)
+        assert connection.recv(1000).startswith(b"HTTP/1.1 413 ")
+
+
+def test_the_largest_body_that_is_accepted(api, image_body):
+    content = json.dumps(image_body).encode()
+    headers = {"Content-Type": "application/json"}
+    assert api.http.post(IMAGE, content=content.ljust(MOST_BYTES), headers=headers).status_code == 200
+    assert api.http.post(IMAGE, content=content.ljust(MOST_BYTES + 1), headers=headers).status_code == 413
+
+
+def test_headers_without_end_are_refused(emulator):
+    place = urlsplit(emulator.url)
+    with socket.create_connection((place.hostname, place.port), timeout=10) as connection:
+        connection.sendall(b"GET /v1/x HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 200_000)
+        assert connection.recv(1000).startswith(b"HTTP/1.1 4")
+    assert httpx.get(f"{emulator.url}/_emulator/health").status_code == 200
+
+
+def _connect(api):
+    place = urlsplit(api.emulator.url)
+    return socket.create_connection((place.hostname, place.port), timeout=10)
+
+
+def _head(api, header):
+    lines = [f"POST {IMAGE} HTTP/1.1", "Host: localhost", f"Authorization: Bearer {api.emulator.token}"]
+    return "\r\n".join([*lines, "Content-Type: application/json", header, "", ""]).encode()

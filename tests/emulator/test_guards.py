@@ -1,0 +1,111 @@
+"""Web pages that this machine's browser visits cannot use the emulator.
+
+Rule: each request here is one that a browser really sends, or one of a program that must keep working.
+"""
+
+import httpx
+import pytest
+
+IMAGE = "/v1/ai-image-generator"
+CONTROLS = [
+    ("GET", "health"),
+    ("GET", "ledger"),
+    ("GET", "requests"),
+    ("POST", "reset"),
+    ("POST", "clock"),
+    ("POST", "fail-next"),
+    ("GET", "faults"),
+    ("POST", "faults"),
+    ("DELETE", "faults"),
+    ("POST", "jobs/JOB"),
+]
+
+
+def test_the_list_above_is_whole(emulator):
+    from magic_hour_emulator.control import control_routes
+
+    routes = {(method, route.path) for route in control_routes(emulator._running) for method in route.methods}
+    assert {(method, f"/_emulator/{path.replace('JOB', '{id}')}") for method, path in CONTROLS} == {
+        (method, path) for method, path in routes if method != "HEAD"
+    }
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example"},  # a name that was rebound to 127.0.0.1 after the page was loaded
+        {"Host": "evil.example:8765"},
+        {"Host": "localhost.evil.example"},
+        {"Host": "evillocalhost"},
+        {"Host": "localhost@evil.example"},
+        {"Host": "0.0.0.0:8765"},
+        {"Host": "10.0.0.7"},
+        {"Host": "[::2]"},
+        {"Host": "[::1"},
+        {"Host": ""},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1.evil.example"},
+        {"Sec-Fetch-Site": "cross-site"},
+    ],
+    ids=str,
+)
+def test_foreign_pages_reach_no_control(api, image_body, headers):
+    job = api.create(IMAGE, image_body)["id"]
+    for method, path in CONTROLS:
+        refused = api.http.request(method, f"/_emulator/{path.replace('JOB', job)}", headers=headers)
+
+        assert (refused.status_code, refused.json()["code"]) == (403, "forbidden"), path
+        assert job not in refused.text
+    assert [each.id for each in api.emulator.jobs] == [job]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "localhost:1"},
+        {"Host": "LOCALHOST."},
+        {"Host": "magic-hour.localhost"},
+        {"Host": "127.8.8.8"},
+        {"Host": "[::1]:8765"},
+        {"Origin": "http://localhost:5173"},
+        {"Sec-Fetch-Site": "same-origin"},
+        {"Sec-Fetch-Site": "none"},  # typed into the address line
+    ],
+    ids=str,
+)
+def test_pages_and_programs_of_this_machine_do(emulator, headers):
+    assert httpx.get(f"{emulator.url}/_emulator/ledger", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", None])
+@pytest.mark.parametrize("path", ["clock", "fail-next", "faults"])
+def test_a_form_is_no_json(api, path, type):
+    """These are what a page can send without asking first."""
+    body = b'{"kind": "reset", "advance": 60}'
+    headers = {"Content-Type": type} if type else {}
+    refused = httpx.post(f"{api.emulator.url}/_emulator/{path}", content=body, headers=headers)
+
+    assert (refused.status_code, refused.json()["code"]) == (400, "invalid_request")
+    assert "application/json" in refused.json()["message"]
+    assert api.emulator.faults.pending == ()
+
+
+@pytest.mark.parametrize("headers", [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}], ids=str)
+def test_a_foreign_page_creates_nothing_even_with_the_key(api, image_body, headers):
+    refused = api.http.post(IMAGE, json=image_body, headers=headers)
+
+    assert refused.status_code == 403
+    assert api.emulator.ledger.creates == ()
+
+
+def test_clients_that_reach_the_api_under_another_name_keep_working(api, image_body):
+    """From a container, say: they need the key, so the name does not matter."""
+    assert api.http.post(IMAGE, json=image_body, headers={"Host": "host.docker.internal"}).status_code == 200
+
+
+def test_other_names_for_the_controls_can_be_allowed(start):
+    with start(allowed_hosts=["Host.Docker.internal"]) as api:
+        url = f"{api.emulator.url}/_emulator/ledger"
+        assert httpx.get(url, headers={"Host": "host.docker.internal:8765"}).status_code == 200
+        assert httpx.get(url, headers={"Host": "evil.example"}).status_code == 403
