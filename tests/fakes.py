@@ -9,9 +9,11 @@ from types import SimpleNamespace
 from typing import Any
 
 from magic_hour_client.errors import APIError, ConnectionFailed, RequestTimeout, error_from_reply
+from magic_hour_client.sending import Wire
 from magic_hour_client.types import Operation, Reply
 from magic_hour_workflows.files import Partial
 from magic_hour_workflows.flows.call import Call
+from magic_hour_workflows.io import BeforeSending
 from magic_hour_workflows.sources import Source
 
 Answer = Any
@@ -30,6 +32,8 @@ class FakeIO:
         }
         self.sent: list[Operation[Any]] = []
         self.sent_at: list[float] = []
+        self.wire = Wire()
+        """Of the call that was sent last: what an interruption leaves behind is put there."""
         self.sleeps: list[float] = []
         self.puts: list[tuple[str, bytes]] = []
         self.fetched: list[str] = []
@@ -50,11 +54,22 @@ class FakeIO:
             raise answer
         return answer
 
-    async def send(self, operation: Operation[Any], deadline: float) -> Any:
+    async def send(
+        self,
+        operation: Operation[Any],
+        deadline: float,
+        before_sending: BeforeSending | None = None,
+        wire: Wire | None = None,
+    ) -> Any:
+        self.wire = wire = wire or Wire()
+        wire.before_sending = before_sending
+        await wire.ahand_over()
+        wire.started = True
         self.sent.append(operation)
         self.sent_at.append(self.clock)
         assert deadline > self.clock, "sent after the deadline"
-        return self._next(operation.name, operation)
+        wire.result = self._next(operation.name, operation)
+        return wire.result
 
     async def put(self, url: str, source: Source, deadline: float, on_bytes: Callable[[int, int | None], None]) -> None:
         with source.opened() as file:

@@ -29,7 +29,7 @@ from .problems import BrokenOutput, InvalidSpec, LostOperation
 from .texts import Code, doc, guard, literal, printable, raw
 from .views import Views
 
-RUNTIME = ("bodies", "calls", "cookies", "deadline", "schema", "settings", "shield", "transport")
+RUNTIME = ("bodies", "calls", "cookies", "deadline", "schema", "sending", "settings", "shield", "transport")
 
 
 class Build:

@@ -40,9 +40,9 @@ class VirtualIO(BlockingIO):
         self._clock = emulator.clock
         self._chance = chance
 
-    async def send(self, operation: Operation[Any], deadline: float) -> Any:
+    async def send(self, operation: Operation[Any], deadline: float, *more: Any) -> Any:
         with self._patience(deadline) as seconds:
-            return await super().send(operation, self.now() + seconds)
+            return await super().send(operation, self.now() + seconds, *more)
 
     async def put(self, url: str, source: Source, deadline: float, on_bytes: OnBytes) -> None:
         with self._patience(min(deadline, self.now() + INACTIVITY_SECONDS)) as seconds:

@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 import httpx
 
-from magic_hour_client.transport import Wire
+from magic_hour_client.sending import Wire
 from magic_hour_workflows.errors import TransferFailed
 from magic_hour_workflows.wire import INACTIVITY_SECONDS
 
@@ -118,7 +118,7 @@ class Outside:
     async def _connect(self, fault: Fault | None, wire: Wire, limit: float) -> None:
         await self._spend(limit, httpx.ConnectTimeout)
         if fault is UNWRITTEN:
-            wire.note("connection.connect_tcp.complete")
+            wire.trace("connection.connect_tcp.complete", {})
         if fault is not None and fault.phase is Phase.BEFORE:
             await self._fail(fault, limit)
 

@@ -14,9 +14,11 @@ from typing import Any
 
 import httpx
 
+from magic_hour_client.sending import Wire
 from magic_hour_client.settings import settings
-from magic_hour_client.transport import SHIELD_SECONDS, Requests, Wire
+from magic_hour_client.transport import SHIELD_SECONDS, Requests
 from magic_hour_client.types import Operation
+from magic_hour_workflows.io import BeforeSending
 
 from .faults import Phase, applied
 from .outside import Exchange, World
@@ -61,19 +63,27 @@ class SimulatedIO(Transfers):
         while left := [task for task in tasks if not task.done]:
             await self._scheduler.wait(left)
 
-    async def send(self, operation: Operation[Any], deadline: float) -> Any:
+    async def send(
+        self,
+        operation: Operation[Any],
+        deadline: float,
+        before_sending: BeforeSending | None = None,
+        wire: Wire | None = None,
+    ) -> Any:
+        wire = wire or Wire()
+        wire.before_sending = before_sending
         if self.blocking or not operation.endpoint.charges_credits:
-            return await self._exchange(operation, deadline)
-        return await self._shielded(operation, deadline)
+            return await self._exchange(operation, deadline, wire)
+        return await self._shielded(operation, deadline, wire)
 
-    async def _shielded(self, operation: Operation[Any], deadline: float) -> Any:
+    async def _shielded(self, operation: Operation[Any], deadline: float, wire: Wire) -> Any:
         """As the async transport does it: a cancellation waits for the answer, for a while, and then carries it."""
         try:
             await self._pass(0)
         except BaseException as cancelled:
             cancelled.unsent = True  # type: ignore[attr-defined]
             raise
-        task = self._scheduler.spawn(self._exchange(operation, deadline), self._scheduler.current.name)
+        task = self._scheduler.spawn(self._exchange(operation, deadline, wire), self._scheduler.current.name)
         try:
             while not task.done:
                 await self._scheduler.wait([task])
@@ -91,10 +101,9 @@ class SimulatedIO(Transfers):
             raise task.error
         return task.result
 
-    async def _exchange(self, operation: Operation[Any], deadline: float) -> Any:
+    async def _exchange(self, operation: Operation[Any], deadline: float, wire: Wire) -> Any:
         limit = max(deadline, self.now() + 0.001)  # as the adapters have it
         charges = operation.endpoint.charges_credits
-        wire = Wire()
         request = self._requests.request(operation, None, wire.trace)
         fault = self.world.weather.of_api(operation.name, charges, self.now())
         record = self._begin(operation.name, charges, operation.path, fault)
@@ -104,7 +113,7 @@ class SimulatedIO(Transfers):
             record.status = reply.status
             asked = reply.headers.get("retry-after")
             record.retry_after = float(asked) if asked else None
-            record.answer = operation.parse(reply)
+            record.answer = wire.result = operation.parse(reply)
         except (httpx.HTTPError, OSError) as error:
             raise wire.raised(operation, error) from error
         finally:
@@ -113,8 +122,9 @@ class SimulatedIO(Transfers):
 
     async def _travel(self, record: Exchange, request: httpx.Request, wire: Wire, limit: float) -> httpx.Response:
         """There and back, or not."""
+        await wire.ahand_over()
         await self._connect(record.fault, wire, limit)
-        wire.note("http11.send_request_headers.started")
+        await wire.atrace("http11.send_request_headers.started", {})
         record.sent = True
         await self._spend(limit, httpx.ReadTimeout)
         fault, phase = record.fault, record.fault and record.fault.phase

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import attrs
 import httpx
 
-from magic_hour_client.transport import Wire
+from magic_hour_client.sending import Wire
 from magic_hour_workflows.files import Partial
 from magic_hour_workflows.io import OnBytes
 from magic_hour_workflows.sources import Source, read_chunk

@@ -206,10 +206,13 @@ class TestSubmit:
         assert "without an id" in str(cause)
 
     def test_a_cancellation_whose_answer_has_no_id_carries_that_its_outcome_is_unknown(self) -> None:
-        cancelled = KeyboardInterrupt()
-        cancelled.reply = created("")
+        def interrupted(_: object) -> KeyboardInterrupt:
+            io.wire.result = created("")
+            return KeyboardInterrupt()
+
+        io = FakeIO().script(CREATE, interrupted)
         with pytest.raises(KeyboardInterrupt) as caught:
-            run_sync(submit(call(FakeIO().script(CREATE, cancelled)), paid_call()))
+            run_sync(submit(call(io), paid_call()))
         assert isinstance(caught.value.submission_unknown, SubmissionUnknown)
 
     def test_a_call_without_a_body_has_no_name(self) -> None:

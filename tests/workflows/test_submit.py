@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from fakes import FakeIO, call, created, lost, refused, unsent
+from fakes import FakeIO, call, created, lost, project, refused, unsent
 from magic_hour_client.api.v1_ai_image_generator.create_ai_image import request
+from magic_hour_client.api.v1_image_projects.get_image_project import request as get_request
 from magic_hour_client.errors import (
     ConnectionFailed,
     InvalidArgument,
@@ -17,7 +18,7 @@ from magic_hour_client.errors import (
 )
 from magic_hour_workflows.errors import SubmissionUnknown
 from magic_hour_workflows.events import Created, Event, Retrying, SubmissionLost
-from magic_hour_workflows.flows.submit import submit
+from magic_hour_workflows.flows.submit import query, submit
 from magic_hour_workflows.io import run_sync
 from magic_hour_workflows.retry import Backoff
 
@@ -172,10 +173,13 @@ def test_ctrl_c_during_a_create_carries_that_its_outcome_is_unknown() -> None:
 
 
 def test_a_cancellation_that_still_got_its_reply_carries_the_id() -> None:
-    cancelled = KeyboardInterrupt()
-    cancelled.reply = created("late")
     events: list[Event] = []
-    io = FakeIO().script(NAME, cancelled)
+
+    def interrupted(_: object) -> KeyboardInterrupt:
+        io.wire.result = created("late")
+        return KeyboardInterrupt()
+
+    io = FakeIO().script(NAME, interrupted)
     with pytest.raises(KeyboardInterrupt) as caught:
         run_sync(submit(call(io, on_progress=events.append), operation()))
     assert caught.value.project_id == "late"
@@ -184,9 +188,11 @@ def test_a_cancellation_that_still_got_its_reply_carries_the_id() -> None:
 
 
 def test_a_cancellation_before_sending_says_nothing_of_unknown_jobs() -> None:
-    cancelled = KeyboardInterrupt()
-    cancelled.unsent = True
-    io = FakeIO().script(NAME, cancelled)
+    def interrupted(_: object) -> KeyboardInterrupt:
+        io.wire.started, io.wire.traced = False, True
+        return KeyboardInterrupt()
+
+    io = FakeIO().script(NAME, interrupted)
     with pytest.raises(KeyboardInterrupt) as caught:
         run_sync(submit(call(io), operation()))
     assert not hasattr(caught.value, "submission_unknown")
@@ -229,3 +235,37 @@ def test_server_error_of_a_create_is_not_a_server_error_to_retry() -> None:
     """The vendor's prose advises to retry a 500; without an idempotency key that could charge twice."""
     _, answer = run(refused(500))
     assert not isinstance(answer, ServerError)
+
+
+class Forbidden(Exception):
+    """What a question before the first byte raises."""
+
+
+@pytest.mark.parametrize("error", [Forbidden(), refused(500), lost(), TimeoutError()])
+def test_who_may_not_send_any_more_does_not_send_again(error: Exception) -> None:
+    """The right to send is asked for before each attempt; what says no leaves as it is, and nothing is unknown."""
+    asked: list[int] = []
+    events: list[Event] = []
+
+    async def may_send() -> None:
+        asked.append(len(io.sent))
+        if io.sent:
+            raise error
+
+    io = FakeIO().script(NAME, refused(429, headers={"retry-after": "75"}), created())
+    with pytest.raises(type(error)) as caught:
+        run_sync(submit(call(io, before_sending=may_send, on_progress=events.append), operation()))
+    assert caught.value is error
+    assert asked == [0, 1]
+    assert len(io.sent) == 1
+    assert not hasattr(error, "submission_unknown")
+    assert not any(isinstance(event, SubmissionLost) for event in events)
+
+
+def test_calls_that_cost_nothing_are_not_asked_for_the_right_to_send() -> None:
+    async def never() -> None:
+        raise AssertionError("asked")
+
+    get = get_request("job-1")
+    io = FakeIO().script(get.name, project())
+    assert run_sync(query(call(io, before_sending=never), get)).id == "job-1"

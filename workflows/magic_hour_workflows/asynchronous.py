@@ -19,12 +19,13 @@ import httpx
 
 from magic_hour_client.bodies import close, unwind
 from magic_hour_client.errors import connection_error
+from magic_hour_client.sending import Wire
 from magic_hour_client.transport import AsyncTransport
 from magic_hour_client.types import Operation
 
 from .errors import TransferFailed
 from .files import Partial
-from .io import OnBytes
+from .io import BeforeSending, OnBytes
 from .reading import reading
 from .sources import Source
 from .threads import in_left_thread, in_thread
@@ -51,7 +52,13 @@ class AsyncIO:
         self._gates = {charges: anyio.Semaphore(_API_GATE) for charges in (True, False)}
         self._transfers = anyio.Semaphore(_TRANSFER_GATE)
 
-    async def send(self, operation: Operation[T], deadline: float) -> T:
+    async def send(
+        self,
+        operation: Operation[T],
+        deadline: float,
+        before_sending: BeforeSending | None = None,
+        wire: Wire | None = None,
+    ) -> T:
         gate = self._gates[operation.endpoint.charges_credits]
         try:
             await self._pass(gate, operation.name, deadline)
@@ -60,7 +67,8 @@ class AsyncIO:
                 cancelled.unsent = True  # type: ignore[attr-defined]
             raise
         try:
-            return await self._transport.send(operation, timeout=max(self._left(deadline), 0.001))
+            timeout = max(self._left(deadline), 0.001)
+            return await self._transport.send(operation, timeout=timeout, before_sending=before_sending, wire=wire)
         finally:
             gate.release()
 

@@ -21,11 +21,13 @@ from magic_hour_client.deadline import limited
 from magic_hour_client.transport import BlockingTransport
 from magic_hour_client.types import Operation
 
-from .io import OnBytes, run_sync
+from .io import BeforeSending, OnBytes, run_sync
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
+
+    from magic_hour_client.sending import Wire
 
     from .files import Partial
     from .sources import Source
@@ -46,12 +48,19 @@ class BlockingIO:
         self._transport = transport
         self._max_parallel = max_parallel
 
-    async def send(self, operation: Operation[T], deadline: float) -> T:
+    async def send(
+        self,
+        operation: Operation[T],
+        deadline: float,
+        before_sending: BeforeSending | None = None,
+        wire: Wire | None = None,
+    ) -> T:
         timeout = max(deadline - self.now(), 0.001)
+        ask = None if before_sending is None else lambda: run_sync(before_sending())
         if _stop.get() is None:  # nobody to be stopped by, and the transport has limits of its own
-            return self._transport.send(operation, timeout=timeout)
+            return self._transport.send(operation, timeout=timeout, before_sending=ask, wire=wire)
         with _stoppable(None):
-            return self._transport.send(operation, timeout=timeout)
+            return self._transport.send(operation, timeout=timeout, before_sending=ask, wire=wire)
 
     async def put(self, url: str, source: Source, deadline: float, on_bytes: OnBytes) -> None:
         from .wire import answer_headers, check_put, is_empty, network_errors, put_request

@@ -18,6 +18,8 @@ from magic_hour_client.types import Operation
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from magic_hour_client.sending import Wire
+
     from .files import Partial
     from .sources import Source
 
@@ -25,17 +27,31 @@ T = TypeVar("T")
 Item = TypeVar("Item")
 OnBytes = Callable[[int, int | None], None]
 """Called with the bytes so far and the bytes in all, if known."""
+BeforeSending = Callable[[], Coroutine[Any, Any, None]]
+"""Asked whether a request may go out; one that must not raises."""
 
 
 class IO(Protocol):
     """What flows may ask of the outside world. Instants are those of `now`, in seconds."""
 
-    async def send(self, operation: Operation[T], deadline: float) -> T:
+    async def send(
+        self,
+        operation: Operation[T],
+        deadline: float,
+        before_sending: BeforeSending | None = None,
+        wire: Wire | None = None,
+    ) -> T:
         """Send a call once and give its result; raises the typed errors of the generated client.
 
         A call that charges credits is not torn down by a cancellation while its answer may still come; if it does,
-        the cancellation carries the result as its attribute `reply`. A cancellation before anything was sent has
-        the attribute `unsent`.
+        the cancellation carries the result as its attribute `reply`.
+
+        Args:
+            operation: the call.
+            deadline: the instant at which it has to end.
+            before_sending: awaited directly before the first byte goes out, and maybe earlier too. What it raises
+                leaves here as it is, and nothing is sent.
+            wire: gets to know whether a byte went out, and what was answered, before this returns or raises.
         """
         ...
 
@@ -106,4 +122,4 @@ def run_sync(coroutine: Coroutine[Any, Any, T]) -> T:
     raise RuntimeError("a flow awaited something that BlockingIO did not provide")
 
 
-__all__ = ["IO", "OnBytes", "run_sync"]
+__all__ = ["IO", "BeforeSending", "OnBytes", "run_sync"]

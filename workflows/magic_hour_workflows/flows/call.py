@@ -15,7 +15,7 @@ from ..retry import Backoff, may_repeat
 
 if TYPE_CHECKING:
     from ..events import Event
-    from ..io import IO
+    from ..io import IO, BeforeSending
 
 T = TypeVar("T")
 logger: logging.Logger = logging.getLogger("magic_hour_workflows")
@@ -40,6 +40,8 @@ class Call(NamedTuple):
     allow_http: bool = False
     tries: int | None = TRIES_BEFORE_CHARGE
     """Attempts at a step; None for as many as fit before the deadline, once the job is paid for."""
+    before_sending: BeforeSending | None = None
+    """Asked before each attempt at a paid create, directly before its first byte: one that must not go out raises."""
 
     @classmethod
     def begin(cls, io: IO, timeout: float, **options: Any) -> Call:

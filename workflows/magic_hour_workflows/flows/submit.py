@@ -15,6 +15,7 @@ import attrs
 
 from magic_hour_client.calls import checked_headers
 from magic_hour_client.errors import MagicHourError, NotFound, RequestTimeout, UnexpectedResponse
+from magic_hour_client.sending import Wire
 from magic_hour_client.types import Operation
 
 from ..errors import SubmissionUnknown, name_job, naming
@@ -83,20 +84,18 @@ async def submit(call: Call, operation: Operation[T]) -> tuple[T, Job]:
 
     async def attempt() -> tuple[T, Job]:
         submitted_at = call.io.utc()
-        created: T | None = None
+        wire = Wire()
         try:
-            created = await call.io.send(operation, call.attempt_deadline(SUBMIT_SECONDS))
+            created = await call.io.send(operation, call.attempt_deadline(SUBMIT_SECONDS), call.before_sending, wire)
             job = job_from(operation, created)
             publish(call, job)
             return created, job
         except MagicHourError as error:
-            if outcome(error) is Outcome.UNKNOWN:
+            if error is not wire.refusal and outcome(error) is Outcome.UNKNOWN:
                 raise _lost(call, operation, submitted_at, str(error)) from error
             raise
         except BaseException as interruption:
-            if created is not None:
-                interruption.reply = created  # type: ignore[attr-defined]
-            _hand_over(call, operation, submitted_at, interruption)
+            _hand_over(call, operation, submitted_at, interruption, wire)
             raise
 
     return await call.repeat(operation.name, attempt, again=may_submit_again, reserve=reserve)
@@ -136,11 +135,13 @@ def kind_of(operation: Operation[Any]) -> Kind:
     return "video" if operation.endpoint.project_kind == "video" else "image"
 
 
-def _hand_over(call: Call, operation: Operation[Any], submitted_at: datetime, interruption: BaseException) -> None:
+def _hand_over(
+    call: Call, operation: Operation[Any], submitted_at: datetime, interruption: BaseException, wire: Wire
+) -> None:
     """Let a cancellation or Ctrl-C carry what is known of the job it interrupted."""
-    if getattr(interruption, "unsent", False) or hasattr(interruption, "project_id"):
+    if wire.unsent or hasattr(interruption, "project_id"):
         return
-    created = getattr(interruption, "reply", None)
+    created = wire.result
     failure = getattr(interruption, "failure", None)
     if created is not None:
         with suppress(UnexpectedResponse):  # by an id that cannot be one: then nobody knows
