@@ -10,15 +10,16 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import bodies
 from .calls import checked_headers, encoded, unreadable
-from .errors import InvalidArgument, connection_error, without_request
+from .errors import InvalidArgument
 from .schema import Unreadable
+from .sending import Wire
 from .settings import Settings, checked_http_client
 from .types import Operation, Reply
 
@@ -33,30 +34,6 @@ _GRACE = 0.1
 """Seconds between the limit of each step and the limit of a whole call."""
 _LEAST_KEY = 8
 """Characters; a shorter key is one that somebody made up, and may be a word of any answer."""
-
-
-class Wire:
-    """What a connection told about one request. httpcore calls this at each step ("trace" extension)."""
-
-    def __init__(self) -> None:
-        self.seen: bool = False
-        self.started: bool = False
-
-    def note(self, event: str) -> None:
-        self.seen = True
-        self.started = self.started or event.endswith("send_request_headers.started")
-
-    def trace(self, event: str, info: Mapping[str, Any]) -> None:
-        self.note(event)
-
-    async def atrace(self, event: str, info: Mapping[str, Any]) -> None:
-        self.note(event)
-
-    def raised(self, operation: Operation[Any], error: Exception) -> Exception:
-        """The typed error; a request of which nothing was written is known not to have been sent."""
-        typed = connection_error(operation.name, error, unsent=self.seen and not self.started)
-        typed.__cause__ = without_request(error)
-        return typed
 
 
 class Requests:
@@ -162,22 +139,41 @@ class BlockingTransport(Requests):
         return self._clients[key]
 
     def send(
-        self, operation: Operation[T], *, timeout: float | None, extra_headers: Mapping[str, str] | None = None
+        self,
+        operation: Operation[T],
+        *,
+        timeout: float | None,
+        extra_headers: Mapping[str, str] | None = None,
+        before_sending: Callable[[], object] | None = None,
+        wire: Wire | None = None,
     ) -> T:
-        """Send the call once and give its result; `timeout` bounds the whole of it, in seconds."""
+        """Send the call once and give its result.
+
+        Args:
+            operation: the call.
+            timeout: seconds the whole of it may take.
+            extra_headers: headers of the caller's own.
+            before_sending: run directly before the first byte goes out; what it raises leaves here as it is, and
+                nothing is sent. It may be run more than once. For calls that charge credits.
+            wire: where to note what becomes of the request.
+        """
         from .deadline import limited
 
-        wire = Wire()
+        wire = wire or Wire()
+        wire.before_sending = before_sending
         request = self.request(operation, timeout, wire.trace, extra_headers)
         client = self.client(fresh=operation.endpoint.charges_credits, secure=request.url.scheme == "https")
         deadline = None if timeout is None else time.monotonic() + timeout
         with _translated(operation, wire), limited(deadline):
+            wire.hand_over()
             response = client.send(request, stream=True, follow_redirects=False, auth=None)
             try:
                 reply = self.reply(operation, response, bodies.read(response))
             finally:
                 response.close()
-        return operation.parse(reply)
+        wire.result = operation.parse(reply)
+        result: T = wire.result
+        return result
 
     def close(self) -> None:
         """Close the connections; a client the caller brought stays open."""
@@ -227,34 +223,55 @@ class AsyncTransport(Requests):
         self._loop = loop
 
     async def send(
-        self, operation: Operation[T], *, timeout: float | None, extra_headers: Mapping[str, str] | None = None
+        self,
+        operation: Operation[T],
+        *,
+        timeout: float | None,
+        extra_headers: Mapping[str, str] | None = None,
+        before_sending: Callable[[], Awaitable[object]] | None = None,
+        wire: Wire | None = None,
     ) -> T:
-        """Send the call once and give its result; `timeout` bounds the whole of it, in seconds.
+        """Send the call once and give its result.
 
-        A call that charges credits is not torn down by a cancellation: it may wait for its answer up to 10 seconds
-        more, and the cancellation then carries the result as its attribute `reply`.
+        A call that charges credits is not torn down by a cancellation once its first byte is out: it may wait for its
+        answer up to 10 seconds more, and the cancellation then carries the result as its attribute `reply`. A
+        cancellation before that has a true `unsent`.
+
+        Args:
+            operation: the call.
+            timeout: seconds the whole of it may take.
+            extra_headers: headers of the caller's own.
+            before_sending: awaited directly before the first byte goes out; what it raises leaves here as it is, and
+                nothing is sent. It may be run more than once. For calls that charge credits.
+            wire: where to note what becomes of the request.
         """
+        wire = wire or Wire()
+        wire.before_sending = before_sending
         if not operation.endpoint.charges_credits:
-            return await self._send(operation, timeout, extra_headers)
+            return await self._send(operation, timeout, extra_headers, wire)
         from .shield import shielded
 
-        return await shielded(lambda: self._send(operation, timeout, extra_headers), SHIELD_SECONDS)
+        return await shielded(lambda: self._send(operation, timeout, extra_headers, wire), SHIELD_SECONDS)
 
-    async def _send(self, operation: Operation[T], timeout: float | None, extra_headers: Mapping[str, str] | None) -> T:
+    async def _send(
+        self, operation: Operation[T], timeout: float | None, extra_headers: Mapping[str, str] | None, wire: Wire
+    ) -> T:
         import anyio
 
-        wire = Wire()
         request = self.request(operation, timeout, wire.atrace, extra_headers)
         client = self.client(fresh=operation.endpoint.charges_credits, secure=request.url.scheme == "https")
         # Where one step takes all the time, httpx's own limit of that step comes first: it closes what it has opened.
         bound = None if timeout is None else timeout + _GRACE
         with _translated(operation, wire), anyio.fail_after(bound):
+            await wire.ahand_over()
             response = await client.send(request, stream=True, follow_redirects=False, auth=None)
             try:
                 reply = self.reply(operation, response, await bodies.aread(response))
             finally:
                 await bodies.close(response)
-        return operation.parse(reply)
+        wire.result = operation.parse(reply)
+        result: T = wire.result
+        return result
 
     async def close(self) -> None:
         """Close the connections; a client the caller brought stays open."""
@@ -273,4 +290,6 @@ def _translated(operation: Operation[Any], wire: Wire) -> Iterator[None]:
     try:
         yield
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError) as error:
+        if error is wire.refusal:
+            raise
         raise wire.raised(operation, error) from error
