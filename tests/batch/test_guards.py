@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from magic_hour_workflows.batch import steps
 from magic_hour_workflows.batch.claims import Claim
 from magic_hour_workflows.batch.halt import Halt
-from magic_hour_workflows.batch.places import Places
+from magic_hour_workflows.batch.places import Incoming, Places
 from magic_hour_workflows.batch.queue import Queue
 from magic_hour_workflows.batch.rows import Row, RowResult, RowStatus
 from magic_hour_workflows.batch.run import planned
@@ -194,8 +194,8 @@ def test_a_link_is_no_output_that_was_saved_before(tmp_path: Path) -> None:
     for path in (theirs, arrived):
         path.write_bytes(b"the same picture")
     (out / "fox-1.png").symlink_to(theirs)
-    [(placed, _)] = Places(out, "w").place_all("fox", [arrived])
-    assert placed == str(out / "fox-1 (2).png")
+    [placed] = asyncio.run(Places(out, "w").save(Incoming(key="fox", files=[(1, arrived)], before=list)))
+    assert placed.path == out / "fox-1 (2).png"
     assert (out / "fox-1.png").is_symlink()
 
 

@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .batch import Batch
     from .mistakes import ManifestError, Mistake
-    from .rows import Plan, Row, RowResult, RowStatus, Summary
+    from .rows import DamagedFile, FileProblem, Plan, Row, RowResult, RowStatus, Summary, Verification
 
 _HOMES = {
     "Batch": "batch",
+    "DamagedFile": "rows",
+    "FileProblem": "rows",
     "ManifestError": "mistakes",
     "Mistake": "mistakes",
     "Plan": "rows",
@@ -28,6 +30,7 @@ _HOMES = {
     "RowResult": "rows",
     "RowStatus": "rows",
     "Summary": "rows",
+    "Verification": "rows",
 }
 
 
@@ -43,4 +46,16 @@ def __getattr__(name: str) -> object:
         raise ModuleNotFoundError(message, name=missing.name) from None
 
 
-__all__ = ["Batch", "ManifestError", "Mistake", "Plan", "Row", "RowResult", "RowStatus", "Summary"]
+__all__ = [
+    "Batch",
+    "DamagedFile",
+    "FileProblem",
+    "ManifestError",
+    "Mistake",
+    "Plan",
+    "Row",
+    "RowResult",
+    "RowStatus",
+    "Summary",
+    "Verification",
+]

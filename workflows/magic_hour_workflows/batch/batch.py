@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import anyio
 import anyio.to_thread
+import attrs
 
 from magic_hour_client.errors import InvalidArgument
 
@@ -23,8 +24,9 @@ from .database import Database, database_of, opened
 from .halt import Halt
 from .manifest import RowLike, read
 from .plan import plan
-from .rows import Plan, Row, RowResult, Summary
+from .rows import Plan, Row, RowResult, Summary, Verification
 from .run import Run
+from .saved import checked
 
 _LOOK_SECONDS = 0.2
 """How often finished rows are looked for."""
@@ -183,6 +185,19 @@ class Batch:
         """How the batch stands."""
         with opened(self.database, existing=True, alone=False) as store:
             return store.summary()
+
+    def verify(self) -> Verification:
+        """Read every file of every saved row, and say which are not as they were saved. Nothing is sent.
+
+        The next `run` fetches those rows again, without submitting anything.
+        """
+        with opened(self.database, existing=True, alone=False) as store:
+            found = Verification(rows=0, files=0, bytes=0)
+            for row, damaged in checked(store.saved()):
+                files, size = found.files + len(row.paths), found.bytes + sum(row.sizes)
+                found = attrs.evolve(found, rows=found.rows + 1, files=files, bytes=size)
+                found.damaged.extend(damaged)
+            return found
 
     def settle(self, key: str, *, project_id: str | None = None, not_charged: bool = False) -> None:
         """Say what became of a doubtful row, found out in the web app or from a webhook event.

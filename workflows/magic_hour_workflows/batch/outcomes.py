@@ -11,7 +11,7 @@ from typing import Any
 
 from magic_hour_client.errors import MagicHourError, NotFound
 
-from ..errors import JobCanceled, JobFailed, SubmissionUnknown
+from ..errors import DownloadFailed, JobCanceled, JobFailed, SubmissionUnknown
 from ..retry import Outcome, outcome
 from .claims import Paid
 from .rows import Row, RowStatus
@@ -22,6 +22,18 @@ class OverBudget(MagicHourError):
 
     def __init__(self, key: str, estimate: float) -> None:
         super().__init__(f"row {key!r} was left out: it costs about {estimate:g} credits, more than are left")
+
+
+class OutputsMissing(DownloadFailed):
+    """Not all outputs of a row could be saved.
+
+    Attributes:
+        known: what there is to write down all the same: those that could.
+    """
+
+    def __init__(self, error: DownloadFailed, files: list[Any]) -> None:
+        super().__init__(str(error))
+        self.known: dict[str, Any] = {"files": files}
 
 
 def doubtful(row: Row, paid: Paid) -> SubmissionUnknown:
@@ -41,9 +53,12 @@ def described(error: MagicHourError, *, accepted: bool) -> dict[str, Any]:
         error: what happened.
         accepted: whether the job of the row had been accepted before.
     """
-    known = {"credits": error.credits_charged} if isinstance(error, (JobFailed, JobCanceled)) else {}
-    status = status_of(error, accepted=accepted)
-    return {"status": status, "error": str(error), "error_type": type(error).__name__, **known}
+    said: dict[str, Any] = {"error": str(error), "error_type": type(error).__name__}
+    if isinstance(error, (JobFailed, JobCanceled)):
+        said["credits"] = error.credits_charged
+    if isinstance(error, OutputsMissing):
+        said |= {"error_type": DownloadFailed.__name__, **error.known}
+    return {"status": status_of(error, accepted=accepted), **said}
 
 
 def status_of(error: MagicHourError, *, accepted: bool) -> RowStatus:

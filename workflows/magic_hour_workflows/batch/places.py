@@ -1,26 +1,30 @@
 """Where the outputs of a batch go, and telling files apart by their content.
 
-Rule: a final name is given once, to a complete file; the same row saved again finds its file instead of a second name.
+Rule: a final name is given once, to a complete file whose bytes are on the disk; the same row saved again finds its
+file instead of a second name. Whatever has a name keeps it: only what is left of the very same file, truncated or
+emptied, is replaced.
 """
 
 from __future__ import annotations
 
-import hashlib
+import os
 import shutil
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
-from threading import Lock
+
+import attrs
 
 from ..files import moved
 from ..outputs import safe_stem
 from ..sources import Source
+from .rows import FileProblem
+from .saved import Group, SavedFile, all_kept, kept, problem, sha256, sync_directory
 
 _CHUNK_BYTES = 1024 * 1024
 _known: dict[tuple[object, ...], str] = {}
-_lock = Lock()
 
 
 def digest(source: Source | Path) -> str:
@@ -35,10 +39,19 @@ def digest(source: Source | Path) -> str:
     return _known[key]
 
 
-def sha256(path: Path) -> str:
-    """The SHA-256 of a file as it is now."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+@attrs.frozen(kw_only=True)
+class Incoming:
+    """The outputs of a row that are complete.
+
+    Attributes:
+        key: the row.
+        files: the number of each output, from 1, and where it is now.
+        before: where the row has had files before.
+    """
+
+    key: str
+    files: Sequence[tuple[int, Path]]
+    before: Callable[[], Collection[Path]]
 
 
 class Places:
@@ -52,28 +65,58 @@ class Places:
     def __init__(self, directory: Path, worker: str) -> None:
         self.directory = directory
         self._incoming = directory / ".incoming" / safe_stem(worker)
+        self._group: Group[Incoming, list[SavedFile]] = Group(self._save)
+        self._unsynced: list[Path] = [directory, *directory.absolute().parents]  # it may have been made just now
 
     def staging(self) -> Path:
         """A directory of its own for files that are not complete yet, on the same disk as the final ones."""
         return self._incoming / uuid.uuid4().hex
 
-    def place_all(self, key: str, paths: Sequence[Path]) -> list[tuple[str, str]]:
-        """Give complete files their final names; gives the path and the SHA-256 of each."""
+    async def save(self, incoming: Incoming) -> list[SavedFile]:
+        """Give the outputs of a row their final names, once their bytes have reached the disk.
+
+        Raises:
+            OSError: the disk did not take them.
+        """
+        return await self._group(incoming)
+
+    def _save(self, group: list[Incoming]) -> list[list[SavedFile] | OSError]:
+        """The same for several rows at once: the directory is synced once for all of them."""
+        kept = iter(all_kept([path for incoming in group for _, path in incoming.files]))
+        ends = [self._named(incoming, list(islice(kept, len(incoming.files)))) for incoming in group]
+        try:
+            for directory in self._unsynced:
+                sync_directory(directory)
+        except OSError as error:
+            return [error] * len(group)
+        self._unsynced = [self.directory]
+        return ends
+
+    def _named(self, incoming: Incoming, kept: Sequence[SavedFile | OSError]) -> list[SavedFile] | OSError:
         placed = []
-        for number, path in enumerate(paths, 1):
-            content = sha256(path)
-            placed.append((str(self._place(path, f"{safe_stem(key)}-{number}", content)), content))
+        try:
+            for (number, _), file in zip(incoming.files, kept, strict=True):
+                if isinstance(file, OSError):
+                    return file
+                path = self._place(file, f"{safe_stem(incoming.key)}-{number}", incoming.before)
+                placed.append(attrs.evolve(file, path=path))
+        except OSError as error:
+            return error
         return placed
 
-    def _place(self, path: Path, stem: str, content: str) -> Path:
+    def _place(self, file: SavedFile, stem: str, before: Callable[[], Collection[Path]]) -> Path:
         for number in count(1):
-            name = f"{stem}{path.suffix}" if number == 1 else f"{stem} ({number}){path.suffix}"
+            name = f"{stem}{file.path.suffix}" if number == 1 else f"{stem} ({number}){file.path.suffix}"
             target = self.directory / name
-            if moved(path, target):
+            if moved(file.path, target):
                 return target
-            with suppress(OSError):
-                if target.is_file() and not target.is_symlink() and sha256(target) == content:
-                    return target  # saved before, and the process ended before that was written down
+            found = problem(target, file.size, file.sha256)
+            if found is None:  # saved before, and the process ended before that was written down
+                kept(target)
+                return target
+            if found is FileProblem.SIZE and target in before() and _begins(file.path, target):
+                os.replace(file.path, target)
+                return target
         raise AssertionError("there is always another name")
 
     def clean(self) -> None:
@@ -81,3 +124,12 @@ class Places:
         shutil.rmtree(self._incoming, ignore_errors=True)
         with suppress(OSError):
             self._incoming.parent.rmdir()
+
+
+def _begins(whole: Path, target: Path) -> bool:
+    """Whether a file holds nothing but the beginning of another, or nothing at all."""
+    with whole.open("rb") as one, target.open("rb") as other:
+        while part := other.read(_CHUNK_BYTES):
+            if one.read(len(part)) != part:
+                return False
+    return True

@@ -61,7 +61,8 @@ class RowResult:
         kind: `image` or `video`.
         name: the name the job was submitted under, by which it can be found in the web app.
         credits: the credits charged, as last told by the service; 0 if nothing was charged; None if nobody knows.
-        paths: the files that were saved.
+        paths: the files that were saved; of a row that is not saved, those outputs that could be.
+        sizes: the size of each of these files in bytes.
         sha256: the SHA-256 of each of these files, in hexadecimal.
         seconds: from the beginning of the row to its end, pauses between two runs left out.
         error: what went wrong, readable alone.
@@ -76,10 +77,59 @@ class RowResult:
     name: str | None = None
     credits: float | None = 0
     paths: list[Path] = attrs.field(factory=list)
+    sizes: list[int] = attrs.field(factory=list)
     sha256: list[str] = attrs.field(factory=list)
     seconds: float | None = None
     error: str | None = None
     error_type: str | None = None
+
+
+class FileProblem(StrEnum):
+    """What is wrong with a file that was saved."""
+
+    MISSING = "missing"
+    SIZE = "wrong size"
+    CONTENT = "wrong content"
+    SYMLINK = "symbolic link"
+    NOT_A_FILE = "not a file"
+    UNREADABLE = "unreadable"
+
+
+@attrs.frozen(kw_only=True)
+class DamagedFile:
+    """A file of a saved row that is not as it was saved.
+
+    Attributes:
+        key: the key of the row.
+        path: where it was saved; None for a saved row without files.
+        problem: what is wrong with it.
+    """
+
+    key: str
+    path: Path | None
+    problem: FileProblem
+
+
+@attrs.frozen(kw_only=True)
+class Verification:
+    """What a check of all saved files found.
+
+    Attributes:
+        rows: how many rows are saved.
+        files: how many files they have.
+        bytes: the size of these files, as they were saved.
+        damaged: the files that are not as they were saved.
+    """
+
+    rows: int
+    files: int
+    bytes: int
+    damaged: list[DamagedFile] = attrs.field(factory=list)
+
+    @property
+    def intact(self) -> bool:
+        """Whether every file is as it was saved."""
+        return not self.damaged
 
 
 @attrs.frozen(kw_only=True)

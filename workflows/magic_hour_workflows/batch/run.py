@@ -21,12 +21,13 @@ from ..events import Event
 from ..operations import operations
 from ..outputs import checked_directory
 from .database import Database, opened
-from .engine import Engine
+from .engine import SILENT_SECONDS, Engine
 from .halt import Halt
 from .manifest import fingerprint
 from .places import Places
 from .plan import estimate_row
 from .rows import Row, RowResult, RowStatus
+from .saved import checked
 from .steps import Steps
 from .store import Planned
 from .way import Way
@@ -129,13 +130,19 @@ class Run:
         given = None if rows is None else {row.key for row in rows}
         again = [*store.keys(RowStatus.RUNNING), *store.claims.settled()]
         again += store.keys(RowStatus.SKIPPED, only=given)
-        again += [row.key for row in store.results() if row.status is RowStatus.SAVED and not _all_there(row)]
+        again += self._damaged()
         if retry is not False:
             failed = store.keys(RowStatus.FAILED, only=given if retry is True else retry)
             store.claims.forget_jobs(failed)
             again += failed
         store.reopen(again)
         return again
+
+    def _damaged(self) -> list[str]:
+        """The saved rows whose files are not as they were saved; whoever joins others at work looks at sizes only."""
+        joins = self._database.shared and bool(self._store.fleet.alive(SILENT_SECONDS))
+        looked_at = checked(self._store.saved(), content=not joins, stop=lambda: self._halt.reason is not None)
+        return [row.key for row, damaged in looked_at if damaged]
 
     def _way(self, worker: str) -> Way:
         path = self._database.path  # a file has one process at a time, which so finds what the last one left behind
@@ -195,7 +202,3 @@ def planned(rows: Iterable[Row]) -> list[Planned]:
         )
         for row in rows
     ]
-
-
-def _all_there(row: RowResult) -> bool:
-    return all(path.is_file() for path in row.paths)

@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 import attrs
@@ -37,9 +38,10 @@ from ..results import Job, Kind, number
 from ..sources import Source
 from .claims import Claim
 from .halt import Halt
-from .outcomes import OverBudget, doubtful
-from .places import Places, digest
+from .outcomes import OutputsMissing, OverBudget, doubtful
+from .places import Incoming, Places, digest
 from .rows import Row
+from .saved import SavedFile, listed, problem, recorded
 from .server import DatabaseAway, kind
 from .store import Store
 
@@ -87,6 +89,8 @@ class Steps:
         self._tell = tell
         self._uploading: dict[object, asyncio.Lock] = {}
         self._line = asyncio.Lock()
+        self._saved: set[tuple[str, str]] = set()
+        """Rows and jobs whose files this process has saved just now, and so need no second look."""
 
     async def close(self) -> None:
         """Close the connections, and remove what was not finished."""
@@ -200,29 +204,72 @@ class Steps:
     async def save(self, row: Row, kind: Kind, id: str) -> dict[str, Any]:
         """Wait until the job of a row is complete, and save its outputs.
 
-        Gives the credits it cost, if the service says so, and the path and the SHA-256 of each output.
+        Gives the credits it cost, if the service says so, and each output as `listed` has it.
+
+        Raises:
+            OutputsMissing: some outputs could not be saved; it knows those that could.
         """
         call = self._begin(row)
         job = Job(kind=kind, id=id)
         project = await wait(call, job, _GET[kind], new=True)
-        return {"credits": number(project.credits_charged), "files": await self._download(row, job, project)}
+        credits = number(project.credits_charged)
+        try:
+            return {"credits": credits, "files": listed(await self._download(row, job, project))}
+        except OutputsMissing as missing:
+            missing.known["credits"] = credits
+            raise
 
-    async def _download(self, row: Row, job: Job, project: Any) -> list[tuple[str, str]]:
+    async def unchanged(self, row: Row, kind: Kind, id: str, saved: dict[str, Any]) -> dict[str, Any]:
+        """What `save` gave, maybe in an earlier run, if the files are still the same; else they are saved again.
+
+        Raises:
+            OutputsMissing: as `save`.
+        """
+        if (row.key, id) in self._saved:
+            self._saved.discard((row.key, id))
+            return saved
+        files = recorded(saved["files"])
+        if await finished(lambda: all(problem(file.path, file.size, file.sha256) is None for file in files)):
+            return saved
+        return await self.save(row, kind, id)
+
+    async def _download(self, row: Row, job: Job, project: Any) -> list[SavedFile]:
         call, get = self._begin(row), _GET[job.kind]
         staging = self._places.staging()
+        missing: DownloadFailed | None = None
         try:
             await finished(partial(staging.mkdir, parents=True))
-            paths = await download(call, job, project, get, staging)
-            return await finished(partial(self._places.place_all, row.key, paths))
-        except (OSError, DownloadFailed) as error:
-            if isinstance(error, OSError) or getattr(error.__cause__, "final", False):
-                self._halt(f"outputs cannot be saved ({error}); make room and run the batch again")
-            if isinstance(error, DownloadFailed):
-                raise
+            try:
+                paths = await download(call, job, project, get, staging)
+            except DownloadFailed as error:
+                missing, paths = error, error.downloaded_paths
+            files = await self._placed(row, paths)
+        except OSError as error:
+            self._cannot_save(error)
             raise DownloadFailed(f"the outputs of {job.id} cannot be saved: {error}", final=True) from error
         finally:
             with suppress(OSError):
                 shutil.rmtree(staging, ignore_errors=True)
+        if missing is not None:
+            if isinstance(missing.__cause__, DownloadFailed):  # this machine refused one; storage raises its parent
+                self._cannot_save(missing)
+            raise OutputsMissing(missing, listed(files)) from missing
+        self._saved.add((row.key, job.id))
+        return files
+
+    async def _placed(self, row: Row, paths: Sequence[Path]) -> list[SavedFile]:
+        """Outputs under their final names, which have their numbers."""
+        if not paths:
+            return []
+        numbered = [(int(path.stem.rpartition("-")[2]), path) for path in paths]
+        return await self._places.save(Incoming(key=row.key, files=numbered, before=partial(self._before, row.key)))
+
+    def _before(self, key: str) -> list[Path]:
+        known = self._store.result(key)
+        return [] if known is None else known.paths
+
+    def _cannot_save(self, error: Exception) -> None:
+        self._halt(f"outputs cannot be saved ({error}); make room and run the batch again")
 
     async def _remote_paths(self, call: Call, sources: Sequence[Source]) -> list[str]:
         """Where the service finds the files: uploaded now, or not long ago with the same bytes."""

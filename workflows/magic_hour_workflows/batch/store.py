@@ -19,7 +19,7 @@ from .claims import Claims
 from .fleet import Fleet
 from .rows import Row, RowResult, RowStatus, Summary
 from .server import patient
-from .tables import CHUNK, SETTINGS, batch, chunks, database_time, inserted, paid, rows, tables, uploads
+from .tables import CHUNK, SETTINGS, batch, chunks, database_time, inserted, paid, prepare, rows, uploads
 
 
 @attrs.frozen(kw_only=True)
@@ -60,7 +60,7 @@ class Store:
         with engine.begin() as connection:
             if engine.dialect.name == "postgresql":  # two workers that begin at once would both make the tables
                 connection.execute(sa.text("SELECT pg_advisory_xact_lock(7245091)"))
-            tables.create_all(connection)
+            prepare(connection)
             inserted(connection, batch, [{"id": 1, "committed": 0, **SETTINGS}])
 
     @property
@@ -166,13 +166,17 @@ class Store:
         """Write down what became of a row in this run; `running` is for one that the next run goes on with."""
         values = {
             "state": result.status,
-            "paths": json.dumps([str(path) for path in result.paths]),
-            "sha256": json.dumps(result.sha256),
             "seconds": result.seconds,
             "error": result.error,
             "error_type": result.error_type,
             "finished_at": self._now,
         }
+        if result.paths:  # else it keeps those of before, which are no worse for what went wrong now
+            values |= {
+                "paths": json.dumps([str(path) for path in result.paths]),
+                "sizes": json.dumps(result.sizes),
+                "sha256": json.dumps(result.sha256),
+            }
         with self._engine.begin() as connection:
             this = sa.and_(rows.c.key == result.key, rows.c.state.in_([RowStatus.WAITING, RowStatus.RUNNING]))
             if not connection.execute(sa.update(rows).where(this).values(values)).rowcount:
@@ -201,6 +205,20 @@ class Store:
             query = _WITH_JOBS.order_by(rows.c.position)
             for found in connection.execution_options(yield_per=CHUNK).execute(query):
                 yield _result(found)
+
+    def saved(self) -> Iterator[RowResult]:
+        """The rows that are saved, in the order of the manifest. Whoever takes long over them keeps nobody waiting."""
+        last = -1
+        while some := self._saved(last):
+            last = some[-1][0]
+            yield from (result for _, result in some)
+
+    @patient
+    def _saved(self, after: int) -> list[tuple[int, RowResult]]:
+        query = _WITH_JOBS.where(rows.c.state == RowStatus.SAVED, rows.c.position > after)
+        with self._engine.connect() as connection:
+            found = connection.execute(query.order_by(rows.c.position).limit(CHUNK)).all()
+        return [(one.position, _result(one)) for one in found]
 
     @patient
     def result(self, key: str) -> RowResult | None:
@@ -283,6 +301,7 @@ def _result(found: Any) -> RowResult:
         name=found.name,
         credits=0 if found.claimed is None else found.credits,
         paths=[Path(path) for path in json.loads(found.paths or "[]")],
+        sizes=json.loads(found.sizes or "[]"),
         sha256=json.loads(found.sha256 or "[]"),
         seconds=found.seconds,
         error=found.error if found.standing == found.state else None,

@@ -16,6 +16,8 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
 
+from magic_hour_client.errors import InvalidArgument
+
 from . import server
 
 T = TypeVar("T")
@@ -52,6 +54,7 @@ rows: sa.Table = sa.Table(
     sa.Column("estimate", sa.Integer, nullable=False),
     sa.Column("state", sa.Text, nullable=False, index=True),
     sa.Column("paths", sa.Text),
+    sa.Column("sizes", sa.Text),
     sa.Column("sha256", sa.Text),
     sa.Column("seconds", sa.Float),
     sa.Column("error", sa.Text),
@@ -134,6 +137,22 @@ def _identity(path: Path) -> tuple[int, int] | None:
     except FileNotFoundError:
         return None
     return stat.st_dev, stat.st_ino
+
+
+def prepare(connection: sa.Connection) -> None:
+    """Make the tables, and in those that an earlier release made the columns that have been added since."""
+    tables.create_all(connection)
+    known = sa.inspect(connection)
+    for table in tables.sorted_tables:
+        there = {column["name"] for column in known.get_columns(table.name)}
+        for column in table.columns:
+            if column.name in there:
+                continue
+            if not column.nullable:  # the rows that are there would need a value, which nobody knows
+                message = "`database`: an older version made it, which has to finish this batch; or begin a new one"
+                raise InvalidArgument(message, field="database")
+            what = sa.schema.CreateColumn(column).compile(dialect=connection.dialect)
+            connection.execute(sa.text(f"ALTER TABLE {table.name} ADD COLUMN {what}"))
 
 
 @contextmanager

@@ -11,7 +11,6 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from dbos import DBOS
@@ -23,6 +22,7 @@ from ..results import Kind
 from .halt import Halt
 from .outcomes import described
 from .rows import Row, RowResult, RowStatus
+from .saved import recorded
 from .steps import Steps, finished
 from .store import Store
 
@@ -67,18 +67,19 @@ class Way:
         await self._steps.close()
 
     async def _steps_of(self, row: Row, estimate: float, kind: Kind) -> dict[str, Any]:
-        async def step(name: str, work: Callable[..., Awaitable[Any]], *given: Any, accepted: bool) -> Any:
-            async def attempt() -> Any:
-                try:
-                    return await work(row, *given)
-                except MagicHourError as error:
-                    raise _Stopped(described(error, accepted=accepted)) from error
+        async def stopping(work: Callable[..., Awaitable[Any]], *given: Any, accepted: bool) -> Any:
+            try:
+                return await work(row, *given)
+            except MagicHourError as error:
+                raise _Stopped(described(error, accepted=accepted)) from error
 
-            return await DBOS.run_step_async({"name": name}, attempt)
+        async def step(name: str, work: Callable[..., Awaitable[Any]], *given: Any, accepted: bool) -> Any:
+            return await DBOS.run_step_async({"name": name}, partial(stopping, work, *given, accepted=accepted))
 
         try:
             id = await step("create", self._steps.create, estimate, accepted=False)
             saved = await step("save", self._steps.save, kind, id, accepted=True)
+            saved = await stopping(self._steps.unchanged, kind, id, saved, accepted=True)
         except _Stopped as stopped:
             return stopped.answer
         return {"status": RowStatus.SAVED, **saved}
@@ -87,7 +88,7 @@ class Way:
         known = self._store.result(key)
         if known is None:
             return  # taken out of the manifest while it was refused
-        files = answer.get("files", [])
+        files = recorded(answer.get("files", []))
         self._store.finish(
             RowResult(
                 key=key,
@@ -95,8 +96,9 @@ class Way:
                 status=RowStatus(answer["status"]),
                 id=known.id,
                 credits=answer.get("credits"),
-                paths=[Path(path) for path, _ in files],
-                sha256=[digest for _, digest in files],
+                paths=[file.path for file in files],
+                sizes=[file.size for file in files if file.size is not None],
+                sha256=[file.sha256 for file in files],
                 seconds=seconds,
                 error=answer.get("error"),
                 error_type=answer.get("error_type"),

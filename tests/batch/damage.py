@@ -1,0 +1,149 @@
+"""What can happen to the outputs of a batch on the disk, done on purpose.
+
+Rule: every damage is one that `verify` has to find and the next run has to make good; a seed decides what comes where.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from batch.foxes import Den, fox
+from magic_hour_workflows.batch.rows import FileProblem, RowStatus
+
+Damage = Callable[[Path, random.Random], None]
+
+
+def truncate(path: Path, chance: random.Random) -> None:
+    os.truncate(path, chance.randrange(1, path.stat().st_size))
+
+
+def empty(path: Path, _: random.Random) -> None:
+    os.truncate(path, 0)
+
+
+def flip_a_byte(path: Path, chance: random.Random) -> None:
+    content = bytearray(path.read_bytes())
+    content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
+    path.write_bytes(content)
+
+
+def other_bytes(path: Path, chance: random.Random) -> None:
+    path.write_bytes(chance.randbytes(path.stat().st_size))
+
+
+def append(path: Path, chance: random.Random) -> None:
+    path.write_bytes(path.read_bytes() + chance.randbytes(chance.randrange(1, 100)))
+
+
+def remove(path: Path, _: random.Random) -> None:
+    path.unlink()
+
+
+def link(path: Path, _: random.Random) -> None:
+    """To a file with the very same bytes, which is somebody else's and may change."""
+    elsewhere = path.with_name(f"moved-{path.name}")
+    path.rename(elsewhere)
+    path.symlink_to(elsewhere)
+
+
+def dangling_link(path: Path, _: random.Random) -> None:
+    path.unlink()
+    path.symlink_to(path.with_name("nowhere"))
+
+
+def directory(path: Path, _: random.Random) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def exchange(one: Path, other: Path) -> None:
+    aside = one.with_name("aside")
+    one.rename(aside)
+    other.rename(one)
+    aside.rename(other)
+
+
+DAMAGES: dict[Damage, FileProblem] = {
+    truncate: FileProblem.SIZE,
+    empty: FileProblem.SIZE,
+    flip_a_byte: FileProblem.CONTENT,
+    other_bytes: FileProblem.CONTENT,
+    append: FileProblem.SIZE,
+    remove: FileProblem.MISSING,
+    link: FileProblem.SYMLINK,
+    dangling_link: FileProblem.SYMLINK,
+    directory: FileProblem.NOT_A_FILE,
+}
+"""Each with what is found."""
+
+
+def damage(paths: Sequence[Path], count: int, chance: random.Random) -> set[Path]:
+    """Damage so many of these files, each in one way; an exchange counts as two. Gives those that are damaged."""
+    chosen = chance.sample(list(paths), count)
+    damaged = set(chosen)
+    ways: list[Damage | None] = [*DAMAGES, None]
+    while chosen:
+        path, way = chosen.pop(), chance.choice(ways)
+        if way is None and chosen:
+            exchange(path, chosen.pop())
+        else:
+            (way or remove)(path, chance)
+    return damaged
+
+
+class Story:
+    """A batch that is saved, then damaged and made good again, round after round.
+
+    Args:
+        den: where it is.
+        rows: how many rows, of four outputs each.
+        seed: decides what is damaged, and how.
+    """
+
+    def __init__(self, den: Den, *, rows: int, seed: int) -> None:
+        self.den = den
+        self.rows = [fox(f"fox-{number}", image_count=4) for number in range(rows)]
+        self.chance = random.Random(seed)
+        self.damaged = 0
+        den.run(self.rows)
+        self.contents = {key: [path.read_bytes() for path in paths] for key, paths in self.saved().items()}
+        self.charged = den.charged
+
+    def saved(self) -> dict[str, list[Path]]:
+        return {row.key: row.paths for row in self.den.batch().results() if row.status is RowStatus.SAVED}
+
+    def round(self, count: int) -> None:
+        """Damage so many files: precisely those are found, and the next run makes them good and pays nothing."""
+        saved = self.saved()
+        assert len(saved) == len(self.rows)
+        paths = [path for paths in saved.values() for path in paths]
+        damaged = damage(paths, count, self.chance)
+        others = {path: content(path) for path in self.den.output.iterdir() if path.name[0] != "."}
+        found = self.den.batch().verify()
+        assert {each.path for each in found.damaged} == damaged
+        assert (found.rows, found.files) == (len(self.rows), len(paths))
+        ended = self.den.run(self.rows)
+        assert set(ended) == {each.key for each in found.damaged}
+        assert self.den.batch().verify().intact
+        assert {key: [path.read_bytes() for path in paths] for key, paths in self.saved().items()} == self.contents
+        assert self.den.charged == self.charged
+        lost = [
+            path for path, before in others.items() if content(path) != before and not is_rest(before, content(path))
+        ]
+        assert not lost, lost  # whatever stood in the way of a file is still there
+        self.damaged += len(damaged)
+
+
+def content(path: Path) -> bytes | str:
+    """What is under a name."""
+    if path.is_symlink():
+        return f"link to {os.readlink(path)}"
+    return "directory" if path.is_dir() else path.read_bytes()
+
+
+def is_rest(before: bytes | str, after: bytes | str) -> bool:
+    """Whether a file that was truncated or emptied has been made whole."""
+    return isinstance(before, bytes) and isinstance(after, bytes) and after.startswith(before)
