@@ -116,7 +116,7 @@ def test_halted_it_finishes_what_runs_and_begins_nothing(den: Den) -> None:
 
 def test_a_job_that_takes_too_long_is_waited_for_again(den: Den) -> None:
     den.emulator.faults.add("job_stuck", on="create")
-    ended = den.run(foxes(1), timeout=1.0)["fox-0"]
+    ended = den.run(foxes(1), timeout=2.0)["fox-0"]  # long enough for a create on a busy machine
     assert (ended.status, ended.error_type, ended.credits) == (RowStatus.RUNNING, "JobTimeout", PRICE)
     den.emulator.force(str(ended.id), "complete")
     assert den.run(foxes(1))["fox-0"].status is SAVED

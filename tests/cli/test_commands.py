@@ -225,8 +225,9 @@ class TestJobs:
             "downloaded_paths": ["x (2).png"],
         }
 
-    def test_download_before_it_is_complete(self, run: Run, emulator: Emulator, job: str) -> None:
-        emulator.force(job, "rendering")
+    def test_download_before_it_is_complete(self, run: Run, emulator: Emulator) -> None:
+        emulator.faults.add("job_stuck", status="rendering")
+        job = run(*FOX, "--no-wait").out.strip()
         ended = run("image", "download", job, "--output", "x.png", "--format", "json")
         assert ended.code == 1
         assert "not complete yet" in ended.err
@@ -285,14 +286,13 @@ class TestEnds:
         assert "no_source_face: There is no face" in ended.err
 
     def test_a_job_that_is_canceled(self, run: Run, emulator: Emulator) -> None:
+        emulator.faults.add("job_canceled")
         job = run(*FOX, "--no-wait").out.strip()
-        emulator.force(job, "canceled")
         assert run("image", "wait", job).code == 3
 
     def test_a_timeout_says_how_to_go_on(self, run: Run, emulator: Emulator) -> None:
-        ended = run(*FOX, "--no-wait")
-        job = ended.out.strip()
-        emulator.force(job, "rendering")
+        emulator.faults.add("job_stuck", status="rendering")
+        job = run(*FOX, "--no-wait").out.strip()
         ended = run("image", "wait", job, "--timeout", "0.3", "--output", "late.png", "--format", "json")
         assert ended.code == 124
         assert ended.error["resume"] == f"magic-hour image wait {job} --output late.png"

@@ -145,6 +145,7 @@ def test_a_whole_call(
     output.write_bytes(content[: 4 * MIB])
 
     def scenario(client: Any) -> Any:
+        emulator.faults.add("job_stuck", on="create")  # else it may be complete before it is forced
         job = yield client.v1.ai_image_generator.create(image_count=1, style={"prompt": "a"})
         emulator.force(job.id, "complete")
         emulator.put_output(job.id, 0, output)
@@ -156,6 +157,9 @@ def test_a_whole_call(
     [path] = world.run(scenario, **options)
     assert path.read_bytes() == output.read_bytes() or fault == "changed_etag"
     assert path.stat().st_size == 4 * MIB
-    assert [fired.fault.kind for fired in emulator.faults.fired] == ["cut", *([fault] if fault else [])]
+    assert [fired.fault.kind for fired in emulator.faults.fired] == [
+        *("job_stuck", "cut"),
+        *([fault] if fault else []),
+    ]
     statuses = [request.status for request in emulator.requests.find(origin="storage")]
     assert statuses == [200, 200 if fault else 206]

@@ -68,8 +68,8 @@ def test_a_canceled_job(
 ) -> None:
     with Emulator(frozen=True, seed=0) as emulator:
         vendor = connect(emulator)
+        emulator.faults.add("job_canceled")
         created = vendor.result(f"{resource}.create", **arguments)
-        emulator.force(created["id"], "canceled")
         found = vendor.result(
             f"{kind}_projects.check_result", id=created["id"], wait_for_completion=True, download_outputs=True
         )

@@ -150,8 +150,8 @@ class TestBadEnds:
 
     def test_a_canceled_job(self, world: World, options: Options, emulator: Emulator) -> None:
         def scenario(client: Any) -> Generator[Any, Any, Any]:
+            emulator.faults.add("job_canceled")
             started = yield generate_image(client, wait_for_completion=False)
-            emulator.force(started.id, "canceled")
             with pytest.raises(JobCanceled) as caught:
                 yield client.v1.image_projects.wait(started.id)
             return caught.value.project_id == started.id
@@ -160,15 +160,15 @@ class TestBadEnds:
 
     def test_a_job_that_hangs(self, world: World, options: Options, emulator: Emulator) -> None:
         def scenario(client: Any) -> Generator[Any, Any, Any]:
+            emulator.faults.add("job_stuck", status="queued")
             started = yield generate_image(client, wait_for_completion=False)
-            emulator.force(started.id, "queued")
             with pytest.raises(JobTimeout) as caught:
                 yield client.v1.image_projects.wait(started.id, timeout=0.3)
             return caught.value
 
         error = world.run(scenario, **options)
         assert isinstance(error, JobError)
-        assert error.status == "queued"
+        assert error.status in ("queued", None), "None if even the first answer came too late"
 
     def test_a_wrong_key(self, world: World, options: Options, emulator: Emulator) -> None:
         with pytest.raises(Unauthorized, match="check the API key"):
