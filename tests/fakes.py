@@ -15,6 +15,7 @@ from magic_hour_workflows.files import Partial
 from magic_hour_workflows.flows.call import Call
 from magic_hour_workflows.io import BeforeSending
 from magic_hour_workflows.sources import Source
+from magic_hour_workflows.streams import read_chunk
 
 Answer = Any
 """A result, an exception to raise, or a function of the operation that gives either."""
@@ -73,7 +74,7 @@ class FakeIO:
 
     async def put(self, url: str, source: Source, deadline: float, on_bytes: Callable[[int, int | None], None]) -> None:
         with source.opened() as file:
-            content = file.read()
+            content = b"".join(iter(lambda: read_chunk(file, 1 << 20), b""))
         self.puts.append((url, content))
         if "put" in self.scripts:
             self._next("put", url)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import tracemalloc
@@ -13,9 +14,10 @@ import pytest
 
 from magic_hour_client.models import V1AiImageGeneratorCreateBodyStyle
 from magic_hour_emulator import samples
-from magic_hour_workflows.batch import Row, checking
+from magic_hour_workflows.batch import ManifestError, Row, checking
 from magic_hour_workflows.batch.endpoints import RESERVED
 from magic_hour_workflows.batch.manifest import fingerprint, read
+from magic_hour_workflows.batch.plan import inputs
 from magic_hour_workflows.flows.generate import OPTIONS
 
 FOX: dict[str, Any] = {"image_count": 1, "style": {"prompt": "A red fox"}}
@@ -180,6 +182,28 @@ def test_a_file_is_looked_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch)
     text = "key,assets.image_file_path\n" + "".join(f"{n},pictures/a.jpg\n" for n in range(1000))
     assert len(read(written(folder, "rows.csv", text), endpoint="ai_headshot_generator")) == 1000
     assert dict(looked) == {str(folder / "pictures" / "a.jpg"): 1}
+
+
+def test_a_file_without_an_extension_is_told_by_its_first_bytes(folder: Path) -> None:
+    (folder / "portrait").write_bytes((folder / "pictures" / "a.jpg").read_bytes())
+    [row] = read([{"key": "a", "assets": {"image_file_path": folder / "portrait"}}], endpoint="ai_headshot_generator")
+    assert [(file.role, file.extension) for file in inputs(row)] == [("image", "jpg")]
+
+
+def test_files_of_a_row_may_be_any_iterable(folder: Path) -> None:
+    paths = [folder / "pictures" / "a.jpg", "image/c.jpg"]
+    rows = [{"key": "a", "assets": {"image_file_paths": iter(paths)}, "style": {"prompt": "x"}}]
+    [row] = read(rows, endpoint="ai_image_editor")
+    assert row.parameters["assets"]["image_file_paths"] == [str(paths[0]), "image/c.jpg"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes in the file system")
+def test_what_a_batch_would_outlive_is_refused(folder: Path) -> None:
+    os.mkfifo(folder / "pipe.png")
+    data = "data:image/png;base64," + base64.b64encode((folder / "pictures" / "a.jpg").read_bytes()).decode()
+    for value in (folder / "pipe.png", str(folder / "pipe.png"), data):
+        with pytest.raises(ManifestError, match="a batch outlives this process"):
+            read([{"key": "a", "assets": {"image_file_path": value}}], endpoint="ai_headshot_generator")
 
 
 def test_a_manifest_is_not_held_in_memory(folder: Path) -> None:

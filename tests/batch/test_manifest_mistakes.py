@@ -63,7 +63,7 @@ GENERATE_REFUSES: dict[str, tuple[dict[str, Any], str | None, str]] = {
     "a clip that ends before it begins": ({**TALK, "start_seconds": 3}, "end_seconds", "is not after"),
     "a clip that no plan has": ({**TALK, "end_seconds": 301}, "end_seconds", "longer than the 300 s"),
     "an empty path": (face(""), "assets.image_file_path", "the path is empty"),
-    "the home of nobody": (face("~nobody-at-all/a.png"), "assets.image_file_path", "is no path of a file"),
+    "the home of nobody": (face("~nobody-at-all/a.png"), "assets.image_file_path", "is not a valid file path"),
     "a URL that is not for the web": (face("s3://bucket/a.png"), "assets.image_file_path", "begins with s3://"),
     "a file for a list of files": (edit("face.jpg"), "assets.image_file_paths", "put a single file in brackets"),
     "no image to edit": (edit([]), "assets.image_file_paths", "there is no image to edit"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from pathlib import Path
 
 import anyio
 from PIL import Image
@@ -40,7 +41,7 @@ def _(here: Here) -> list[Case]:
 
 @row("a URL that is not for the web")
 def _(here: Here) -> list[Case]:
-    return headshot(here, "file:///a.png", "s3://bucket/a.png", "data:image/png;base64," + BASE64)
+    return headshot(here, "file:///a.png", "s3://bucket/a.png")
 
 
 @row("a directory for a file")
@@ -48,10 +49,19 @@ def _(here: Here) -> list[Case]:
     return headshot(here, here.folder / "pictures", "pictures")
 
 
-@row("a pipe or a device for a file")
+@row("a data URI without content")
 def _(here: Here) -> list[Case]:
-    os.mkfifo(here.folder / "pipe.png")
-    return headshot(here, "/dev/null", here.folder / "pipe.png")
+    return headshot(here, "data:image/png;base64,", "data:image/png;base64,%%%", "data:image/png")
+
+
+@row("a URL in a `Path`")
+def _(here: Here) -> list[Case]:
+    return headshot(here, Path("https://storage.example/a.png?signature=abc"))
+
+
+@row("a device for a file")
+def _(here: Here) -> list[Case]:
+    return headshot(here, "/dev/null")
 
 
 @row("an empty file")
@@ -139,12 +149,13 @@ def _(here: Here) -> list[Case]:
 @row("something that is no file")
 def _(here: Here) -> list[Case]:
     in_requests_order = ("a.png", b"bytes", "image/png")
-    return headshot(here, 7, [here.portrait], (b"bytes", "a.png"), in_requests_order, Image.new("RGB", (8, 8)), {})
+    return headshot(here, 7, [here.portrait], (b"bytes", "a.png"), in_requests_order, {})
 
 
 @row("a file for a list of files")
 def _(here: Here) -> list[Case]:
-    values = (here.portrait, str(here.portrait), b"bytes", ("a.png", b"bytes"), {here.portrait}, iter([here.portrait]))
+    picture = Image.new("RGB", (8, 8))
+    values = (here.portrait, str(here.portrait), b"bytes", ("a.png", b"bytes"), {"a": here.portrait}, picture)
     return [edit(here, value) for value in values]
 
 

@@ -275,7 +275,7 @@ def a_file_given_twice_is_uploaded_twice(patch: Patch) -> None:
 
 @plant("uploads_are_the_files")
 def streams_are_read_from_where_they_stand(patch: Patch) -> None:
-    patch.setattr(sources, "_seek", lambda stream, position: stream.seek(0))
+    patch.setattr(sources, "seek", lambda stream, position: stream.seek(0))
 
 
 @plant("streams_are_put_back")

@@ -16,7 +16,8 @@ import httpx
 from magic_hour_client.sending import Wire
 from magic_hour_workflows.files import Partial
 from magic_hour_workflows.io import OnBytes
-from magic_hour_workflows.sources import Source, read_chunk
+from magic_hour_workflows.sources import Source
+from magic_hour_workflows.streams import read_chunk
 from magic_hour_workflows.wire import check_put, cut_short, fetch_request, network_errors, put_request
 
 from .faults import Fault, Phase

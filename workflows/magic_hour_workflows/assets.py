@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import attrs
@@ -17,12 +18,19 @@ from magic_hour_client.errors import InvalidArgument
 from magic_hour_client.schema import Model, vars_of
 from magic_hour_client.types import AssetField, AssetRole, Endpoint, Placeholder
 
-from .sources import Source, from_bytes, from_path, from_stream
-from .wording import shown
+from .given import Picture, data_in, is_answer, is_picture, refused, upload_of
+from .sources import Source, checked_extension, from_bytes, from_path, from_stream
+from .streams import ask
+from .wording import reason, shown
 
 REMOTE_PREFIXES = ("api-assets/", "image/", "video/", "audio/", "saved-items/")
 """How paths in the service's storage begin."""
-_OTHER_URL = re.compile(r"(?i)[a-z][a-z0-9+.-]+://|data:")
+_OTHER_URL = re.compile(r"(?i)[a-z][a-z0-9+.-]+://")
+MOST_FILES = 1000
+"""More than any operation takes; the end of a list that has none."""
+_PICTURE = "image.png"
+LONGEST_PATH = 4096
+"""Characters. What is longer is no path on any system (PATH_MAX of Linux)."""
 
 
 @attrs.define
@@ -41,7 +49,7 @@ class Assets:
         """
         key = (source.identity, source.role)
         for other in self.sources:
-            if source.stream is not None and other.identity == source.identity and other.role != source.role:
+            if source.is_read_once and other.identity == source.identity and other.role != source.role:
                 kinds = f"{source.role} and {other.role}"
                 message = f"`{source.field}`: one stream cannot be both {kinds}; open the file twice"
                 raise InvalidArgument(message, field=source.field)
@@ -87,11 +95,45 @@ def _within(node: Any, field: AssetField, path: Sequence[str], assets: Assets) -
     where = ".".join(field.path)
     if not field.many:
         return {**node, name: _marked(value, field.role, where, assets)}
-    if isinstance(value, (str, bytes, os.PathLike, tuple)) or not isinstance(value, Sequence):
+    marked = [
+        _marked(item, field.role, f"{where}[{number}]", assets) for number, item in enumerate(listed(value, where))
+    ]
+    return {**node, name: marked}
+
+
+def listed(value: Any, where: str) -> list[Any]:
+    """The files of a field that takes several, from any iterable of them; it is gone through once.
+
+    Raises:
+        InvalidArgument: it is a single file, or none.
+    """
+    single = isinstance(value, (str, bytes, bytearray, memoryview, os.PathLike, Mapping)) or _is_pair(value)
+    if single or upload_of(value) is not None or is_picture(value) or _reads(value) or not isinstance(value, Iterable):
         message = f"`{where}`: expected a list of files, got {type(value).__name__}; put a single file in brackets"
         raise InvalidArgument(message, field=where)
-    marked = [_marked(item, field.role, f"{where}[{number}]", assets) for number, item in enumerate(value)]
-    return {**node, name: marked}
+    try:
+        files = list(islice(value, MOST_FILES + 1))
+    except Exception as error:
+        message = f"`{where}`: the files could not be listed ({reason(error)}); pass a list of them"
+        raise InvalidArgument(message, field=where) from error
+    if len(files) > MOST_FILES:
+        raise InvalidArgument(f"`{where}`: more than {MOST_FILES} files; pass fewer", field=where)
+    return files
+
+
+def _is_pair(value: object) -> bool:
+    """Whether it is one file with its name, and not two files."""
+    return (
+        isinstance(value, tuple)
+        and len(value) == 2
+        and isinstance(value[0], str)
+        and not isinstance(value[1], (str, os.PathLike))
+        and (isinstance(value[1], (bytes, bytearray, memoryview)) or is_picture(value[1]) or _reads(value[1]))
+    )
+
+
+def _reads(value: object) -> bool:
+    return ask(lambda: callable(getattr(value, "read", None)), otherwise=False)
 
 
 def _marked(value: Any, role: AssetRole, where: str, assets: Assets) -> str | Placeholder:
@@ -113,25 +155,31 @@ def to_source(value: Any, role: AssetRole | None, where: str) -> Source:
     Raises:
         InvalidArgument: it cannot be one.
     """
+    if isinstance(value, str) and value[:5].lower() == "data:" and not os.path.lexists(value[:LONGEST_PATH]):
+        source = from_bytes(data_in(value, where), "data", role, where)
+        source.identity = ("data", value)
+        return source
     if isinstance(value, (str, os.PathLike)):
-        if not os.fspath(value):
+        if value == "":
             raise InvalidArgument(f"`{where}`: the path is empty; give one of a file", field=where)
         _check_is_local(value, where)
         return from_path(value, role, where)
-    if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str):
-        name, content = value
-        if isinstance(content, (bytes, bytearray, memoryview)):
-            return from_bytes(content if isinstance(content, bytes) else bytes(content), name, role, where)
-        value, given = content, name
-    else:
-        given = None
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        message = f'`{where}`: bytes need a name to tell their type by; give a pair instead, ("portrait.png", content)'
-        raise InvalidArgument(message, field=where)
-    if callable(getattr(value, "read", None)):
-        return from_stream(value, given, role, where)
-    message = f"`{where}`: expected a path, an open file, a (name, bytes) pair or a URL, got {type(value).__name__}"
-    raise InvalidArgument(message, field=where)
+    name, held = (value[0], value[1]) if _is_pair(value) else (None, value)
+    if isinstance(held, (bytes, bytearray, memoryview)):
+        if name is None:
+            pair = 'give a pair instead, ("portrait.png", content)'
+            raise InvalidArgument(f"`{where}`: bytes need a name to tell their type by; {pair}", field=where)
+        return from_bytes(held if isinstance(held, bytes) else bytes(held), name, role, where)
+    if is_picture(held):
+        checked_extension(_PICTURE, role, where)
+        source = from_stream(Picture(held), _PICTURE, role, where)
+        source.identity = ("picture", id(held))
+        return source
+    if (upload := upload_of(held)) is not None:
+        return from_stream(upload.stream, upload.name if name is None else name, role, where)
+    if _reads(held) and not is_answer(held):
+        return from_stream(held, name, role, where)
+    raise refused(held, where)
 
 
 def _check_is_local(value: str | os.PathLike[str], where: str) -> None:

@@ -134,7 +134,7 @@ class _Chunks(httpx.SyncByteStream):
         self.on_bytes = on_bytes
 
     def __iter__(self) -> Iterator[bytes]:
-        from .sources import read_chunk
+        from .streams import read_chunk
         from .wire import chunk_bytes, cut_short
 
         piece = chunk_bytes(self.size, _LARGEST_PIECE)

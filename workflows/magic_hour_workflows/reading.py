@@ -20,7 +20,8 @@ import attrs
 import httpx
 
 from .io import OnBytes
-from .sources import Source, read_chunk
+from .sources import Source
+from .streams import read_chunk
 from .threads import in_left_thread
 from .wire import chunk_bytes, cut_short
 

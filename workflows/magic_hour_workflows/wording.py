@@ -1,22 +1,59 @@
-"""How paths of the caller's, and what the system says of them, are put into messages.
+"""How paths and names of the caller's, and what the system says of them, are put into messages.
 
-Rule: one line, not endless, and nothing that a signed URL hides.
+Rule: one line, not endless, no character that a terminal obeys, and nothing that a signed URL hides.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from contextlib import suppress
+from urllib.parse import urlsplit
 
-from magic_hour_client.errors import without_secrets
+from magic_hour_client.errors import clean, without_secrets
 
 _LONGEST_SHOWN = 200
+_QUERY = re.compile(r"(?<=\S)\?[^\s\"'<>]*=[^\s\"'<>]*")
+"""What follows the path in a URL. `Path` makes `https:/` of `https://`, and the last part of a URL has neither."""
 
 
 def shown(path: object) -> str:
-    """A path of the caller's in a message: on one line, not endless, without what a signed URL hides."""
-    text = without_secrets(str(path))
+    """A path of the caller's in a message: on one line, not endless, without what a signed URL hides.
+
+    >>> shown("a.png?signature=abc"), shown("a\\x1b[31mb.txt")
+    ('a.png?…', "'a\\\\x1b[31mb.txt'")
+    """
+    try:
+        text = str(path)
+    except Exception:  # noqa: BLE001  (an object of the caller's may raise anything)
+        text = f"<{type(path).__name__}>"
+    text = _QUERY.sub("?…", without_secrets(text))
     text = text if text and text.isprintable() and text.strip() == text else repr(text)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+
+
+def last_part(name: str) -> str:
+    """The last part of a path or a URL, as it stands there but for the query of a URL; `file` if there is none.
+
+    >>> last_part("https://storage.example/a.png?signature=abc"), last_part("pictures/a.png"), last_part("")
+    ('a.png', 'a.png', 'file')
+    """
+    if "://" in name:
+        try:
+            name = urlsplit(name).path
+        except ValueError:
+            name = ""
+    return os.path.basename(name.rstrip("/")) or "file"
+
+
+def file_name(name: str) -> str:
+    """The last part of a path or a URL for messages, events and logs: nothing a terminal obeys, nothing secret.
+
+    >>> file_name("/tmp/a\\x1b[31mb.txt"), file_name("a.png?X-Signature=abc")
+    ('a\\\\x1b[31mb.txt', 'a.png?…')
+    """
+    text = _QUERY.sub("?…", last_part(name))
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
 
 
@@ -28,5 +65,14 @@ def looked_in(path: str | os.PathLike[str]) -> str:
 
 
 def reason(error: Exception) -> str:
-    """What the system says of a path, without the path."""
-    return getattr(error, "strerror", None) or str(error).rstrip(".")
+    """What the system, or an object of the caller's, says of a file, without its path."""
+    told = getattr(error, "strerror", None)
+    if isinstance(told, str):
+        return told
+    try:
+        words = _QUERY.sub("?…", clean(str(error)) or "")
+    except Exception:  # noqa: BLE001  (an error of the caller's may be anything)
+        words = ""
+    plain = isinstance(error, (OSError, ValueError)) and type(error).__module__ == "builtins"
+    kind = "" if plain else type(error).__name__
+    return ": ".join(part for part in (kind, words.rstrip(".")) if part) or type(error).__name__

@@ -20,7 +20,7 @@ from magic_hour_client.errors import InvalidArgument
 from magic_hour_client.schema import Model, unknown_field, vars_of, wrong_type
 from magic_hour_client.types import AssetField, AssetRole, Endpoint
 
-from ..assets import REMOTE_PREFIXES, is_remote, to_source
+from ..assets import REMOTE_PREFIXES, is_remote, listed, to_source
 from ..checks import check
 from ..credits import estimate
 from ..flows.generate import OPTIONS
@@ -36,6 +36,7 @@ _UNFIT = ("Cc", "Cs", "Zl", "Zp")
 """Unicode categories that no line of a log, a table or a page can hold: controls, halves of characters, line breaks."""
 _SCHEME = re.compile(r"(?i)[a-z][a-z0-9+.-]+://|data:")
 _INDEX = re.compile(r"\[\d+\]")
+_OUTLIVED = "a batch outlives this process, and what is in its memory does not"
 
 
 class Checker:
@@ -159,18 +160,18 @@ class Checker:
         where, value = ".".join(field.path), node[name]
         if not field.many:
             return {**node, name: self._file(value, field.role, where, entry)}
-        if not isinstance(value, (list, tuple)):
-            return {**node, name: self._file(value, field.role, where, entry, many=True)}
-        files = [self._file(item, field.role, f"{where}[{number}]", entry) for number, item in enumerate(value)]
+        try:
+            items = listed(value, where)
+        except InvalidArgument as error:
+            self._add(entry, error)
+            return node
+        files = [self._file(item, field.role, f"{where}[{number}]", entry) for number, item in enumerate(items)]
         return {**node, name: files}
 
-    def _file(self, value: Any, role: AssetRole, where: str, entry: Entry, *, many: bool = False) -> Any:
+    def _file(self, value: Any, role: AssetRole, where: str, entry: Entry) -> Any:
         value = os.fspath(value) if isinstance(value, os.PathLike) else value
         if isinstance(value, (bytes, bytearray, memoryview, tuple)) or hasattr(value, "read"):
-            what = "a batch outlives this process, and what is in its memory does not"
-            message = f"`{where}`: {what}; write it to a file and give its path"
-        elif many:
-            message = f"`{where}`: expected a list of files, got {type(value).__name__}; put a single file in brackets"
+            message = f"`{where}`: {_OUTLIVED}; write it to a file and give its path"
         elif not isinstance(value, str):
             message = str(wrong_type(where, "the path of a file or a URL", value))
         else:
@@ -193,7 +194,9 @@ class Checker:
             source = to_source(path, role, "")
         except InvalidArgument as error:
             return value, str(error).removeprefix("``: ")
-        return _absolute(source.path or path), None
+        if source.path is None or source.is_pipe:
+            return value, f"{_OUTLIVED}; write it to a file and give its path"
+        return _absolute(source.path), None
 
 
 def _absolute(path: str | os.PathLike[str]) -> str:

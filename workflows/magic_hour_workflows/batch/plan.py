@@ -18,7 +18,7 @@ from magic_hour_client.types import AssetRole
 
 from ..credits import Estimate, estimate
 from ..errors import AssetNotFound
-from ..sources import checked_extension
+from ..sources import form_of
 from ..wording import shown
 from .endpoints import api
 from .places import digest
@@ -86,7 +86,10 @@ def inputs(row: Row) -> Iterator[Input]:
         value = _at(row.parameters, field.path)
         for item in value if field.many and isinstance(value, list) else [value]:
             if isinstance(item, str) and os.path.isabs(item):
-                extension, role = checked_extension(os.path.basename(item), field.role, ".".join(field.path))
+                try:
+                    extension, role = form_of(Path(item), field.role, ".".join(field.path))
+                except OSError:
+                    raise _gone(item) from None
                 yield Input(role, extension, item)
 
 
@@ -97,12 +100,16 @@ def _distinct(files: Iterable[Input]) -> Iterator[int]:
         try:
             found = os.stat(file.path)
         except OSError:
-            raise AssetNotFound(f"{shown(file.path)} is no longer there; check the path") from None
+            raise _gone(file.path) from None
         alike[file.role, file.extension, found.st_size][found.st_dev, found.st_ino] = file.path
     for (_, _, size), same in alike.items():
         paths: Sequence[str] = list(same.values())
         for _ in paths if len(paths) == 1 else {digest(Path(path)) for path in paths}:
             yield size
+
+
+def _gone(path: str) -> AssetNotFound:
+    return AssetNotFound(f"{shown(path)} is no longer there; check the path")
 
 
 def _at(node: Any, path: Sequence[str]) -> Any:

@@ -275,7 +275,9 @@ class Steps:
         """Where the service finds the files: uploaded now, or not long ago with the same bytes."""
         if not sources:
             return []
-        wanted = [(await asyncio.to_thread(digest, source), source.role, source.extension) for source in sources]
+        wanted = [
+            (await asyncio.to_thread(digest, source), source.known.role, source.known.extension) for source in sources
+        ]
         async with AsyncExitStack() as stack:
             for key in sorted(set(wanted)):  # in one order, so that two rows never wait for each other
                 await stack.enter_async_context(self._uploading.setdefault(key, asyncio.Lock()))

@@ -39,7 +39,9 @@ async def upload(call: Call, sources: Sequence[Source]) -> list[str]:
 
 
 async def _places(call: Call, sources: Sequence[Source]) -> list[Any]:
-    operation = places_request(items=[{"type": source.role, "extension": source.extension} for source in sources])
+    operation = places_request(
+        items=[{"type": source.known.role, "extension": source.known.extension} for source in sources]
+    )
 
     async def attempt() -> list[Any]:
         answer = await call.io.send(operation, call.attempt_deadline())
