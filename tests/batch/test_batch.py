@@ -8,6 +8,7 @@ import json
 import shutil
 import sqlite3
 import threading
+import time
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,9 @@ import pytest
 from batch.foxes import PRICE, Den, edited, fox, foxes
 from magic_hour_client.errors import InvalidArgument
 from magic_hour_emulator import Emulator, samples
-from magic_hour_workflows.batch import steps
+from magic_hour_workflows.batch import database, paying, settling, steps
 from magic_hour_workflows.batch.rows import RowStatus
+from magic_hour_workflows.batch.settling import Settled
 from magic_hour_workflows.events import Created, StatusChanged
 
 SAVED, FAILED, DOUBTFUL = RowStatus.SAVED, RowStatus.FAILED, RowStatus.DOUBTFUL
@@ -271,8 +273,16 @@ def test_a_database_with_another_batch_is_refused(den: Den) -> None:
     assert den.statuses().keys() == {"fox-0", "fox-1"}
 
 
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long settling waited, without waiting."""
+    waited: list[float] = []
+    monkeypatch.setattr(settling, "wait", lambda seconds, _: waited.append(seconds))
+    return waited
+
+
 @pytest.mark.parametrize("charged", [True, False])
-def test_doubtful_rows_are_never_sent_again_until_they_are_settled(den: Den, charged: bool) -> None:
+def test_doubtful_rows_are_never_sent_again_until_they_are_settled(den: Den, charged: bool, waits: list[float]) -> None:
     den.emulator.faults.add("reset", on="create", phase="after" if charged else "before")
     row = den.run(foxes(1))["fox-0"]
     assert (row.status, row.error_type, row.credits, row.name) == (DOUBTFUL, "SubmissionUnknown", None, "fox-0")
@@ -280,24 +290,79 @@ def test_doubtful_rows_are_never_sent_again_until_they_are_settled(den: Den, cha
     assert den.run(foxes(1)) == {}
     assert den.charged.total() == charged
     with pytest.raises(InvalidArgument, match="is not in doubt"):
-        den.batch().settle("another", not_charged=True)
+        den.batch().settle("another", not_charged=lambda name: True)
     if charged:
         den.batch().settle("fox-0", project_id=den.emulator.ledger.creates[0].id)
     else:
-        den.batch().settle("fox-0", not_charged=True)
+        asked: list[tuple[str, list[float]]] = []
+        settled = den.batch().settle("fox-0", not_charged=lambda name: asked.append((name, list(waits))) or True)
+        assert settled is Settled.NOT_CHARGED
+        assert asked == [("fox-0", [135.0])]  # a permit and the longest answer, before it was asked
     assert den.statuses()["fox-0"] is (RowStatus.RUNNING if charged else RowStatus.WAITING)
     ended = den.run(foxes(1))["fox-0"]
     assert (ended.status, ended.credits) == (SAVED, 5)
     assert den.charged == {"fox-0": 1}
     with pytest.raises(InvalidArgument, match="is not in doubt"):
-        den.batch().settle("fox-0", not_charged=True)
+        den.batch().settle("fox-0", not_charged=lambda name: True)
+
+
+@pytest.mark.parametrize("answer", [False, None])
+def test_a_row_that_nobody_knows_about_stays_closed_and_in_doubt(den: Den, waits: list[float], answer: Any) -> None:
+    den.emulator.faults.add("reset", on="create", phase="before")
+    den.run(foxes(1))
+    assert den.batch().settle("fox-0", not_charged=lambda name: answer) is Settled.OPEN
+    assert den.run(foxes(1)) == {}
+    assert den.statuses()["fox-0"] is DOUBTFUL
+    assert den.batch().settle("fox-0", not_charged=lambda name: True) is Settled.NOT_CHARGED
+    den.run(foxes(1))
+    assert den.charged == {"fox-0": 1}
+
+
+def test_an_id_that_arrives_while_somebody_looks_is_kept(den: Den, waits: list[float]) -> None:
+    den.emulator.faults.add("reset", on="create", phase="after")
+    den.run(foxes(1))
+
+    def look(name: str) -> bool:
+        with database.opened(database.database_of(den.database)) as store:
+            store.claims.accepted(name, den.emulator.ledger.creates[0].id, 5, name=name, worker="it woke up")
+        return True
+
+    assert den.batch().settle("fox-0", not_charged=look) is Settled.ARRIVED
+    assert den.run(foxes(1))["fox-0"].status is SAVED
+    assert den.charged == {"fox-0": 1}
+
+
+def test_nothing_is_settled_as_not_charged_while_the_batch_runs(den: Den, waits: list[float]) -> None:
+    den.emulator.faults.add("reset", on="create", phase="before")
+    den.run(foxes(1))
+    work = den.batch(foxes(3), concurrency=1).run()
+    next(work)
+    with pytest.raises(InvalidArgument, match="another process runs the batch"):
+        den.batch().settle("fox-0", not_charged=lambda name: True)
+    assert len(list(work)) == 1
+    assert waits == []
+
+
+def test_the_wait_is_by_a_clock_that_stands_still_while_the_machine_sleeps() -> None:
+    clock, left = [0.0], []
+
+    def sleep(seconds: float) -> None:
+        clock[0] += min(seconds, 0.4)  # it wakes up early, as sleeps may
+
+    settling.wait(3.0, left.append, lambda: clock[0], sleep)
+    assert clock[0] >= 3.0
+    assert left[0] == 3.0
+    assert settling.wait.__defaults__ == (time.monotonic, time.sleep)
 
 
 def test_settling_says_one_of_two_things(den: Den) -> None:
     with pytest.raises(InvalidArgument, match="either"):
         den.batch().settle("fox-0")
     with pytest.raises(InvalidArgument, match="either"):
-        den.batch().settle("fox-0", project_id="x", not_charged=True)
+        den.batch().settle("fox-0", project_id="x", not_charged=lambda name: True)
+    looked_before: Any = True
+    with pytest.raises(InvalidArgument, match="an earlier look does not count"):
+        den.batch().settle("fox-0", not_charged=looked_before)
 
 
 def test_a_second_runner_is_refused(den: Den, tmp_path: Path) -> None:
@@ -335,7 +400,7 @@ def test_a_row_cancelled_while_it_is_submitted_is_charged_once(den: Den) -> None
     den.emulator.faults.add("delay", on="create", seconds=0.3, times=None)
     claimed: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
-        submit = steps.submit
+        submit = paying.submit
 
         async def submitting(call: Any, operation: Any) -> Any:
             key = operation.body["name"]
@@ -344,7 +409,7 @@ def test_a_row_cancelled_while_it_is_submitted_is_charged_once(den: Den) -> None
                 threading.Thread(target=lambda: (DBOS.cancel_workflow(key), DBOS.resume_workflow(key))).start()
             return await submit(call, operation)
 
-        patch.setattr(steps, "submit", submitting)
+        patch.setattr(paying, "submit", submitting)
         den.run(foxes(3))
     assert len(claimed) == 3
     den.run(foxes(3))

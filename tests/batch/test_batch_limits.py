@@ -18,11 +18,12 @@ from batch.foxes import PRICE, Den, fox, foxes
 from magic_hour_client.errors import InvalidArgument
 from magic_hour_emulator import Emulator
 from magic_hour_workflows import files
-from magic_hour_workflows.batch import database, steps
+from magic_hour_workflows.batch import database, paying
 from magic_hour_workflows.batch.halt import Halt
-from magic_hour_workflows.batch.places import Places
 from magic_hour_workflows.batch.rows import Row, RowStatus
 from magic_hour_workflows.batch.run import planned
+from magic_hour_workflows.batch.server import DatabaseLost, Session
+from magic_hour_workflows.batch.sidefile import Note, SideFile
 from magic_hour_workflows.events import Created
 
 SAVED, FAILED, DOUBTFUL = RowStatus.SAVED, RowStatus.FAILED, RowStatus.DOUBTFUL
@@ -109,7 +110,7 @@ def test_a_full_disk_stops_the_batch_and_loses_nothing(den: Den, monkeypatch: py
 
 def test_a_database_on_a_full_disk_keeps_the_ids(den: Den, monkeypatch: pytest.MonkeyPatch) -> None:
     """SQLite's own answer to a full disk, from the moment the first job was accepted until some tries later."""
-    monkeypatch.setattr(steps, "_WRITE_PAUSE", 0.05)
+    monkeypatch.setattr(paying, "_WRITE_PAUSE", 0.05)
     full, tries = threading.Event(), []
     make = database.connect
 
@@ -147,7 +148,7 @@ def test_a_database_that_is_removed_midway_ends_the_batch(den: Den) -> None:
                     path.unlink()
                 removed = True
 
-    with pytest.raises(FileNotFoundError, match="was removed or replaced"):
+    with pytest.raises(DatabaseLost, match="was removed or replaced"):
         all_of_it()
     assert len(den.charged) < 30
     assert len(list(den.batch(foxes(1), database=den.folder / "other").run())) == 1  # everything was closed
@@ -201,13 +202,12 @@ def test_a_claim_nobody_waits_for_any_longer_is_given_back(den: Den, tmp_path: P
     )
     with database.opened(database.database_of(den.database)) as store:
         store.take(row)
-        client: Any = None
-        work = steps.Steps(client, store, Places(den.output, "w"), Halt(), "worker", lambda *_: None)
+        at_work = paying.Paying(store.claims, Session(store.engine, "worker"), SideFile([]), Halt(), "worker")
 
         async def ended() -> None:
             other = sqlite3.connect(den.database, isolation_level=None, check_same_thread=False)
             other.execute("BEGIN IMMEDIATE")
-            task = asyncio.ensure_future(work._claim(row[0].row, "a", 5, "token"))
+            task = asyncio.ensure_future(at_work._claim(Note(key="a", name="a", token="token", estimate=5)))
             while store.engine.pool.checkedout() == 0:  # noqa: ASYNC110  (until it stands in line for the database)
                 await asyncio.sleep(0)
             task.cancel()

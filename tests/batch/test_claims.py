@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -13,6 +14,7 @@ import sqlalchemy as sa
 from magic_hour_workflows.batch.claims import Claim
 from magic_hour_workflows.batch.rows import Row, RowResult, RowStatus
 from magic_hour_workflows.batch.run import planned
+from magic_hour_workflows.batch.server import DatabaseLost
 from magic_hour_workflows.batch.store import Store
 from magic_hour_workflows.batch.tables import connect
 
@@ -32,6 +34,10 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def claim(store: Store, key: str = "a", token: str = "mine", estimate: float = 5) -> Claim:  # noqa: S107
     return store.claims.claim(key, name=f"job {key}", estimate=estimate, token=token, worker="worker")
+
+
+def accepted(store: Store, key: str, id: str, credits: Any = 5) -> bool:
+    return store.claims.accepted(key, id, credits, name=f"job {key}", worker="worker")
 
 
 def committed(store: Store) -> float:
@@ -79,7 +85,7 @@ def test_only_who_has_it_gives_it_back(store: Store) -> None:
 
 def test_once_there_is_a_job_it_is_not_given_back(store: Store) -> None:
     claim(store)
-    assert store.claims.accepted("a", "id-1", 7, "mine")
+    assert accepted(store, "a", "id-1", 7)
     store.claims.release("a", "mine")
     found = store.claims.paid_for("a")
     assert found is not None
@@ -87,38 +93,100 @@ def test_once_there_is_a_job_it_is_not_given_back(store: Store) -> None:
     assert committed(store) == 7
 
 
-def test_another_id_is_refused(store: Store) -> None:
+def test_an_id_is_never_refused(store: Store) -> None:
+    """Whoever has the claim: the row that has no job takes it, and what else arrives is a stray that counts."""
     claim(store)
-    assert not store.claims.accepted("a", "id-0", 5, "theirs")
-    assert store.claims.accepted("a", "id-1", 5, "mine")
-    assert store.claims.accepted("a", "id-1", 5, "mine")  # said again
-    assert not store.claims.accepted("a", "id-2", 5, "mine")
+    assert accepted(store, "a", "id-1", 7)
+    assert accepted(store, "a", "id-1", 7)  # said again
+    assert not accepted(store, "a", "id-2", 6)
+    assert not accepted(store, "a", "id-2", 6)
+    assert accepted(store, "b", "id-3")  # its claim was given back meanwhile
+    assert not accepted(store, "gone", "id-4", None)
+    assert [(one.key, one.id, one.credits) for one in store.summary().strays] == [
+        ("a", "id-2", 6),
+        ("gone", "id-4", None),
+    ]
+    assert committed(store) == 7 + 6 + 5
+    assert claim(store, "b", "again") is Claim.TAKEN
+
+
+def test_a_late_id_of_a_row_that_had_ended_lets_it_go_on(store: Store) -> None:
+    store.finish(RowResult(key="a", endpoint="ai_image_generator", status=RowStatus.FAILED, error="refused"))
+    assert accepted(store, "a", "id-1")
+    assert store.claims.settled() == ["a"]
+
+
+@pytest.mark.parametrize("strange", [float("nan"), float("inf"), -1e300, 10**30, "7", True, None])
+def test_credits_that_are_no_number_count_as_estimated(store: Store, strange: Any) -> None:
+    store.configure(max_credits=9)
+    claim(store)
+    assert accepted(store, "a", "id-1", strange)
+    store.finish(RowResult(key="a", endpoint="ai_image_generator", status=RowStatus.SAVED, id="id-1", credits=strange))
+    assert committed(store) == 5
+    assert claim(store, "b") is Claim.OVER_BUDGET
+    assert not accepted(store, "a", "id-2", strange)
+    assert committed(store) == 10
 
 
 def test_a_person_settles_what_is_in_doubt_and_nothing_else(store: Store) -> None:
     claim(store)
-    assert not store.claims.not_charged("a")  # it is being submitted
-    assert not store.claims.accepted("a", "id-9", None)
-    assert not store.claims.not_charged("b")  # it was never submitted
+    assert store.claims.close("a", "person") is None  # it is being submitted
+    assert not store.claims.found("a", "id-9")
+    assert store.claims.close("b", "person") is None  # it was never submitted
     doubtful(store)
     assert store.claims.settled() == []
-    assert store.claims.not_charged("a")
+    assert store.claims.close("a", "person") is not None
+    assert not store.claims.give_back("a", "another person")
+    assert store.claims.give_back("a", "person")
     assert store.claims.settled() == ["a"]
     assert committed(store) == 0
+
+
+def test_a_row_that_was_closed_is_its_holders_no_more(store: Store) -> None:
+    claim(store)
+    assert store.claims.renew("a", "mine")
+    assert not store.claims.renew("a", "theirs")
+    doubtful(store)
+    store.claims.close("a", "person")
+    assert not store.claims.renew("a", "mine")
+    assert not store.claims.renew("a", "person")
+    store.claims.release("a", "mine")
+    assert claim(store, token="theirs") is Claim.TAKEN
+
+
+def test_an_id_that_arrives_while_it_is_settled_wins(store: Store) -> None:
+    claim(store)
+    doubtful(store)
+    store.claims.close("a", "person")
+    assert accepted(store, "a", "id-1")
+    assert not store.claims.renew("a", "mine")
+    assert not store.claims.give_back("a", "person")
+    assert store.claims.settled() == ["a"]
 
 
 def test_a_person_gives_the_id(store: Store) -> None:
     claim(store)
     doubtful(store)
-    assert store.claims.accepted("a", "id-1", None)
+    assert store.claims.found("a", "id-1")
     assert store.claims.settled() == ["a"]
     assert committed(store) == 5
-    assert not store.claims.not_charged("a")
+    assert store.claims.close("a", "person") is None
+
+
+def test_a_rate_does_not_wait_for_a_clock_that_was_ahead(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    store.configure(rate=60.0)
+    with store.transaction() as connection:
+        connection.execute(sa.text("UPDATE batch SET next_submit_at = (julianday('now') - 2440587.5) * 86400 + 86400"))
+    assert store.claims.pause() == 0
+    assert claim(store) is Claim.GRANTED
+    assert "86400 s" in caplog.text
+    assert 0 < store.claims.pause() <= 61 / 60
+    assert claim(store, "b") is Claim.TOO_SOON
 
 
 def test_only_failed_jobs_are_forgotten(store: Store) -> None:
     claim(store, "a")
-    store.claims.accepted("a", "id-1", 5, "mine")
+    accepted(store, "a", "id-1")
     claim(store, "b")
     store.claims.forget_jobs(["a", "b"])
     assert claim(store, "a", "again") is Claim.TAKEN
@@ -147,7 +215,7 @@ def test_a_claim_outlives_a_power_cut(store: Store) -> None:
     full = 2
     claim(store)
     assert told == [full]
-    store.claims.accepted("a", "id-1", 5, "mine")
+    accepted(store, "a", "id-1")
     assert told == [full, full]
 
 
@@ -159,7 +227,7 @@ def test_a_database_that_was_removed_grants_nothing(store: Store, tmp_path: Path
         other = Store(connect(f"sqlite:///{tmp_path / 'claims'}"))
         other.close()
     for _ in range(2):
-        with pytest.raises(FileNotFoundError, match="was removed or replaced"):
+        with pytest.raises(DatabaseLost, match="was removed or replaced"):
             claim(store)
     assert (tmp_path / "claims").exists() == replaced
     os.close(os.open(tmp_path / "claims", os.O_CREAT))  # for the end of the fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,10 +13,14 @@ import sqlalchemy as sa
 from magic_hour_workflows.batch import steps
 from magic_hour_workflows.batch.claims import Claim
 from magic_hour_workflows.batch.halt import Halt
+from magic_hour_workflows.batch.paying import Paying, World
+from magic_hour_workflows.batch.permit import Instant
 from magic_hour_workflows.batch.places import Incoming, Places
 from magic_hour_workflows.batch.queue import Queue
 from magic_hour_workflows.batch.rows import Row, RowResult, RowStatus
 from magic_hour_workflows.batch.run import planned
+from magic_hour_workflows.batch.server import Session
+from magic_hour_workflows.batch.sidefile import Note, SideFile
 from magic_hour_workflows.batch.steps import Steps
 from magic_hour_workflows.batch.store import Store
 from magic_hour_workflows.batch.tables import connect
@@ -28,6 +31,8 @@ ROWS = [
     Row(key=key, endpoint="ai_image_generator", parameters={"image_count": 1, "style": {"prompt": "x"}})
     for key in "abc"
 ]
+
+NOTE = Note(key="a", name="a", token="token", estimate=5)
 
 
 @pytest.fixture
@@ -40,7 +45,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def at_work(store: Store, folder: Path, halt: Halt) -> Steps:
     client: Any = None  # nothing here talks to the service
-    return Steps(client, store, Places(folder / "out", "w"), halt, "worker", lambda *_: None)
+    paying = Paying(store.claims, Session(store.engine, "worker"), SideFile([]), halt, "worker")
+    return Steps(client, store, Places(folder / "out", "w"), halt, paying, lambda *_: None)
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -58,11 +64,11 @@ def test_a_row_that_stood_in_line_when_the_batch_was_halted_claims_nothing(store
     work = at_work(store, tmp_path, halt)
 
     async def story() -> None:
-        await work._line.acquire()  # another row asks for its claim
-        task = asyncio.ensure_future(work._claim(ROWS[0], "a", 5, "token"))
+        await work.paying._line.acquire()  # another row asks for its claim
+        task = asyncio.ensure_future(work.paying._claim(NOTE))
         await asyncio.sleep(0)  # it has passed the gate, and stands in line
         halt("Ctrl-C")
-        work._line.release()
+        work.paying._line.release()
         await until(lambda: halt.parked or task.done())
         task.cancel()
         await asyncio.wait([task])
@@ -107,8 +113,10 @@ def test_a_claim_that_came_after_a_long_stop_is_given_back_and_asked_for_anew(
         return claim(*args, **named)
 
     monkeypatch.setattr(store.claims, "claim", stopped)
-    monkeypatch.setattr(steps, "time", SimpleNamespace(monotonic=lambda: clock[0]))
-    assert asyncio.run(at_work(store, tmp_path, Halt())._claim(ROWS[0], "a", 5, "token")) is Claim.GRANTED
+    work = at_work(store, tmp_path, Halt())
+    work.paying._world = World(now=lambda: Instant(clock[0], clock[0]))
+    granted, permit = asyncio.run(work.paying._claim(NOTE))
+    assert (granted, permit.since.boot) == (Claim.GRANTED, 60)
     assert asked == [None, None]  # what was granted first was given back
     assert store.settings()["committed"] == 5
 

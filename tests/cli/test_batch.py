@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shlex
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 
 from commands import Ended, Run
 from magic_hour_emulator import Emulator
+from magic_hour_workflows.batch import settling
 from magic_hour_workflows.batch.rows import RowStatus, Summary
 from magic_hour_workflows.cli.batch.ending import exit_code
 from magic_hour_workflows.cli.batch.places import VARIABLE, without_password
@@ -133,8 +135,30 @@ def test_failed_rows_and_retry(run: Run, prompts: Write, emulator: Emulator) -> 
     assert len(emulator.ledger.creates) == 3
 
 
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[float]]:
+    """What is on standard input once settling has waited, which takes no time; gives how long it would have."""
+
+    def answer(text: str) -> list[float]:
+        waited: list[float] = []
+
+        def wait(seconds: float, on_wait: Callable[[float], object]) -> None:
+            on_wait(seconds)
+            waited.append(seconds)
+            monkeypatch.setattr(sys, "stdin", io.StringIO(text))
+
+        monkeypatch.setattr(settling, "wait", wait)
+        monkeypatch.setattr(sys, "stdin", None)
+        return waited
+
+    return answer
+
+
 @pytest.mark.parametrize("charged", [True, False])
-def test_doubtful_rows_and_settle(run: Run, prompts: Write, emulator: Emulator, charged: bool) -> None:
+def test_doubtful_rows_and_settle(
+    run: Run, prompts: Write, emulator: Emulator, charged: bool, answers: Callable[[str], list[float]]
+) -> None:
+    waited = answers("no\n")
     emulator.faults.add("close", on="create", phase="after" if charged else "before")
     first = run("batch", "run", prompts(2), "--output", "out")
     assert first.code == 4
@@ -149,10 +173,28 @@ def test_doubtful_rows_and_settle(run: Run, prompts: Write, emulator: Emulator, 
     answer = [by_name[row["name"]] if word == "ID" else word for word in settle[0]] if charged else settle[1]
     settled = run(*answer)
     assert settled.code == 0, settled.err
+    assert waited == ([] if charged else [135.0])
+    assert charged or ("135 s" in settled.err and "is there a job named" in settled.err)
     [worker] = commands_in(settled.out, "worker")
     assert run(*worker).code == 0
     assert len(emulator.ledger.creates) == 2
     assert run(*answer).code == 2, "nothing is in doubt any more"
+
+
+@pytest.mark.parametrize("answer", ["", "yes\n", "perhaps\n"])
+def test_without_a_no_the_row_stays_in_doubt(
+    run: Run, prompts: Write, emulator: Emulator, answer: str, answers: Callable[[str], list[float]]
+) -> None:
+    emulator.faults.add("close", on="create", phase="before")
+    run("batch", "run", prompts(1), "--output", "out")
+    answers(answer)
+    settle = ("batch", "settle", "fox-1", "--not-charged", "--manifest", "foxes.csv")
+    assert run(*settle).code == 4
+    assert run("batch", "run", "foxes.csv", "--output", "out").code == 4
+    assert not emulator.ledger.creates
+    answers("no\n")
+    assert run(*settle, "--format", "json").json["how"] == "not charged"  # settling again goes on
+    assert run("batch", "run", "foxes.csv", "--output", "out").code == 0
 
 
 def test_max_credits_says_which_rows_were_left(run: Run, prompts: Write, emulator: Emulator) -> None:

@@ -31,8 +31,9 @@ from magic_hour_client import (
 )
 from magic_hour_client.errors import retry_after, without_secrets
 from magic_hour_workflows.batch.mistakes import ManifestError, Mistake
-from magic_hour_workflows.batch.outcomes import OverBudget
-from magic_hour_workflows.batch.server import DatabaseAway
+from magic_hour_workflows.batch.outcomes import NotMine, OutputsMissing, OverBudget
+from magic_hour_workflows.batch.server import DatabaseAway, DatabaseLost
+from magic_hour_workflows.errors import DownloadFailed
 from magic_hour_workflows.results import Job
 
 CLASSES = {
@@ -233,6 +234,9 @@ def test_retry_after_reaches_the_error(either: Either) -> None:
 # --- the whole tree -----------------------------------------------------------------------------------------------
 
 ARGUMENTS: dict[str, Any] = {
+    "remedy": "put it back",
+    "error": DownloadFailed("what happened", final=True),
+    "files": [],
     "source": "foxes.csv",
     "mistakes": [Mistake(2, None, "key", "`key`: it is empty")],
     "key": "fox",
@@ -280,7 +284,7 @@ def test_the_tree_is_what_the_modules_export() -> None:
         for module in (magic_hour_client.errors, magic_hour_workflows.errors)
         for name in module.__all__
         if isinstance(getattr(module, name), type)
-    } | {ManifestError, OverBudget, DatabaseAway}  # those of batches are where their extra is
+    } | {ManifestError, OverBudget, NotMine, OutputsMissing, DatabaseAway, DatabaseLost}  # where their extra is
     assert set(CLASSES_OF_OURS) == exported
 
 

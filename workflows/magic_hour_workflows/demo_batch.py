@@ -9,6 +9,7 @@ emulator's ledger.
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import shlex
@@ -70,11 +71,25 @@ def _play(emulator: Emulator, manifest: Path, folder: Path) -> int:
     for row in batch.results():
         if row.status is RowStatus.DOUBTFUL:
             answer = ["--project", by_name[row.name]] if row.name in by_name else ["--not-charged"]
-            _typed("settle", row.key, *answer, "--manifest", str(manifest))
+            with _answering("no\n"):
+                _typed("settle", row.key, *answer, "--manifest", str(manifest))
     if code:
         code = _typed("retry", "--manifest", str(manifest))
     _judge(emulator, batch.results())
     return code
+
+
+@contextmanager
+def _answering(text: str) -> Iterator[None]:
+    """What is typed when a command asks. It waits a second before, of 135: nothing is late in this process."""
+    from .batch import settling
+
+    stdin, seconds = sys.stdin, settling.WAIT_SECONDS
+    sys.stdin, settling.WAIT_SECONDS = io.StringIO(text), 1.0
+    try:
+        yield
+    finally:
+        sys.stdin, settling.WAIT_SECONDS = stdin, seconds
 
 
 def _typed(*words: str) -> int:

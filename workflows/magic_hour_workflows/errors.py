@@ -18,8 +18,11 @@
     ├── TransferFailed                 storage did not take or give a file
     │   ├── UploadFailed
     │   └── DownloadFailed             `downloaded_paths` are those that arrived
+    │       └── OutputsMissing         some outputs of a row could not be saved (in `batch`)
     ├── OverBudget                     a row of a batch costs more than is left of `max_credits` (in `batch`)
-    └── DatabaseAway                   the database of a batch cannot be reached; the next run goes on (in `batch`)
+    ├── NotMine                        a row of a batch was taken over; nothing was sent (in `batch`)
+    ├── DatabaseAway                   the database of a batch cannot be reached; the next run goes on (in `batch`)
+    └── DatabaseLost                   the database of a batch was removed, replaced or damaged (in `batch`)
 
 Once a job is accepted, whatever is raised, a cancellation and Ctrl-C included, has its id as `project_id` and says
 how to go on.

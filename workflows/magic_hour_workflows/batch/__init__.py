@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .batch import Batch
     from .mistakes import ManifestError, Mistake
-    from .rows import DamagedFile, FileProblem, Plan, Row, RowResult, RowStatus, Summary, Verification
+    from .rows import DamagedFile, FileProblem, Plan, Row, RowResult, RowStatus, Stray, Summary, Verification
+    from .settling import Settled
 
 _HOMES = {
     "Batch": "batch",
@@ -29,6 +30,8 @@ _HOMES = {
     "Row": "rows",
     "RowResult": "rows",
     "RowStatus": "rows",
+    "Settled": "settling",
+    "Stray": "rows",
     "Summary": "rows",
     "Verification": "rows",
 }
@@ -56,6 +59,8 @@ __all__ = [
     "Row",
     "RowResult",
     "RowStatus",
+    "Settled",
+    "Stray",
     "Summary",
     "Verification",
 ]

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
 from functools import cached_property, partial
 from typing import Any, Self
 
@@ -20,13 +21,17 @@ from magic_hour_client.errors import InvalidArgument
 from ..client import AsyncClient
 from ..events import Event
 from ..outputs import checked_directory
-from .database import Database, database_of, opened
+from .database import Database, database_of, looked
 from .halt import Halt
 from .manifest import RowLike, read
 from .plan import plan
 from .rows import Plan, Row, RowResult, Summary, Verification
 from .run import Run
 from .saved import checked
+from .server import DatabaseLost
+from .settling import Settled, with_id
+from .settling import not_charged as settle_not_charged
+from .store import Store
 
 _LOOK_SECONDS = 0.2
 """How often finished rows are looked for."""
@@ -102,6 +107,7 @@ class Batch:
         self._on_event = on_event
         self._halt = Halt()
         self._ran = False
+        self._identity: str | None = None
 
     @cached_property
     def rows(self) -> list[Row] | None:
@@ -120,7 +126,7 @@ class Batch:
             ManifestError: with every mistake of every row.
         """
         if self.rows is None:
-            with opened(self.database, existing=True, alone=False) as store:
+            with looked(self.database) as store:
                 return plan(list(store.rows()))
         return plan(self.rows)
 
@@ -178,12 +184,12 @@ class Batch:
 
     def results(self) -> list[RowResult]:
         """Every row as it stands, in the order of the manifest."""
-        with opened(self.database, existing=True, alone=False) as store:
+        with self._looked() as store:
             return list(store.results())
 
     def summary(self) -> Summary:
         """How the batch stands."""
-        with opened(self.database, existing=True, alone=False) as store:
+        with self._looked() as store:
             return store.summary()
 
     def verify(self) -> Verification:
@@ -191,7 +197,7 @@ class Batch:
 
         The next `run` fetches those rows again, without submitting anything.
         """
-        with opened(self.database, existing=True, alone=False) as store:
+        with self._looked() as store:
             found = Verification(rows=0, files=0, bytes=0)
             for row, damaged in checked(store.saved()):
                 files, size = found.files + len(row.paths), found.bytes + sum(row.sizes)
@@ -199,30 +205,56 @@ class Batch:
                 found.damaged.extend(damaged)
             return found
 
-    def settle(self, key: str, *, project_id: str | None = None, not_charged: bool = False) -> None:
+    @contextmanager
+    def _looked(self) -> Iterator[Store]:
+        with looked(self.database) as store:
+            if self._identity is not None and store.identity != self._identity:
+                raise DatabaseLost("another one is in its place since it was run")
+            yield store
+
+    def settle(
+        self,
+        key: str,
+        *,
+        project_id: str | None = None,
+        not_charged: Callable[[str], bool | None] | None = None,
+        on_wait: Callable[[float], object] = lambda left: None,
+    ) -> Settled:
         """Say what became of a doubtful row, found out in the web app or from a webhook event.
+
+        With `not_charged` this takes 135 seconds: the row is closed, so that nobody can submit it any more, and
+        whatever may be on its way is waited for. A look before that does not count.
 
         Args:
             key: the row.
             project_id: the id of its job: the next run goes on with it.
-            not_charged: there is no job: the next run submits it.
+            not_charged: called after the wait with the name of the job. True if there is no such job: the next run
+                submits the row anew. False if there is one, None if nobody knows: the row stays in doubt.
+            on_wait: called every second with the seconds that are left.
+
+        Returns:
+            What came of it; an id that arrived meanwhile wins over the answer.
 
         Raises:
-            InvalidArgument: the row is not in doubt, or the answer is missing.
+            InvalidArgument: the row is not in doubt, the answer is missing, or a worker that may still submit the
+                row can be seen to live.
         """
-        if (project_id is None) == (not not_charged):
+        if (project_id is None) == (not_charged is None):
             raise InvalidArgument("give either `project_id` or `not_charged`", field="project_id")
-        with opened(self.database, existing=True, alone=False) as store:
-            if project_id is not None:
-                settled = store.claims.accepted(key, project_id, None)
-            else:
-                settled = store.claims.not_charged(key)
-            if not settled:
-                raise InvalidArgument(f"`key`: the row {key!r} is not in doubt", field="key")
+        if project_id is not None:
+            return with_id(self.database, key, project_id)
+        if not callable(not_charged):
+            message = (
+                "`not_charged`: expected a function, which is called with the name of the job once nobody can submit"
+                " it any more, and says whether there is no such job; an earlier look does not count"
+            )
+            raise InvalidArgument(message, field="not_charged")
+        return settle_not_charged(self.database, key, not_charged, on_wait)
 
     def _start(self, run: Run, retry: Iterable[str] | bool) -> None:
         self._make_client()
         run.start(self.rows, self._output, self._limits, retry)
+        self._identity = run.identity
 
     def _run(self) -> Run:
         if self._ran:  # what stopped the last run may be mended

@@ -5,9 +5,11 @@ Rule: one database is one batch. A file belongs to one process at a time; a pass
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from hashlib import sha256
 from pathlib import Path
 
 import attrs
@@ -16,13 +18,17 @@ from sqlalchemy import exc
 
 from magic_hour_client.errors import InvalidArgument
 
+from ..outputs import safe_stem
 from ..wording import shown
 from .lock import FileLock
-from .server import DatabaseAway, away, kind
+from .server import DatabaseAway, DatabaseLost, away, kind
+from .sidefile import SUFFIX as SIDE_SUFFIX
+from .sidefile import read
 from .store import Store
 from .tables import connect
 
 SUFFIX = ".batch.sqlite"
+logger: logging.Logger = logging.getLogger("magic_hour_workflows")
 
 
 @attrs.frozen
@@ -36,6 +42,11 @@ class Database:
 
     url: str = attrs.field(repr=lambda url: _without_secrets(url))
     path: Path | None = None
+
+    @property
+    def file(self) -> Path | None:
+        """The file itself, whatever links lead to it: what stands beside it is found by every name."""
+        return None if self.path is None else Path(os.path.realpath(self.path))
 
     @property
     def shared(self) -> bool:
@@ -82,7 +93,7 @@ def database_of(given: object, manifest: object = None) -> Database:
     if path.is_dir():
         message = f"`database`: {shown(str(path))} is a directory; give a file, such as portraits{SUFFIX}"
         raise InvalidArgument(message, field="database")
-    return Database(f"sqlite:///{path.absolute()}", path)
+    return Database(f"sqlite:///{os.path.realpath(path)}", path)
 
 
 def _from_url(given: str) -> Database:
@@ -96,7 +107,7 @@ def _from_url(given: str) -> Database:
         message = "`database`: the address has one @ too many; write %40 for one that belongs to the password"
         raise InvalidArgument(message, field="database")
     if url.get_backend_name() == "sqlite" and url.database:
-        return Database(f"sqlite:///{Path(url.database).absolute()}", Path(url.database))
+        return Database(f"sqlite:///{os.path.realpath(url.database)}", Path(url.database))
     if url.get_backend_name() != "postgresql":
         message = "`database`: only files (SQLite) and postgresql:// are known"
         raise InvalidArgument(message, field="database")
@@ -114,32 +125,102 @@ def opened(database: Database, *, existing: bool = False, alone: bool = True) ->
 
     Raises:
         InvalidArgument: there is no such batch, or another process runs it.
+        DatabaseLost: there was one, which is missing, empty, or another one.
     """
-    if existing and database.path is not None and not database.path.is_file():
-        raise InvalidArgument(f"`database`: there is no batch in {shown(str(database))}", field="database")
-    if database.path is None:
+    if database.file is None:
         with _served(database) as store:
             yield store
         return
-    lock = None
-    if alone:
-        database.path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(database.path.with_name(f"{database.path.name}.lock"))
-        lock.take()
+    _check_file(database.file, existing=existing)
+    with ExitStack() as stack:
+        known = None
+        if alone:
+            database.file.parent.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(lock_path(database.file))
+            lock.take()
+            stack.callback(lock.release)
+            known = lock.identity()
+            _check_known(database.file, known)
+        store = _store(database, existing=existing)
+        stack.callback(store.close)
+        if known is not None and store.identity != known:
+            raise DatabaseLost(f"{shown(str(database))} is not the one of this batch", _REMEDY)
+        if alone:
+            lock.remember(store.identity)
+        yield store
+
+
+@contextmanager
+def looked(database: Database) -> Iterator[Store]:
+    """The batch in a database, beside those who run it, with all that side files know of it."""
+    with opened(database, existing=True, alone=False) as store:
+        known = store.settings()["output"]
+        adopt(database, store, None if known is None else Path(known))
+        yield store
+
+
+def lock_path(file: Path) -> Path:
+    """The file whose lock stands for the batch."""
+    return file.with_name(f"{file.name}.lock")
+
+
+@contextmanager
+def none_runs(database: Database) -> Iterator[None]:
+    """Keep every other process from running the batch; on a server, where many may, nothing.
+
+    Raises:
+        InvalidArgument: one runs it.
+    """
+    if database.file is None:
+        yield
+        return
+    lock = FileLock(lock_path(database.file))
+    lock.take()
     try:
-        try:
-            store = Store(connect(database.url))
-        except exc.DatabaseError as error:
-            why = type(error.orig).__name__ if error.orig is not None else type(error).__name__
-            message = f"`database`: {shown(str(database))} cannot be used as a batch ({why})"
-            raise InvalidArgument(message, field="database") from None
-        try:
-            yield store
-        finally:
-            store.close()
+        yield
     finally:
-        if lock is not None:
-            lock.release()
+        lock.release()
+
+
+def _check_file(file: Path, *, existing: bool) -> None:
+    try:
+        stat = os.stat(file)
+    except OSError:
+        stat = None
+    if stat is not None and stat.st_nlink > 1:  # SQLite and the lock know it by one name
+        message = (
+            f"`database`: {shown(str(file))} has several names (hard links); keep one, with nothing else beside it"
+        )
+        raise InvalidArgument(message, field="database")
+    if not existing:
+        return
+    if stat is None or not file.is_file() or not stat.st_size:
+        if kept := [path for path in (lock_path(file), beside(file)) if path.exists()]:
+            raise DatabaseLost(f"{shown(str(file))} is missing or empty, and {shown(str(kept[-1]))} is there", _REMEDY)
+        raise InvalidArgument(f"`database`: there is no batch in {shown(str(file))}", field="database")
+
+
+def _check_known(file: Path, known: str | None) -> None:
+    if known is not None and not (file.is_file() and file.stat().st_size):
+        raise DatabaseLost(f"{shown(str(file))} is missing or empty, and a batch was begun in it", _REMEDY)
+
+
+_REMEDY = (
+    "put the database back. Without it, delete the .lock file beside it: then the batch begins anew, with what the"
+    " .unrecorded.jsonl files beside it and beside the outputs know, and every other row is charged again"
+)
+
+
+def _store(database: Database, *, existing: bool) -> Store:
+    engine = connect(database.url)
+    try:
+        if existing and not sa.inspect(engine).has_table("batch"):
+            raise InvalidArgument(f"`database`: there is no batch in {shown(str(database))}", field="database")
+        return Store(engine)
+    except exc.DatabaseError as error:
+        why = type(error.orig).__name__ if error.orig is not None else type(error).__name__
+        message = f"`database`: {shown(str(database))} cannot be used as a batch ({why})"
+        raise InvalidArgument(message, field="database") from None
 
 
 @contextmanager
@@ -157,3 +238,49 @@ def _served(database: Database) -> Iterator[Store]:
         raise InvalidArgument(
             f"`database`: {database} cannot be used as a batch ({kind(error)})", field="database"
         ) from None
+
+
+# Side files: where they are, and what they know
+
+
+def beside(file: Path) -> Path:
+    """The side file beside a database."""
+    return file.with_name(f"{file.name}{SIDE_SUFFIX}")
+
+
+def side_paths(database: Database, store: Store, output: Path | None) -> tuple[list[Path], list[Path]]:
+    """Where the side files of a batch are: those that are always written, and the spare one.
+
+    That of a file is beside it, and beside the outputs, where it is found when the folder of the database is gone.
+    A server has no folder: there it is beside the outputs, which all machines share.
+    """
+    if database.file is not None:
+        label = store.identity[:12]
+    else:
+        url = sa.make_url(database.url)
+        told = f"{url.host}:{url.port}/{url.database}"
+        label = f"{safe_stem(url.database or 'postgresql')}-{sha256(told.encode()).hexdigest()[:8]}"
+    name = f"batch-{label}{SIDE_SUFFIX}"
+    places = [] if database.file is None else [beside(database.file)]
+    return places + ([] if output is None else [output / name]), [Path(name).absolute()]
+
+
+def adopt(database: Database, store: Store, output: Path | None) -> int:
+    """Take over what side files know of the rows; gives how many notes were new.
+
+    Raises:
+        OSError: one cannot be read.
+    """
+    places, spare = side_paths(database, store, output)
+    new = 0
+    for note in read([*places, *spare]):
+        try:
+            own = store.claims.adopt(note)
+        except (exc.StatementError, ValueError) as error:  # an id that no database can hold: the row stays in doubt
+            if note.project_id is None or isinstance(error, exc.OperationalError):
+                raise
+            own = store.claims.adopt(attrs.evolve(note, project_id=None, reason=note.words()))
+        new += own is not None
+        if own is False:
+            logger.error("%s; the row has another job, or is not in the batch: see `batch status`", note.words())
+    return new

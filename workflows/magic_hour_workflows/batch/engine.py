@@ -22,6 +22,7 @@ from magic_hour_client.errors import InvalidArgument
 from .halt import Halt
 from .queue import APPLICATION, QUEUE, VERSION, WORKFLOW, Json, Queue
 from .rows import RowResult, RowStatus
+from .server import Session
 from .store import Store
 from .way import Way
 
@@ -44,10 +45,10 @@ class Engine:
     Args:
         store: what is remembered in the batch database; DBOS shares its connections.
         halt: whether jobs may be submitted.
-        make_way: makes what takes a row to its end, for a worker of this name, on the engine's event loop.
+        make_way: makes what takes a row to its end, for this engine, on its event loop.
     """
 
-    def __init__(self, store: Store, halt: Halt, make_way: Callable[[str], Way]) -> None:
+    def __init__(self, store: Store, halt: Halt, make_way: Callable[[Engine], Way]) -> None:
         self.worker: str = f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
         self._store = store
         self._halt = halt
@@ -58,6 +59,8 @@ class Engine:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ended = threading.Event()
         self._heart: threading.Thread | None = None
+        self.session: Session = Session(store.engine, self.worker)
+        """By what others see that this worker lives."""
 
     def start(self, *, shared: bool, anew: Iterable[str]) -> None:
         """Begin to work on the rows in the queue.
@@ -85,6 +88,7 @@ class Engine:
         DBOS(config=config)
         _running = self
         try:
+            self.session.hold()
             self._store.fleet.beat(self.worker, socket.gethostname())
             DBOS.launch()
             self._queue.forget(self._queue.ended(list(anew)) if shared else anew)
@@ -141,6 +145,7 @@ class Engine:
         with suppress(Exception):  # the next run takes over by itself
             self._queue.take_over([self.worker])
         self._queue.close()
+        self.session.close()
 
     async def _cancel(self) -> None:
         tasks = list(self._active.values())
@@ -158,7 +163,7 @@ class Engine:
             await asyncio.Event().wait()  # until it is cancelled: the next run does this row
             return
         if self._way is None:
-            self._way = self._make_way(self.worker)
+            self._way = self._make_way(self)
         self._active[key] = task
         try:
             await self._way.go(key)
@@ -169,6 +174,7 @@ class Engine:
     def _beat(self) -> None:
         while not self._ended.wait(BEAT_SECONDS):
             try:
+                self.session.hold()
                 self._store.fleet.beat(self.worker, socket.gethostname())
                 self._queue.take_over(self._store.fleet.silent(SILENT_SECONDS, self.worker))
                 self._settle()

@@ -36,6 +36,15 @@ class OutputsMissing(DownloadFailed):
         self.known: dict[str, Any] = {"files": files}
 
 
+class NotMine(MagicHourError):
+    """Another execution, or a person who settles it, has the row by now. Nothing was sent."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"row {key!r} was not submitted: it was taken over while this worker stood still or was cut off"
+        )
+
+
 def doubtful(row: Row, paid: Paid) -> SubmissionUnknown:
     """The error of a row whose job was submitted by an execution that ended before the answer came."""
     return SubmissionUnknown(

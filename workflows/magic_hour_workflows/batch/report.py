@@ -73,7 +73,10 @@ def remedy(result: RowResult) -> list[tuple[str, str]]:
             where = f"Look for {result.name!r} in the web app." if result.name else "Look for it in the web app."
             return [
                 (f"{where} If it is there, go on with its id:", f"{settle} --project ID {key}"),
-                ("If it is not there, say that it was not charged:", f"{settle} --not-charged {key}"),
+                (
+                    "If it is not there, this waits until it cannot appear any more and asks again:",
+                    f"{settle} --not-charged {key}",
+                ),
             ]
         case RowStatus.SKIPPED:
             return [("Run the batch again with a higher --max-credits to do this row as well.", "")]

@@ -154,6 +154,23 @@ class Plan:
 
 
 @attrs.frozen(kw_only=True)
+class Stray:
+    """A job that was charged and is not that of its row, which has another one: the service may have charged twice.
+
+    Attributes:
+        key: the row it was submitted for.
+        id: the id of the job.
+        name: the name it was submitted under.
+        credits: what it cost, if the service said so.
+    """
+
+    key: str
+    id: str
+    name: str
+    credits: float | None = None
+
+
+@attrs.frozen(kw_only=True)
 class Summary:
     """How a batch stands.
 
@@ -161,11 +178,13 @@ class Summary:
         counts: how many rows have each status.
         credits: the credits charged so far, as the service told them.
         halted: why no more jobs are submitted, if the batch stopped before its end.
+        strays: jobs that were charged and belong to no row, or to one that has another.
     """
 
     counts: Mapping[RowStatus, int]
     credits: float
     halted: str | None = None
+    strays: tuple[Stray, ...] = ()
 
     @property
     def rows(self) -> int:

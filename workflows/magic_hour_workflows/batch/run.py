@@ -20,14 +20,17 @@ from ..client import AsyncClient
 from ..events import Event
 from ..operations import operations
 from ..outputs import checked_directory
-from .database import Database, opened
+from .database import Database, adopt, opened, side_paths
 from .engine import SILENT_SECONDS, Engine
 from .halt import Halt
 from .manifest import fingerprint
+from .paying import Paying
 from .places import Places
 from .plan import estimate_row
 from .rows import Row, RowResult, RowStatus
 from .saved import checked
+from .server import DatabaseAway, DatabaseLost, kind
+from .sidefile import SideFile
 from .steps import Steps
 from .store import Planned
 from .way import Way
@@ -63,6 +66,8 @@ class Run:
         self._over = False
         self._engine: Engine | None = None
         self._seen: set[tuple[str, RowStatus]] = set()
+        self.identity: str | None = None
+        """What tells this batch from one in a database that took the place of its own."""
 
     def start(
         self, rows: Sequence[Row] | None, output: Path | None, limits: Mapping[str, Any], retry: Iterable[str] | bool
@@ -76,9 +81,12 @@ class Run:
             if self._over:
                 return  # whoever wanted it is gone
             self._store = stack.enter_context(opened(self._database, existing=rows is None))
+            self.identity = self._store.identity
             self._output = self._directory(output, joins=rows is None and self._database.shared)
             if rows is not None:
                 self._take(rows)
+            adopt(self._database, self._store, self._output)
+            self._side = SideFile(*side_paths(self._database, self._store, self._output))
             kept = {} if rows is not None else {name: value for name, value in limits.items() if value is None}
             given = {name: value for name, value in limits.items() if name not in kept}
             self._store.configure(output=str(self._output), halted=None, **given)
@@ -86,6 +94,7 @@ class Run:
             anew = self._reopen(rows, retry)
             if waiting := self._store.keys(RowStatus.WAITING):
                 engine = Engine(self._store, self._halt, self._way)
+                stack.callback(self._verify)  # when what is under way has got its answers
                 engine.start(shared=self._database.shared, anew=anew)
                 stack.callback(engine.stop)
                 limited = self._store.settings()
@@ -144,15 +153,34 @@ class Run:
         looked_at = checked(self._store.saved(), content=not joins, stop=lambda: self._halt.reason is not None)
         return [row.key for row, damaged in looked_at if damaged]
 
-    def _way(self, worker: str) -> Way:
-        path = self._database.path  # a file has one process at a time, which so finds what the last one left behind
-        places = Places(
-            self._output, worker if path is None else f"{path.name}-{sha256(bytes(path.absolute())).hexdigest()[:8]}"
-        )
+    def _verify(self) -> None:
+        """At the end, see that the database has what it was told; else keep that beside it.
+
+        Raises:
+            DatabaseLost: it has not, so nothing that it says can be believed.
+        """
+        ids = self._side.ids()
+        try:
+            missing = self._store.verify(ids)
+        except DatabaseLost as lost:
+            self._side.keep_all(lost.why)
+            raise
+        except (exc.SQLAlchemyError, OSError, DatabaseAway) as error:
+            self._side.keep_all(kind(error))
+            raise
+        if missing:
+            why = f"it has forgotten {len(missing)} of {len(ids)} jobs"
+            self._side.keep_all(why, only=missing)
+            raise DatabaseLost(why)
+
+    def _way(self, engine: Engine) -> Way:
+        worker = engine.worker
+        path = self._database.file  # a file has one process at a time, which so finds what the last one left behind
+        places = Places(self._output, worker if path is None else f"{path.name}-{sha256(bytes(path)).hexdigest()[:8]}")
         places.clean()
-        return Way(
-            Steps(self._make_client(), self._store, places, self._halt, worker, self._tell), self._store, self._halt
-        )
+        paying = Paying(self._store.claims, engine.session, self._side, self._halt, worker)
+        steps = Steps(self._make_client(), self._store, places, self._halt, paying, self._tell)
+        return Way(steps, self._store, self._halt)
 
     def _tell(self, key: str, event: Event) -> None:
         if self._on_event is not None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
+from threading import Lock
 from typing import Any, ParamSpec, TypeVar
 
 import psycopg
@@ -20,8 +22,8 @@ from magic_hour_client.errors import MagicHourError
 P = ParamSpec("P")
 T = TypeVar("T")
 
-CONNECTIONS = 16
-"""Of one worker at most; the engine adds one. A server allows 100 unless it is told otherwise."""
+CONNECTIONS = 15
+"""Of one worker at most; its session and the engine add one each. A server allows 100 unless it is told otherwise."""
 IDLE_SECONDS = 10
 """How long a transaction may stand still: less than it takes to miss a worker."""
 AWAY_SECONDS = 60.0
@@ -45,11 +47,23 @@ class DatabaseAway(MagicHourError):
         self.why = why
 
 
+class DatabaseLost(MagicHourError):
+    """The database of a batch is not the one that the run began with, or it has forgotten what it was told.
+
+    Attributes:
+        why: what happened to it.
+    """
+
+    def __init__(self, why: str, remedy: str = "put the database back and run the batch again") -> None:
+        super().__init__(f"the batch database cannot be trusted: {why}. No more jobs are submitted; {remedy}")
+        self.why = why
+
+
 def connect(url: sa.URL) -> sa.Engine:
     """A connection pool to a server."""
     engine = sa.create_engine(
         url,
-        connect_args={name: value for name, value in _NOTICE.items() if name not in url.query},
+        connect_args=_connect_args(url),
         pool_size=CONNECTIONS,
         max_overflow=0,
         pool_timeout=AWAY_SECONDS,
@@ -64,6 +78,10 @@ def connect(url: sa.URL) -> sa.Engine:
         connection.commit()
 
     return engine
+
+
+def _connect_args(url: sa.URL) -> dict[str, Any]:
+    return {name: value for name, value in _NOTICE.items() if name not in url.query}
 
 
 def away(error: BaseException) -> bool:
@@ -98,3 +116,80 @@ def patient(method: Callable[P, T]) -> Callable[P, T]:
                 time.sleep(_PAUSE_SECONDS)
 
     return again
+
+
+class Session:
+    """A connection of a worker's own, whose lock shows the others that it lives; none for a file, which has one runner.
+
+    Args:
+        engine: the connection pool to the batch database.
+        worker: the executor.
+    """
+
+    def __init__(self, engine: sa.Engine, worker: str) -> None:
+        self._worker = worker
+        self._engine: sa.Engine | None = None
+        if engine.dialect.name == "postgresql":
+            self._engine = sa.create_engine(
+                engine.url,
+                connect_args=_connect_args(engine.url),
+                poolclass=sa.pool.NullPool,
+                isolation_level="AUTOCOMMIT",
+                hide_parameters=True,
+            )
+        self._lock = Lock()
+        self._connection: sa.Connection | None = None
+        self._current: object = None
+
+    @property
+    def current(self) -> object:
+        """What tells this session from one that was lost; None if none is held."""
+        return self._current
+
+    @patient
+    def hold(self) -> object:
+        """See that the session is there, or begin another one; gives `current`."""
+        if self._engine is None:
+            return None
+        with self._lock:
+            if self._connection is not None:
+                try:
+                    self._connection.execute(sa.select(1))
+                    return self._current
+                except exc.DBAPIError:
+                    self._drop()
+            connection = self._engine.connect()
+            try:
+                connection.execute(sa.select(sa.func.pg_advisory_lock_shared(_number(self._worker))))
+            except BaseException:
+                connection.close()
+                raise
+            self._connection, self._current = connection, object()
+            return self._current
+
+    def _drop(self) -> None:
+        connection, self._connection, self._current = self._connection, None, None
+        if connection is not None:
+            with suppress(exc.DBAPIError):
+                connection.invalidate()
+                connection.close()
+
+    def close(self) -> None:
+        """End the session."""
+        with self._lock:
+            self._drop()
+
+
+def lives(engine: sa.Engine, worker: str) -> bool:
+    """Whether a worker can be seen to live: it holds its session, though it may stand still."""
+    if engine.dialect.name != "postgresql":
+        return False  # its file has a lock instead
+    with engine.connect() as connection:
+        free = connection.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(_number(worker))))
+        connection.rollback()
+    return not free
+
+
+def _number(worker: str) -> sa.ColumnElement[int]:
+    """What a worker's lock is called."""
+    return sa.func.hashtextextended(worker, sa.literal_column("0"))

@@ -7,18 +7,15 @@ else happens. Each step can be done again: what is recorded of it are ids and pa
 from __future__ import annotations
 
 import asyncio
-import logging
 import shutil
 import time
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import attrs
-from sqlalchemy import exc
 
 from magic_hour_client.api.v1_image_projects.get_image_project import request as get_image
 from magic_hour_client.api.v1_video_projects.get_video_project import request as get_video
@@ -30,33 +27,21 @@ from ..events import Event
 from ..flows.call import Call
 from ..flows.download import download
 from ..flows.generate import prepare
-from ..flows.submit import submit
 from ..flows.upload import upload
 from ..flows.wait import wait
 from ..operations import module
 from ..results import Job, Kind, number
 from ..sources import Source
-from .claims import Claim
 from .halt import Halt
-from .outcomes import OutputsMissing, OverBudget, doubtful
+from .outcomes import OutputsMissing
+from .paying import Paying, finished
 from .places import Incoming, Places, digest
 from .rows import Row
 from .saved import SavedFile, listed, problem, recorded
-from .server import DatabaseAway, kind
 from .store import Store
-
-T = TypeVar("T")
-logger: logging.Logger = logging.getLogger("magic_hour_workflows")
 
 UPLOADS_LAST = 6 * 24 * 3600.0
 """Seconds after which an upload is renewed. The service keeps inputs for 7 days (upload URLs API)."""
-_LOOK_SECONDS = 0.5
-"""How often a row that waits for the rate looks whether it should still wait."""
-_HELD_UP_SECONDS = 5.0
-"""A claim granted so long ago is given back: this process was stopped, and the moment is now another's."""
-_WRITE_TRIES = 150
-_WRITE_PAUSE = 2.0
-"""Seconds between tries to write an id down; together five minutes."""
 _GET: Mapping[Kind, Callable[[str], Any]] = {"image": get_image, "video": get_video}
 
 
@@ -68,7 +53,7 @@ class Steps:
         store: remembers.
         places: where outputs go.
         halt: whether jobs may be submitted.
-        worker: the executor, for those who look at the claims.
+        paying: submits.
         tell: called with the key of a row and each of its events.
     """
 
@@ -78,17 +63,16 @@ class Steps:
         store: Store,
         places: Places,
         halt: Halt,
-        worker: str,
+        paying: Paying,
         tell: Callable[[str, Event], object],
     ) -> None:
         self._client = client
         self._store = store
         self._places = places
         self._halt = halt
-        self._worker = worker
+        self.paying: Paying = paying
         self._tell = tell
         self._uploading: dict[object, asyncio.Lock] = {}
-        self._line = asyncio.Lock()
         self._saved: set[tuple[str, str]] = set()
         """Rows and jobs whose files this process has saved just now, and so need no second look."""
 
@@ -104,92 +88,20 @@ class Steps:
             SubmissionUnknown: it was submitted before, and nobody knows what came of it.
             OverBudget: it would cost more than is left.
         """
-        paid = await asyncio.to_thread(self._store.claims.paid_for, row.key)
-        if paid is not None and paid.project_id is not None:
-            return paid.project_id
-        if paid is not None:
-            raise doubtful(row, paid)
+        if (known := await self.paying.known(row)) is not None:
+            return known
         await self._halt.gate(row.key)
         call = self._begin(row)
         operation, assets = prepare(call.io, module(f"v1.{row.endpoint}.create"), row.parameters)
         paths = await self._remote_paths(call, assets.sources)
         operation = attrs.evolve(operation, body=assets.filled(operation.body, paths))
-        token = uuid.uuid4().hex
-        granted = await self._claim(row, str(operation.body["name"]), estimate, token)
-        if granted is Claim.OVER_BUDGET:
-            raise OverBudget(row.key, estimate)
-        if granted is Claim.TAKEN:
-            return await self.create(row, estimate)
-        return await self._submit(call, row, operation, token)
-
-    async def _claim(self, row: Row, name: str, estimate: float, token: str) -> Claim:
-        """Ask for the claim, as soon as the rate allows it."""
-        claims = self._store.claims
-        ask = partial(claims.claim, row.key, name=name, estimate=estimate, token=token, worker=self._worker)
-        while True:
-            await self._halt.gate(row.key)
-            async with self._line:  # one row of this process asks at a time
-                if self._halt.reason is not None:
-                    continue
-                asked_at = time.monotonic()
-                try:
-                    granted = await finished(ask)
-                except BaseException:
-                    self._record(row, partial(claims.release, row.key, token))  # if it was granted, nobody uses it
-                    raise
-                if granted is Claim.TOO_SOON:
-                    await asyncio.sleep(min(await asyncio.to_thread(claims.pause), _LOOK_SECONDS))
-                elif granted is Claim.GRANTED and time.monotonic() - asked_at > _HELD_UP_SECONDS:
-                    await finished(partial(claims.release, row.key, token))
-                else:
-                    return granted
-
-    async def _submit(self, call: Call, row: Row, operation: Any, token: str) -> str:
         try:
-            _, job = await submit(call, operation)
+            return await self.paying.submit(call, row, operation, estimate)
         except SubmissionUnknown:
             raise
-        except MagicHourError as error:  # certainly not accepted
-            await self._kept(partial(self._store.claims.release, row.key, token))
+        except MagicHourError as error:
             await self._pause(row, error)
             raise
-        except BaseException as stopped:
-            self._record(row, partial(self._settle, row, token, stopped))
-            raise
-        await self._kept(partial(self._accepted, row, job, token))
-        return job.id
-
-    async def _kept(self, write: Callable[[], None]) -> None:
-        """Write down what must not be forgotten, for as long as it takes a full disk or a lost database to mend."""
-        for attempt in range(1, _WRITE_TRIES + 1):
-            try:
-                return await finished(write)
-            except (exc.DBAPIError, exc.TimeoutError, DatabaseAway) as error:
-                if attempt == _WRITE_TRIES:
-                    raise
-                logger.error("the batch database refuses what has to be kept (%s); trying again", kind(error))
-                self._halt(f"the batch database cannot be written to ({kind(error)})")
-                await asyncio.sleep(_WRITE_PAUSE)
-
-    def _record(self, row: Row, write: Callable[[], None]) -> None:
-        """Write something down at the end of a run that does not wait any longer."""
-        try:
-            write()
-        except Exception:
-            logger.exception("what came of submitting row %r could not be written down; it will be in doubt", row.key)
-
-    def _settle(self, row: Row, token: str, stopped: BaseException) -> None:
-        """Keep what is known of a submission that the end of the run interrupted."""
-        project_id = getattr(stopped, "project_id", None)
-        if project_id is not None:
-            self._store.claims.accepted(row.key, project_id, None, token)
-        elif getattr(stopped, "submission_unknown", None) is None:
-            self._store.claims.release(row.key, token)
-
-    def _accepted(self, row: Row, job: Job, token: str) -> None:
-        if not self._store.claims.accepted(row.key, job.id, job.credits_charged, token):
-            message = f"the claim of row {row.key!r} was given up while job {job.id} was on its way; it was accepted"
-            raise RuntimeError(message)
 
     async def _pause(self, row: Row, error: MagicHourError) -> None:
         """Stop submitting when every other row would be refused as well, and leave this one for the next run."""
@@ -297,13 +209,3 @@ class Steps:
 
     def _begin(self, row: Row) -> Call:
         return self._client._begin(on_progress=partial(self._tell, row.key))
-
-
-async def finished(function: Callable[[], T]) -> T:
-    """The result of a short piece of work on the database or the disk, which a cancellation does not leave behind."""
-    work = asyncio.ensure_future(asyncio.to_thread(function))
-    try:
-        return await asyncio.shield(work)
-    except asyncio.CancelledError:
-        await asyncio.wait([work])
-        raise

@@ -6,6 +6,7 @@ Rule: all SQL is here and in its two parts, `claims` and `fleet`, and every meth
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,12 +14,13 @@ from typing import Any
 
 import attrs
 import sqlalchemy as sa
+from sqlalchemy import exc
 
-from ..results import Kind
-from .claims import Claims
+from ..results import Kind, number
+from .claims import Claims, keep_ids
 from .fleet import Fleet
 from .rows import Row, RowResult, RowStatus, Summary
-from .server import patient
+from .server import DatabaseLost, away, kind, patient
 from .tables import CHUNK, SETTINGS, batch, chunks, database_time, inserted, paid, prepare, rows, uploads
 
 
@@ -62,6 +64,10 @@ class Store:
                 connection.execute(sa.text("SELECT pg_advisory_xact_lock(7245091)"))
             prepare(connection)
             inserted(connection, batch, [{"id": 1, "committed": 0, **SETTINGS}])
+            nameless = sa.update(batch).where(batch.c.identity.is_(None))
+            connection.execute(nameless.values(identity=uuid.uuid4().hex))
+        self.identity: str = self._identity()
+        """What tells this batch from one in a database that took the place of this one."""
 
     @property
     def engine(self) -> sa.Engine:
@@ -73,6 +79,34 @@ class Store:
         """A transaction for what the engine writes into its own tables of the same database."""
         with self._engine.begin() as connection:
             yield connection
+
+    def _identity(self) -> str:
+        with self._engine.connect() as connection:
+            return str(connection.scalar(sa.select(batch.c.identity)))
+
+    @patient
+    def verify(self, ids: Iterable[str]) -> list[str]:
+        """See that this is still the batch that was opened, and has what it was told.
+
+        Args:
+            ids: the jobs that it was told of.
+
+        Returns:
+            Those of the ids that it has not.
+
+        Raises:
+            DatabaseLost: it is not the batch that was opened.
+        """
+        try:
+            identity = self._identity()
+            missing = self.claims.unknown_here(ids)
+        except exc.DBAPIError as error:
+            if away(error):
+                raise
+            raise DatabaseLost(f"it cannot be read any more ({kind(error)})") from None
+        if identity != self.identity:
+            raise DatabaseLost("another one is in its place")
+        return missing
 
     # What the batch consists of
 
@@ -96,6 +130,7 @@ class Store:
             if refused := [key for key in changed if key in claimed and key not in fixed]:
                 return refused
             for some in chunks(changed):
+                keep_ids(connection, paid.c.key.in_(some))
                 connection.execute(sa.delete(paid).where(paid.c.key.in_(some)))
                 connection.execute(sa.delete(rows).where(rows.c.key.in_(some)))
             for some_values in chunks(
@@ -112,6 +147,7 @@ class Store:
                 connection.execute(place.values(position=sa.bindparam("to")), moved)
             gone = [key for key, one in known.items() if key not in wanted]
             for some in chunks([key for key in gone if key not in claimed or known[key].state == RowStatus.FAILED]):
+                keep_ids(connection, paid.c.key.in_(some))
                 connection.execute(sa.delete(paid).where(paid.c.key.in_(some)))
                 connection.execute(sa.delete(rows).where(rows.c.key.in_(some)))
         return []
@@ -181,13 +217,14 @@ class Store:
             this = sa.and_(rows.c.key == result.key, rows.c.state.in_([RowStatus.WAITING, RowStatus.RUNNING]))
             if not connection.execute(sa.update(rows).where(this).values(values)).rowcount:
                 return  # somebody else took the row to its end
-            if result.id is not None and result.credits is not None:
+            credits = number(result.credits)
+            if result.id is not None and credits is not None:
                 mine = sa.and_(paid.c.key == result.key, paid.c.project_id == result.id)
                 job = connection.execute(sa.select(paid.c.reserved, paid.c.credits).where(mine)).one_or_none()
-                if job is not None and job.credits != result.credits:  # a settled one's may be what was set aside
-                    now = {"credits": result.credits, "reserved": result.credits}
+                if job is not None and job.credits != credits:  # a settled one's may be what was set aside
+                    now = {"credits": credits, "reserved": credits}
                     connection.execute(sa.update(paid).where(mine).values(now))
-                    change = result.credits - job.reserved
+                    change = credits - job.reserved
                     connection.execute(sa.update(batch).values(committed=batch.c.committed + change))
 
     @patient
@@ -239,6 +276,7 @@ class Store:
             counts={status: counts[status] for status in RowStatus if counts.get(status)},
             credits=of_batch.committed - reserved,
             halted=of_batch.halted,
+            strays=tuple(self.claims.strays()),
         )
 
     # Files that several rows share

@@ -41,6 +41,7 @@ batch: sa.Table = sa.Table(
     sa.Column("halted", sa.Text),
     sa.Column("next_submit_at", sa.Float),  # with a rate: before then nothing is submitted
     sa.Column("committed", sa.Float, nullable=False),  # credits charged, or set aside for what is being submitted
+    sa.Column("identity", sa.Text),  # tells this database from one that took its place
 )
 rows: sa.Table = sa.Table(
     "rows",
@@ -70,8 +71,26 @@ paid: sa.Table = sa.Table(
     sa.Column("token", sa.Text, nullable=False),
     sa.Column("worker", sa.Text, nullable=False),
     sa.Column("claimed_at", sa.Float, nullable=False),
+    sa.Column("permitted_at", sa.Float),  # when the holder last asked whether it still may send
+    sa.Column("closed", sa.Boolean),  # by a person who settles it: nobody may send any more
     sa.Column("reserved", sa.Float, nullable=False),
     sa.Column("credits", sa.Float),
+)
+strays: sa.Table = sa.Table(
+    "strays",  # jobs of rows that have another one
+    tables,
+    sa.Column("project_id", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("worker", sa.Text, nullable=False),
+    sa.Column("credits", sa.Float),
+    sa.Column("reserved", sa.Float, nullable=False),
+    sa.Column("found_at", sa.Float, nullable=False),
+)
+adopted: sa.Table = sa.Table(
+    "adopted",  # what was taken over from side files, so that it is done once
+    tables,
+    sa.Column("note", sa.Text, primary_key=True),
 )
 uploads: sa.Table = sa.Table(
     "uploads",
@@ -108,13 +127,19 @@ def connect(url: str) -> sa.Engine:
         pool_timeout=BUSY_SECONDS,
     )
     opened: list[tuple[int, int]] = []
+    largest = 0
 
     def check(*_: object) -> None:
         """See that the file is still there: SQLite would go on in one that nobody will ever find again."""
-        if opened and _identity(path) not in opened:
-            raise FileNotFoundError(
-                f"the database {path.name} of the batch was removed or replaced while it was in use"
-            )
+        nonlocal largest
+        if not opened:
+            return
+        identity, size = _identity(path)
+        if identity not in opened:
+            raise server.DatabaseLost(f"{path.name} was removed or replaced while it was in use")
+        if size < largest:  # nothing here makes it smaller
+            raise server.DatabaseLost(f"{path.name} was truncated while it was in use")
+        largest = size
 
     event.listen(engine, "do_connect", check)
     event.listen(engine, "checkout", check)
@@ -125,18 +150,22 @@ def connect(url: str) -> sa.Engine:
         connection.execute("PRAGMA journal_mode=WAL")  # readers do not wait for writers
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA foreign_keys=ON")  # for the engine's own tables
-        if (identity := _identity(path)) is not None:
+        identity, _ = _identity(path)
+        if identity is not None:
             opened[:] = [identity]
 
     return engine
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
+def _identity(path: Path) -> tuple[tuple[int, int] | None, int]:
+    """What tells a file from another of the same name, and its size. It is never opened: closing it would take from
+    SQLite the locks that this process has on it (fcntl's rule).
+    """
     try:
         stat = os.stat(path)
-    except FileNotFoundError:
-        return None
-    return stat.st_dev, stat.st_ino
+    except OSError:
+        return None, 0
+    return (stat.st_dev, stat.st_ino), stat.st_size
 
 
 def prepare(connection: sa.Connection) -> None:

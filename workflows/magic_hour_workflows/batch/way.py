@@ -20,10 +20,11 @@ from magic_hour_client.errors import MagicHourError
 
 from ..results import Kind
 from .halt import Halt
-from .outcomes import described
+from .outcomes import NotMine, described
+from .paying import finished
 from .rows import Row, RowResult, RowStatus
 from .saved import recorded
-from .steps import Steps, finished
+from .steps import Steps
 from .store import Store
 
 logger: logging.Logger = logging.getLogger("magic_hour_workflows")
@@ -56,6 +57,8 @@ class Way:
             answer = await self._steps_of(row, estimate, kind)
         except dbos_errors.DBOSException:
             raise  # the row was cancelled, or somebody else has it now
+        except _Left:
+            return  # to who has it now
         except Exception as fault:
             logger.exception("row %r met a fault that is not the service's", key)
             self._halt(f"row {key!r} met {type(fault).__name__}: {fault}; run the batch again when that is mended")
@@ -70,6 +73,9 @@ class Way:
         async def stopping(work: Callable[..., Awaitable[Any]], *given: Any, accepted: bool) -> Any:
             try:
                 return await work(row, *given)
+            except NotMine as error:
+                logger.warning("%s", error)
+                raise _Left from error
             except MagicHourError as error:
                 raise _Stopped(described(error, accepted=accepted)) from error
 
@@ -104,6 +110,10 @@ class Way:
                 error_type=answer.get("error_type"),
             )
         )
+
+
+class _Left(BaseException):
+    """The row is another's by now, who says what became of it. No `Exception`, for the reason that `_Stopped` has."""
 
 
 class _Stopped(BaseException):

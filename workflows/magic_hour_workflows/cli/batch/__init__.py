@@ -214,8 +214,10 @@ def _add_settle(group: typer.Typer) -> None:
         "magic-hour batch settle anna --not-charged --manifest portraits.csv",
     )
     help = (
-        "Say what became of a doubtful row. Look for the name of its job in the web app: if it is there, the next run "
-        "goes on with its id; if not, it submits the row."
+        "Say what became of a doubtful row. If its job is in the web app, the next run goes on with its id. If it is "
+        "not, use --not-charged: the row is closed, so that nobody can submit it any more; after 135 seconds, in which "
+        "the job might still appear, you are asked to look again; answer no, and the next run submits the row. Without "
+        "a terminal the answer, yes or no, is read from standard input after the wait."
     )
 
     @_command(group, "settle", help=help, examples=examples)
@@ -226,14 +228,19 @@ def _add_settle(group: typer.Typer) -> None:
             str | None, typer.Option("--project", metavar="ID", help="The id of its job.", show_default=False)
         ] = None,
         not_charged: Annotated[
-            bool, typer.Option("--not-charged", help="There is no such job.", show_default=False)
+            bool,
+            typer.Option(
+                "--not-charged",
+                help="There seems to be no such job: wait, then say whether there is one.",
+                show_default=False,
+            ),
         ] = False,
         manifest: FromManifest = None,
         database: DatabaseOf = None,
-    ) -> None:
+    ) -> object:
         from .looking import settle_row
 
-        settle_row(terminal, where(database, manifest), key, project, not_charged)
+        return settle_row(terminal, where(database, manifest), key, project, not_charged)
 
 
 def _add_worker(group: typer.Typer) -> None:

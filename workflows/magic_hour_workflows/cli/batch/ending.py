@@ -21,7 +21,7 @@ from .. import ends
 from ..streams import to_stderr
 from ..terminal import Terminal
 from .lines import row_line
-from .opening import counted, summary_data
+from .opening import counted, stray_lines, summary_data
 from .places import Where
 
 SHOWN = 10
@@ -73,7 +73,7 @@ def exit_code(summary: Summary, interruption: BaseException | None) -> int:
     """The exit code of a run: doubt first, then why it was stopped, then what is not saved."""
     if summary.counts.get(RowStatus.DOUBTFUL):
         return ends.SUBMISSION_UNKNOWN
-    if summary.done:
+    if summary.done and not (summary.strays and summary.halted):  # this run found that a row may be charged twice
         return 0
     return ends.JOB_FAILED if interruption is None else ends.exit_code(interruption, ends.Known())
 
@@ -99,6 +99,7 @@ def way_on(results: Sequence[RowResult], summary: Summary, ending: Ending, *, ho
     lines = []
     if summary.halted:
         lines.append(f"magic-hour: the batch stopped: {summary.halted}")
+    lines += [f"magic-hour: {line}" for line in stray_lines(summary)]
     for status in (RowStatus.FAILED, RowStatus.SKIPPED):
         lines += _named(of[status], row_line)
     lines += _named([result for result in of[RowStatus.RUNNING] if result.error], row_line)

@@ -5,8 +5,12 @@ Rule: each says what it found, and what to type next.
 
 from __future__ import annotations
 
+import math
 import os
+import sys
 import webbrowser
+from contextlib import suppress
+from functools import partial
 
 from magic_hour_client.errors import InvalidArgument
 from magic_hour_client.settings import KEY_VARIABLE
@@ -14,11 +18,13 @@ from magic_hour_client.settings import KEY_VARIABLE
 from ...batch.batch import Batch
 from ...batch.results import record
 from ...batch.rows import RowStatus
+from ...batch.settling import Settled
 from ...wording import shown
+from .. import ends
 from ..streams import to_stderr
 from ..terminal import Terminal
 from .ending import Ending, way_on, write_files
-from .opening import counted, database_errors, output_of, summary_data, title_of
+from .opening import counted, database_errors, output_of, stray_lines, summary_data, title_of
 from .places import Where
 
 
@@ -32,6 +38,7 @@ def show_status(terminal: Terminal, place: Where) -> None:
         f"output    {shown(output)}",
         f"rows      {summary.rows:,}: {', '.join(counted(summary))}",
         f"credits   {summary.credits:,.10g}",
+        *(f"stray     {line}" for line in stray_lines(summary)),
     ]
     ended_badly = [result for result in results if result.status in (RowStatus.FAILED, RowStatus.DOUBTFUL)]
     about = {"database": str(batch.database), "output": str(output)}
@@ -41,16 +48,50 @@ def show_status(terminal: Terminal, place: Where) -> None:
         to_stderr(line)
 
 
-def settle_row(terminal: Terminal, place: Where, key: str, project: str | None, not_charged: bool) -> None:
-    """Write down what became of a doubtful row."""
+def settle_row(terminal: Terminal, place: Where, key: str, project: str | None, not_charged: bool) -> int:
+    """Write down what became of a doubtful row; returns the exit code."""
     if (project is None) == (not not_charged):
         raise InvalidArgument("`project_id`: give either --project ID or --not-charged", field="project_id")
     batch = _batch(place)
+    ask = partial(_ask, terminal) if not_charged else None
     with database_errors():
-        batch.settle(key, project_id=project, not_charged=not_charged)
-    what = "it will be submitted anew" if project is None else f"its job is {shown(project)}"
-    line = f"{shown(key)} is settled: {what}; go on with: {place.command('worker')}"
-    terminal.result({"key": key, "project_id": project, "settled": True}, [line])
+        settled = batch.settle(key, project_id=project, not_charged=ask, on_wait=partial(_waiting, terminal, key))
+        known = project or next((row.id for row in batch.results() if row.key == key), None)
+    data = {"key": key, "project_id": known, "settled": settled is not Settled.OPEN, "how": settled.value}
+    if settled is Settled.OPEN:
+        command = place.command("settle", "--project", "ID", "--", key)
+        line = f"{shown(key)} stays in doubt, and is not submitted; if there is a job of that name: {command}"
+        terminal.result(data, [line])
+        return ends.SUBMISSION_UNKNOWN
+    what = f"its job is {shown(str(known))}" if known is not None else "it will be submitted anew"
+    terminal.result(data, [f"{shown(key)} is settled: {what}; go on with: {place.command('worker')}"])
+    return 0
+
+
+def _waiting(terminal: Terminal, key: str, left: float) -> None:
+    """Say how long it takes: at once, and every half minute."""
+    seconds = math.ceil(left)
+    if seconds % 30 == 15:
+        terminal.say(f"{shown(key)} is closed: nobody submits it any more; {seconds} s until it is certain")
+
+
+def _ask(terminal: Terminal, name: str) -> bool | None:
+    """Ask whether there is a job of that name, now that none can appear any more; None without an answer."""
+    to_stderr(f"Look in the web app now: is there a job named {shown(name)}? Type yes or no:")
+    _forget_typed()
+    try:
+        answer = sys.stdin.readline().strip().lower() if sys.stdin is not None else ""
+    except (OSError, ValueError):
+        return None
+    return {"no": True, "n": True, "yes": False, "y": False}.get(answer)
+
+
+def _forget_typed() -> None:
+    """What was typed at a terminal before the question is no answer to it."""
+    with suppress(Exception):  # no terminal, or Windows
+        import termios
+
+        termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
 
 
 def show_report(terminal: Terminal, place: Where, *, browser: bool) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from magic_hour_client.errors import MagicHourError
 
 from ...batch.batch import Batch
-from ...batch.database import SUFFIX, opened
+from ...batch.database import SUFFIX, beside, lock_path, looked
 from ...batch.rows import RowStatus, Summary
 from ...wording import shown
 from ..progress import size
@@ -36,7 +36,8 @@ def database_errors() -> Iterator[None]:
 
 def stands(batch: Batch) -> Summary | None:
     """How a batch stands that was begun before."""
-    if batch.database.path is not None and not batch.database.path.is_file():
+    file = batch.database.file
+    if file is not None and not (file.is_file() or lock_path(file).exists() or beside(file).exists()):
         return None
     summary = batch.summary()
     return summary if summary.rows else None
@@ -44,7 +45,7 @@ def stands(batch: Batch) -> Summary | None:
 
 def output_of(batch: Batch) -> Path:
     """The folder for the outputs that the database knows, as the last run had it."""
-    with opened(batch.database, existing=True, alone=False) as store:
+    with looked(batch.database) as store:
         return Path(store.settings()["output"] or os.curdir)
 
 
@@ -84,4 +85,15 @@ def counted(summary: Summary) -> list[str]:
 def summary_data(summary: Summary) -> dict[str, Any]:
     """How a batch stands, for programs."""
     counts = {status.value: summary.counts.get(status, 0) for status in RowStatus}
-    return {"rows": summary.rows, "counts": counts, "credits": summary.credits, "halted": summary.halted}
+    strays = [attrs.asdict(stray) for stray in summary.strays]
+    about = {"credits": summary.credits, "halted": summary.halted, "strays": strays}
+    return {"rows": summary.rows, "counts": counts, **about}
+
+
+def stray_lines(summary: Summary) -> list[str]:
+    """The jobs that were charged beside those of their rows."""
+    return [
+        f"job {shown(stray.id)} ({shown(stray.name)}) of row {shown(stray.key)}, which has another job or is gone: "
+        f"{'unknown' if stray.credits is None else f'{stray.credits:,.10g}'} credits"
+        for stray in summary.strays
+    ]
