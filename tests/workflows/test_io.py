@@ -18,6 +18,7 @@ from typing import Any
 import anyio
 import pytest
 
+from magic_hour_client.api.v1_ai_image_generator.create_ai_image import ENDPOINT as create_endpoint
 from magic_hour_client.api.v1_ai_image_generator.create_ai_image import request as create
 from magic_hour_client.api.v1_image_projects.get_image_project import request as get
 from magic_hour_client.errors import ConnectionFailed, RequestTimeout
@@ -28,6 +29,7 @@ from magic_hour_workflows.asynchronous import AsyncIO
 from magic_hour_workflows.blocking import BlockingIO
 from magic_hour_workflows.errors import TransferFailed
 from magic_hour_workflows.files import Partial
+from magic_hour_workflows.flows.generate import job_name
 from magic_hour_workflows.io import IO, run_sync
 from magic_hour_workflows.wire import chunk_bytes
 from servers import drip, serving
@@ -41,6 +43,16 @@ SLACK = 5.0
 
 def nothing(done: int, total: int | None) -> None:
     """Nobody listens."""
+
+
+@pytest.mark.parametrize("adapter", [BlockingIO, AsyncIO])
+def test_a_program_that_seeds_its_chance_gets_jobs_with_names_of_their_own(adapter: Any) -> None:
+    """Names are how a job is found whose id was lost: programs that call `random.seed(42)` must not share them."""
+    names = []
+    for _ in range(2):
+        random.seed(42)
+        names.append(job_name(adapter.__new__(adapter), create_endpoint).rpartition(" ")[2])
+    assert names[0] != names[1]
 
 
 class Adapter:

@@ -5,7 +5,6 @@ Rule: no decisions. Each operation keeps to its deadline as a whole, and nothing
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
@@ -25,7 +24,7 @@ from magic_hour_client.types import Operation
 
 from .errors import TransferFailed
 from .files import Partial
-from .io import BeforeSending, OnBytes
+from .io import CHANCE, BeforeSending, OnBytes
 from .reading import reading
 from .sources import Source
 from .threads import in_left_thread, in_thread
@@ -183,7 +182,7 @@ class AsyncIO:
         return datetime.now(UTC)
 
     def random(self) -> float:
-        return random.random()
+        return CHANCE.random()
 
 
 def _write(target: Partial, chunks: Sequence[bytes]) -> None:

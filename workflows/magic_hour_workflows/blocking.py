@@ -6,7 +6,6 @@ quarter of a second that they should stop. What only transfers need is loaded by
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
@@ -21,7 +20,7 @@ from magic_hour_client.deadline import limited
 from magic_hour_client.transport import BlockingTransport
 from magic_hour_client.types import Operation
 
-from .io import BeforeSending, OnBytes, run_sync
+from .io import CHANCE, BeforeSending, OnBytes, run_sync
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -122,7 +121,7 @@ class BlockingIO:
         return datetime.now(UTC)
 
     def random(self) -> float:
-        return random.random()
+        return CHANCE.random()
 
 
 class _Chunks(httpx.SyncByteStream):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
+from random import SystemRandom
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from magic_hour_client.types import Operation
@@ -29,6 +30,8 @@ OnBytes = Callable[[int, int | None], None]
 """Called with the bytes so far and the bytes in all, if known."""
 BeforeSending = Callable[[], Coroutine[Any, Any, None]]
 """Asked whether a request may go out; one that must not raises."""
+CHANCE = SystemRandom()
+"""The generator of the operating system. A program's `random.seed` does not repeat it and a fork does not share it."""
 
 
 class IO(Protocol):
@@ -103,7 +106,7 @@ class IO(Protocol):
         ...
 
     def random(self) -> float:
-        """A number from 0 up to 1, for spreading retries and telling jobs apart."""
+        """A number from 0 up to 1 that no seed repeats, for spreading retries and telling jobs apart."""
         ...
 
 
