@@ -58,7 +58,9 @@ class Price:
     def credits(self, body: Json) -> int:
         """The credits for this body, rounded up."""
         chosen = _dig(body, self.by) if self.by else None
-        unit = Decimal(str(self.prices.get(chosen, self.price))) if isinstance(chosen, str) else self.price
+        # What has no price is charged as the cheapest of the list: estimates call that "at least".
+        cheapest = min(self.prices.values(), default=self.price)
+        unit = Decimal(str(self.prices.get(chosen, cheapest))) if isinstance(chosen, str) else self.price
         return int((unit * self._amount(body)).to_integral_value(ROUND_CEILING))
 
     def _amount(self, body: Json) -> Decimal:

@@ -174,6 +174,8 @@ class Endpoints:
             raws = [p for p in operation["parameters"] if p.get("in") == place and p.get("name") == raw(prop.name)]
             source = {**self.contract.resolve(raws[0].get("schema")), **raws[0]} if raws else {}
             view = self.views.view(prop, source, "request")
+            if place == "path":  # what can be an id is checked more strictly, and without a word on lengths
+                view = attrs.evolve(view, kind=self.views.shapes.kind(prop))
             views.append(view)
         return views
 

@@ -5,6 +5,7 @@ Rule: both come from the same property, in this one place, and only from names t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 from openapi_python_client.parser.properties import LiteralEnumProperty, ModelProperty
@@ -40,6 +41,38 @@ _SIMPLE: dict[type, tuple[str, str]] = {
 }
 
 
+_OF_NUMBERS = {"least": "minimum", "most": "maximum", "above": "exclusiveMinimum", "below": "exclusiveMaximum"}
+_BOUNDS: dict[type, dict[str, str]] = {
+    StringProperty: {"least": "minLength", "most": "maxLength"},
+    ListProperty: {"least": "minItems", "most": "maxItems"},
+    IntProperty: _OF_NUMBERS,
+    FloatProperty: _OF_NUMBERS,
+}
+"""The keywords of the document that bound a value of each kind, by what the runtime calls the bound."""
+
+
+def _within(prop: Any, source: dict[str, Any]) -> str:
+    """What gives a kind the bounds of its schema; nothing if it has none."""
+    kind = type(prop)
+    if isinstance(prop, LiteralEnumProperty):
+        kind = StringProperty if prop.value_type is str else IntProperty
+    source = dict(source)
+    for exclusive, bound in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
+        if isinstance(source.get(exclusive), bool):  # as OpenAPI 3.0 says it
+            source[exclusive] = source.pop(bound, None) if source[exclusive] else None
+    bounds = {name: source.get(keyword) for name, keyword in _BOUNDS.get(kind, {}).items()}
+    told = [f"{name}={number}" for name, value in bounds.items() if (number := _number(value)) is not None]
+    return f".within({', '.join(told)})" if told else ""
+
+
+def _number(value: Any) -> Code | None:
+    """A bound as Python; 1 for the 1.0 that openapi-python-client makes of it. None for what is no number."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < 2**53
+    return literal(int(value) if whole else value)
+
+
 def maps_among(models: dict[str, ModelProperty]) -> dict[str, Any]:
     """Names and values of the objects with any keys and no fields. One that holds itself stays a model: Python
     cannot write its type down otherwise."""
@@ -62,7 +95,9 @@ def maps_among(models: dict[str, ModelProperty]) -> dict[str, Any]:
 class Shapes:
     """Annotations and kinds for the properties of one document."""
 
-    def __init__(self, maps: dict[str, Any], with_assets: set[str]) -> None:
+    def __init__(self, maps: dict[str, Any], with_assets: set[str], schema: Callable[[Any], dict[str, Any]]) -> None:
+        self._schema = schema
+        """Finds the schema behind a reference."""
         self.maps = maps
         """The values of objects with any keys and no fields: dicts, not models."""
         self.with_assets = with_assets
@@ -109,26 +144,44 @@ class Shapes:
         ending = "GenerateParams" if side == "generate" and name in self.with_assets else "Params"
         return f"_models.{name} | {name}{ending}"
 
-    def kind(self, prop: Any, *, asset: bool = False) -> Code:
-        """The expression for the runtime's kind of the property; `asset` if it holds the path of an input file."""
-        return Code(self._kind(prop, asset))
+    def kind(self, prop: Any, source: Any = None, *, asset: bool = False) -> Code:
+        """The expression for the runtime's kind of the property.
 
-    def _kind(self, prop: Any, asset: bool = False) -> str:
+        Args:
+            prop: what openapi-python-client made of it.
+            source: its schema as it stands in the document, where the bounds are; None for none.
+            asset: whether it holds the path of an input file.
+        """
+        return Code(self._kind(prop, source or {}, asset))
+
+    def _kind(self, prop: Any, source: dict[str, Any], asset: bool = False) -> str:
         if type(prop) in _SIMPLE:
             name = _SIMPLE[type(prop)][1]
-            return f"_schema.{'ASSET' if asset and name == 'STRING' else name}"
+            return f"_schema.{'ASSET' if asset and name == 'STRING' else name}{_within(prop, source)}"
         if isinstance(prop, LiteralEnumProperty):
-            return "_schema.STRING" if prop.value_type is str else "_schema.INTEGER"
+            return f"_schema.{'STRING' if prop.value_type is str else 'INTEGER'}{_within(prop, source)}"
         if isinstance(prop, ListProperty):
-            return f"_schema.List({self._kind(prop.inner_property, asset)})"
+            inner = self._kind(prop.inner_property, self._schema(source.get("items")), asset)
+            return f"_schema.List({inner}){_within(prop, source)}"
         if isinstance(prop, ModelProperty) and str(prop.class_info.name) in self.maps:
-            return f"_schema.Map({self._kind(self.maps[str(prop.class_info.name)])})"
+            values = self._schema(source.get("additionalProperties"))
+            return f"_schema.Map({self._kind(self.maps[str(prop.class_info.name)], values)})"
         if isinstance(prop, ModelProperty):
             return f'_schema.Object("{prop.class_info.module_name}", "{prop.class_info.name}")'
         if isinstance(prop, UnionProperty):
-            kinds = list(dict.fromkeys(self._kind(inner, asset) for inner in self.present(prop)))
+            parts = self._parts(prop, source)
+            kinds = list(dict.fromkeys(self._kind(inner, parts[id(inner)], asset) for inner in self.present(prop)))
             return kinds[0] if len(kinds) == 1 else f"_schema.Union(({', '.join(kinds)},))"
         return "_schema.ANY"
+
+    def _parts(self, prop: UnionProperty, source: dict[str, Any]) -> dict[int, dict[str, Any]]:
+        """The schema of each kind of a union: its own, and what stands beside `anyOf` and holds for all."""
+        choices = source.get("anyOf") or source.get("oneOf") or []
+        if len(choices) != len(prop.inner_properties):
+            choices = [{}] * len(prop.inner_properties)
+        beside = {key: value for key, value in source.items() if key not in ("anyOf", "oneOf")}
+        pairs = zip(prop.inner_properties, choices, strict=True)
+        return {id(inner): {**beside, **self._schema(choice)} for inner, choice in pairs}
 
     def present(self, prop: UnionProperty) -> list[Any]:
         """The kinds of a union but for null; null alone if there is nothing else."""

@@ -77,7 +77,7 @@ class Views:
         self.enums = {str(enum.class_info.name): enum for enum in data.enums}
         self.enum_order: dict[str, list[Any]] = {}
         assets = {name for name in self.models if self.assets(self.models[name])}
-        self.shapes = Shapes(maps, with_assets=assets)
+        self.shapes = Shapes(maps, with_assets=assets, schema=contract.schema)
         self.sent = self._reach(data)
         for model in self.models.values():
             self._remember_order(model)
@@ -224,7 +224,11 @@ class Views:
             typed=Code(shown if prop.required else f"_t.NotRequired[{shown}]"),
             signature=Code(shown + (f" = {default}" if default else "")),
             default=Code(default),
-            kind=self.shapes.kind(prop, asset=_asset_role(self.contract, source) is not None),
+            kind=self.shapes.kind(
+                prop,
+                None if side in ("answer", "result") else source,
+                asset=_asset_role(self.contract, source) is not None,
+            ),
             description=described(text, retired),
             required=prop.required,
             nullable=nullable,

@@ -57,16 +57,20 @@ GENERATE_REFUSES: dict[str, tuple[dict[str, Any], str | None, str]] = {
     "a number for text": (image(name=7), "name", "expected a string, got int 7"),
     "a misspelt option": (image(download_dir="out"), "download_dir", "did you mean `download_directory`?"),
     "an extra body that is no object": (image(extra_body=[1]), "extra_body", "expected a dict"),
-    "no images": (image(image_count=0), "image_count", "less than one image"),
-    "an empty prompt": (image(style={"prompt": ""}), "style.prompt", "the prompt is empty"),
-    "a clip that begins before the sound": ({**TALK, "start_seconds": -1}, "start_seconds", "before the audio"),
+    "no images": (image(image_count=0), "image_count", "must be from 1 to 16, got 0"),
+    "an empty prompt": (image(style={"prompt": ""}), "style.prompt", "must not be empty"),
+    "a clip that begins before the sound": (
+        {**TALK, "start_seconds": -1},
+        "start_seconds",
+        "must be at least 0, got -1",
+    ),
     "a clip that ends before it begins": ({**TALK, "start_seconds": 3}, "end_seconds", "is not after"),
     "a clip that no plan has": ({**TALK, "end_seconds": 301}, "end_seconds", "longer than the 300 s"),
     "an empty path": (face(""), "assets.image_file_path", "the path is empty"),
     "the home of nobody": (face("~nobody-at-all/a.png"), "assets.image_file_path", "is not a valid file path"),
     "a URL that is not for the web": (face("s3://bucket/a.png"), "assets.image_file_path", "begins with s3://"),
     "a file for a list of files": (edit("face.jpg"), "assets.image_file_paths", "put a single file in brackets"),
-    "no image to edit": (edit([]), "assets.image_file_paths", "there is no image to edit"),
+    "no image to edit": (edit([]), "assets.image_file_paths", "must not be empty; give 1 to 10 items"),
     "a missing file": (face("/none.png"), "assets.image_file_path", "there is no file /none.png"),
     "a device for a file": (face("/dev/null"), "assets.image_file_path", "is not a regular file"),
 }
@@ -129,7 +133,7 @@ CELLS: dict[str, tuple[dict[str, str] | str, str | None, str]] = {
     "text for a whole number": ({"image_count": "one"}, "image_count", "expected a whole number, got one"),
     "a fraction for a whole number": ({"image_count": "1.5"}, "image_count", "expected a whole number, got float 1.5"),
     "a number that Python alone reads": ({"image_count": "1_0"}, "image_count", "expected a whole number, got 1_0"),
-    "no images": ({"image_count": "0"}, "image_count", "less than one image"),
+    "no images": ({"image_count": "0"}, "image_count", "must be from 1 to 16, got 0"),
     "a required cell that is empty": ({"image_count": ""}, "image_count", "is missing"),
     "a required cell of an object that is empty": ({"style.prompt": ""}, "style", "is missing"),
     "a decimal comma": ({"endpoint": "ai_talking_photo", "end_seconds": "2,5"}, "end_seconds", "got 2,5"),
@@ -152,7 +156,7 @@ CELLS: dict[str, tuple[dict[str, str] | str, str | None, str]] = {
     "no image to edit": (
         {"endpoint": "ai_image_editor", "image_count": "", "assets.image_file_paths": "[]"},
         "assets.image_file_paths",
-        "there is no image to edit",
+        "must not be empty; give 1 to 10 items",
     ),
     "a missing file": (
         {"endpoint": "ai_headshot_generator", "assets.image_file_path": "none.png", "image_count": ""},
@@ -342,7 +346,7 @@ def test_the_message_names_twenty_and_counts_the_rest() -> None:
         read([image(key=f"row {number}", image_count=0) for number in range(30)])
     first, *lines, last = str(caught.value).splitlines()
     assert first == "the rows: 30 mistakes, so nothing was uploaded or charged"
-    assert lines[0] == "  line 1, key row 0: `image_count`: 0 is less than one image; ask for one at least"
+    assert lines[0] == "  line 1, key row 0: `image_count`: must be from 1 to 16, got 0"
     assert (len(lines), last) == (20, "  ... and 10 more")
     assert len(caught.value.mistakes) == 30
 

@@ -11,8 +11,21 @@ import pytest
 
 from client.harness import CREATED, KEY, PROJECT, Either, Recorder, create, get
 from magic_hour_client import UNSET, Client, InvalidArgument, UnknownField, models
+from magic_hour_client.api.v1_ai_image_generator import create_ai_image
 from magic_hour_client.api.v1_ai_talking_photo import create_ai_talking_photo
-from magic_hour_client.schema import BOOLEAN, DATE, DATETIME, INTEGER, NULL, NUMBER, UUID_STRING, Writing, merged
+from magic_hour_client.schema import (
+    BOOLEAN,
+    DATE,
+    DATETIME,
+    INTEGER,
+    NULL,
+    NUMBER,
+    STRING,
+    UUID_STRING,
+    List,
+    Writing,
+    merged,
+)
 from magic_hour_client.settings import settings
 
 TALKING: dict[str, Any] = {
@@ -295,6 +308,57 @@ def test_kinds_this_contract_does_not_use_are_strict_too() -> None:
         kind.write(good, "x", writing)
         with pytest.raises(InvalidArgument, match="`x`: expected"):
             kind.write(wrong, "x", writing)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "refusal"),
+    [
+        (INTEGER.within(least=1, most=16), 17, "must be from 1 to 16, got 17"),
+        (INTEGER.within(least=1, most=16), 0, "must be from 1 to 16, got 0"),
+        (INTEGER.within(most=16), 10**5000, "must be at most 16, got a number with more digits than can be shown"),
+        (NUMBER.within(least=0.1), 0.05, "must be at least 0.1, got 0.05"),
+        (NUMBER.within(most=2000), 2000.5, "must be at most 2,000, got 2,000.5"),
+        (NUMBER.within(above=0, below=1), 1, "must be more than 0 and less than 1, got 1"),
+        (NUMBER.within(above=0, below=1), 0, "must be more than 0 and less than 1, got 0"),
+        (STRING.within(least=1), "", "must not be empty; give at least 1 character"),
+        (STRING.within(least=2, most=3), "x", "must have 2 to 3 characters, got 1"),
+        (STRING.within(most=15000), "x" * 15001, "must have at most 15,000 characters, got 15,001"),
+        (List(STRING).within(least=1, most=2), [], "must not be empty; give 1 to 2 items"),
+        (List(STRING).within(least=1, most=2), ["a"] * 3, "must have 1 to 2 items, got 3"),
+    ],
+    ids=lambda value: value if isinstance(value, str) and len(value) < 70 else "",
+)  # fmt: skip
+def test_bounds_of_the_contract_are_kept(kind: Any, value: Any, refusal: str) -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        kind.write(value, "x", Writing())
+    assert (str(caught.value), caught.value.field) == (f"`x`: {refusal}", "x")
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        (INTEGER.within(least=1, most=16), 1),
+        (INTEGER.within(least=1, most=16), 16),
+        (NUMBER.within(above=0, below=1), 0.5),
+        (STRING.within(least=1, most=3), "abc"),
+        (List(STRING).within(least=1, most=2), ["a", "b"]),
+    ],
+)
+def test_what_is_within_bounds_is_sent(kind: Any, value: Any) -> None:
+    assert kind.write(value, "x", Writing()) == value
+    assert kind.read(value, "x") == value
+
+
+def test_an_answer_may_go_beyond_bounds() -> None:
+    """They are about what is sent: a service that grew is still understood."""
+    assert INTEGER.within(most=16).read(99, "x") == 99
+
+
+def test_extra_body_goes_around_bounds(either: Either) -> None:
+    with pytest.raises(InvalidArgument, match="must be from 1 to 16, got 99"):
+        either.call(lambda client: create(client, image_count=99), Recorder())
+    call = create_ai_image.request(image_count=1, style={"prompt": "a"}, extra_body={"image_count": 99})
+    assert call.body["image_count"] == 99
 
 
 def test_new_values_of_an_enum_are_sent(either: Either) -> None:

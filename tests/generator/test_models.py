@@ -115,6 +115,65 @@ def test_defaults_of_a_document_are_not_sent(document: dict[str, Any], run_gener
         assert not re.search("77|78|sentinel", path.read_text())
 
 
+BOUNDED: dict[str, tuple[dict[str, Any], str]] = {
+    "count": ({"type": "integer", "minimum": 1, "maximum": 16}, "_schema.INTEGER.within(least=1, most=16)"),
+    "share": ({"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 0.5},
+              "_schema.NUMBER.within(above=0, below=0.5)"),
+    "text": ({"type": "string", "minLength": 1, "maxLength": 9}, "_schema.STRING.within(least=1, most=9)"),
+    "tags": ({"type": "array", "maxItems": 3, "items": {"type": "string", "minLength": 1}},
+             "_schema.List(_schema.STRING.within(least=1)).within(most=3)"),
+    "words": ({"type": "object", "additionalProperties": {"type": "integer", "maximum": 5}},
+              "_schema.Map(_schema.INTEGER.within(most=5))"),
+    "note": ({"type": ["string", "null"], "maxLength": 4}, "_schema.STRING.within(most=4)"),
+    "either": ({"anyOf": [{"type": "integer", "maximum": 5}, {"type": "string", "minLength": 2}]},
+               "_schema.Union((_schema.INTEGER.within(most=5), _schema.STRING.within(least=2)))"),
+    "grade": ({"type": "integer", "enum": [1, 4], "minimum": 1}, "_schema.INTEGER.within(least=1)"),
+    "size": ({"$ref": "#/components/schemas/Size"}, "_schema.INTEGER.within(most=7)"),
+}  # fmt: skip
+
+
+def test_bounds_of_a_document_are_checked(document: dict[str, Any], run_generator: Any, tmp_path: Path) -> None:
+    document["components"]["schemas"]["Size"] = {"type": "integer", "maximum": 7}
+    thing = document["components"]["schemas"]["Thing"]["properties"]
+    thing |= {name: source for name, (source, _) in BOUNDED.items()}
+    assert run_generator(document).code == 0
+    text = (tmp_path / "out" / "small_client" / "models" / "thing.py").read_text()
+    for name, (_, kind) in BOUNDED.items():
+        assert _bare(f'_schema.Field("{name}", "{name}", {kind}') in _bare(text), name
+
+
+def _bare(code: str) -> str:
+    """The code without what a formatter adds."""
+    return re.sub(r"\s", "", code).replace(",)", ")")
+
+
+def test_bounds_of_the_older_openapi(document: dict[str, Any], run_generator: Any, tmp_path: Path) -> None:
+    document["openapi"] = "3.0.3"
+    document["components"]["schemas"]["Part"]["properties"] = {
+        "size": {"type": "integer", "minimum": 0, "exclusiveMinimum": True, "maximum": 9, "exclusiveMaximum": False}
+    }
+    assert run_generator(document).code == 0
+    assert "_schema.INTEGER.within(most=9, above=0)" in (tmp_path / "out/small_client/models/part.py").read_text()
+
+
+def test_every_bound_of_the_contract_is_checked() -> None:
+    """Of requests; answers may grow."""
+    sent = [name for name in SCHEMAS if "CreateBody" in name]
+    keywords = {"minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems"}
+    wanted = {
+        (name, field)
+        for name in sent
+        for field, source in SCHEMAS[name].get("properties", {}).items()
+        if keywords & {*source, *source.get("items", {})}
+    }
+    bounded = set()
+    for name, field in wanted:
+        kind: Any = fields(getattr(models, name))[field].kind
+        bounded |= {(name, field)} if kind.bounds or kind.item.bounds else set()
+    assert len(wanted) > 10
+    assert bounded == wanted
+
+
 def test_deprecated_fields_are_marked() -> None:
     wanted = {
         (name, field)

@@ -68,9 +68,9 @@ def _(here: Here) -> list[Case]:
     return [Case(call=call, positional=({"image_file_path": here.portrait},))]
 
 
-@row("no images")
+@row("fewer or more images than the service makes")
 def _(here: Here) -> list[Case]:
-    return [image(here, image_count=0), image(here, image_count=-1)]
+    return [image(here, image_count=count) for count in (0, -1, 17, 99)]
 
 
 @row("an empty prompt")
@@ -82,6 +82,12 @@ def _(here: Here) -> list[Case]:
     ]
 
 
+@row("a prompt that is too long")
+def _(here: Here) -> list[Case]:
+    editing = edit(here, [here.portrait])
+    return [Case(call=editing.call, given={**editing.given, "style": {"prompt": "x" * 15_001}})]
+
+
 @row("a clip that begins before the sound")
 def _(here: Here) -> list[Case]:
     return [talk(here, start_seconds=-1)]
@@ -89,7 +95,7 @@ def _(here: Here) -> list[Case]:
 
 @row("a clip that ends before it begins")
 def _(here: Here) -> list[Case]:
-    return [talk(here, start_seconds=2), talk(here, start_seconds=3), talk(here, end_seconds=0)]
+    return [talk(here, start_seconds=2), talk(here, start_seconds=3), talk(here, start_seconds=1, end_seconds=0.5)]
 
 
 @row("a clip that no plan has")

@@ -161,7 +161,17 @@ def _(here: Here) -> list[Case]:
 
 @row("no image to edit")
 def _(here: Here) -> list[Case]:
-    return [edit(here, []), edit(here, None)]
+    return [edit(here, None)]
+
+
+@row("an empty list of images")
+def _(here: Here) -> list[Case]:
+    return [edit(here, [])]
+
+
+@row("more images to edit than the service takes")
+def _(here: Here) -> list[Case]:
+    return [edit(here, [here.portrait] * 11)]
 
 
 @row("one stream as picture and sound")

@@ -95,11 +95,19 @@ LINES: Mapping[str, Lines] = {
     "a file of another kind": lambda here: headshots(str(here.voice), "notes.txt"),
     "sound of another kind": lambda here: [talk(here, "--audio", audio=str(here.portrait))],
     "no image to edit": lambda here: [Line(("image", "edit", "--prompt", "Sunglasses", "--output", "out/"), "--image")],
+    "more images to edit than the service takes": lambda here: [
+        Line(("image", "edit", "--prompt", "Sunglasses", *("--image", str(here.portrait)) * 11), "--image")
+    ],
     "something else for a number": lambda here: [talk(here, "--end-seconds", end=end) for end in ("inf", "nan")],
-    "no images": lambda here: [Line((*GENERATE[:2], "--image-count", "0", "--prompt", "A fox"), "--image-count")],
+    "fewer or more images than the service makes": lambda here: [
+        Line((*GENERATE[:2], "--image-count", count, "--prompt", "A fox"), "--image-count") for count in ("0", "99")
+    ],
+    "a prompt that is too long": lambda here: [
+        Line(("image", "edit", "--image", str(here.portrait), "--prompt", "x" * 15_001), "--prompt")
+    ],
     "an empty prompt": lambda here: [Line((*GENERATE[:4], "--prompt", ""), "--prompt")],
     "a clip that begins before the sound": lambda here: [talk(here, "--start-seconds", start="-1")],
-    "a clip that ends before it begins": lambda here: [talk(here, "--end-seconds", end="0")],
+    "a clip that ends before it begins": lambda here: [talk(here, "--end-seconds", start="3", end="2")],
     "a clip that no plan has": lambda here: [talk(here, "--end-seconds", end="301")],
     "an `extra_body` that is no dict": lambda here: generate("--extra-body", "[1]", "1"),
     "an `extra_body` that JSON cannot say": lambda here: generate("--extra-body", '{"x": NaN}'),

@@ -15,12 +15,14 @@ CLIP = {"start_seconds": 1, "end_seconds": 3}
 CALLS: list[tuple[str, dict[str, Any], Estimate]] = [
     ("ai_headshot_generator", {}, Estimate(50, False)),
     ("ai_talking_photo", {"start_seconds": 0, "end_seconds": 1.01}, Estimate(49, False)),
-    ("ai_talking_photo", {**CLIP, "style": {"generation_mode": "prompted"}}, Estimate(40, False)),
-    ("ai_talking_photo", {**CLIP, "style": {"generation_mode": "expressive"}}, Estimate(40, False)),
+    ("ai_talking_photo", {**CLIP, "style": {"generation_mode": "prompted"}}, Estimate(40, True)),
+    ("ai_talking_photo", {**CLIP, "style": {"generation_mode": "expressive"}}, Estimate(40, True)),
     ("ai_image_generator", {"image_count": 3}, Estimate(15, True)),
     ("ai_image_generator", {"image_count": 4, "model": "nano-banana-pro"}, Estimate(600, True)),
     ("ai_image_generator", {"image_count": 2, "model": "next-year"}, Estimate(10, True)),
     ("ai_image_editor", {}, Estimate(50, True)),
+    ("ai_image_editor", {"model": "krea-2"}, Estimate(10, True)),
+    ("ai_image_editor", {"model": "next-year"}, Estimate(5, True)),
     ("ai_image_editor", {"image_count": 4, "model": "qwen-edit"}, Estimate(40, True)),
 ]
 NEEDED: dict[str, dict[str, Any]] = {
@@ -52,7 +54,7 @@ def test_an_estimate_is_what_is_charged(
 def test_models_and_whole_names_are_understood() -> None:
     style = V1AiTalkingPhotoCreateBodyStyle(generation_mode="prompted")
     name = "v1.ai_talking_photo.create"
-    assert estimate_credits(name, start_seconds=0, end_seconds=1, style=style) == Estimate(20, False)
+    assert estimate_credits(name, start_seconds=0, end_seconds=1, style=style) == Estimate(20, True)
 
 
 def test_the_words() -> None:

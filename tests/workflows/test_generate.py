@@ -21,11 +21,13 @@ from magic_hour_client.calls import encoded
 from magic_hour_client.models import V1AiHeadshotGeneratorCreateBodyAssets
 from magic_hour_client.types import Placeholder
 from magic_hour_workflows.errors import (
+    APIError,
     DownloadFailed,
     InvalidArgument,
     JobFailed,
     SubmissionUnknown,
     UnknownField,
+    UnprocessableEntity,
 )
 from magic_hour_workflows.events import Created, Downloading, Event, StatusChanged, Uploading
 from magic_hour_workflows.flows.generate import Outputs, check_result, generate, job_name, save
@@ -511,3 +513,20 @@ class TestUpload:
         io = io_for("headshot").script("v1.files.upload_urls.create", SimpleNamespace(items=[]))
         with pytest.raises(UnexpectedResponse, match="0 places for 1 files"):
             run("headshot", self.PARAMETERS, io=io, download_directory=tmp_path)
+
+
+def test_a_refusal_says_which_value_may_be_misspelt(tmp_path: Path) -> None:
+    """A model that is on no list is sent: lists grow faster than this package. Only the service can refuse it."""
+    io = FakeIO().script("v1.ai_image_generator.create", refused(422))
+    with pytest.raises(UnprocessableEntity) as caught:
+        run("image", {**IMAGE, "model": "nano-bananna"}, io=io, download_directory=tmp_path)
+    assert io.sent[0].body["model"] == "nano-bananna"
+    assert str(caught.value).endswith("status 422: no; `model`: did you mean nano-banana?")
+
+
+@pytest.mark.parametrize(("status", "model"), [(422, "nano-banana"), (422, "of tomorrow"), (402, "nano-bananna")])
+def test_other_refusals_have_no_hint(tmp_path: Path, status: int, model: str) -> None:
+    io = FakeIO().script("v1.ai_image_generator.create", refused(status))
+    with pytest.raises(APIError) as caught:
+        run("image", {**IMAGE, "model": model}, io=io, download_directory=tmp_path)
+    assert "did you mean" not in str(caught.value)

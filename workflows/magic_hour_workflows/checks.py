@@ -1,7 +1,7 @@
-"""What is wrong for every plan and every model, said before anything is uploaded or charged.
+"""What is wrong between fields for every plan and every model, said before anything is uploaded or charged.
 
-Rule: only what the service can never accept. What it may accept tomorrow, a new model or a longer text, is its to
-judge.
+Rule: only what the service can never accept. The bounds of a single field are the contract's, and checked where the
+request is written; what the service may accept tomorrow, such as a new model, is its to judge.
 """
 
 from __future__ import annotations
@@ -40,9 +40,6 @@ def _talking_photo(body: Mapping[str, Any]) -> None:
     start, end = body.get("start_seconds"), body.get("end_seconds")
     if not isinstance(start, (int, float)) or not isinstance(end, (int, float)):
         return
-    if start < 0:
-        message = f"`start_seconds`: {start:g} is before the audio begins; count from 0"
-        raise InvalidArgument(message, field="start_seconds")
     if end <= start:
         message = f"`end_seconds`: {end:g} is not after `start_seconds` {start:g}; give a later second"
         raise InvalidArgument(message, field="end_seconds")
@@ -57,26 +54,9 @@ def _image_editor(body: Mapping[str, Any]) -> None:
     if not assets.get("image_file_paths") and not assets.get("image_file_path"):
         field = "assets.image_file_paths"
         raise InvalidArgument(f"`{field}`: there is no image to edit; give one at least", field=field)
-    _prompt(body)
-
-
-def _image_generator(body: Mapping[str, Any]) -> None:
-    count = body.get("image_count")
-    if isinstance(count, (int, float)) and count < 1:
-        message = f"`image_count`: {count:g} is less than one image; ask for one at least"
-        raise InvalidArgument(message, field="image_count")
-    _prompt(body)
-
-
-def _prompt(body: Mapping[str, Any]) -> None:
-    """The contract wants one character at least; a prompt of spaces is the service's to judge."""
-    style = body.get("style")
-    if isinstance(style, Mapping) and style.get("prompt") == "":
-        raise InvalidArgument("`style.prompt`: the prompt is empty; say what you want to see", field="style.prompt")
 
 
 _CHECKS: Mapping[str, Callable[[Mapping[str, Any]], None]] = {
     "v1.ai_talking_photo.create": _talking_photo,
     "v1.ai_image_editor.create": _image_editor,
-    "v1.ai_image_generator.create": _image_generator,
 }

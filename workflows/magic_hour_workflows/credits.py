@@ -13,10 +13,12 @@ from typing import Any
 import attrs
 
 from magic_hour_client.errors import InvalidArgument
-from magic_hour_client.schema import Model, vars_of
+from magic_hour_client.schema import Model, check_given, merged, unknown_field, vars_of
 from magic_hour_client.types import Endpoint
 
+from .hints import meant
 from .operations import module, paid
+from .wording import shown
 
 
 @attrs.frozen
@@ -44,10 +46,11 @@ def estimate_credits(operation: str, **parameters: Any) -> Estimate:
 
     Args:
         operation: the resource, such as `ai_image_generator`, or the whole name of its `create`.
-        parameters: those of `create` or `generate` that the price depends on; others do not matter.
+        parameters: those of `create` or `generate`. Those that the price does not depend on may be left out.
 
     Raises:
-        InvalidArgument: there is no such operation, or a number that the price depends on is missing or no number.
+        InvalidArgument: there is no such operation, a field is misspelt or outside of the contract's bounds, or a
+            number that the price depends on is missing.
 
     Example:
         >>> estimate_credits("ai_image_generator", image_count=4, model="nano-banana", style={"prompt": "A red fox"})
@@ -58,9 +61,13 @@ def estimate_credits(operation: str, **parameters: Any) -> Estimate:
     priced = paid()
     name = operation if operation in priced else f"v1.{operation}.create"
     if name not in priced:
-        known = ", ".join(key.split(".")[1] for key in priced)
-        raise InvalidArgument(f"`operation`: no price is known for {operation!r}, only for {known}", field="operation")
-    return estimate(module(name).ENDPOINT, parameters)
+        known = [key.split(".")[1] for key in priced]
+        hint = meant(str(operation), known) or f"only for {', '.join(known)}"
+        raise InvalidArgument(f"`operation`: no price is known for {shown(operation)}; {hint}", field="operation")
+    api = module(name)
+    extra_body = parameters.pop("extra_body", None)
+    check_given(api.BODY, _without_files(api.ENDPOINT, parameters))
+    return estimate(api.ENDPOINT, merged(parameters, extra_body))
 
 
 def estimate(endpoint: Endpoint, parameters: Mapping[str, Any]) -> Estimate:
@@ -68,9 +75,25 @@ def estimate(endpoint: Endpoint, parameters: Mapping[str, Any]) -> Estimate:
     rule = endpoint.prices
     chosen = _at(parameters, str(rule.get("by", "")))
     prices = rule.get("prices", {})
-    price = prices.get(chosen, rule["price"])
-    at_least = rule.get("at_least", False) is True or (chosen is not None and chosen not in prices)
+    known = isinstance(chosen, str) and chosen in prices
+    price = (
+        prices[chosen] if known else rule["price"] if chosen is None else min(prices.values(), default=rule["price"])
+    )
+    least = rule.get("at_least", False)
+    at_least = chosen in least if isinstance(least, (list, tuple)) else least is True
+    at_least = at_least or (chosen is not None and not known)
     return Estimate(math.ceil(price * _quantity(rule.get("quantity", {}), parameters)), at_least)
+
+
+def _without_files(endpoint: Endpoint, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields to check. What holds files may hold anything that `generate` takes for one, and costs nothing."""
+    from .flows.generate import OPTIONS
+
+    for name in parameters:
+        if name not in (*endpoint.body, *OPTIONS):
+            raise unknown_field("", name, dict.fromkeys((*endpoint.body, *OPTIONS)))
+    files = {field.path[0] for field in endpoint.assets}
+    return {name: value for name, value in parameters.items() if name in endpoint.body and name not in files}
 
 
 def _quantity(rule: Mapping[str, str], parameters: Mapping[str, Any]) -> float:

@@ -142,7 +142,7 @@ def steps(column: str) -> tuple[Step, ...]:
 @cache
 def kind_at(endpoint: str, path: tuple[Step, ...]) -> Kind | None:
     """What the contract of an endpoint has there; None if it has nothing."""
-    kind: Kind | None = api(endpoint)._BODY if path else None
+    kind: Kind | None = api(endpoint).BODY if path else None
     for step in path:
         kind = _inside(kind, step)
     return kind
@@ -169,9 +169,10 @@ def converted(kind: Kind | None, text: str) -> Any:
     """
     if isinstance(kind, Union):
         return _first(kind, text)
-    if kind in (INTEGER, NUMBER):
+    plain = kind._replace(bounds=None) if isinstance(kind, Scalar) else kind  # bounds come when the row is checked
+    if plain in (INTEGER, NUMBER):
         return _number(text.strip())
-    if kind == BOOLEAN:
+    if plain == BOOLEAN:
         return parsed(text.strip().lower())
     if isinstance(kind, List):
         return parsed(text) if text.lstrip().startswith("[") else [converted(kind.item, text)]
@@ -222,7 +223,7 @@ def _known() -> list[str]:
     """Every column that some endpoint has."""
     found = ["key", "endpoint", "extra_body"]
     for endpoint in dict.fromkeys(names().values()):
-        found += _below(api(endpoint)._BODY, "", _DEEPEST)
+        found += _below(api(endpoint).BODY, "", _DEEPEST)
     return found
 
 

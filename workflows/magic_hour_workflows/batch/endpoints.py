@@ -5,7 +5,6 @@ Rule: the contract lists them; nothing here knows one by its name.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from functools import cache
 from types import ModuleType
@@ -13,6 +12,7 @@ from types import ModuleType
 from magic_hour_client.errors import InvalidArgument
 from magic_hour_client.schema import wrong_type
 
+from ..hints import meant
 from ..operations import module, paid
 from ..wording import shown
 
@@ -52,8 +52,7 @@ def resource(name: object) -> str:
         raise wrong_type("endpoint", "a string", name)
     if name not in names():
         known = dict.fromkeys(names().values())
-        near = difflib.get_close_matches(name.lower().replace("-", "_"), known, 1)
-        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+        hint = meant(name, known) or f"known are {', '.join(known)}"
         raise InvalidArgument(f"`endpoint`: there is no {shown(name)}; {hint}", field="endpoint")
     return names()[name]
 

@@ -5,7 +5,6 @@ Rule: a new field of the contract is a new flag; nothing here knows a field by i
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 import textwrap
@@ -17,6 +16,7 @@ import attrs
 
 from magic_hour_client.errors import InvalidArgument
 
+from ..hints import meant
 from ..operations import Schema, operations, resolved
 
 _TYPES: Mapping[str, type] = {"string": str, "integer": int, "number": float, "boolean": bool}
@@ -91,9 +91,8 @@ class Flag:
         new = [item for item in given if item is not None and item not in (*self.choices, *self.retired)]
         if not new or not self.choices or self.deprecation:
             return None
-        near = difflib.get_close_matches(str(new[0]), map(str, self.choices), 1)
-        meant = f"did you mean {near[0]}?" if near else f"known are {', '.join(map(str, self.choices))}"
-        return f"{self.flag} {new[0]} is not known here and is sent as it is; {meant}"
+        hint = meant(str(new[0]), self.choices) or f"known are {', '.join(map(str, self.choices))}"
+        return f"{self.flag} {new[0]} is not known here and is sent as it is; {hint}"
 
     @property
     def help(self) -> str:

@@ -19,6 +19,7 @@ from magic_hour_client.sending import Wire
 from magic_hour_client.types import Operation
 
 from ..errors import SubmissionUnknown, name_job, naming
+from ..hints import hinting
 from ..retry import Outcome, may_repeat, outcome
 from .call import Call, logger
 
@@ -98,7 +99,8 @@ async def submit(call: Call, operation: Operation[T]) -> tuple[T, Job]:
             _hand_over(call, operation, submitted_at, interruption, wire)
             raise
 
-    return await call.repeat(operation.name, attempt, again=may_submit_again, reserve=reserve)
+    with hinting(operation):
+        return await call.repeat(operation.name, attempt, again=may_submit_again, reserve=reserve)
 
 
 def may_submit_again(error: Exception) -> bool:
