@@ -24,5 +24,5 @@ class V1AiHeadshotGeneratorCreateBodyAssets(_schema.Model):
     additional_properties: dict[str, _t.Any] = _attrs.field(init=False, factory=dict, repr=False)
 
     _fields: ClassVar[tuple[_schema.Field, ...]] = (
-        _schema.Field("image_file_path", "image_file_path", _schema.ASSET, required=True),
+        _schema.Field("image_file_path", "image_file_path", _schema.ASSET.within(least=1), required=True),
     )

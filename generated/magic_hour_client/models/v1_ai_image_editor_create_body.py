@@ -57,7 +57,7 @@ class V1AiImageEditorCreateBody(_schema.Model):
             required=True,
         ),
         _schema.Field("aspect_ratio", "aspect_ratio", _schema.STRING),
-        _schema.Field("image_count", "image_count", _schema.INTEGER),
+        _schema.Field("image_count", "image_count", _schema.INTEGER.within(least=1, most=16)),
         _schema.Field("model", "model", _schema.STRING),
         _schema.Field("name", "name", _schema.STRING),
         _schema.Field(

@@ -26,6 +26,13 @@ class V1AiImageEditorCreateBodyAssets(_schema.Model):
     additional_properties: dict[str, _t.Any] = _attrs.field(init=False, factory=dict, repr=False)
 
     _fields: ClassVar[tuple[_schema.Field, ...]] = (
-        _schema.Field("image_file_path", "image_file_path", _schema.ASSET, deprecated="use `image_file_paths`, a list"),
-        _schema.Field("image_file_paths", "image_file_paths", _schema.List(_schema.ASSET)),
+        _schema.Field(
+            "image_file_path",
+            "image_file_path",
+            _schema.ASSET.within(least=1),
+            deprecated="use `image_file_paths`, a list",
+        ),
+        _schema.Field(
+            "image_file_paths", "image_file_paths", _schema.List(_schema.ASSET.within(least=1)).within(least=1, most=10)
+        ),
     )

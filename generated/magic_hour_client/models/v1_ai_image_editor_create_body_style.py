@@ -28,6 +28,6 @@ class V1AiImageEditorCreateBodyStyle(_schema.Model):
     additional_properties: dict[str, _t.Any] = _attrs.field(init=False, factory=dict, repr=False)
 
     _fields: ClassVar[tuple[_schema.Field, ...]] = (
-        _schema.Field("prompt", "prompt", _schema.STRING, required=True),
+        _schema.Field("prompt", "prompt", _schema.STRING.within(least=1, most=15000), required=True),
         _schema.Field("model", "model", _schema.STRING, deprecated="use the `model` beside `style`"),
     )

@@ -44,7 +44,7 @@ class V1AiImageGeneratorCreateBody(_schema.Model):
     additional_properties: dict[str, _t.Any] = _attrs.field(init=False, factory=dict, repr=False)
 
     _fields: ClassVar[tuple[_schema.Field, ...]] = (
-        _schema.Field("image_count", "image_count", _schema.INTEGER, required=True),
+        _schema.Field("image_count", "image_count", _schema.INTEGER.within(least=1, most=16), required=True),
         _schema.Field(
             "style",
             "style",

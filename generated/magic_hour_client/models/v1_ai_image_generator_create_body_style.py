@@ -31,7 +31,7 @@ class V1AiImageGeneratorCreateBodyStyle(_schema.Model):
     additional_properties: dict[str, _t.Any] = _attrs.field(init=False, factory=dict, repr=False)
 
     _fields: ClassVar[tuple[_schema.Field, ...]] = (
-        _schema.Field("prompt", "prompt", _schema.STRING, required=True),
+        _schema.Field("prompt", "prompt", _schema.STRING.within(least=1), required=True),
         _schema.Field(
             "quality_mode",
             "quality_mode",

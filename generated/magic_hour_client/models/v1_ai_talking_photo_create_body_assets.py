@@ -25,6 +25,6 @@ class V1AiTalkingPhotoCreateBodyAssets(_schema.Model):
     additional_properties: dict[str, _t.Any] = _attrs.field(init=False, factory=dict, repr=False)
 
     _fields: ClassVar[tuple[_schema.Field, ...]] = (
-        _schema.Field("audio_file_path", "audio_file_path", _schema.ASSET, required=True),
-        _schema.Field("image_file_path", "image_file_path", _schema.ASSET, required=True),
+        _schema.Field("audio_file_path", "audio_file_path", _schema.ASSET.within(least=1), required=True),
+        _schema.Field("image_file_path", "image_file_path", _schema.ASSET.within(least=1), required=True),
     )

@@ -47,7 +47,7 @@ class V1AiTalkingPhotoCreateBodyStyle(_schema.Model):
         _schema.Field(
             "intensity",
             "intensity",
-            _schema.NUMBER,
+            _schema.NUMBER.within(least=0.1, most=2),
             deprecated="it only affected the retired mode `expressive`; leave it out",
         ),
         _schema.Field("prompt", "prompt", _schema.STRING),

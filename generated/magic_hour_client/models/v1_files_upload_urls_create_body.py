@@ -31,7 +31,7 @@ class V1FilesUploadUrlsCreateBody(_schema.Model):
             "items",
             _schema.List(
                 _schema.Object("v1_files_upload_urls_create_body_items_item", "V1FilesUploadUrlsCreateBodyItemsItem")
-            ),
+            ).within(least=1),
             required=True,
         ),
     )

@@ -37,7 +37,7 @@ class V1AiTalkingPhoto:
         """AI Talking Photo
 
         Create a talking photo: a video in which the face of an image speaks the given audio. Costs 48 credits per
-        second in `realistic` mode and 20 in `prompted` mode.
+        second in `realistic` mode and 20 to 24 in `prompted` mode.
 
         Args:
             assets: The picture that speaks and the sound it speaks.
@@ -112,7 +112,7 @@ class AsyncV1AiTalkingPhoto:
         """AI Talking Photo
 
         Create a talking photo: a video in which the face of an image speaks the given audio. Costs 48 credits per
-        second in `realistic` mode and 20 in `prompted` mode.
+        second in `realistic` mode and 20 to 24 in `prompted` mode.
 
         Args:
             assets: The picture that speaks and the sound it speaks.

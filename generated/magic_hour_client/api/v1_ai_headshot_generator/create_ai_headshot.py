@@ -26,7 +26,7 @@ ENDPOINT: _t.Final = _types.Endpoint(
     prices={"unit": "headshot", "price": 50},
 )
 
-_BODY: _t.Final = _schema.Object("v1_ai_headshot_generator_create_body", "V1AiHeadshotGeneratorCreateBody")
+BODY: _t.Final = _schema.Object("v1_ai_headshot_generator_create_body", "V1AiHeadshotGeneratorCreateBody")
 
 _RESULTS: _t.Final[Mapping[int, _schema.Kind | None]] = {
     200: _schema.Object("v1_ai_headshot_generator_create_response", "V1AiHeadshotGeneratorCreateResponse"),
@@ -50,7 +50,7 @@ def request(
     return _calls.build(
         ENDPOINT,
         parse,
-        body=_BODY,
+        body=BODY,
         values={
             "assets": assets,
             "name": name,

@@ -33,10 +33,10 @@ ENDPOINT: _t.Final = _types.Endpoint(
         "quantity": {"count": "image_count"},
         "by": "model",
         "prices": {
-            "flux-schnell": 5,
+            "default": 50,
             "flux-2-klein": 5,
-            "z-image-turbo": 5,
             "qwen-edit": 10,
+            "krea-2": 10,
             "seedream-v4": 40,
             "seedream-v4.5": 50,
             "nano-banana": 50,
@@ -44,12 +44,13 @@ ENDPOINT: _t.Final = _types.Endpoint(
             "gpt-image-2": 50,
             "seedream-v5-pro": 75,
             "nano-banana-2": 100,
+            "gpt-image-2.5-flare": 100,
             "nano-banana-pro": 150,
         },
     },
 )
 
-_BODY: _t.Final = _schema.Object("v1_ai_image_editor_create_body", "V1AiImageEditorCreateBody")
+BODY: _t.Final = _schema.Object("v1_ai_image_editor_create_body", "V1AiImageEditorCreateBody")
 
 _RESULTS: _t.Final[Mapping[int, _schema.Kind | None]] = {
     200: _schema.Object("v1_ai_image_editor_create_response", "V1AiImageEditorCreateResponse"),
@@ -75,7 +76,7 @@ def request(
     return _calls.build(
         ENDPOINT,
         parse,
-        body=_BODY,
+        body=BODY,
         values={
             "assets": assets,
             "style": style,

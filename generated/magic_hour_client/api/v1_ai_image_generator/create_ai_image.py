@@ -29,23 +29,24 @@ ENDPOINT: _t.Final = _types.Endpoint(
         "quantity": {"count": "image_count"},
         "by": "model",
         "prices": {
+            "default": 5,
             "flux-schnell": 5,
             "flux-2-klein": 5,
             "z-image-turbo": 5,
-            "qwen-edit": 10,
+            "krea-2": 10,
             "seedream-v4": 40,
-            "seedream-v4.5": 50,
             "nano-banana": 50,
             "nano-banana-2-lite": 50,
             "gpt-image-2": 50,
             "seedream-v5-pro": 75,
             "nano-banana-2": 100,
+            "gpt-image-2.5-flare": 100,
             "nano-banana-pro": 150,
         },
     },
 )
 
-_BODY: _t.Final = _schema.Object("v1_ai_image_generator_create_body", "V1AiImageGeneratorCreateBody")
+BODY: _t.Final = _schema.Object("v1_ai_image_generator_create_body", "V1AiImageGeneratorCreateBody")
 
 _RESULTS: _t.Final[Mapping[int, _schema.Kind | None]] = {
     200: _schema.Object("v1_ai_image_generator_create_response", "V1AiImageGeneratorCreateResponse"),
@@ -71,7 +72,7 @@ def request(
     return _calls.build(
         ENDPOINT,
         parse,
-        body=_BODY,
+        body=BODY,
         values={
             "image_count": image_count,
             "style": style,

@@ -32,10 +32,11 @@ ENDPOINT: _t.Final = _types.Endpoint(
         "quantity": {"from": "start_seconds", "to": "end_seconds"},
         "by": "style.generation_mode",
         "prices": {"realistic": 48, "prompted": 20, "pro": 48, "stable": 48, "standard": 20, "expressive": 20},
+        "at_least": ["prompted", "standard", "expressive"],
     },
 )
 
-_BODY: _t.Final = _schema.Object("v1_ai_talking_photo_create_body", "V1AiTalkingPhotoCreateBody")
+BODY: _t.Final = _schema.Object("v1_ai_talking_photo_create_body", "V1AiTalkingPhotoCreateBody")
 
 _RESULTS: _t.Final[Mapping[int, _schema.Kind | None]] = {
     200: _schema.Object("v1_ai_talking_photo_create_response", "V1AiTalkingPhotoCreateResponse"),
@@ -61,7 +62,7 @@ def request(
     return _calls.build(
         ENDPOINT,
         parse,
-        body=_BODY,
+        body=BODY,
         values={
             "assets": assets,
             "end_seconds": end_seconds,

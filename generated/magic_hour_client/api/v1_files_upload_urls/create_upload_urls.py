@@ -22,7 +22,7 @@ ENDPOINT: _t.Final = _types.Endpoint(
     required=("items",),
 )
 
-_BODY: _t.Final = _schema.Object("v1_files_upload_urls_create_body", "V1FilesUploadUrlsCreateBody")
+BODY: _t.Final = _schema.Object("v1_files_upload_urls_create_body", "V1FilesUploadUrlsCreateBody")
 
 _RESULTS: _t.Final[Mapping[int, _schema.Kind | None]] = {
     200: _schema.Object("v1_files_upload_urls_create_response", "V1FilesUploadUrlsCreateResponse"),
@@ -42,7 +42,7 @@ def request(
     return _calls.build(
         ENDPOINT,
         parse,
-        body=_BODY,
+        body=BODY,
         values={
             "items": items,
         },
