@@ -59,7 +59,7 @@ def read(source: str | os.PathLike[str] | Iterable[RowLike], *, endpoint: str | 
         >>> _ = manifest.write_text("key,image_count,style.prompt\\nred,1,A red fox\\narctic,2,An arctic fox\\n")
         >>> [row.key for row in read(manifest, endpoint="ai_image_generator")]
         ['red', 'arctic']
-        >>> read([("red", "ai_image_generator", {"image_count": 0, "style": {}})])
+        >>> read([("red", "ai_image_generator", {"image_count": 1, "style": {}})])
         Traceback (most recent call last):
         ...
         magic_hour_workflows.batch.mistakes.ManifestError: the rows: 1 mistake, so nothing was uploaded or charged
