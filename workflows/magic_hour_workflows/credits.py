@@ -16,7 +16,7 @@ from magic_hour_client.errors import InvalidArgument
 from magic_hour_client.schema import Model, check_given, merged, unknown_field, vars_of
 from magic_hour_client.types import Endpoint
 
-from .hints import meant
+from .hints import meant, nearest
 from .operations import module, paid
 from .wording import shown
 
@@ -87,11 +87,9 @@ def estimate(endpoint: Endpoint, parameters: Mapping[str, Any]) -> Estimate:
 
 def _without_files(endpoint: Endpoint, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """The fields to check. What holds files may hold anything that `generate` takes for one, and costs nothing."""
-    from .flows.generate import OPTIONS
-
     for name in parameters:
-        if name not in (*endpoint.body, *OPTIONS):
-            raise unknown_field("", name, dict.fromkeys((*endpoint.body, *OPTIONS)))
+        if name not in endpoint.body and nearest(name, endpoint.body):  # others are options of `generate`
+            raise unknown_field("", name, dict.fromkeys(endpoint.body))
     files = {field.path[0] for field in endpoint.assets}
     return {name: value for name, value in parameters.items() if name in endpoint.body and name not in files}
 
