@@ -130,7 +130,9 @@ def test_only_one_option_can_take_them(run: Run, stdin: Any) -> None:
     stdin({"id": "x", "kind": "image", "downloaded_paths": ["portrait.jpg"]})
     talk = ("video", "talking-photo", "--image", "-", "--audio", "-", "--start-seconds", "0", "--end-seconds", "1")
     ended = run(*talk)
-    assert (ended.code, "only one option" in ended.err) == (2, True)
+    assert (ended.code, "reads stdin (-) already, and only one option can" in ended.err) == (2, True), ended.err
+    edit = run("image", "edit", "--image", "-", "--prompt", "-")
+    assert (edit.code, "reads stdin (-) already, and only one option can" in edit.err) == (2, True), edit.err
 
 
 def test_nothing_and_nobody_on_stdin(run: Run, stdin: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,7 +143,7 @@ def test_nothing_and_nobody_on_stdin(run: Run, stdin: Any, monkeypatch: pytest.M
     monkeypatch.setattr(sys, "stdin", terminal)
     ended = run(*EDIT)
     assert ended.code == 2
-    assert "from a pipe" in ended.err
+    assert "stdin is a terminal" in ended.err
 
 
 def test_a_dry_run_asks_nobody(run: Run, stdin: Any, emulator: Emulator) -> None:
@@ -149,6 +151,73 @@ def test_a_dry_run_asks_nobody(run: Run, stdin: Any, emulator: Emulator) -> None
     ended = run(*EDIT, "--dry-run", "--format", "json")
     assert ended.json["body"]["assets"]["image_file_paths"] == ["https://not-asked.invalid/output-of-image-job-abc.png"]
     assert not list(emulator.requests)
+
+
+@pytest.fixture
+def bytes_on_stdin(monkeypatch: pytest.MonkeyPatch) -> Any:
+    def put(content: bytes) -> None:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+
+    return put
+
+
+@pytest.mark.parametrize("command", [EDIT, ("image", "headshot", "--image", "-"), ("files", "upload", "-")])
+def test_a_picture_on_stdin(run: Run, bytes_on_stdin: Any, emulator: Emulator, portrait: Path, command: Any) -> None:
+    bytes_on_stdin(portrait.read_bytes())
+    ended = run(*command)
+    assert ended.code == 0, ended.err
+    [put] = emulator.requests.find(origin="storage", method="PUT")
+    assert put.received == portrait.stat().st_size
+    assert put.path.endswith(".jpg")
+
+
+def test_a_picture_on_stdin_is_looked_at_by_a_dry_run(run: Run, bytes_on_stdin: Any, portrait: Path) -> None:
+    bytes_on_stdin(portrait.read_bytes())
+    ended = run(*EDIT, "--dry-run", "--format", "json")
+    assert ended.json["uploads"] == [{"name": "stdin", "bytes": portrait.stat().st_size}]
+    bytes_on_stdin(b"%PDF-1.7" + bytes(200))
+    ended = run(*EDIT, "--dry-run")
+    assert (ended.code, "--image: expected an image, but stdin" in ended.err) == (2, True), ended.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "content", "words"),
+    [
+        (("files", "upload", "-", "--role", "audio"), b"\x89PNG\r\n\x1a\n" + bytes(200), "expected an audio file"),
+        (("files", "upload", "-"), b"", "stdin is empty"),
+        (("image", "generate", "--image-count", "1", "--prompt", "-"), b"\n", "--prompt: stdin is empty"),
+        (("image", "generate", "--image-count", "1", "--prompt", "-"), b"\xff\xfe\x00", "expected text in UTF-8"),
+        (("image", "generate", "--image-count", "1", "--prompt", "-"), b"x" * (2**20 + 1), "longer than 1048576 bytes"),
+    ],
+)
+def test_what_stdin_has_not_to_give(
+    run: Run, bytes_on_stdin: Any, emulator: Emulator, arguments: Any, content: bytes, words: str
+) -> None:
+    bytes_on_stdin(content)
+    ended = run(*arguments)
+    assert (ended.code, words in ended.err) == (2, True), ended.err
+    assert not list(emulator.requests)
+
+
+def test_a_prompt_on_stdin(run: Run, bytes_on_stdin: Any) -> None:
+    bytes_on_stdin("\ufeffA red fox\nin the snöw\n".encode())
+    ended = run("image", "generate", "--image-count", "1", "--prompt", "-", "--dry-run", "--format", "json")
+    assert ended.json["body"]["style"]["prompt"] == "A red fox\nin the snöw"
+
+
+def test_process_substitution(folder: Path, emulator: Emulator, portrait: Path) -> None:
+    command = f"{sys.executable} -m magic_hour_workflows image headshot --no-wait --image <(cat {portrait})"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    [put] = emulator.requests.find(origin="storage", method="PUT")
+    assert put.received == portrait.stat().st_size
+
+
+def test_a_file_without_an_extension(run: Run, emulator: Emulator, portrait: Path, folder: Path) -> None:
+    Path("portrait").write_bytes(portrait.read_bytes())
+    for command in (("image", "headshot", "--image", "portrait"), ("files", "upload", "portrait", "--role", "image")):
+        ended = run(*command)
+        assert ended.code == 0, ended.err
 
 
 @pytest.mark.parametrize("more", ["", "--quiet", "--verbose", "--debug"])

@@ -91,7 +91,7 @@ def test_readme(port: str, environment: dict[str, str], place: Path) -> None:
 def test_page(port: str, environment: dict[str, str], place: Path) -> None:
     settings = {"MAGIC_HOUR_BASE_URL": f"http://127.0.0.1:{port}", "MAGIC_HOUR_API_KEY": "mhk_local"}
     snippets = _SHELL.findall(PAGE)
-    assert len(snippets) == 3
+    assert len(snippets) == 4
     for snippet in snippets:
         done = in_shell(snippet, {**environment, **settings}, place)
         assert done.returncode == 0, done.stderr

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from numbers import Integral
 from typing import Any
 
 import pytest
 
-from magic_hour_workflows import AsyncClient, Client, InvalidArgument
+from magic_hour_workflows import AsyncClient, Client, InvalidArgument, estimate_credits
+from magic_hour_workflows.batch import Batch
 from magic_hour_workflows.settings import DEFAULT_TIMEOUT
 
 NOBODY = "http://127.0.0.1:1"
@@ -81,3 +84,39 @@ def test_what_cannot_listen_is_refused(value: Any) -> None:
 def test_options_of_a_call_are_checked_too(option: dict[str, Any]) -> None:
     with Client(token="x", base_url=NOBODY) as client, pytest.raises(InvalidArgument):
         client.v1.image_projects.wait("job-1", **option)
+
+
+@Integral.register
+class Int64:
+    """A whole number as NumPy has them: registered, and no `int`."""
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+    def __int__(self) -> int:
+        return self.value
+
+    def __float__(self) -> float:
+        return float(self.value)
+
+
+@CLIENTS
+def test_numbers_of_other_libraries_are_numbers(kind: Any) -> None:
+    client = kind(token="x", timeout=Int64(9), poll_interval=Fraction(5, 2), max_parallel=Int64(3))
+    assert client._defaults[:3] == (9.0, 2.5, 3)
+    assert [type(value) for value in client._defaults[:3]] == [float, float, int]
+    call = client._begin(timeout=Fraction(7, 2), poll_interval=Int64(2))
+    assert (call.timeout, call.poll_interval) == (3.5, 2.0)
+
+
+def test_so_they_are_in_a_batch_and_in_an_estimate() -> None:
+    limits: dict[str, Any] = {"concurrency": Int64(3), "rate": Fraction(5, 2), "max_credits": Int64(100)}
+    assert Batch([], database="unused", token="x", **limits)._limits == {
+        "concurrency": 3,
+        "rate": 2.5,
+        "max_credits": 100,
+    }
+    seconds: Any = {"start_seconds": Int64(1), "end_seconds": Fraction(7, 2)}
+    assert estimate_credits("ai_talking_photo", **seconds).credits == 120
+    with pytest.raises(InvalidArgument, match="`concurrency`: expected a whole number from 1"):
+        Batch([], database="unused", token="x", concurrency=Fraction(5, 2))  # type: ignore[arg-type]

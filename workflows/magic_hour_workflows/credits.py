@@ -18,6 +18,7 @@ from magic_hour_client.types import Endpoint
 
 from .hints import meant, nearest
 from .operations import module, paid
+from .results import plain_number
 from .wording import shown
 
 
@@ -106,9 +107,10 @@ def _number(parameters: Mapping[str, Any], name: str, default: float | None) -> 
     value = _at(parameters, name)
     if value is None and default is not None:
         return default
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    number = plain_number(value)
+    if number is None:
         raise InvalidArgument(f"`{name}`: expected a number, to estimate the credits", field=name)
-    return float(value)
+    return number
 
 
 def _at(parameters: Mapping[str, Any], path: str) -> Any:

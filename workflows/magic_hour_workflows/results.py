@@ -5,6 +5,8 @@ Rule: plain values that can be printed, compared and pickled.
 
 from __future__ import annotations
 
+import math
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -30,6 +32,19 @@ def number(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= LARGEST_NUMBER:
         return None
     return abs(value)  # 0.0 for -0.0, which would be shown as "-0"
+
+
+def plain_number(value: object, *, whole: bool = False) -> float | None:
+    """A number from the caller, of any library such as NumPy, as one of Python's own; None for anything else.
+
+    >>> from fractions import Fraction
+    >>> plain_number(Fraction(5, 2)), plain_number(True), plain_number(2.0, whole=True), plain_number(float("nan"))
+    (2.5, None, None, None)
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral if whole else Real):
+        return None
+    plain = int(value) if isinstance(value, Integral) else float(value)
+    return plain if isinstance(plain, int) or math.isfinite(plain) else None
 
 
 @attrs.frozen

@@ -21,6 +21,7 @@ from magic_hour_client.errors import InvalidArgument
 from ..client import AsyncClient
 from ..events import Event
 from ..outputs import checked_directory
+from ..results import plain_number
 from .database import Database, database_of, looked
 from .halt import Halt
 from .manifest import RowLike, read
@@ -272,8 +273,8 @@ class Batch:
 def _positive(name: str, value: Any, *, whole: bool = False, zero: bool = False) -> Any:
     if value is None:
         return None
-    right = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
-    if not right or not (value > 0 or (zero and value == 0)) or value == float("inf"):
+    number = plain_number(value, whole=whole)
+    if number is None or not (number > 0 or (zero and number == 0)):
         expected = "a whole number from 1" if whole else ("a number from 0" if zero else "a number above 0")
         raise InvalidArgument(f"`{name}`: expected {expected}", field=name)
-    return value
+    return number

@@ -67,6 +67,11 @@ class Flag:
         return f"field_{self.number}"
 
     @property
+    def reads_stdin(self) -> bool:
+        """Whether `-` stands for what stdin holds: a file, or a text of one's own."""
+        return bool(self.role) or (self.type is str and not (self.many or self.is_json or self.choices))
+
+    @property
     def negative(self) -> str | None:
         """What says no, for a field that is true or false."""
         return f"--no-{self.flag.removeprefix('--')}" if self.type is bool and not self.many else None
@@ -99,7 +104,9 @@ class Flag:
         """The description, and what can be chosen."""
         parts = [self.description]
         if self.role:
-            parts.append("Or a file here, which is uploaded; - takes what the command before made.")
+            parts.append("Or a file here, which is uploaded; - reads one, or what the command before made, from stdin.")
+        elif self.reads_stdin:
+            parts.append("- reads it from stdin.")
         if self.many:
             parts.append("Can be given several times.")
         if self.deprecation:

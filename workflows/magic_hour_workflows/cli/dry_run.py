@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from contextlib import closing
 from typing import Any
 
 from magic_hour_client.settings import KEY_VARIABLE
@@ -16,6 +17,7 @@ from magic_hour_client.settings import KEY_VARIABLE
 from ..client import Client
 from ..credits import estimate
 from ..flows.generate import prepare
+from ..flows.upload import measure
 from ..operations import module
 from .catalog import parameters
 from .chain import replaced, unasked
@@ -44,9 +46,11 @@ def preview(
         client._begin(timeout, poll_interval)  # checks both
         call, assets = prepare(client._io, api, {**given, "extra_body": extra_body})
         url = f"{client._transport.settings.base_url}{call.path}"
+    with closing(assets):
+        for source in assets.sources:
+            measure(source)
     files = [(source.name, source.size or 0) for source in assets.sources]
     body = assets.filled(call.body, [f"<upload of {name}>" for name, _ in files])
-    assets.close()
     price = estimate(api.ENDPOINT, call.body)
     data = {
         "dry_run": True,

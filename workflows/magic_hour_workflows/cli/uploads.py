@@ -14,13 +14,15 @@ from .outputs import Timeout
 from .terminal import Terminal
 
 ROLES = ("image", "audio", "video")
-File = Annotated[str, typer.Argument(metavar="FILE", help="The file to upload.", show_default=False)]
+File = Annotated[
+    str, typer.Argument(metavar="FILE", help="The file to upload; - reads it from stdin.", show_default=False)
+]
 Role = Annotated[
     str | None,
     typer.Option(
         "--role",
         metavar="image|audio|video",
-        help="What it is for; by its extension if not given. Only webm needs it, for sound.",
+        help="What it is for; told by its extension or its first bytes if not given. Sound in webm or mp4 needs it.",
         show_default=False,
         autocompletion=among(ROLES),
     ),
@@ -34,7 +36,10 @@ def add(group: typer.Typer) -> None:
 
     @command(group, "upload", help=help, examples=examples)
     def upload(terminal: Terminal, file: File, role: Role = None, timeout: Timeout = None) -> None:
+        from .chain import MARK, file_on_stdin
+
         options: dict[str, Any] = {"role": role, "timeout": timeout}
+        given = file_on_stdin("file") if file == MARK else file
         with terminal.client() as client, terminal.progress() as on_progress:
-            path = client.v1.files.upload_file(file, **options, on_progress=on_progress)
+            path = client.v1.files.upload_file(given, **options, on_progress=on_progress)
         terminal.result({"file": file, "file_path": path}, [path])

@@ -38,6 +38,18 @@ async def upload(call: Call, sources: Sequence[Source]) -> list[str]:
     return await call.io.map(lambda pair: _upload_one(call, *pair), list(zip(sources, places, strict=True)))
 
 
+def measure(source: Source) -> None:
+    """Read a stream that has to be read to know its length and form, without a call around it.
+
+    Raises:
+        UploadFailed: it cannot be read.
+        InvalidArgument: it turned out to be empty, or no file that the service takes.
+    """
+    if source.size is None:
+        with _naming(source):
+            source.prepare()
+
+
 async def _places(call: Call, sources: Sequence[Source]) -> list[Any]:
     operation = places_request(
         items=[{"type": source.known.role, "extension": source.known.extension} for source in sources]
