@@ -5,6 +5,8 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	"$$p" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo "$$p" && break; done)
 VENV ?= .venv
 RUN := $(VENV)/bin/python
+# Programs that tests start would compile all of the project anew, each of them.
+unexport PYTHONDONTWRITEBYTECODE
 WORKERS ?= 4
 SEEDS ?= 1000
 
@@ -14,7 +16,7 @@ PYRIGHT := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" PYRIGHT_PYTHON_IGNORE_WARNINGS=1 
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:  # the steps of test share one environment, and pytest's closing line comes last
-.PHONY: help demo demo-batch packages test test-all pytest coverage simulate audit kills batch-kills batch-fleet machine deadlines memory bench bench-quick mutants lint imports types generate docs check dist format clean
+.PHONY: help demo demo-batch packages test test-all test-long pytest coverage simulate audit kills batch-kills batch-fleet machine deadlines memory bench bench-quick mutants lint imports types generate docs check dist format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -37,12 +39,16 @@ test: packages lint types imports check pytest ## Everything that has to hold: l
 
 # More workers than cores, because tests wait more than they work. In the order of the folders: pytest-xdist would begin
 # with the modules of most tests, and those of few are the long ones.
-ALL_TESTS = -n $(WORKERS) --dist loadscope --no-loadscope-reorder
+ALL_TESTS = -n $(WORKERS) --dist loadscope --no-loadscope-reorder $(LONG)
 pytest: $(VENV)/.stamp ## The tests, or some of them: make pytest ARGS="-k name"
 	@$(RUN) -m pytest $(or $(ARGS),$(ALL_TESTS))
 
 coverage: $(VENV)/.stamp ## The tests with branch coverage, which has to be 90 % (a third slower)
 	@$(RUN) -m pytest $(ALL_TESTS) --cov --cov-report=term
+
+# test-all does so too: what make test leaves out is run before a release.
+test-long: LONG = --long
+test-long: pytest ## The tests with all their cases, also those that make test leaves out
 
 simulate: $(VENV)/.stamp ## Play the flows against a pretended world: make simulate SEEDS=10000, or one seed: SEED=7
 	@PYTHONPATH=tests $(RUN) -m simulation --workers $(WORKERS) $(if $(SEED),--seed $(SEED) --trace,--seeds 1-$(SEEDS))
@@ -63,13 +69,13 @@ machine: $(VENV)/.stamp ## Any sequence of calls, faults and restarts, by Hypoth
 	@MACHINE_EXAMPLES=$(or $(EXAMPLES),500) $(RUN) -m pytest tests/machine -q -s --timeout 3600 --show-capture=no
 
 # A subshell for each version, found by name or among pyenv's; a version this machine lacks is named and skipped.
-test-all: ## make test on each of Python 3.11, 3.12 and 3.13 that is installed
+test-all: ## make test, and the long cases, on each of Python 3.11, 3.12 and 3.13 that is installed
 	@found=; for v in 3.11 3.12 3.13; do \
 		python=; for p in "python$$v" "$$(pyenv root 2>/dev/null)/versions/$$v".*/bin/python; do \
 			"$$p" -c 'import venv, ensurepip' >/dev/null 2>&1 && python=$$p && break; done; \
 		if [ -z "$$python" ]; then echo "== Python $$v: not installed, skipped"; continue; fi; \
 		found=yes; echo "== Python $$v"; \
-		$(MAKE) --no-print-directory test PYTHON="$$python" VENV=".venv-$$v" || exit 1; \
+		$(MAKE) --no-print-directory test PYTHON="$$python" VENV=".venv-$$v" LONG=--long || exit 1; \
 	done; [ -n "$$found" ] || { echo "None of Python 3.11, 3.12 and 3.13 is installed"; exit 1; }
 
 lint: $(VENV)/.stamp ## Lint and format check
