@@ -1,18 +1,16 @@
 """Every fault, in every phase of every step of a whole call: at most one paid job, and never one that is lost.
 
-Rule: one judge for all cells. What a cell may end with is said by the table in `outcomes.py`, and nowhere else.
+Rule: one judge for all cells. What a cell may end with is said by the table in `outcomes.py`, and nowhere else. Cells
+take turns at being sync and async, since both clients drive the same flows; `make test-long` has each cell in both.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import os
 import random
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +37,7 @@ from faults.outcomes import (
 )
 from magic_hour_emulator import Emulator, samples
 from magic_hour_emulator.faults import Fault
+from magic_hour_workflows.cli import main
 from magic_hour_workflows.errors import JobFailed, MagicHourError, SubmissionUnknown
 from magic_hour_workflows.events import Created, Event
 from magic_hour_workflows.results import Result
@@ -54,7 +53,7 @@ IN_A_CALL = [
 ]
 FOX = ("image", "generate", "--image-count", "1", "--prompt", "A red fox")
 HEADSHOT = ("image", "headshot", "--image", str(samples.portrait()))
-ENVIRONMENT = {"MAGIC_HOUR_POLL_INTERVAL": "0.02", "COLUMNS": "80"}
+ENVIRONMENT = {"POLL_INTERVAL": "0.02", "COLUMNS": "80"}
 VIDEO_KINDS = ("reset", "cut", "wrong_length", "unavailable", "missing_field", "expired_url")
 
 
@@ -71,9 +70,15 @@ def _quick_repetitions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("magic_hour_workflows.retry.FIRST_DELAY", 0.02)
 
 
-@pytest.fixture(params=["sync", "asyncio"])
-def world(request: pytest.FixtureRequest) -> World:
-    return World(request.param)
+def in_turns(faults: Sequence[Fault]) -> pytest.MarkDecorator:
+    """Every cell in one world, in no rhythm with the phases; and for the long run in both."""
+    long = [pytest.mark.long]
+    cells = [
+        pytest.param(World(world), fault, id=f"{fault}-{world}", marks=[] if number.bit_count() % 2 == turn else long)
+        for number, fault in enumerate(faults)
+        for turn, world in enumerate(("sync", "asyncio"))
+    ]
+    return pytest.mark.parametrize(("world", "fault"), cells)
 
 
 @dataclass
@@ -225,10 +230,10 @@ PARAMETERS: dict[str, Callable[[], dict[str, Any]]] = {
 
 
 @pytest.fixture
-def check(service: Emulator, tmp_path: Path, world: World, caplog: pytest.LogCaptureFixture) -> Callable[..., None]:
+def check(service: Emulator, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Callable[..., None]:
     """Runs and judges one cell."""
 
-    def check(fault: Fault, endpoint: str) -> None:
+    def check(world: World, fault: Fault, endpoint: str) -> None:
         caplog.set_level(logging.DEBUG)
         judge = Judge(service, tmp_path, fault, endpoint)
         judge.judge(world.run(judge.scenario, **judge.options()))
@@ -238,40 +243,38 @@ def check(service: Emulator, tmp_path: Path, world: World, caplog: pytest.LogCap
 
 
 class TestUploading:
-    @pytest.mark.parametrize("fault", cells("upload-urls", "put"), ids=str)
-    def test_cell(self, fault: Fault, check: Callable[..., None]) -> None:
-        check(fault, "ai_headshot_generator")
+    @in_turns(cells("upload-urls", "put"))
+    def test_cell(self, world: World, fault: Fault, check: Callable[..., None]) -> None:
+        check(world, fault, "ai_headshot_generator")
 
 
 class TestSubmitting:
-    @pytest.mark.parametrize("fault", cells("create"), ids=str)
-    def test_cell(self, fault: Fault, check: Callable[..., None]) -> None:
-        check(fault, "ai_image_generator")
+    @in_turns(cells("create"))
+    def test_cell(self, world: World, fault: Fault, check: Callable[..., None]) -> None:
+        check(world, fault, "ai_image_generator")
 
 
 class TestWaiting:
-    @pytest.mark.parametrize("fault", cells("get"), ids=str)
-    def test_cell(self, fault: Fault, check: Callable[..., None]) -> None:
-        check(fault, "ai_image_generator")
+    @in_turns(cells("get"))
+    def test_cell(self, world: World, fault: Fault, check: Callable[..., None]) -> None:
+        check(world, fault, "ai_image_generator")
 
 
 class TestSaving:
-    @pytest.mark.parametrize("fault", cells("download"), ids=str)
-    def test_cell(self, fault: Fault, check: Callable[..., None]) -> None:
-        check(fault, "ai_image_generator")
+    @in_turns(cells("download"))
+    def test_cell(self, world: World, fault: Fault, check: Callable[..., None]) -> None:
+        check(world, fault, "ai_image_generator")
 
 
 class TestVideos:
-    @pytest.mark.parametrize(
-        "fault", [each for each in cells("create", "get", "download") if each.kind in VIDEO_KINDS][::3], ids=str
-    )
-    def test_cell(self, fault: Fault, check: Callable[..., None]) -> None:
-        check(fault, "ai_talking_photo")
+    @in_turns([each for each in cells("create", "get", "download") if each.kind in VIDEO_KINDS][::3])
+    def test_cell(self, world: World, fault: Fault, check: Callable[..., None]) -> None:
+        check(world, fault, "ai_talking_photo")
 
 
 class TestDeleting:
-    @pytest.mark.parametrize("fault", cells("delete"), ids=str)
-    def test_cell(self, fault: Fault, service: Emulator, tmp_path: Path, world: World) -> None:
+    @in_turns(cells("delete"))
+    def test_cell(self, world: World, fault: Fault, service: Emulator, tmp_path: Path) -> None:
         judge = Judge(service, tmp_path, fault, "ai_image_generator")
 
         def scenario(client: Any) -> Generator[Any, Any, tuple[str, MagicHourError | None]]:
@@ -297,24 +300,28 @@ class TestDeleting:
 
 class TestTheCommandLine:
     @pytest.mark.parametrize("fault", random.Random(0).sample(IN_A_CALL, SAMPLED), ids=str)
-    def test_cell(self, fault: Fault, service: Emulator, tmp_path: Path) -> None:
+    def test_cell(
+        self,
+        fault: Fault,
+        service: Emulator,
+        tmp_path: Path,
+        capfd: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """In this process: that the program ends with the code it gives is proved once, with signals and streams."""
         service.reset()
         service.faults.add(fault)
         folder = tmp_path / "outputs"
         line = HEADSHOT if fault.on in ("upload-urls", "put") else FOX
         common = ("--output", str(folder), "--format", "json", "--timeout", str(seconds(fault)))
-        done = subprocess.run(
-            [sys.executable, "-m", "magic_hour_workflows", *line, *common],
-            env={**os.environ, **ENVIRONMENT, "MAGIC_HOUR_API_KEY": service.token, "MAGIC_HOUR_BASE_URL": service.url},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=50,
-        )
+        for name, value in {**ENVIRONMENT, "API_KEY": service.token, "BASE_URL": service.url}.items():
+            monkeypatch.setenv(name if name == "COLUMNS" else f"MAGIC_HOUR_{name}", value)
+        code = main([*line, *common])
+        said = capfd.readouterr()
         assert [each.fault for each in service.faults.fired] == [fault]
-        assert secrets_in(done.stdout + done.stderr, service) == []
-        told, wanted = json.loads(done.stdout), expected(fault)
-        assert done.returncode == exit_code(wanted), done.stderr
+        assert secrets_in(said.out + said.err, service) == []
+        told, wanted = json.loads(said.out), expected(fault)
+        assert code == exit_code(wanted), said.err
         creates = service.ledger.creates
         assert len(creates) == accepted(fault)
         if wanted is None:
@@ -325,7 +332,7 @@ class TestTheCommandLine:
         assert not folder.exists() or files(folder) == []
         if wanted is SubmissionUnknown:
             assert len(Witness(service).named(error["name"])) == len(creates)
-            assert error["name"] in done.stderr
+            assert error["name"] in said.err
         else:
             assert error.get("project_id") == (creates[0].id if creates else None)
-            assert not creates or creates[0].id in done.stderr
+            assert not creates or creates[0].id in said.err
