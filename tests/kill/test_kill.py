@@ -1,6 +1,6 @@
 """`kill -9` at any point of a paid job: it is charged once at most, found again, and no file is wrong.
 
-Every point once with the command line and once with one of the clients; `make kills` does it many times more.
+Every point once, the kinds of program in turns; `make test-long` has each kind at each point, `make kills` many times.
 """
 
 from __future__ import annotations
@@ -16,7 +16,11 @@ from kill.points import INSIDE, POINTS
 from magic_hour_emulator import Emulator
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-CASES = [(kind, name) for number, name in enumerate(POINTS) for kind in ("cli", KINDS[1 + number % 2])]
+CASES = [
+    pytest.param(kind, name, marks=[] if (number + number // 3) % 3 == turn else [pytest.mark.long])
+    for number, name in enumerate(POINTS)
+    for turn, kind in enumerate(KINDS)
+]
 
 
 @pytest.mark.parametrize(("kind", "name"), CASES)
@@ -26,6 +30,7 @@ def test_killed_at_a_point(emulator: Emulator, kind: str, name: str, tmp_path: P
     assert killed.finished == bool(killed.accepted)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS)
 def test_killed_at_random_moments(emulator: Emulator, kind: str, tmp_path: Path) -> None:
     folders = [tmp_path / str(number) for number in range(3)]
