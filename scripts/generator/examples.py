@@ -19,6 +19,7 @@ _PLAIN = {"integer": 1, "number": 1.0, "boolean": True}
 _FORMATS = {"date": "2026-01-31", "date-time": "2026-01-31T12:00:00Z", "uuid": "00000000-0000-4000-8000-000000000000"}
 _ODD = re.compile(r"[^ !#-\[\]-~]")
 _DEEPEST = 4
+_MOST_FIELDS = 500
 Places = dict[tuple[str, str], EndpointView]
 
 
@@ -58,8 +59,12 @@ def _with_example(schema: dict[str, Any], holder: dict[str, Any]) -> dict[str, A
     return {**schema, "example": holder["example"]} if "example" in holder else schema
 
 
-def made_up(schema: dict[str, Any], contract: Contract, depth: int = 0) -> Any:
-    """An example value for a schema: its own example, default or first choice, else something plain."""
+def made_up(schema: dict[str, Any], contract: Contract, depth: int = 0, room: list[int] | None = None) -> Any:
+    """An example value for a schema: its own example, default or first choice, else something plain.
+
+    `room` is how many fields may still be made up; an example with more of them would help nobody.
+    """
+    room = [_MOST_FIELDS] if room is None else room
     for key in ("example", "default", "const"):
         if key in schema:
             return schema[key]
@@ -69,18 +74,19 @@ def made_up(schema: dict[str, Any], contract: Contract, depth: int = 0) -> Any:
     kind = type_of(schema)
     choices = [contract.schema(choice) for choice in (schema.get("anyOf") or schema.get("oneOf") or [])]
     if (choice := next((c for c in choices if c.get("type") != "null"), None)) and depth < _DEEPEST:
-        return made_up(choice, contract, depth + 1)
+        return made_up(choice, contract, depth + 1, room)
     if kind == "object":
-        return _made_up_object(schema, contract, depth)
+        return _made_up_object(schema, contract, depth, room)
     if kind == "array":
-        return [made_up(contract.schema(schema.get("items")), contract, depth + 1)] if depth < _DEEPEST else []
+        return [made_up(contract.schema(schema.get("items")), contract, depth + 1, room)] if depth < _DEEPEST else []
     return _PLAIN.get(kind) or _FORMATS.get(str(schema.get("format")), "string")
 
 
-def _made_up_object(schema: dict[str, Any], contract: Contract, depth: int) -> dict[str, Any]:
+def _made_up_object(schema: dict[str, Any], contract: Contract, depth: int, room: list[int]) -> dict[str, Any]:
     properties, required = schema.get("properties") or {}, schema.get("required") or []
-    names = [name for name in properties if name in required] if depth < _DEEPEST else []
-    return {name: made_up(contract.schema(properties[name]), contract, depth + 1) for name in names}
+    names = [name for name in properties if name in required] if depth < _DEEPEST and room[0] > 0 else []
+    room[0] -= len(names)
+    return {name: made_up(contract.schema(properties[name]), contract, depth + 1, room) for name in names}
 
 
 def type_of(schema: dict[str, Any]) -> str:

@@ -28,6 +28,7 @@ END = "<!-- CUSTOM DOCS END -->"
 _BLOCK = re.compile(re.escape(START) + "(.*?)" + re.escape(END), re.DOTALL)
 _WORDS = re.compile(re.escape(START) + r"\s*(?!" + re.escape(END) + r")\S")
 _DEEPEST = 6
+_MOST_ROWS = 1000
 
 
 def pages(build: Build, reference: Path, generated: Path) -> dict[str, bytes]:
@@ -141,7 +142,8 @@ class Page:
             label = "\N{NO-BREAK SPACE}" * 4 * (depth - 1) + f"└─ {attribute(name)}"
             rows.append(_row(label, name in required, text, made_up(inner, self.contract), retired))
             shape = json.dumps(self._object_in(inner).get("properties"), sort_keys=True)
-            if shape not in above and depth < _DEEPEST:  # an object inside itself is shown once
+            # An object inside itself is shown once, and of objects that share their parts not every way down.
+            if shape not in above and depth < _DEEPEST and len(rows) < _MOST_ROWS:
                 rows += self._nested(inner, depth + 1, (*above, shape))
         return rows
 

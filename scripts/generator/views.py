@@ -13,6 +13,7 @@ from openapi_python_client.parser.properties import LiteralEnumProperty, ModelPr
 
 from .contract import Contract
 from .names import attribute
+from .problems import LostOperation
 from .shapes import Shapes, Side, maps_among
 from .texts import Code, raw
 
@@ -65,6 +66,9 @@ class AssetView:
     many: bool
 
 
+_MOST_ASSETS = 1000
+
+
 class Views:
     """Builds the views of one document."""
 
@@ -76,8 +80,8 @@ class Views:
         self._sources: dict[str, dict[str, Any]] = {}
         self.enums = {str(enum.class_info.name): enum for enum in data.enums}
         self.enum_order: dict[str, list[Any]] = {}
-        assets = {name for name in self.models if self.assets(self.models[name])}
-        self.shapes = Shapes(maps, with_assets=assets, schema=contract.schema)
+        self._with_assets = self._that_hold_assets()
+        self.shapes = Shapes(maps, with_assets=self._with_assets, schema=contract.schema)
         self.sent = self._reach(data)
         for model in self.models.values():
             self._remember_order(model)
@@ -248,15 +252,41 @@ class Views:
 
     # -- assets ---------------------------------------------------------------------------------------------------
 
+    def _that_hold_assets(self) -> set[str]:
+        """Names of the models with an asset field somewhere below them."""
+        holders: dict[str, list[str]] = {}
+        waiting: list[str] = []
+        for name, model in self.models.items():
+            for prop in self.properties(model):
+                if _asset_role(self.contract, self.field_source(model, prop)) is not None:
+                    waiting.append(name)
+                elif isinstance(prop, ModelProperty):
+                    holders.setdefault(str(prop.class_info.name), []).append(name)
+        found: set[str] = set()
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.add(name)
+                waiting.extend(holders.get(name, ()))
+        return found
+
     def assets(self, model: ModelProperty | None, seen: tuple[str, ...] = ()) -> list[AssetView]:
-        """The asset fields of a model and of the models in it."""
-        if model is None or str(model.class_info.name) in seen:
+        """The asset fields of a model and of the models in it.
+
+        Raises:
+            LostOperation: there are too many to list.
+        """
+        # Only where there are any: of objects that share their parts there are many more ways down than objects.
+        if model is None or str(model.class_info.name) not in self._with_assets - set(seen):
             return []
         found: list[AssetView] = []
         for prop in self.properties(model):
             name = attribute(raw(prop.name))
             source = self.field_source(model, prop)
             role = _asset_role(self.contract, source)
+            if len(found) > _MOST_ASSETS:
+                lines = [f"{model.class_info.name} has more than {_MOST_ASSETS} file fields in it"]
+                raise LostOperation("The document cannot be used:", lines)
             if role is not None:
                 found.append(AssetView(path=(name,), role=role, many=source.get("type") == "array"))
             elif isinstance(prop, ModelProperty):
