@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from batch.album import HOSTILE, summary
+from magic_hour_client.errors import escaped
 from magic_hour_workflows.batch.report import LABELS, remedy, write_report
 from magic_hour_workflows.batch.rows import RowResult, RowStatus
 
@@ -59,7 +60,7 @@ def test_texts_never_become_markup(tmp_path: Path, text: str) -> None:
     assert [tag for tag, _ in Tags(page).tags] == [tag for tag, _ in plain.tags]
     assert [attributes.keys() for _, attributes in Tags(page).tags] == [attrs.keys() for _, attrs in plain.tags]
     (shown,) = data(page)
-    assert (shown["key"], shown["error"], shown["name"]) == (text, text, text)
+    assert (shown["key"], shown["error"], shown["name"]) == (text, escaped(text), text)
 
 
 def test_a_title_that_utf_8_cannot_say(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from magic_hour_client.errors import escaped
 from magic_hour_workflows.batch.results import FIELDS, write_results
 from magic_hour_workflows.batch.rows import RowResult, RowStatus
 
@@ -73,7 +74,9 @@ FORMULAS += ["\uff1d1", "\uff0b1", "\uff0d1", "\uff201"]  # the wide forms of = 
 def test_no_cell_is_a_formula(tmp_path: Path, text: str) -> None:
     write_results(tmp_path, [result(text, error=text, name=text, paths=[tmp_path / text], sha256=[text])])
     (row,) = table(tmp_path)
-    assert {row[field] for field in ("key", "error", "name", "paths", "sha256")} == {f"'{text}"}
+    assert {row[field] for field in ("key", "name", "paths", "sha256")} == {f"'{text}"}
+    assert row["error"] in (f"'{text}", escaped(text))
+    assert not row["error"].startswith(tuple(FORMULAS))
     assert lines(tmp_path)[0]["key"] == text  # programs get what it is
 
 

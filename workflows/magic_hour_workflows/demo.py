@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from magic_hour_client.errors import escaped
+
 from . import AsyncClient, Client, Result
 from .errors import MagicHourError
 from .events import Created, Event
@@ -128,7 +130,7 @@ def run(argv: Sequence[str] | None = None, *, program: str = "python -m magic_ho
 def announce(event: Event) -> None:
     """The id of a paid job, before anything else happens to it."""
     if isinstance(event, Created):
-        print(f"accepted: {event.kind} job {event.id}", file=sys.stderr, flush=True)
+        print(f"accepted: {event.kind} job {escaped(event.id)}", file=sys.stderr, flush=True)
 
 
 def _print_header() -> None:
@@ -139,7 +141,7 @@ def _print_row(row: Row) -> None:
     endpoint, client, result, seconds = row
     files = ", ".join(str(path) for path in result.downloaded_paths)
     credits = "?" if result.credits_charged is None else f"{result.credits_charged:g}"
-    print(f"{endpoint:<22} {client:<6} {result.id:<25} {credits:>7} {seconds:>7.1f}  {files}", flush=True)
+    print(f"{endpoint:<22} {client:<6} {escaped(result.id):<25} {credits:>7} {seconds:>7.1f}  {files}", flush=True)
 
 
 if __name__ == "__main__":

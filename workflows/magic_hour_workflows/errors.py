@@ -128,7 +128,7 @@ class JobFailed(JobError):
         code, reason = clean(code), clean(reason)
         why = ": ".join(part for part in (code, reason) if part) or "the service gave no reason"
         super().__init__(
-            f"the {job.kind} job {job.id} failed: {why}", job=job, status="error", credits_charged=credits_charged
+            f"the {job.kind} job {job.shown_id} failed: {why}", job=job, status="error", credits_charged=credits_charged
         )
         self.code = code
         self.reason = reason
@@ -139,7 +139,7 @@ class JobCanceled(JobError):
 
     def __init__(self, *, job: Job, credits_charged: float | None) -> None:
         super().__init__(
-            f"the {job.kind} job {job.id} was canceled in the web app",
+            f"the {job.kind} job {job.shown_id} was canceled in the web app",
             job=job,
             status="canceled",
             credits_charged=credits_charged,
@@ -151,8 +151,8 @@ class JobTimeout(JobError, TimeoutError):
 
     def __init__(self, *, job: Job, status: str | None, credits_charged: float | None, timeout: float) -> None:
         super().__init__(
-            f"the {job.kind} job {job.id} was not done within {timeout:g} s (last status: {status or 'not known'}); "
-            f"it goes on; {job.resume_hint}",
+            f"the {job.kind} job {job.shown_id} was not done within {timeout:g} s"
+            f" (last status: {status or 'not known'}); it goes on; {job.resume_hint}",
             job=job,
             status=status,
             credits_charged=credits_charged,
@@ -221,7 +221,7 @@ def name_job(error: BaseException, job: Job) -> None:
     """Attach the id of the job to an exception on its way out."""
     if getattr(error, "project_id", None) == job.id:
         return
-    hint = f"The {job.kind} job {job.id} was accepted; {job.resume_hint}"
+    hint = f"The {job.kind} job {job.shown_id} was accepted; {job.resume_hint}"
     with suppress(AttributeError):  # an exception class with slots; the note is left
         error.project_id = job.id  # type: ignore[attr-defined]
     if isinstance(error, MagicHourError) and error.args:

@@ -12,6 +12,8 @@ from typing import Any, Literal, TypeAlias
 
 import attrs
 
+from magic_hour_client.errors import escaped
+
 Kind: TypeAlias = Literal["image", "video"]
 
 
@@ -57,6 +59,11 @@ class Job:
     name: str | None = None
     known: bool = True
     """False if only a caller gave the id, which may be of no job at all."""
+
+    @property
+    def shown_id(self) -> str:
+        """The id for messages and logs. The service chose it, so it may hold what a terminal obeys."""
+        return escaped(self.id)
 
     @property
     def resume_hint(self) -> str:

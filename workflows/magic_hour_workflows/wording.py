@@ -10,7 +10,7 @@ import re
 from contextlib import suppress
 from urllib.parse import urlsplit
 
-from magic_hour_client.errors import clean, without_secrets
+from magic_hour_client.errors import clean, escaped, without_secrets
 
 _LONGEST_SHOWN = 200
 _QUERY = re.compile(r"(?<=\S)\?[^\s\"'<>]*=[^\s\"'<>]*")
@@ -53,7 +53,7 @@ def file_name(name: str) -> str:
     ('a\\\\x1b[31mb.txt', 'a.png?…')
     """
     text = _QUERY.sub("?…", last_part(name))
-    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    text = escaped(text)
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from .results import record, relative, replaced
+from .results import readable, record, relative, replaced
 from .rows import RowResult, RowStatus, Summary
 
 LABELS = {
@@ -94,7 +94,7 @@ def _argument(key: str) -> str:
 
 
 def _row(result: RowResult, folder: Path) -> dict[str, Any]:
-    row = record(result, folder)
+    row = readable(record(result, folder))
     row["urls"] = [_url(path, folder) for path in result.paths]
     row["remedy"] = remedy(result)
     return {name: value for name, value in row.items() if value not in (None, [])}

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from magic_hour_client.errors import without_secrets
+from magic_hour_client.errors import escaped, without_secrets
 
 from .rows import RowResult
 
@@ -57,7 +57,7 @@ def write_results(directory: str | os.PathLike[str], results: Iterable[RowResult
         for result in results:
             row = record(result, folder)
             jsonl.write(json.dumps(row) + "\n")  # ASCII, so that no reader finds other ends of lines in it
-            writer.writerow([_cell(value) for value in row.values()])
+            writer.writerow([_cell(value) for value in readable(row).values()])
     return lines, table
 
 
@@ -69,6 +69,13 @@ def record(result: RowResult, directory: Path) -> dict[str, Any]:
     if result.error is not None:
         values["error"] = without_secrets(result.error)
     return values
+
+
+def readable(row: dict[str, Any]) -> dict[str, Any]:
+    """The record for people: what the service said has nothing in it that a program would obey. Paths and keys are the
+    caller's own, and programs find the rest as it is in `results.jsonl`."""
+    said = {name: escaped(row[name]) for name in ("id", "error") if isinstance(row[name], str)}
+    return {**row, **said}
 
 
 def relative(path: Path, directory: Path) -> str:

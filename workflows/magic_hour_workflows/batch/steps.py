@@ -158,7 +158,7 @@ class Steps:
             files = await self._placed(row, paths)
         except OSError as error:
             self._cannot_save(error)
-            raise DownloadFailed(f"the outputs of {job.id} cannot be saved: {error}", final=True) from error
+            raise DownloadFailed(f"the outputs of {job.shown_id} cannot be saved: {error}", final=True) from error
         finally:
             with suppress(OSError):
                 shutil.rmtree(staging, ignore_errors=True)

@@ -124,7 +124,7 @@ def words(error: BaseException, known: Known) -> str:
         command = f"pick it up with: {known.resume}"
         text = text.replace(known.job.resume_hint, command)
         if not isinstance(error, MagicHourError):  # those say it themselves where there is something to pick up
-            text = f"{text.rstrip('.')}. The {known.job.kind} job {known.job.id} was accepted; {command}"
+            text = f"{text.rstrip('.')}. The {known.job.kind} job {known.job.shown_id} was accepted; {command}"
     if mistakes := getattr(error, "mistakes", None):
         text = "\n".join([text.partition("\n")[0], *(f"  {mistake}" for mistake in mistakes)])
     elif isinstance(error, InvalidArgument):

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from magic_hour_client.errors import InvalidArgument, MagicHourError
+from magic_hour_client.errors import InvalidArgument, MagicHourError, escaped
 
-from ..results import Kind
+from ..results import Kind, number
 from .command import command
 from .outputs import Id, NoDownload, Output, PollInterval, Timeout, place, resume_options, show
 from .terminal import Terminal
@@ -48,6 +48,7 @@ def _add_get(group: typer.Typer, kind: Kind) -> None:
     def get(terminal: Terminal, id: Id) -> None:
         with terminal.client() as client:
             project = {"kind": kind, **jobs_of(client, kind).get(id).to_dict()}
+        project["credits_charged"] = number(project.get("credits_charged"))
         terminal.result(project, _lines(project))
 
 
@@ -104,10 +105,10 @@ def _add_delete(group: typer.Typer, kind: Kind) -> None:
     def delete(terminal: Terminal, id: Id, yes: Yes = False) -> None:
         with terminal.client() as client:
             if not yes:
-                _ask(f"Delete the {kind} job {id} and its outputs for good?")
+                _ask(f"Delete the {kind} job {escaped(id)} and its outputs for good?")
             jobs_of(client, kind).delete(id)
-        terminal.say(f"{kind} job {id} deleted")
-        terminal.result({"id": id, "kind": kind, "deleted": True}, [id])
+        terminal.say(f"{kind} job {escaped(id)} deleted")
+        terminal.result({"id": id, "kind": kind, "deleted": True}, [escaped(id)])
 
 
 def _ask(question: str) -> None:
@@ -129,7 +130,7 @@ def _lines(project: Mapping[str, Any]) -> list[str]:
     """The state of a job, a line for each thing that is known."""
     known = {key: value for key, value in project.items() if value not in (None, [], {})}
     width = max(map(len, known), default=0)
-    return [f"{key:<{width}}  {_plain(value)}" for key, value in known.items()]
+    return [escaped(f"{key:<{width}}  {_plain(value)}") for key, value in known.items()]
 
 
 def _plain(value: Any) -> str:

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from magic_hour_client.errors import InvalidArgument
+from magic_hour_client.errors import InvalidArgument, escaped
 
 from ..outputs import checked_directory, checked_output_name, names_a_file
 from ..results import Kind, Result
@@ -98,5 +98,5 @@ def show(terminal: Terminal, result: Result) -> None:
         "credits_charged": result.credits_charged,
         "downloaded_paths": paths,
     }
-    terminal.result(data, paths or [result.id])
-    terminal.say(f"{result.kind} job {result.id}: {result.status}{credits}")
+    terminal.result(data, paths or [escaped(result.id)])
+    terminal.say(escaped(f"{result.kind} job {result.id}: {result.status}{credits}"))

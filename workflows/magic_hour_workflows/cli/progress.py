@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
-from magic_hour_client.errors import without_secrets
+from magic_hour_client.errors import escaped
 
 from ..events import Created, Downloading, Event, Retrying, StatusChanged, Uploading
-from .streams import to_stderr
+from .streams import safe, to_stderr
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -39,7 +39,7 @@ def showing(resume: Resume, *, quiet: bool) -> Iterator[Callable[[Event], None]]
         return
     with bars:
         out = bars.console.print
-        yield Bars(bars, Lines(lambda text: out(without_secrets(text), soft_wrap=True), resume, transfers=False))
+        yield Bars(bars, Lines(lambda text: out(safe(text), soft_wrap=True), resume, transfers=False))
 
 
 def is_live(stream: TextIO | None) -> bool:
@@ -73,19 +73,19 @@ class Lines:
         match event:
             case Created(id=id, kind=kind, credits_charged=credits):
                 cost = "" if credits is None else f" for {credits:g} credits"
-                self._out(f"{kind} job {id} accepted{cost}; if this is cut off: {self._resume(kind, id)}")
+                self._out(f"{kind} job {escaped(id)} accepted{cost}; if this is cut off: {self._resume(kind, id)}")
             case _ if self._quiet:
                 pass
             case Retrying(reason=reason, delay=delay):
-                self._out(f"{reason}; again in {delay:.1f} s")
+                self._out(f"{escaped(reason)}; again in {delay:.1f} s")
             case _ if not self._transfers:
                 pass
             case StatusChanged(status=status, elapsed=elapsed) if status != "complete":  # the last line says so
-                self._out(f"{status} after {elapsed:.0f} s")
+                self._out(f"{escaped(status)} after {elapsed:.0f} s")
             case Uploading(name=name, sent=sent, total=total) if sent == total:
-                self._out(f"uploaded {name}, {size(total)}")
+                self._out(f"uploaded {escaped(name)}, {size(total)}")
             case Downloading(name=name, received=received, total=total) if received == total:
-                self._out(f"downloaded {name}, {size(received)}")
+                self._out(f"downloaded {escaped(name)}, {size(received)}")
 
 
 class Bars:
@@ -116,12 +116,12 @@ class Bars:
     def _at(self, status: str) -> None:
         task = self._task("the job", status)
         total = 1 if status == "complete" else None  # without a total, the bar pulses
-        self._bars.update(task, description=status, total=total, completed=total or 0)  # type: ignore[arg-type]
+        self._bars.update(task, description=escaped(status), total=total, completed=total or 0)  # type: ignore[arg-type]
 
     def _task(self, key: str, description: str) -> int:
         with self._lock:
             if key not in self._tasks:
-                self._tasks[key] = self._bars.add_task(description, total=None, detail="")
+                self._tasks[key] = self._bars.add_task(escaped(description), total=None, detail="")
             return self._tasks[key]
 
 

@@ -1,14 +1,20 @@
 """stdout and stderr, in whatever state a shell hands them over: closed, full, broken, or unable to write a letter.
 
-Rule: no state of one keeps the other from telling about a paid job; and no signature of a URL passes either.
+Rule: no state of one keeps the other from telling about a paid job, and what a letter cannot say is said by its
+escape. No signature of a URL passes either of them, and nothing that a terminal obeys but line breaks.
 """
 
 from __future__ import annotations
 
+import logging
 import sys
 from contextlib import suppress
+from typing import TextIO
 
-from magic_hour_client.errors import without_secrets
+from magic_hour_client.errors import escaped, without_secrets
+
+_OF_PATHS = "".join(map(chr, range(0xDC80, 0xDD00)))
+"""How Python holds the bytes of a path that is no text: `prepare` lets stdout write them as they are."""
 
 
 def prepare() -> None:
@@ -19,11 +25,23 @@ def prepare() -> None:
             stream.reconfigure(errors="surrogateescape" if encoding == "utf8" else "backslashreplace")  # type: ignore[union-attr]
 
 
+def safe(text: str) -> str:
+    """`text` as it may be printed: lines stay lines, everything else that a terminal obeys is escaped."""
+    return escaped(without_secrets(text), keep="\n")
+
+
+class Formatter(logging.Formatter):
+    """Writes log records as everything else is printed."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record, its traceback included."""
+        return safe(super().format(record))
+
+
 def to_stderr(text: str) -> None:
     """One line at once, so that lines of threads do not mix. That it cannot be written is nobody's failure."""
     with suppress(OSError, ValueError, AttributeError):
-        sys.stderr.write(f"{without_secrets(text)}\n")
-        sys.stderr.flush()
+        _write(sys.stderr, safe(text))
 
 
 def to_stdout(text: str) -> None:
@@ -34,5 +52,12 @@ def to_stdout(text: str) -> None:
     """
     if sys.stdout is None:  # closed by the shell: nobody wants to know
         return
-    sys.stdout.write(f"{without_secrets(text)}\n")
-    sys.stdout.flush()
+    _write(sys.stdout, escaped(without_secrets(text), keep=f"\n{_OF_PATHS}"))
+
+
+def _write(stream: TextIO, text: str) -> None:
+    try:
+        stream.write(f"{text}\n")
+    except UnicodeEncodeError:  # a stream that `prepare` could not teach better
+        stream.write(f"{text.encode('ascii', 'backslashreplace').decode('ascii')}\n")
+    stream.flush()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import shlex
 import traceback
 import warnings
@@ -17,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from magic_hour_client.errors import escaped
+
 from ..errors import MagicHourError, SubmissionUnknown
 from ..events import Created, Event, SubmissionLost
 from ..operations import operations
@@ -24,7 +27,7 @@ from ..results import Job, Kind
 from . import ends, signals
 from .catalog import Flag
 from .progress import showing
-from .streams import to_stderr, to_stdout
+from .streams import Formatter, to_stderr, to_stdout
 
 if TYPE_CHECKING:
     from ..client import Client
@@ -80,7 +83,7 @@ class Terminal:
         """The command that picks a job up."""
         where = ["--base-url", self.base_url] if self.base_url else []
         open_http = ["--allow-http"] if self.allow_http else []
-        return shlex.join(["magic-hour", kind, "wait", id, *self.resume_options, *where, *open_http])
+        return escaped(shlex.join(["magic-hour", kind, "wait", id, *self.resume_options, *where, *open_http]))
 
     @contextmanager
     def about(self, kind: Kind, id: str, resume_options: Sequence[str] = ()) -> Iterator[None]:
@@ -103,8 +106,7 @@ class Terminal:
         """
         self._printed = True
         try:
-            # ASCII, so that every locale can print it and every program read it.
-            to_stdout(json.dumps(data, default=str) if self.json else "\n".join(lines))
+            to_stdout(_json(data) if self.json else "\n".join(lines))
         except OSError as error:
             raise ends.not_printed(error, lines) from None
 
@@ -116,7 +118,7 @@ class Terminal:
         """
         if self.json:
             try:
-                to_stdout(json.dumps(data, default=str))
+                to_stdout(_json(data))
             except OSError as error:
                 raise ends.not_printed(error, []) from None
 
@@ -161,7 +163,7 @@ class Terminal:
         """The log goes to stderr if asked for, else nowhere: what matters is told anyway."""
         logger = logging.getLogger("magic_hour_workflows")
         handler: logging.Handler = logging.StreamHandler() if self.verbose else logging.NullHandler()
-        handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
+        handler.setFormatter(Formatter("%(levelname)s %(message)s"))
         level = logger.level
         logger.addHandler(handler)
         if self.verbose:
@@ -187,3 +189,17 @@ class Terminal:
             warnings.simplefilter("always", DeprecationWarning)
             warnings.showwarning = show
             yield
+
+
+def _json(data: Mapping[str, Any]) -> str:
+    """The object in ASCII, so that every locale can print it, and without NaN, so that every program can read it."""
+    return json.dumps(_finite(data), default=str, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    """`value` with None for the numbers that JSON does not have, which the service may have sent all the same."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -88,7 +88,7 @@ async def download(
         if outputs.failures:
             error, paths = outputs.failures[0], outputs.paths()
             raise DownloadFailed(
-                f"not every output of {job.id} was saved ({len(paths)} of {len(names)}): {error}",
+                f"not every output of {job.shown_id} was saved ({len(paths)} of {len(names)}): {error}",
                 status=getattr(error, "status", None),
                 retry_after=getattr(error, "retry_after", None),
                 downloaded_paths=paths,
@@ -110,7 +110,7 @@ async def _listed(call: Call, job: Job, project: Project, get: Callable[[str], O
         project = await look(call, job, get)
     if not _urls(project):
         with naming(job):
-            raise DownloadFailed(f"the {job.kind} job {job.id} is complete, but the service lists no outputs")
+            raise DownloadFailed(f"the {job.kind} job {job.shown_id} is complete, but the service lists no outputs")
     return project
 
 

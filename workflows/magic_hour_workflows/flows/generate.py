@@ -147,7 +147,7 @@ async def save(call: Call, kind: Kind, id: str, get: Get, outputs: Outputs) -> l
     project = await look(call, job, get)
     if not finished(job, project):
         early = InvalidArgument(
-            f"the {kind} job {id} is not complete yet ({told_status(project) or 'unknown'})", field="id"
+            f"the {kind} job {job.shown_id} is not complete yet ({told_status(project) or 'unknown'})", field="id"
         )
         name_job(early, job)  # not a mistake alone: there is a job, and a way to go on
         raise early

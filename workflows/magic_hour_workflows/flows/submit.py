@@ -113,7 +113,7 @@ def publish(call: Call, job: Job) -> None:
     from ..events import Created
 
     with naming(job):
-        logger.info("%s job accepted: id=%s credits=%s name=%s", job.kind, job.id, job.credits_charged, job.name)
+        logger.info("%s job accepted: id=%s credits=%s name=%s", job.kind, job.shown_id, job.credits_charged, job.name)
         call.tell(Created(id=job.id, kind=job.kind, credits_charged=job.credits_charged, name=job.name))
 
 

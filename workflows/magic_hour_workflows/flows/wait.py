@@ -121,7 +121,7 @@ async def look(call: Call, job: Job, get: Callable[[str], Operation[P]], *, miss
         asked = call.io.now()  # the answer may be as old as that, however long it took to come
         project = await call.io.send(operation, call.attempt_deadline())
         if project.id not in (job.id, None):
-            message = f"{operation.name} answered about another job than {job.id}"
+            message = f"{operation.name} answered about another job than {job.shown_id}"
             raise UnexpectedResponse(message, operation=operation.name, status=200)
         return project
 

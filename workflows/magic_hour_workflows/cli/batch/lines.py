@@ -8,6 +8,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from magic_hour_client.errors import escaped
+
 from ...batch.rows import RowResult, RowStatus
 from ...wording import shown
 from .tally import Tally, duration
@@ -54,7 +56,7 @@ class Lines:
 def halt_line(reason: str) -> str:
     """What it means that a batch is halted."""
     again = "; Ctrl-C again stops at once, and nothing is lost" if reason == "interrupted" else ""
-    return f"{reason}: no more jobs are submitted, those under way are waited for{again}"
+    return f"{escaped(reason)}: no more jobs are submitted, those under way are waited for{again}"
 
 
 def heartbeat(tally: Tally) -> str:
@@ -85,9 +87,4 @@ def row_line(result: RowResult) -> str:
         cost = "" if result.credits is None else f", {result.credits:g} credits"
         return f"saved     {shown(result.key)}: {', '.join(shown(path.name) for path in result.paths)}{cost}{seconds}"
     what = {RowStatus.RUNNING: "left", RowStatus.SKIPPED: "left out"}.get(result.status, str(result.status))
-    return f"{what:<8}  {shown(result.key)}: {_plain(result.error or 'stopped')}"
-
-
-def _plain(text: str) -> str:
-    """On one line, and nothing that a terminal would act upon."""
-    return "".join(letter if letter.isprintable() else "?" for letter in " ".join(text.split()))
+    return f"{what:<8}  {shown(result.key)}: {escaped(' '.join((result.error or 'stopped').split()))}"
