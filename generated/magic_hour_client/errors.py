@@ -51,6 +51,27 @@ def without_secrets(text: str) -> str:
     return _URL_SECRETS.sub("…", text) if "://" in text else text
 
 
+_UNSHOWN = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    r"\ud800-\udfff\U000e0000-\U000e007f]"
+)
+"""What a terminal obeys (controls), what turns text around (marks of direction) or cannot be seen, and halves of
+characters, which no encoding can say. Joiners stay: letters and pictures are made with them."""
+
+
+def escaped(text: str, *, keep: str = "") -> str:
+    """`text` on one line and safe to show, with escapes in place of everything else.
+
+    Args:
+        text: words from outside: of the service, of storage, of a file.
+        keep: characters to leave as they are, such as line breaks of our own.
+
+    >>> print(escaped("a" + chr(27) + "[31mb" + chr(10)))
+    a\\x1b[31mb\\n
+    """
+    return _UNSHOWN.sub(lambda found: found[0] if found[0] in keep else ascii(found[0])[1:-1], text)
+
+
 class MagicHourError(Exception):
     """The base of every error raised on purpose.
 
@@ -287,7 +308,7 @@ def connection_error(name: str, error: Exception, *, unsent: bool = False) -> Co
     timed_out = isinstance(error, (httpx.TimeoutException, TimeoutError))
     what = "timed out" if timed_out else "failed"
     where = "after the request was sent" if sent else "before anything was sent"
-    detail = without_secrets(str(unquoted(error)))
+    detail = escaped(without_secrets(str(unquoted(error))))
     message = f"{name} {what} {where}" + (f": {detail}" if detail else f" ({type(error).__name__})")
     return (RequestTimeout if timed_out else ConnectionFailed)(message, operation=name, sent=sent)
 
@@ -328,6 +349,7 @@ __all__ = [
     "clean",
     "connection_error",
     "error_from_reply",
+    "escaped",
     "retry_after",
     "without_request",
     "without_secrets",
