@@ -25,7 +25,7 @@ from magic_hour_workflows.batch.steps import Steps
 from magic_hour_workflows.batch.store import Store
 from magic_hour_workflows.batch.tables import connect
 from magic_hour_workflows.batch.way import Way
-from magic_hour_workflows.sources import Source
+from magic_hour_workflows.sources import Source, from_path
 
 ROWS = [
     Row(key=key, endpoint="ai_image_generator", parameters={"image_count": 1, "style": {"prompt": "x"}})
@@ -135,7 +135,7 @@ class Lock(asyncio.Lock):
 
 
 def files(folder: Path, names: str) -> list[Source]:
-    return [Source(name, "png", "image", name, "files", path=folder / name) for name in names]
+    return [from_path(folder / f"{name}.png", "image", "files") for name in names]
 
 
 def test_rows_with_the_same_files_in_another_order_do_not_wait_for_each_other(
@@ -160,15 +160,16 @@ def test_rows_with_the_same_files_in_another_order_do_not_wait_for_each_other(
         for names in ("a", "ab", "baa"):
             before = Lock.asked
             rows.append(asyncio.ensure_future(work._remote_paths(call, files(tmp_path, names))))
-            await until(lambda before=before: Lock.asked > before)
+            await until(lambda before=before: Lock.asked > before or rows[-1].done())
         uploading.set()
         async with asyncio.timeout(10):
             return await asyncio.gather(*rows)
 
     for name in "ab":
-        (tmp_path / name).write_text(name)
-    assert asyncio.run(story()) == [["remote/a"], ["remote/a", "remote/b"], ["remote/b", "remote/a", "remote/a"]]
-    assert sorted(sent) == ["a", "b"]
+        (tmp_path / f"{name}.png").write_text(name)
+    a, b = "remote/a.png", "remote/b.png"
+    assert asyncio.run(story()) == [[a], [a, b], [b, a, a]]
+    assert sorted(sent) == ["a.png", "b.png"]
 
 
 # Rows and their files
