@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from PIL import Image
 
 from magic_hour_workflows import demo, demo_batch
 
+NO_PROXY_THERE = "http://127.0.0.1:9"
+"""As in an office: nothing on this machine can be reached through it."""
 ASPECTS = {"ai_headshot_generator": (4, 5), "ai_image_generator": (16, 9), "ai_image_editor": (1, 1)}
 
 
@@ -22,6 +25,7 @@ def test_demo(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "magic_hour_workflows.demo", "--output", "outputs"],
         cwd=tmp_path,
+        env={**os.environ, "HTTP_PROXY": NO_PROXY_THERE, "http_proxy": NO_PROXY_THERE, "ALL_PROXY": NO_PROXY_THERE},
         capture_output=True,
         text=True,
         check=False,

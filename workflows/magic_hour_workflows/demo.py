@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +30,9 @@ Row = tuple[str, str, Result, float]
 
 LIVE_COST = "about 420 credits"
 """Two headshots, two talking photos of 2 seconds, two times two images, two edits (prices of August 2026)."""
+
+DIRECT = {"NO_PROXY": "*", "no_proxy": "*"}
+"""A proxy cannot reach the emulator, which listens on this machine's loopback interface."""
 
 
 def calls() -> dict[str, Call]:
@@ -91,8 +95,23 @@ def service(*, live: bool) -> Iterator[tuple[str | None, str | None]]:
         return
     from magic_hour_emulator import Emulator
 
-    with Emulator() as emulator:
+    with Emulator() as emulator, environment(**DIRECT):
         yield emulator.token, emulator.url
+
+
+@contextmanager
+def environment(**wanted: str) -> Iterator[None]:
+    """Variables of this process, for as long as the block runs."""
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def main(argv: Sequence[str] | None = None) -> int:

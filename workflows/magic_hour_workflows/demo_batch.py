@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import os
 import shlex
 import sys
 from collections import Counter
@@ -20,6 +19,8 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from .demo import DIRECT, environment
 
 if TYPE_CHECKING:
     from magic_hour_emulator import Emulator
@@ -48,8 +49,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         folder = _fresh(arguments.output)
         manifest = write_manifest(folder, arguments.rows)
-        with Emulator(seed=SEED, speed=arguments.speed) as emulator, _environment(emulator):
-            return _play(emulator, manifest, folder)
+        with Emulator(seed=SEED, speed=arguments.speed) as emulator:
+            printed = {"MAGIC_HOUR_BASE_URL": emulator.url, "MAGIC_HOUR_API_KEY": emulator.token}
+            with environment(**printed, **DIRECT):
+                return _play(emulator, manifest, folder)
     except ModuleNotFoundError as error:
         remedy = "pip install 'magic-hour-workflows[batch,cli,emulator]'"
         print(f"demo: {error.name} is missing; {remedy}", file=sys.stderr)
@@ -179,22 +182,6 @@ def _fresh(output: Path) -> Path:
         if not folder.exists():
             return folder
     raise AssertionError("there is always another number")
-
-
-@contextmanager
-def _environment(emulator: Emulator) -> Iterator[None]:
-    """What the emulator prints for a shell, for as long as it runs."""
-    wanted = {"MAGIC_HOUR_BASE_URL": emulator.url, "MAGIC_HOUR_API_KEY": emulator.token}
-    before = {name: os.environ.get(name) for name in wanted}
-    os.environ.update(wanted)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 if __name__ == "__main__":
