@@ -113,6 +113,13 @@ def test_the_commands_take_the_key_as_it_is(key: str) -> None:
         assert words == ["magic-hour", "batch", "settle", *option, *dashes, key]
 
 
+def test_commands_carry_what_they_have_to_be_told() -> None:
+    options = ["--database", "/a b/it's.sqlite"]
+    for status in (RowStatus.FAILED, RowStatus.DOUBTFUL):
+        for _, command in remedy(result("fox", status), options):
+            assert shlex.split(command)[3:5] == options
+
+
 @pytest.mark.parametrize("key", ["a\nrm -rf x\n", "\x1b[201~reboot\n", "‮exe"])
 def test_no_command_has_what_a_terminal_acts_upon(key: str) -> None:
     commands = [command for _, command in remedy(result(key, RowStatus.DOUBTFUL))]

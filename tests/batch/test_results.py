@@ -32,18 +32,36 @@ def lines(directory: Path) -> list[dict[str, Any]]:
 
 def test_both_files_say_everything_about_a_row(tmp_path: Path) -> None:
     paths = [tmp_path / "fox-1.png", tmp_path / "more" / "fox-2.png"]
-    fox = result("Füchse", id="c1", credits=10, paths=paths, sha256=["aa", "bb"], seconds=2.5, name="batch Füchse")
+    fox = result(
+        "Füchse",
+        id="c1",
+        credits=10,
+        paths=paths,
+        sizes=[11, 22],
+        sha256=["aa", "bb"],
+        seconds=2.5,
+        name="batch Füchse",
+    )
     lost = RowResult(
         key="owl", endpoint="ai_talking_photo", status=RowStatus.DOUBTFUL, kind="video", credits=None, error="cut",
         error_type="SubmissionUnknown",
     )  # fmt: skip
     assert write_results(tmp_path, iter([fox, lost])) == (tmp_path / "results.jsonl", tmp_path / "results.csv")
-    empty = {"id": None, "paths": [], "sha256": [], "seconds": None, "error": None, "error_type": None, "name": None}
+    empty = {
+        "id": None,
+        "paths": [],
+        "sizes": [],
+        "sha256": [],
+        "seconds": None,
+        "error": None,
+        "error_type": None,
+        "name": None,
+    }
     assert lines(tmp_path) == [
         {
             **empty, "key": "Füchse", "endpoint": "ai_image_generator", "status": "saved", "id": "c1", "credits": 10,
-            "paths": ["fox-1.png", "more/fox-2.png"], "sha256": ["aa", "bb"], "seconds": 2.5, "name": "batch Füchse",
-            "kind": "image",
+            "paths": ["fox-1.png", "more/fox-2.png"], "sizes": [11, 22], "sha256": ["aa", "bb"], "seconds": 2.5,
+            "name": "batch Füchse", "kind": "image",
         },
         {
             **empty, "key": "owl", "endpoint": "ai_talking_photo", "status": "doubtful", "credits": None,
@@ -54,10 +72,24 @@ def test_both_files_say_everything_about_a_row(tmp_path: Path) -> None:
     assert tuple(first) == FIELDS
     assert first == {
         "key": "Füchse", "endpoint": "ai_image_generator", "status": "saved", "id": "c1", "credits": "10",
-        "paths": "fox-1.png|more/fox-2.png", "sha256": "aa|bb", "seconds": "2.5", "error": "", "error_type": "",
-        "name": "batch Füchse", "kind": "image",
+        "paths": "fox-1.png|more/fox-2.png", "sizes": "11|22", "sha256": "aa|bb", "seconds": "2.5", "error": "",
+        "error_type": "", "name": "batch Füchse", "kind": "image",
     }  # fmt: skip
     assert (second["credits"], second["error"], second["paths"]) == ("", "cut", "")
+
+
+def test_numbers_are_short(tmp_path: Path) -> None:
+    write_results(tmp_path, [result("a", credits=5.0, seconds=12.345678901234567), result("b", credits=0.1 + 0.2)])
+    assert [(row["credits"], row["seconds"]) for row in table(tmp_path)] == [("5", "12.346"), ("0.3", "")]
+    text = (tmp_path / "results.jsonl").read_text("utf-8")
+    assert '"credits": 5,' in text
+    assert '"seconds": 12.346,' in text
+    assert '"credits": 0.3,' in text
+
+
+def test_what_is_no_number_is_not_known(tmp_path: Path) -> None:
+    write_results(tmp_path, [result("a", credits=float("nan"), seconds=float("inf"))])
+    assert (lines(tmp_path)[0]["credits"], lines(tmp_path)[0]["seconds"]) == (None, None)
 
 
 def test_paths_are_relative_whatever_the_current_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,6 +31,7 @@ COMMANDS = [
     ("batch",),
     ("batch", "run"),
     ("batch", "status"),
+    ("batch", "verify"),
     ("batch", "retry"),
     ("batch", "settle"),
     ("batch", "worker"),

@@ -17,8 +17,9 @@ from magic_hour_emulator import Emulator
 from magic_hour_workflows.batch import settling
 from magic_hour_workflows.batch.rows import RowStatus, Summary
 from magic_hour_workflows.cli.batch.ending import exit_code
-from magic_hour_workflows.cli.batch.places import VARIABLE, without_password
+from magic_hour_workflows.cli.batch.places import VARIABLE, where, without_password
 from magic_hour_workflows.cli.signals import Terminated
+from magic_hour_workflows.cli.terminal import Terminal
 
 Write = Callable[[int], str]
 
@@ -219,6 +220,94 @@ def test_report_is_written_anew(run: Run, prompts: Write) -> None:
     assert Path(ended.out.splitlines()[-1]) == page.absolute()
 
 
+def test_verify_finds_what_is_damaged_and_says_what_makes_it_good(
+    run: Run, prompts: Write, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("batch", "run", prompts(3), "--output", "out")
+    monkeypatch.delenv("MAGIC_HOUR_API_KEY")
+    monkeypatch.setenv("MAGIC_HOUR_BASE_URL", "http://127.0.0.1:9")  # nothing answers there, and nothing is asked
+    intact = run("batch", "verify", "foxes.csv")
+    assert (intact.code, intact.err) == (0, "")
+    assert intact.out.startswith("3 files, ")
+    assert intact.out.endswith("of 3 saved rows: all intact\n")
+    Path("out/fox-1-1.png").write_bytes(b"")
+    Path("out/fox-3-1.png").unlink()
+    told = run("batch", "verify", "foxes.csv", "--format", "json")
+    assert told.code == 3
+    assert told.json["damaged"] == [
+        {"key": "fox-1", "path": str(Path("out/fox-1-1.png").absolute()), "problem": "wrong size"},
+        {"key": "fox-3", "path": str(Path("out/fox-3-1.png").absolute()), "problem": "missing"},
+    ]
+    assert (told.json["rows"], told.json["files"]) == (3, 3)
+    damaged = run("batch", "verify")
+    assert damaged.code == 3
+    assert f"damaged   fox-3: {Path('out/fox-3-1.png').absolute()}: missing" in damaged.out
+    assert "of 3 saved rows: 2 damaged" in damaged.out
+    assert "2 rows are damaged; download them again, at no charge: " in damaged.err
+    monkeypatch.setenv("MAGIC_HOUR_API_KEY", emulator.token)
+    monkeypatch.setenv("MAGIC_HOUR_BASE_URL", emulator.url)
+    [again] = commands_in(damaged.err, "worker")
+    assert run(*again).code == 0
+    assert run("batch", "verify").code == 0
+    assert len(emulator.ledger.creates) == 3
+
+
+def test_every_command_that_is_shown_knows_the_database_and_the_service(
+    run: Run, prompts: Write, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also in another shell and another folder, in which the report is opened."""
+    monkeypatch.delenv("MAGIC_HOUR_BASE_URL")
+    emulator.faults.add("close", on="create", phase="after", nth=2)
+    emulator.fail_next("no_source_face", "There is no face")
+    place = Path("it's a folder") / "b.sqlite"
+    place.parent.mkdir()
+    options = ["--database", str(place), "--base-url", emulator.url]
+    ended = run("batch", "run", prompts(3), "--output", "out", "--concurrency", "1", *options)
+    assert ended.code == 4
+    said = [*commands_in(ended.err, "retry"), *commands_in(ended.err, "settle")]
+    said += commands_in(run("batch", "status", *options).err, "retry")
+    assert [words[2:6] for words in said] == [options] * 4
+    page = Path("out/report.html").read_text("utf-8")
+    rows = json.loads(page.partition('id="data">')[2].partition("</script>")[0])["rows"]
+    shown = [shlex.split(command) for row in rows for _, command in row.get("remedy", []) if command]
+    anywhere = ["--database", str(place.absolute()), "--base-url", emulator.url]
+    assert sorted(words[2] for words in shown) == ["retry", "settle", "settle"]
+    assert [words[3:7] for words in shown] == [anywhere] * 3
+    elsewhere = Path("elsewhere")
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    [settle] = [words for words in shown if "ID" in words]
+    names = {create.id: create.name for create in emulator.ledger.creates}
+    [lost] = [row["name"] for row in rows if row["status"] == "doubtful"]
+    [found] = [id for id, name in names.items() if name == lost]
+    assert run(*[found if word == "ID" else word for word in settle][1:]).code == 0
+    [retry] = [words for words in shown if words[2] == "retry"]
+    assert run(*retry[1:]).code == 0
+    assert len(emulator.ledger.creates) == 4
+
+
+@pytest.mark.parametrize(
+    ("variable", "options", "anywhere"),
+    [
+        ("b.sqlite", ["--database", "b.sqlite"], None),
+        ("postgresql://db/b", ["--database", "postgresql://db/b"], ["--database", "postgresql://db/b"]),
+        ("postgresql://me:canary@db/b?password=canary", [], ["--database", "postgresql://me@db/b"]),
+    ],
+)
+def test_a_database_of_the_environment_is_named_unless_that_would_show_a_password(
+    monkeypatch: pytest.MonkeyPatch, variable: str, options: list[str], anywhere: list[str] | None
+) -> None:
+    monkeypatch.setenv(VARIABLE, variable)
+    place = where(Terminal(), None, "foxes.csv")
+    assert list(place.options) == options
+    assert place.anywhere == (anywhere or ["--database", str(Path(variable).absolute())])
+
+
+def test_a_command_holds_nothing_that_a_terminal_acts_upon() -> None:
+    place = where(Terminal(base_url="http://x", allow_http=True), "a\x1b]0;b\x07.sqlite", None)
+    assert place.command("retry") == "magic-hour batch retry --database ... --base-url http://x --allow-http"
+
+
 def test_results_that_cannot_be_written_are_told(run: Run, prompts: Write) -> None:
     Path("out/report.html").mkdir(parents=True)
     ended = run("batch", "run", prompts(1), "--output", "out")
@@ -288,7 +377,7 @@ def test_a_password_is_never_shown(run: Run, prompts: Write, url: str, words: tu
 
 def test_the_rest_of_an_address_is_shown() -> None:
     assert without_password("postgresql://me:secret@db:5432/x?sslmode=require") == (
-        "postgresql://me:***@db:5432/x?sslmode=require"
+        "postgresql://me@db:5432/x?sslmode=require"
     )
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
+from collections.abc import Sequence
 from contextlib import suppress
 from urllib.parse import urlsplit
 
@@ -55,6 +57,15 @@ def file_name(name: str) -> str:
     text = _QUERY.sub("?…", last_part(name))
     text = escaped(text)
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+
+
+def typed(words: Sequence[str]) -> str:
+    """A command that can be pasted into a shell; a word that a terminal would act upon is left to be typed by hand.
+
+    >>> print(typed(["retry", "--database", "a b.sqlite", "\\x1b[2J"]))
+    retry --database 'a b.sqlite' ...
+    """
+    return " ".join(shlex.quote(word) if word.isprintable() else "..." for word in words)
 
 
 def looked_in(path: str | os.PathLike[str]) -> str:

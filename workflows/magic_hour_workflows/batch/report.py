@@ -13,11 +13,12 @@ import base64
 import hashlib
 import os
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from ..wording import typed
 from .results import readable, record, relative, replaced
 from .rows import RowResult, RowStatus, Summary
 
@@ -32,7 +33,14 @@ LABELS = {
 """What each status is called on the page, in the order in which they are shown."""
 
 
-def write_report(directory: str | os.PathLike[str], results: Iterable[RowResult], summary: Summary, title: str) -> Path:
+def write_report(
+    directory: str | os.PathLike[str],
+    results: Iterable[RowResult],
+    summary: Summary,
+    title: str,
+    *,
+    options: Sequence[str] = (),
+) -> Path:
     """Write `report.html`, over that of an earlier run.
 
     Args:
@@ -40,6 +48,7 @@ def write_report(directory: str | os.PathLike[str], results: Iterable[RowResult]
         results: the rows, in the order in which they shall stand.
         summary: how the batch stands.
         title: what the page is called, such as the name of the manifest.
+        options: what the commands on the page have to be told, such as `--database` and the path.
 
     Returns:
         The page.
@@ -53,7 +62,7 @@ def write_report(directory: str | os.PathLike[str], results: Iterable[RowResult]
         title=title,
         summary=summary,
         labels=LABELS,
-        rows=[_row(result, folder) for result in results],
+        rows=[_row(result, folder, options) for result in results],
         style=_part("report.css"),
         script=_part("report.js"),
     )
@@ -63,13 +72,19 @@ def write_report(directory: str | os.PathLike[str], results: Iterable[RowResult]
     return path
 
 
-def remedy(result: RowResult) -> list[tuple[str, str]]:
-    """What to do about a row that is not saved: sentences, each with its command or without one."""
+def remedy(result: RowResult, options: Sequence[str] = ()) -> list[tuple[str, str]]:
+    """What to do about a row that is not saved: sentences, each with its command or without one.
+
+    Args:
+        result: the row.
+        options: what commands about its batch have to be told.
+    """
     match result.status:
         case RowStatus.FAILED:
-            return [("Mend the cause, then try the failed rows anew:", "magic-hour batch retry")]
+            retry = typed(["magic-hour", "batch", "retry", *options])
+            return [("Fix the cause, then retry the failed rows:", retry)]
         case RowStatus.DOUBTFUL:
-            settle, key = "magic-hour batch settle", _argument(result.key)
+            settle, key = typed(["magic-hour", "batch", "settle", *options]), _argument(result.key)
             where = f"Look for {result.name!r} in the web app." if result.name else "Look for it in the web app."
             return [
                 (f"{where} If it is there, go on with its id:", f"{settle} --project ID {key}"),
@@ -93,10 +108,10 @@ def _argument(key: str) -> str:
     return f"-- {shlex.quote(key)}" if key.startswith("-") else shlex.quote(key)
 
 
-def _row(result: RowResult, folder: Path) -> dict[str, Any]:
+def _row(result: RowResult, folder: Path, options: Sequence[str]) -> dict[str, Any]:
     row = readable(record(result, folder))
     row["urls"] = [_url(path, folder) for path in result.paths]
-    row["remedy"] = remedy(result)
+    row["remedy"] = remedy(result, options)
     return {name: value for name, value in row.items() if value not in (None, [])}
 
 

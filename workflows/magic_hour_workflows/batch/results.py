@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 import secrets
 from collections.abc import Iterable, Iterator
@@ -19,12 +20,13 @@ from magic_hour_client.errors import escaped, without_secrets
 from .rows import RowResult
 
 FIELDS = (
-    "key", "endpoint", "status", "id", "credits", "paths", "sha256", "seconds", "error", "error_type", "name", "kind"
+    "key", "endpoint", "status", "id", "credits", "paths", "sizes", "sha256", "seconds", "error", "error_type", "name",
+    "kind",
 )  # fmt: skip
 """The fields of a line of `results.jsonl`, and the columns of `results.csv`."""
 
 SEPARATOR = "|"
-"""Between the paths, and the SHA-256 sums, of one row in `results.csv`: no safe file name has it."""
+"""Between the paths, the sizes, and the SHA-256 sums, of one row in `results.csv`: no safe file name has it."""
 
 # What makes a spreadsheet read a cell as a formula: https://owasp.org/www-community/attacks/CSV_Injection
 _FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")  # the last four are the wide forms of the first
@@ -33,9 +35,9 @@ _FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")  # the last four are the 
 def write_results(directory: str | os.PathLike[str], results: Iterable[RowResult]) -> tuple[Path, Path]:
     """Write `results.jsonl` and `results.csv`, over those of an earlier run.
 
-    In `results.jsonl` a line is an object with all of `FIELDS`; paths are relative to the directory, with `/`. In
-    `results.csv` several paths, and their SHA-256 sums, are joined with `|`, what is not known is empty, and an
-    apostrophe stands before text that a spreadsheet would run as a formula.
+    In `results.jsonl` a line is an object with all of `FIELDS`; paths are relative to the directory, with `/`; numbers
+    have three decimals at most. In `results.csv` several paths, sizes or SHA-256 sums are joined with `|`, what is
+    not known is empty, and an apostrophe stands before text that a spreadsheet would run as a formula.
 
     Args:
         directory: where the outputs are; made if it is missing.
@@ -65,6 +67,7 @@ def record(result: RowResult, directory: Path) -> dict[str, Any]:
     """A row's result as JSON can say it, its paths relative to the directory."""
     values: dict[str, Any] = {field: getattr(result, field) for field in FIELDS}
     values["status"] = result.status.value
+    values |= {name: short(values[name]) for name in ("credits", "seconds")}
     values["paths"] = [relative(path, directory) for path in result.paths]
     if result.error is not None:
         values["error"] = without_secrets(result.error)
@@ -76,6 +79,18 @@ def readable(row: dict[str, Any]) -> dict[str, Any]:
     caller's own, and programs find the rest as it is in `results.jsonl`."""
     said = {name: escaped(row[name]) for name in ("id", "error") if isinstance(row[name], str)}
     return {**row, **said}
+
+
+def short(value: float | None) -> float | None:
+    """A number as people write it: to three decimals, and whole if it is; None for what is no number.
+
+    >>> short(2.0), short(0.1 + 0.2), short(12.345678901234), short(float("nan"))
+    (2, 0.3, 12.346, None)
+    """
+    if value is None or not math.isfinite(value):
+        return None
+    rounded = round(value, 3)
+    return int(rounded) if rounded == int(rounded) else rounded
 
 
 def relative(path: Path, directory: Path) -> str:
@@ -92,7 +107,7 @@ def _cell(value: object) -> str:
         return ""
     if isinstance(value, (int, float)):
         return str(value)
-    text = SEPARATOR.join(value) if isinstance(value, list) else str(value)
+    text = SEPARATOR.join(map(str, value)) if isinstance(value, list) else str(value)
     return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
 
 

@@ -1,4 +1,4 @@
-"""`batch run`, `status`, `retry`, `settle`, `worker`, `report`: thousands of rows, each charged at most once.
+"""`batch run`, `status`, `verify`, `retry`, `settle`, `worker`, `report`: thousands of rows, each charged at most once.
 
 Rule: what is typed stands here. The engine and all else that takes time is imported when a command runs, and a missing
 extra is named.
@@ -111,6 +111,7 @@ def add(group: typer.Typer) -> None:
     """Add the commands to their group."""
     _add_run(group)
     _add_status(group)
+    _add_verify(group)
     _add_retry(group)
     _add_settle(group)
     _add_worker(group)
@@ -165,7 +166,7 @@ def _add_run(group: typer.Typer) -> None:
 
         limits = {"concurrency": concurrency, "rate": rate, "max_credits": max_credits, "endpoint": endpoint}
         options = {**limits, "timeout": timeout, "poll_interval": poll_interval}
-        return run_manifest(terminal, manifest, output, where(database, manifest), options, dry_run=dry_run)
+        return run_manifest(terminal, manifest, output, where(terminal, database, manifest), options, dry_run=dry_run)
 
 
 def _add_status(group: typer.Typer) -> None:
@@ -176,7 +177,22 @@ def _add_status(group: typer.Typer) -> None:
     def status(terminal: Terminal, manifest: OfManifest = None, database: DatabaseOf = None) -> None:
         from .looking import show_status
 
-        show_status(terminal, where(database, manifest))
+        show_status(terminal, where(terminal, database, manifest))
+
+
+def _add_verify(group: typer.Typer) -> None:
+    examples = ("magic-hour batch verify portraits.csv", "magic-hour batch verify portraits.csv --format json")
+    help = (
+        "Check that every saved file is still as it was saved. Reads each one and compares size and SHA-256; sends "
+        "nothing and needs no API key. Exits with 3 if a file is missing or damaged: run the batch again to download "
+        "it anew, at no charge."
+    )
+
+    @_command(group, "verify", help=help, examples=examples)
+    def verify(terminal: Terminal, manifest: OfManifest = None, database: DatabaseOf = None) -> int:
+        from .looking import verify_files
+
+        return verify_files(terminal, where(terminal, database, manifest))
 
 
 def _add_retry(group: typer.Typer) -> None:
@@ -205,7 +221,7 @@ def _add_retry(group: typer.Typer) -> None:
 
         limits = {"concurrency": concurrency, "rate": rate, "max_credits": max_credits}
         options = {**limits, "timeout": timeout, "poll_interval": poll_interval}
-        return run_known(terminal, where(database, manifest), options, retry=keys or True)
+        return run_known(terminal, where(terminal, database, manifest), options, retry=keys or True)
 
 
 def _add_settle(group: typer.Typer) -> None:
@@ -240,7 +256,7 @@ def _add_settle(group: typer.Typer) -> None:
     ) -> object:
         from .looking import settle_row
 
-        return settle_row(terminal, where(database, manifest), key, project, not_charged)
+        return settle_row(terminal, where(terminal, database, manifest), key, project, not_charged)
 
 
 def _add_worker(group: typer.Typer) -> None:
@@ -264,7 +280,7 @@ def _add_worker(group: typer.Typer) -> None:
 
         limits = {"concurrency": concurrency, "rate": rate, "max_credits": max_credits}
         return run_known(
-            terminal, where(database, None), {**limits, "timeout": timeout, "poll_interval": poll_interval}
+            terminal, where(terminal, database, None), {**limits, "timeout": timeout, "poll_interval": poll_interval}
         )
 
 
@@ -278,4 +294,4 @@ def _add_report(group: typer.Typer) -> None:
     ) -> None:
         from .looking import show_report
 
-        show_report(terminal, where(database, manifest), browser=browser)
+        show_report(terminal, where(terminal, database, manifest), browser=browser)

@@ -5,7 +5,6 @@ Rule: a doubt about money wins over everything else, and is said even to those w
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -81,7 +80,8 @@ def exit_code(summary: Summary, interruption: BaseException | None) -> int:
 def write_files(results: Sequence[RowResult], summary: Summary, ending: Ending) -> list[Path]:
     """`results.jsonl`, `results.csv` and `report.html`, beside the outputs."""
     folder = ending.output.absolute()
-    return [*write_results(folder, results), write_report(folder, results, summary, ending.title)]
+    tables = write_results(folder, results)
+    return [*tables, write_report(folder, results, summary, ending.title, options=ending.place.anywhere)]
 
 
 def way_on(results: Sequence[RowResult], summary: Summary, ending: Ending, *, how: str) -> list[str]:
@@ -117,11 +117,9 @@ def way_on(results: Sequence[RowResult], summary: Summary, ending: Ending, *, ho
 
 def doubt(result: RowResult, place: Where) -> str:
     """A doubtful row, and the commands that settle it."""
-    options = f" {shlex.join(place.options)}" if place.options else ""
     lines = [f"doubtful  {shown(result.key)}: nobody knows whether its job was accepted, so it is not sent again"]
-    for sentence, command in remedy(result):
-        typed = command.replace("magic-hour batch settle", f"magic-hour batch settle{options}", 1)
-        lines.append(f"          {sentence} {typed}")
+    for sentence, command in remedy(result, [*place.options, *place.service]):
+        lines.append(f"          {sentence} {command}")
     return "\n".join(lines)
 
 

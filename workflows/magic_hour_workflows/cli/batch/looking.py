@@ -1,4 +1,4 @@
-"""`batch status`, `settle`, `report`: what needs no key, since nothing is sent.
+"""`batch status`, `verify`, `settle`, `report`: what needs no key, since nothing is sent.
 
 Rule: each says what it found, and what to type next.
 """
@@ -11,16 +11,21 @@ import sys
 import webbrowser
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
+from typing import Any
+
+import attrs
 
 from magic_hour_client.errors import InvalidArgument
 from magic_hour_client.settings import KEY_VARIABLE
 
 from ...batch.batch import Batch
 from ...batch.results import record
-from ...batch.rows import RowStatus
+from ...batch.rows import DamagedFile, RowStatus
 from ...batch.settling import Settled
 from ...wording import shown
 from .. import ends
+from ..progress import size
 from ..streams import to_stderr
 from ..terminal import Terminal
 from .ending import Ending, way_on, write_files
@@ -46,6 +51,34 @@ def show_status(terminal: Terminal, place: Where) -> None:
     ending = Ending(place=place, again=place.command("worker"), title=title_of(batch), output=output)
     for line in way_on(results, summary, ending, how="if nobody runs it, go on with"):
         to_stderr(line)
+
+
+def verify_files(terminal: Terminal, place: Where) -> int:
+    """Check the saved files; returns the exit code."""
+    batch = _batch(place)
+    with database_errors():
+        found = batch.verify()
+    files = f"{found.files:,} file{'' if found.files == 1 else 's'}, {size(found.bytes)}"
+    saved = f"{found.rows:,} saved row{'' if found.rows == 1 else 's'}"
+    verdict = f"{len(found.damaged):,} damaged" if found.damaged else "all intact"
+    lines = [_damaged_line(each) for each in found.damaged]
+    terminal.result(attrs.asdict(found, value_serializer=_plain), [*lines, f"{files} of {saved}: {verdict}"])
+    if found.intact:
+        return 0
+    rows = len({each.key for each in found.damaged})
+    what = "1 row is" if rows == 1 else f"{rows:,} rows are"
+    to_stderr(f"magic-hour: {what} damaged; download them again, at no charge: {place.command('worker')}")
+    return ends.JOB_FAILED
+
+
+def _damaged_line(file: DamagedFile) -> str:
+    where = "no file" if file.path is None else shown(file.path)
+    return f"damaged   {shown(file.key)}: {where}: {file.problem}"
+
+
+def _plain(_: object, __: object, value: Any) -> Any:
+    """Paths as JSON can say them."""
+    return str(value) if isinstance(value, Path) else value
 
 
 def settle_row(terminal: Terminal, place: Where, key: str, project: str | None, not_charged: bool) -> int:

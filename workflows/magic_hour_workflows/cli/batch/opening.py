@@ -18,6 +18,7 @@ from magic_hour_client.errors import MagicHourError
 
 from ...batch.batch import Batch
 from ...batch.database import SUFFIX, beside, lock_path, looked
+from ...batch.results import short
 from ...batch.rows import RowStatus, Summary
 from ...wording import shown
 from ..progress import size
@@ -85,8 +86,8 @@ def counted(summary: Summary) -> list[str]:
 def summary_data(summary: Summary) -> dict[str, Any]:
     """How a batch stands, for programs."""
     counts = {status.value: summary.counts.get(status, 0) for status in RowStatus}
-    strays = [attrs.asdict(stray) for stray in summary.strays]
-    about = {"credits": summary.credits, "halted": summary.halted, "strays": strays}
+    strays = [{**attrs.asdict(stray), "credits": short(stray.credits)} for stray in summary.strays]
+    about = {"credits": short(summary.credits), "halted": summary.halted, "strays": strays}
     return {"rows": summary.rows, "counts": counts, **about}
 
 

@@ -6,7 +6,6 @@ Rule: what is typed wins over the environment, that over what lies about; a pass
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +13,8 @@ import attrs
 
 from magic_hour_client.errors import InvalidArgument
 
-from ...wording import shown
+from ...wording import shown, typed
+from ..terminal import Terminal
 
 VARIABLE = "MAGIC_HOUR_BATCH_DATABASE"
 
@@ -25,27 +25,43 @@ class Where:
 
     Attributes:
         database: what `Batch` takes as its database.
-        options: what other commands about this batch have to be told.
+        options: what other commands about this batch have to be told, typed in this folder and this shell.
+        service: what they have to be told about the service.
     """
 
     database: str = attrs.field(repr=False)
     options: Sequence[str] = ()
+    service: Sequence[str] = ()
 
     def command(self, *words: str) -> str:
-        """A command about this batch, to be pasted into a shell."""
-        return shlex.join(["magic-hour", "batch", words[0], *self.options, *words[1:]])
+        """A command about this batch, to be pasted into this shell."""
+        return typed(["magic-hour", "batch", words[0], *self.options, *self.service, *words[1:]])
+
+    @property
+    def anywhere(self) -> list[str]:
+        """What commands have to be told that are typed elsewhere, and later."""
+        url = "://" in self.database
+        database = without_password(self.database) if url else os.path.abspath(os.path.expanduser(self.database))
+        return ["--database", database, *self.service]
 
 
-def where(database: str | None, manifest: str | None) -> Where:
+def where(terminal: Terminal, database: str | None, manifest: str | None) -> Where:
     """The batch that was typed, or is in the environment, or is the only one in the current folder.
 
     Raises:
         InvalidArgument: none of these, or more than one.
     """
+    service = ["--base-url", terminal.base_url] if terminal.base_url else []
+    return attrs.evolve(_where(database, manifest), service=[*service, *["--allow-http"] * terminal.allow_http])
+
+
+def _where(database: str | None, manifest: str | None) -> Where:
     if database:
         return Where(database, ("--database", without_password(database)))
     if known := os.environ.get(VARIABLE):
-        return Where(known)  # the next command finds it there as well
+        hidden = without_password(known)
+        # A password is not repeated; this shell has it in the variable.
+        return Where(known, ("--database", hidden) if hidden == known else ())
     from ...batch.database import SUFFIX, database_of
 
     if manifest is not None:
@@ -63,19 +79,20 @@ def where(database: str | None, manifest: str | None) -> Where:
 
 
 def without_password(database: str) -> str:
-    """A database as it may be shown.
+    """A database as it may be shown, and typed again where the password is in `~/.pgpass` or `PGPASSWORD`.
 
     >>> without_password("postgresql://me:secret@db/portraits?password=secret"), without_password("foxes.batch.sqlite")
-    ('postgresql://me:***@db/portraits?password=***', 'foxes.batch.sqlite')
+    ('postgresql://me@db/portraits', 'foxes.batch.sqlite')
     """
     if "://" not in database:
         return database
-    from sqlalchemy.engine import make_url
+    from sqlalchemy.engine import URL, make_url
     from sqlalchemy.exc import ArgumentError
 
     try:
         url = make_url(database)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         return "URL"
-    secret = {name: "***" for name in url.query if "password" in name.lower()}
-    return url.update_query_dict(secret).render_as_string(hide_password=True).replace("%2A%2A%2A", "***")
+    query = {name: value for name, value in url.query.items() if "password" not in name.lower()}
+    shown_as = URL.create(url.drivername, url.username, None, url.host, url.port, url.database, query)
+    return shown_as.render_as_string(hide_password=True)

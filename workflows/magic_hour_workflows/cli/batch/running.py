@@ -52,7 +52,7 @@ def run_manifest(
         terminal.say(line)
     terminal.event({"event": "plan", **data})
     tally.look(before or Summary(counts={RowStatus.WAITING: plan.rows}, credits=0))
-    again = place.command("run", manifest, *_typed(terminal, given))
+    again = place.command("run", manifest, *_typed(given))
     return _carry_out(
         terminal, batch, tally, Ending(place=place, again=again, title=Path(manifest).name, output=Path(output))
     )
@@ -72,7 +72,7 @@ def run_known(
             terminal.say(what if number else "no row has failed")
         tally.look(batch.summary())
         output = output_of(batch)
-    again = place.command("worker", *_typed(terminal, given))
+    again = place.command("worker", *_typed(given))
     ending = Ending(place=place, again=again, title=title_of(batch), output=output)
     return _carry_out(terminal, batch, tally, ending, retry=retry or False)
 
@@ -122,10 +122,10 @@ def _service(terminal: Terminal, place: Where) -> dict[str, Any]:
     return {"database": place.database, "base_url": terminal.base_url, "allow_http": terminal.allow_http}
 
 
-def _typed(terminal: Terminal, given: Options) -> list[str]:
+def _typed(given: Options) -> list[str]:
     """The options as they would be typed again."""
     words = []
-    for name, value in {**given, "base_url": terminal.base_url}.items():
+    for name, value in given.items():
         if value is not None:
             words += [f"--{name.replace('_', '-')}", f"{value:.15g}" if isinstance(value, float) else str(value)]
-    return [*words, *(["--allow-http"] if terminal.allow_http else [])]
+    return words
