@@ -224,10 +224,14 @@ def test_a_worker_that_was_heard_of_at_the_last_moment_is_not_taken_for_silent(s
     said(100)
     fleet.beat("me", "host")
 
+    found: list[str] = []
+
     @sa.event.listens_for(store.engine, "before_cursor_execute")
     def beat(connection: sa.Connection, cursor: Any, statement: str, *_: Any) -> None:
-        if statement.startswith("UPDATE workers"):
+        if found and statement.startswith("UPDATE workers"):
             cursor.execute("UPDATE workers SET seen_at = seen_at + 100 WHERE worker = 'alive'")
+        elif statement.startswith("SELECT workers.worker"):
+            found.append(statement)
 
     assert fleet.silent(50, "me") == ["dead"]
     assert fleet.silent(50, "me") == []  # it is somebody's now
