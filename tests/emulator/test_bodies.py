@@ -6,8 +6,10 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from referencing import Registry
 
 from magic_hour_emulator.bodies import MOST_BYTES
+from magic_hour_emulator.checks import BodyCheck
 
 IMAGE = "/v1/ai-image-generator"
 ANY = ["/v1/ai-image-generator", "/v1/files/upload-urls", "/_emulator/clock", "/_emulator/fail-next"]
@@ -75,6 +77,11 @@ def test_controls_refuse_values_that_could_not_be_carried_out(api, image_body, p
 def test_numbers_out_of_all_bounds_are_refused_by_the_schema(api, talking_body, number):
     for field in ("start_seconds", "end_seconds"):
         assert api.http.post("/v1/ai-talking-photo", json={**talking_body, field: number}).status_code == 422
+
+
+@pytest.mark.parametrize("number", [1e300, 10**40, -1e300])
+def test_steps_of_a_number_with_more_digits_than_decimals_have(number):
+    assert "in steps of" in BodyCheck({"multipleOf": 0.01}, Registry()).problem(number)
 
 
 def test_a_body_that_says_it_is_too_large_is_refused_before_it_comes(api):
