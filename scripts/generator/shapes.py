@@ -26,7 +26,6 @@ from .texts import Code, literal
 Side = Literal["model", "answer", "result", "request", "params", "generate"]
 """Where an annotation stands: in a model that is (also) sent, in one that is only received, in a method's result or
 its signature, in a TypedDict, or in one of `generate`."""
-_RECEIVED = ("answer", "result")
 _OWN = ("model", "answer")
 
 _SIMPLE: dict[type, tuple[str, str]] = {
@@ -116,7 +115,9 @@ class Shapes:
             return f"_t.Literal[{literal(prop.value.raw_value)}]"
         if isinstance(prop, ListProperty):
             inner = self._annotation(prop.inner_property, side, asset)
-            return f"list[{inner}]" if side in (*_OWN, "result") else f"Sequence[{inner}]"
+            if side in (*_OWN, "result"):
+                return f"list[{inner}]"
+            return f"Iterable[{inner}]" if asset else f"Sequence[{inner}]"
         if isinstance(prop, ModelProperty):
             return self._model(prop, side)
         if isinstance(prop, UnionProperty):
@@ -128,7 +129,7 @@ class Shapes:
     def _enum(self, prop: LiteralEnumProperty, side: Side) -> str:
         name = str(prop.class_info.name)
         known = name if side in _OWN else f"_models.{name}"
-        return f"{known} | {prop.value_type.__name__}" if side in _RECEIVED else known
+        return f"{known} | {prop.value_type.__name__}"  # what is known is offered, not enforced
 
     def _model(self, prop: ModelProperty, side: Side) -> str:
         name = str(prop.class_info.name)
@@ -140,9 +141,9 @@ class Shapes:
         if side == "result":
             return f"_models.{name}"
         if side == "request":
-            return f"_models.{name} | _params.{name}Params"
+            return f"_models.{name} | _params.{name}Params | _types.AnyDict"
         ending = "GenerateParams" if side == "generate" and name in self.with_assets else "Params"
-        return f"_models.{name} | {name}{ending}"
+        return f"_models.{name} | {name}{ending} | _types.AnyDict"
 
     def kind(self, prop: Any, source: Any = None, *, asset: bool = False) -> Code:
         """The expression for the runtime's kind of the property.

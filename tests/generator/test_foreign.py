@@ -65,7 +65,7 @@ def test_types(foreign: Any, python: Any) -> None:
         '    reveal_type(client.stock.replace(body={"sku": 1}))\n'
         "    reveal_type(client.shelves.get())\n"
         '    client.stock.replace(body={"sku": "many"})  # wrong\n'
-        '    client.books.create(title="a", class_="D")  # wrong\n'
+        '    client.books.create(title="a", class_=4)  # wrong\n'
         "    client.loans.get_loan(loan_id=1).loan_id\n"
         '    client.shelves.create(name="a", parent={"name": "b", "parent": None}, children=[{"name": "c"}])\n',
         encoding="utf-8",

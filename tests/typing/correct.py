@@ -3,11 +3,16 @@
 import io
 import sys
 import tempfile
+import urllib.request
+import zipfile
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, assert_type
 
 import httpx
+from PIL import Image as Pillow
+from starlette.datastructures import UploadFile
 
 import magic_hour_client as low_level
 from magic_hour_client import errors, models, params
@@ -49,6 +54,33 @@ def create(client: low_level.Client, workflows: Client) -> None:
     item = models.V1FilesUploadUrlsCreateBodyItemsItem(type="audio", extension="mp3")
     places = client.v1.files.upload_urls.create(items=[{"type": "image", "extension": "png"}, item])
     assert_type(places.items[0].upload_url, str)
+
+
+def ordinary_variables(
+    workflows: Client, text: str, count: int, style: dict[str, Any], other: Mapping[str, Any], paths: list[Path]
+) -> None:
+    """From a form, a configuration file or the command line: only the call itself can tell whether they are right."""
+    generator, editor = workflows.v1.ai_image_generator, workflows.v1.ai_image_editor
+    generator.create(image_count=count, style=style, aspect_ratio=text, model=text, resolution=text)
+    generator.generate(image_count=count, style=other, aspect_ratio=text, resolution=text)
+    generator.create(image_count=count, style={"prompt": text, "tool": text, "quality_mode": text})
+    generator.create(image_count=1, style={"prompt": "x"}, aspect_ratio="21:9")
+    models.V1AiImageGeneratorCreateBodyStyle(prompt=text, tool=text)
+    editor.generate(assets=style, style=other, image_count=count)
+    editor.generate(assets={"image_file_paths": (path for path in paths)}, style=style)
+    editor.generate(assets={"image_file_paths": dict.fromkeys(paths, 1).keys()}, style=style)
+    workflows.v1.files.upload_urls.create(items=[other, {"type": text, "extension": text}])
+
+
+def other_objects(workflows: Client, upload: UploadFile, image: Pillow.Image, archive: zipfile.ZipFile) -> None:
+    headshot = workflows.v1.ai_headshot_generator
+    headshot.generate(assets={"image_file_path": upload})
+    headshot.generate(assets={"image_file_path": ("a.png", upload)})
+    headshot.generate(assets={"image_file_path": image})
+    headshot.generate(assets={"image_file_path": ("a.png", bytearray(b"x"))})
+    with archive.open("a.png") as member, urllib.request.urlopen("https://a.example/a.png") as response:
+        headshot.generate(assets={"image_file_path": member})
+        headshot.generate(assets={"image_file_path": ("a.png", response)})
 
 
 def others(client: low_level.Client, workflows: Client, operation: low_level.Operation[Created]) -> None:
