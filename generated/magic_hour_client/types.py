@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from types import MappingProxyType
-from typing import IO, Any, Final, Generic, Literal, NamedTuple, TypeAlias, TypeVar
+from typing import IO, Any, Final, Generic, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import attrs
 
@@ -31,20 +31,68 @@ class Unset(Enum):
 
 UNSET: Final = Unset.UNSET
 
-AssetSource: TypeAlias = "str | os.PathLike[str] | IO[bytes] | tuple[str, bytes | IO[bytes]]"
-"""What an asset field of `generate` takes: a path, an open binary file, a `(file name, bytes or stream)` pair,
-or, as a string, a URL or the `file_path` of an earlier upload."""
+
+class UnknownKeyOrWrongType:
+    """The type of nothing. Where a type checker expects it, a dict has a misspelt key or a value of a wrong type."""
+
+
+class AnyDict(Protocol):
+    """A `dict[str, Any]` or `Mapping[str, Any]`, of which only the call itself can tell whether it is right.
+
+    A dict that is written down in a call is none, so that its keys and values are checked.
+    """
+
+    def __getitem__(self, key: str, /) -> UnknownKeyOrWrongType: ...
+
+
+class Readable(Protocol):
+    """Anything with a `read` for binary data."""
+
+    def read(self, size: int = ..., /) -> bytes: ...
+
+
+class UploadedFile(Protocol):
+    """An upload as Starlette and FastAPI have it."""
+
+    @property
+    def filename(self) -> str | None: ...
+    @property
+    def file(self) -> Readable: ...
+
+
+class UploadedStream(Protocol):
+    """An upload as Flask has it."""
+
+    @property
+    def filename(self) -> str | None: ...
+    @property
+    def stream(self) -> Readable: ...
+
+
+class Picture(Protocol):
+    """An image of Pillow."""
+
+    @property
+    def mode(self) -> str: ...
+    def getexif(self) -> Any: ...
+    def save(self, fp: Any, format: str | None = None, **params: Any) -> None: ...
+
+
+_Content: TypeAlias = "bytes | bytearray | memoryview | IO[bytes] | Readable | UploadedFile | UploadedStream | Picture"
+AssetSource: TypeAlias = (
+    "str | os.PathLike[str] | IO[bytes] | Readable | UploadedFile | UploadedStream | Picture | tuple[str, _Content]"
+)
+"""What an asset field of `generate` takes: a path, an open binary file, a `(file name, bytes or stream)` pair, an upload
+of a web framework, an image of Pillow, or, as a string, a URL, a `data:` URI or the `file_path` of an earlier upload."""
 
 AssetRole: TypeAlias = Literal["image", "audio", "video"]
 
 
+@attrs.frozen(eq=False, repr=False)
 class Placeholder:
     """Stands in a body for an input file until its remote path is known. Equal to itself only."""
 
-    __slots__ = ("name",)
-
-    def __init__(self, name: str) -> None:
-        self.name = name
+    name: str
 
     def __repr__(self) -> str:
         return f"<upload of {self.name}>"
@@ -104,12 +152,18 @@ class Operation(Generic[T_co]):
 
 __all__ = [
     "UNSET",
+    "AnyDict",
     "AssetField",
     "AssetRole",
     "AssetSource",
     "Endpoint",
     "Operation",
+    "Picture",
     "Placeholder",
+    "Readable",
     "Reply",
+    "UnknownKeyOrWrongType",
     "Unset",
+    "UploadedFile",
+    "UploadedStream",
 ]

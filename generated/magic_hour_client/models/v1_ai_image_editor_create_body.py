@@ -36,11 +36,11 @@ class V1AiImageEditorCreateBody(_schema.Model):
 
     assets: V1AiImageEditorCreateBodyAssets
     style: V1AiImageEditorCreateBodyStyle
-    aspect_ratio: V1AiImageEditorCreateBodyAspectRatio | None = None
-    image_count: V1AiImageEditorCreateBodyImageCount | None = None
+    aspect_ratio: V1AiImageEditorCreateBodyAspectRatio | str | None = None
+    image_count: V1AiImageEditorCreateBodyImageCount | int | None = None
     model: ImageEditorModel | str | None = None
     name: str | None = None
-    resolution: ImageResolution | None = None
+    resolution: ImageResolution | str | None = None
     additional_properties: dict[str, _t.Any] = _attrs.field(init=False, factory=dict, repr=False)
 
     _fields: ClassVar[tuple[_schema.Field, ...]] = (

@@ -24,7 +24,7 @@ class V1AiImageEditorCreateBodyStyle(_schema.Model):
     """
 
     prompt: str
-    model: V1AiImageEditorCreateBodyStyleModel | None = None
+    model: V1AiImageEditorCreateBodyStyleModel | str | None = None
     additional_properties: dict[str, _t.Any] = _attrs.field(init=False, factory=dict, repr=False)
 
     _fields: ClassVar[tuple[_schema.Field, ...]] = (

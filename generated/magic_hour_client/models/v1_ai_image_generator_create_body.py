@@ -36,11 +36,11 @@ class V1AiImageGeneratorCreateBody(_schema.Model):
 
     image_count: int
     style: V1AiImageGeneratorCreateBodyStyle
-    aspect_ratio: V1AiImageGeneratorCreateBodyAspectRatio | None = None
+    aspect_ratio: V1AiImageGeneratorCreateBodyAspectRatio | str | None = None
     model: ImageGeneratorModel | str | None = None
     name: str | None = None
-    orientation: V1AiImageGeneratorCreateBodyOrientation | None = None
-    resolution: ImageResolution | None = None
+    orientation: V1AiImageGeneratorCreateBodyOrientation | str | None = None
+    resolution: ImageResolution | str | None = None
     additional_properties: dict[str, _t.Any] = _attrs.field(init=False, factory=dict, repr=False)
 
     _fields: ClassVar[tuple[_schema.Field, ...]] = (

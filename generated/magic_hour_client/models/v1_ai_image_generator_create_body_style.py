@@ -26,8 +26,8 @@ class V1AiImageGeneratorCreateBodyStyle(_schema.Model):
     """
 
     prompt: str
-    quality_mode: V1AiImageGeneratorCreateBodyStyleQualityMode | None = None
-    tool: V1AiImageGeneratorCreateBodyStyleTool | None = None
+    quality_mode: V1AiImageGeneratorCreateBodyStyleQualityMode | str | None = None
+    tool: V1AiImageGeneratorCreateBodyStyleTool | str | None = None
     additional_properties: dict[str, _t.Any] = _attrs.field(init=False, factory=dict, repr=False)
 
     _fields: ClassVar[tuple[_schema.Field, ...]] = (

@@ -36,7 +36,7 @@ class V1AiTalkingPhotoCreateBody(_schema.Model):
     start_seconds: float
     max_resolution: int | None = None
     name: str | None = None
-    resolution: V1AiTalkingPhotoCreateBodyResolution | None = None
+    resolution: V1AiTalkingPhotoCreateBodyResolution | str | None = None
     style: V1AiTalkingPhotoCreateBodyStyle | None = None
     additional_properties: dict[str, _t.Any] = _attrs.field(init=False, factory=dict, repr=False)
 

@@ -27,7 +27,7 @@ class V1AiTalkingPhotoCreateBodyStyle(_schema.Model):
         prompt: What should happen in the video. Only used by `prompted`.
     """
 
-    generation_mode: V1AiTalkingPhotoCreateBodyStyleGenerationMode | None = None
+    generation_mode: V1AiTalkingPhotoCreateBodyStyleGenerationMode | str | None = None
     intensity: float | None = None
     prompt: str | None = None
     additional_properties: dict[str, _t.Any] = _attrs.field(init=False, factory=dict, repr=False)

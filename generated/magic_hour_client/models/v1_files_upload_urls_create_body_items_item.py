@@ -26,7 +26,7 @@ class V1FilesUploadUrlsCreateBodyItemsItem(_schema.Model):
     """
 
     extension: str
-    type: V1FilesUploadUrlsCreateBodyItemsItemType
+    type: V1FilesUploadUrlsCreateBodyItemsItemType | str
     additional_properties: dict[str, _t.Any] = _attrs.field(init=False, factory=dict, repr=False)
 
     _fields: ClassVar[tuple[_schema.Field, ...]] = (

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import typing as _t
 
+from .. import types as _types
+
 if _t.TYPE_CHECKING:
     from .. import models as _models
     from .v1_ai_headshot_generator_create_body_assets import (
@@ -23,10 +25,13 @@ class V1AiHeadshotGeneratorCreateBodyParams(_t.TypedDict):
         style: How the headshot should look.
     """
 
-    assets: _models.V1AiHeadshotGeneratorCreateBodyAssets | V1AiHeadshotGeneratorCreateBodyAssetsParams
+    assets: _models.V1AiHeadshotGeneratorCreateBodyAssets | V1AiHeadshotGeneratorCreateBodyAssetsParams | _types.AnyDict
     name: _t.NotRequired[str | None]
     style: _t.NotRequired[
-        _models.V1AiHeadshotGeneratorCreateBodyStyle | V1AiHeadshotGeneratorCreateBodyStyleParams | None
+        _models.V1AiHeadshotGeneratorCreateBodyStyle
+        | V1AiHeadshotGeneratorCreateBodyStyleParams
+        | _types.AnyDict
+        | None
     ]
 
 
@@ -39,8 +44,15 @@ class V1AiHeadshotGeneratorCreateBodyGenerateParams(_t.TypedDict):
         style: How the headshot should look.
     """
 
-    assets: _models.V1AiHeadshotGeneratorCreateBodyAssets | V1AiHeadshotGeneratorCreateBodyAssetsGenerateParams
+    assets: (
+        _models.V1AiHeadshotGeneratorCreateBodyAssets
+        | V1AiHeadshotGeneratorCreateBodyAssetsGenerateParams
+        | _types.AnyDict
+    )
     name: _t.NotRequired[str | None]
     style: _t.NotRequired[
-        _models.V1AiHeadshotGeneratorCreateBodyStyle | V1AiHeadshotGeneratorCreateBodyStyleParams | None
+        _models.V1AiHeadshotGeneratorCreateBodyStyle
+        | V1AiHeadshotGeneratorCreateBodyStyleParams
+        | _types.AnyDict
+        | None
     ]

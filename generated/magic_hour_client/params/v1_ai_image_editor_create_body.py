@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import typing as _t
 
+from .. import types as _types
+
 if _t.TYPE_CHECKING:
     from .. import models as _models
     from .v1_ai_image_editor_create_body_assets import (
@@ -28,13 +30,13 @@ class V1AiImageEditorCreateBodyParams(_t.TypedDict):
         resolution: The resolution of the result. What is possible depends on the model and the plan.
     """
 
-    assets: _models.V1AiImageEditorCreateBodyAssets | V1AiImageEditorCreateBodyAssetsParams
-    style: _models.V1AiImageEditorCreateBodyStyle | V1AiImageEditorCreateBodyStyleParams
-    aspect_ratio: _t.NotRequired[_models.V1AiImageEditorCreateBodyAspectRatio | None]
-    image_count: _t.NotRequired[_models.V1AiImageEditorCreateBodyImageCount | None]
+    assets: _models.V1AiImageEditorCreateBodyAssets | V1AiImageEditorCreateBodyAssetsParams | _types.AnyDict
+    style: _models.V1AiImageEditorCreateBodyStyle | V1AiImageEditorCreateBodyStyleParams | _types.AnyDict
+    aspect_ratio: _t.NotRequired[_models.V1AiImageEditorCreateBodyAspectRatio | str | None]
+    image_count: _t.NotRequired[_models.V1AiImageEditorCreateBodyImageCount | int | None]
     model: _t.NotRequired[_models.ImageEditorModel | str | None]
     name: _t.NotRequired[str | None]
-    resolution: _t.NotRequired[_models.ImageResolution | None]
+    resolution: _t.NotRequired[_models.ImageResolution | str | None]
 
 
 class V1AiImageEditorCreateBodyGenerateParams(_t.TypedDict):
@@ -51,10 +53,10 @@ class V1AiImageEditorCreateBodyGenerateParams(_t.TypedDict):
         resolution: The resolution of the result. What is possible depends on the model and the plan.
     """
 
-    assets: _models.V1AiImageEditorCreateBodyAssets | V1AiImageEditorCreateBodyAssetsGenerateParams
-    style: _models.V1AiImageEditorCreateBodyStyle | V1AiImageEditorCreateBodyStyleParams
-    aspect_ratio: _t.NotRequired[_models.V1AiImageEditorCreateBodyAspectRatio | None]
-    image_count: _t.NotRequired[_models.V1AiImageEditorCreateBodyImageCount | None]
+    assets: _models.V1AiImageEditorCreateBodyAssets | V1AiImageEditorCreateBodyAssetsGenerateParams | _types.AnyDict
+    style: _models.V1AiImageEditorCreateBodyStyle | V1AiImageEditorCreateBodyStyleParams | _types.AnyDict
+    aspect_ratio: _t.NotRequired[_models.V1AiImageEditorCreateBodyAspectRatio | str | None]
+    image_count: _t.NotRequired[_models.V1AiImageEditorCreateBodyImageCount | int | None]
     model: _t.NotRequired[_models.ImageEditorModel | str | None]
     name: _t.NotRequired[str | None]
-    resolution: _t.NotRequired[_models.ImageResolution | None]
+    resolution: _t.NotRequired[_models.ImageResolution | str | None]

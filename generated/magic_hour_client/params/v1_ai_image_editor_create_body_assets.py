@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import typing as _t
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from .. import types as _types
 
@@ -37,4 +37,4 @@ class V1AiImageEditorCreateBodyAssetsGenerateParams(_t.TypedDict):
     """
 
     image_file_path: _t.NotRequired[_types.AssetSource | None]
-    image_file_paths: _t.NotRequired[Sequence[_types.AssetSource] | None]
+    image_file_paths: _t.NotRequired[Iterable[_types.AssetSource] | None]

@@ -18,4 +18,4 @@ class V1AiImageEditorCreateBodyStyleParams(_t.TypedDict):
     """
 
     prompt: str
-    model: _t.NotRequired[_models.V1AiImageEditorCreateBodyStyleModel | None]
+    model: _t.NotRequired[_models.V1AiImageEditorCreateBodyStyleModel | str | None]

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import typing as _t
 
+from .. import types as _types
+
 if _t.TYPE_CHECKING:
     from .. import models as _models
     from .v1_ai_image_generator_create_body_style import V1AiImageGeneratorCreateBodyStyleParams
@@ -26,9 +28,9 @@ class V1AiImageGeneratorCreateBodyParams(_t.TypedDict):
     """
 
     image_count: int
-    style: _models.V1AiImageGeneratorCreateBodyStyle | V1AiImageGeneratorCreateBodyStyleParams
-    aspect_ratio: _t.NotRequired[_models.V1AiImageGeneratorCreateBodyAspectRatio | None]
+    style: _models.V1AiImageGeneratorCreateBodyStyle | V1AiImageGeneratorCreateBodyStyleParams | _types.AnyDict
+    aspect_ratio: _t.NotRequired[_models.V1AiImageGeneratorCreateBodyAspectRatio | str | None]
     model: _t.NotRequired[_models.ImageGeneratorModel | str | None]
     name: _t.NotRequired[str | None]
-    orientation: _t.NotRequired[_models.V1AiImageGeneratorCreateBodyOrientation | None]
-    resolution: _t.NotRequired[_models.ImageResolution | None]
+    orientation: _t.NotRequired[_models.V1AiImageGeneratorCreateBodyOrientation | str | None]
+    resolution: _t.NotRequired[_models.ImageResolution | str | None]

@@ -19,5 +19,5 @@ class V1AiImageGeneratorCreateBodyStyleParams(_t.TypedDict):
     """
 
     prompt: str
-    quality_mode: _t.NotRequired[_models.V1AiImageGeneratorCreateBodyStyleQualityMode | None]
-    tool: _t.NotRequired[_models.V1AiImageGeneratorCreateBodyStyleTool | None]
+    quality_mode: _t.NotRequired[_models.V1AiImageGeneratorCreateBodyStyleQualityMode | str | None]
+    tool: _t.NotRequired[_models.V1AiImageGeneratorCreateBodyStyleTool | str | None]

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import typing as _t
 
+from .. import types as _types
+
 if _t.TYPE_CHECKING:
     from .. import models as _models
     from .v1_ai_talking_photo_create_body_assets import (
@@ -28,13 +30,15 @@ class V1AiTalkingPhotoCreateBodyParams(_t.TypedDict):
         style: How the picture moves.
     """
 
-    assets: _models.V1AiTalkingPhotoCreateBodyAssets | V1AiTalkingPhotoCreateBodyAssetsParams
+    assets: _models.V1AiTalkingPhotoCreateBodyAssets | V1AiTalkingPhotoCreateBodyAssetsParams | _types.AnyDict
     end_seconds: float
     start_seconds: float
     max_resolution: _t.NotRequired[int | None]
     name: _t.NotRequired[str | None]
-    resolution: _t.NotRequired[_models.V1AiTalkingPhotoCreateBodyResolution | None]
-    style: _t.NotRequired[_models.V1AiTalkingPhotoCreateBodyStyle | V1AiTalkingPhotoCreateBodyStyleParams | None]
+    resolution: _t.NotRequired[_models.V1AiTalkingPhotoCreateBodyResolution | str | None]
+    style: _t.NotRequired[
+        _models.V1AiTalkingPhotoCreateBodyStyle | V1AiTalkingPhotoCreateBodyStyleParams | _types.AnyDict | None
+    ]
 
 
 class V1AiTalkingPhotoCreateBodyGenerateParams(_t.TypedDict):
@@ -51,10 +55,12 @@ class V1AiTalkingPhotoCreateBodyGenerateParams(_t.TypedDict):
         style: How the picture moves.
     """
 
-    assets: _models.V1AiTalkingPhotoCreateBodyAssets | V1AiTalkingPhotoCreateBodyAssetsGenerateParams
+    assets: _models.V1AiTalkingPhotoCreateBodyAssets | V1AiTalkingPhotoCreateBodyAssetsGenerateParams | _types.AnyDict
     end_seconds: float
     start_seconds: float
     max_resolution: _t.NotRequired[int | None]
     name: _t.NotRequired[str | None]
-    resolution: _t.NotRequired[_models.V1AiTalkingPhotoCreateBodyResolution | None]
-    style: _t.NotRequired[_models.V1AiTalkingPhotoCreateBodyStyle | V1AiTalkingPhotoCreateBodyStyleParams | None]
+    resolution: _t.NotRequired[_models.V1AiTalkingPhotoCreateBodyResolution | str | None]
+    style: _t.NotRequired[
+        _models.V1AiTalkingPhotoCreateBodyStyle | V1AiTalkingPhotoCreateBodyStyleParams | _types.AnyDict | None
+    ]

@@ -21,6 +21,6 @@ class V1AiTalkingPhotoCreateBodyStyleParams(_t.TypedDict):
         prompt: What should happen in the video. Only used by `prompted`.
     """
 
-    generation_mode: _t.NotRequired[_models.V1AiTalkingPhotoCreateBodyStyleGenerationMode | None]
+    generation_mode: _t.NotRequired[_models.V1AiTalkingPhotoCreateBodyStyleGenerationMode | str | None]
     intensity: _t.NotRequired[float | None]
     prompt: _t.NotRequired[str | None]

@@ -6,6 +6,8 @@ from __future__ import annotations
 import typing as _t
 from collections.abc import Sequence
 
+from .. import types as _types
+
 if _t.TYPE_CHECKING:
     from .. import models as _models
     from .v1_files_upload_urls_create_body_items_item import V1FilesUploadUrlsCreateBodyItemsItemParams
@@ -18,4 +20,6 @@ class V1FilesUploadUrlsCreateBodyParams(_t.TypedDict):
         items: The files to upload.
     """
 
-    items: Sequence[_models.V1FilesUploadUrlsCreateBodyItemsItem | V1FilesUploadUrlsCreateBodyItemsItemParams]
+    items: Sequence[
+        _models.V1FilesUploadUrlsCreateBodyItemsItem | V1FilesUploadUrlsCreateBodyItemsItemParams | _types.AnyDict
+    ]

@@ -20,4 +20,4 @@ class V1FilesUploadUrlsCreateBodyItemsItemParams(_t.TypedDict):
     """
 
     extension: str
-    type: _models.V1FilesUploadUrlsCreateBodyItemsItemType
+    type: _models.V1FilesUploadUrlsCreateBodyItemsItemType | str

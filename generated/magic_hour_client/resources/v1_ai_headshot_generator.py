@@ -6,6 +6,7 @@ from __future__ import annotations
 import typing as _t
 from collections.abc import Mapping
 
+from .. import types as _types
 from ..api.v1_ai_headshot_generator import create_ai_headshot as _api_create_ai_headshot
 
 if _t.TYPE_CHECKING:
@@ -23,10 +24,13 @@ class V1AiHeadshotGenerator:
     def create(
         self,
         *,
-        assets: _models.V1AiHeadshotGeneratorCreateBodyAssets | _params.V1AiHeadshotGeneratorCreateBodyAssetsParams,
+        assets: _models.V1AiHeadshotGeneratorCreateBodyAssets
+        | _params.V1AiHeadshotGeneratorCreateBodyAssetsParams
+        | _types.AnyDict,
         name: str | None = None,
         style: _models.V1AiHeadshotGeneratorCreateBodyStyle
         | _params.V1AiHeadshotGeneratorCreateBodyStyleParams
+        | _types.AnyDict
         | None = None,
         extra_body: Mapping[str, _t.Any] | None = None,
         extra_headers: Mapping[str, str] | None = None,
@@ -79,10 +83,13 @@ class AsyncV1AiHeadshotGenerator:
     async def create(
         self,
         *,
-        assets: _models.V1AiHeadshotGeneratorCreateBodyAssets | _params.V1AiHeadshotGeneratorCreateBodyAssetsParams,
+        assets: _models.V1AiHeadshotGeneratorCreateBodyAssets
+        | _params.V1AiHeadshotGeneratorCreateBodyAssetsParams
+        | _types.AnyDict,
         name: str | None = None,
         style: _models.V1AiHeadshotGeneratorCreateBodyStyle
         | _params.V1AiHeadshotGeneratorCreateBodyStyleParams
+        | _types.AnyDict
         | None = None,
         extra_body: Mapping[str, _t.Any] | None = None,
         extra_headers: Mapping[str, str] | None = None,

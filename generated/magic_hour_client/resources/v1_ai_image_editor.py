@@ -6,6 +6,7 @@ from __future__ import annotations
 import typing as _t
 from collections.abc import Mapping
 
+from .. import types as _types
 from ..api.v1_ai_image_editor import create_ai_image_edit as _api_create_ai_image_edit
 
 if _t.TYPE_CHECKING:
@@ -23,13 +24,15 @@ class V1AiImageEditor:
     def create(
         self,
         *,
-        assets: _models.V1AiImageEditorCreateBodyAssets | _params.V1AiImageEditorCreateBodyAssetsParams,
-        style: _models.V1AiImageEditorCreateBodyStyle | _params.V1AiImageEditorCreateBodyStyleParams,
-        aspect_ratio: _models.V1AiImageEditorCreateBodyAspectRatio | None = None,
-        image_count: _models.V1AiImageEditorCreateBodyImageCount | None = None,
+        assets: _models.V1AiImageEditorCreateBodyAssets
+        | _params.V1AiImageEditorCreateBodyAssetsParams
+        | _types.AnyDict,
+        style: _models.V1AiImageEditorCreateBodyStyle | _params.V1AiImageEditorCreateBodyStyleParams | _types.AnyDict,
+        aspect_ratio: _models.V1AiImageEditorCreateBodyAspectRatio | str | None = None,
+        image_count: _models.V1AiImageEditorCreateBodyImageCount | int | None = None,
         model: _models.ImageEditorModel | str | None = None,
         name: str | None = None,
-        resolution: _models.ImageResolution | None = None,
+        resolution: _models.ImageResolution | str | None = None,
         extra_body: Mapping[str, _t.Any] | None = None,
         extra_headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
@@ -97,13 +100,15 @@ class AsyncV1AiImageEditor:
     async def create(
         self,
         *,
-        assets: _models.V1AiImageEditorCreateBodyAssets | _params.V1AiImageEditorCreateBodyAssetsParams,
-        style: _models.V1AiImageEditorCreateBodyStyle | _params.V1AiImageEditorCreateBodyStyleParams,
-        aspect_ratio: _models.V1AiImageEditorCreateBodyAspectRatio | None = None,
-        image_count: _models.V1AiImageEditorCreateBodyImageCount | None = None,
+        assets: _models.V1AiImageEditorCreateBodyAssets
+        | _params.V1AiImageEditorCreateBodyAssetsParams
+        | _types.AnyDict,
+        style: _models.V1AiImageEditorCreateBodyStyle | _params.V1AiImageEditorCreateBodyStyleParams | _types.AnyDict,
+        aspect_ratio: _models.V1AiImageEditorCreateBodyAspectRatio | str | None = None,
+        image_count: _models.V1AiImageEditorCreateBodyImageCount | int | None = None,
         model: _models.ImageEditorModel | str | None = None,
         name: str | None = None,
-        resolution: _models.ImageResolution | None = None,
+        resolution: _models.ImageResolution | str | None = None,
         extra_body: Mapping[str, _t.Any] | None = None,
         extra_headers: Mapping[str, str] | None = None,
         timeout: float | None = None,

@@ -6,6 +6,7 @@ from __future__ import annotations
 import typing as _t
 from collections.abc import Mapping
 
+from .. import types as _types
 from ..api.v1_ai_image_generator import create_ai_image as _api_create_ai_image
 
 if _t.TYPE_CHECKING:
@@ -24,12 +25,14 @@ class V1AiImageGenerator:
         self,
         *,
         image_count: int,
-        style: _models.V1AiImageGeneratorCreateBodyStyle | _params.V1AiImageGeneratorCreateBodyStyleParams,
-        aspect_ratio: _models.V1AiImageGeneratorCreateBodyAspectRatio | None = None,
+        style: _models.V1AiImageGeneratorCreateBodyStyle
+        | _params.V1AiImageGeneratorCreateBodyStyleParams
+        | _types.AnyDict,
+        aspect_ratio: _models.V1AiImageGeneratorCreateBodyAspectRatio | str | None = None,
         model: _models.ImageGeneratorModel | str | None = None,
         name: str | None = None,
-        orientation: _models.V1AiImageGeneratorCreateBodyOrientation | None = None,
-        resolution: _models.ImageResolution | None = None,
+        orientation: _models.V1AiImageGeneratorCreateBodyOrientation | str | None = None,
+        resolution: _models.ImageResolution | str | None = None,
         extra_body: Mapping[str, _t.Any] | None = None,
         extra_headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
@@ -100,12 +103,14 @@ class AsyncV1AiImageGenerator:
         self,
         *,
         image_count: int,
-        style: _models.V1AiImageGeneratorCreateBodyStyle | _params.V1AiImageGeneratorCreateBodyStyleParams,
-        aspect_ratio: _models.V1AiImageGeneratorCreateBodyAspectRatio | None = None,
+        style: _models.V1AiImageGeneratorCreateBodyStyle
+        | _params.V1AiImageGeneratorCreateBodyStyleParams
+        | _types.AnyDict,
+        aspect_ratio: _models.V1AiImageGeneratorCreateBodyAspectRatio | str | None = None,
         model: _models.ImageGeneratorModel | str | None = None,
         name: str | None = None,
-        orientation: _models.V1AiImageGeneratorCreateBodyOrientation | None = None,
-        resolution: _models.ImageResolution | None = None,
+        orientation: _models.V1AiImageGeneratorCreateBodyOrientation | str | None = None,
+        resolution: _models.ImageResolution | str | None = None,
         extra_body: Mapping[str, _t.Any] | None = None,
         extra_headers: Mapping[str, str] | None = None,
         timeout: float | None = None,

@@ -6,6 +6,7 @@ from __future__ import annotations
 import typing as _t
 from collections.abc import Mapping
 
+from .. import types as _types
 from ..api.v1_ai_talking_photo import create_ai_talking_photo as _api_create_ai_talking_photo
 
 if _t.TYPE_CHECKING:
@@ -23,13 +24,18 @@ class V1AiTalkingPhoto:
     def create(
         self,
         *,
-        assets: _models.V1AiTalkingPhotoCreateBodyAssets | _params.V1AiTalkingPhotoCreateBodyAssetsParams,
+        assets: _models.V1AiTalkingPhotoCreateBodyAssets
+        | _params.V1AiTalkingPhotoCreateBodyAssetsParams
+        | _types.AnyDict,
         end_seconds: float,
         start_seconds: float,
         max_resolution: int | None = None,
         name: str | None = None,
-        resolution: _models.V1AiTalkingPhotoCreateBodyResolution | None = None,
-        style: _models.V1AiTalkingPhotoCreateBodyStyle | _params.V1AiTalkingPhotoCreateBodyStyleParams | None = None,
+        resolution: _models.V1AiTalkingPhotoCreateBodyResolution | str | None = None,
+        style: _models.V1AiTalkingPhotoCreateBodyStyle
+        | _params.V1AiTalkingPhotoCreateBodyStyleParams
+        | _types.AnyDict
+        | None = None,
         extra_body: Mapping[str, _t.Any] | None = None,
         extra_headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
@@ -98,13 +104,18 @@ class AsyncV1AiTalkingPhoto:
     async def create(
         self,
         *,
-        assets: _models.V1AiTalkingPhotoCreateBodyAssets | _params.V1AiTalkingPhotoCreateBodyAssetsParams,
+        assets: _models.V1AiTalkingPhotoCreateBodyAssets
+        | _params.V1AiTalkingPhotoCreateBodyAssetsParams
+        | _types.AnyDict,
         end_seconds: float,
         start_seconds: float,
         max_resolution: int | None = None,
         name: str | None = None,
-        resolution: _models.V1AiTalkingPhotoCreateBodyResolution | None = None,
-        style: _models.V1AiTalkingPhotoCreateBodyStyle | _params.V1AiTalkingPhotoCreateBodyStyleParams | None = None,
+        resolution: _models.V1AiTalkingPhotoCreateBodyResolution | str | None = None,
+        style: _models.V1AiTalkingPhotoCreateBodyStyle
+        | _params.V1AiTalkingPhotoCreateBodyStyleParams
+        | _types.AnyDict
+        | None = None,
         extra_body: Mapping[str, _t.Any] | None = None,
         extra_headers: Mapping[str, str] | None = None,
         timeout: float | None = None,

@@ -6,6 +6,7 @@ from __future__ import annotations
 import typing as _t
 from collections.abc import Mapping, Sequence
 
+from .. import types as _types
 from ..api.v1_files_upload_urls import create_upload_urls as _api_create_upload_urls
 
 if _t.TYPE_CHECKING:
@@ -24,7 +25,9 @@ class V1FilesUploadUrls:
         self,
         *,
         items: Sequence[
-            _models.V1FilesUploadUrlsCreateBodyItemsItem | _params.V1FilesUploadUrlsCreateBodyItemsItemParams
+            _models.V1FilesUploadUrlsCreateBodyItemsItem
+            | _params.V1FilesUploadUrlsCreateBodyItemsItemParams
+            | _types.AnyDict
         ],
         extra_body: Mapping[str, _t.Any] | None = None,
         extra_headers: Mapping[str, str] | None = None,
@@ -72,7 +75,9 @@ class AsyncV1FilesUploadUrls:
         self,
         *,
         items: Sequence[
-            _models.V1FilesUploadUrlsCreateBodyItemsItem | _params.V1FilesUploadUrlsCreateBodyItemsItemParams
+            _models.V1FilesUploadUrlsCreateBodyItemsItem
+            | _params.V1FilesUploadUrlsCreateBodyItemsItemParams
+            | _types.AnyDict
         ],
         extra_body: Mapping[str, _t.Any] | None = None,
         extra_headers: Mapping[str, str] | None = None,

@@ -35,10 +35,13 @@ _RESULTS: _t.Final[Mapping[int, _schema.Kind | None]] = {
 
 def request(
     *,
-    assets: _models.V1AiHeadshotGeneratorCreateBodyAssets | _params.V1AiHeadshotGeneratorCreateBodyAssetsParams,
+    assets: _models.V1AiHeadshotGeneratorCreateBodyAssets
+    | _params.V1AiHeadshotGeneratorCreateBodyAssetsParams
+    | _types.AnyDict,
     name: str | None = None,
     style: _models.V1AiHeadshotGeneratorCreateBodyStyle
     | _params.V1AiHeadshotGeneratorCreateBodyStyleParams
+    | _types.AnyDict
     | None = None,
     extra_body: Mapping[str, _t.Any] | None = None,
 ) -> _types.Operation[_models.V1AiHeadshotGeneratorCreateResponse]:

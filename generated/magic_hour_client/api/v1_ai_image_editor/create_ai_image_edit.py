@@ -59,13 +59,13 @@ _RESULTS: _t.Final[Mapping[int, _schema.Kind | None]] = {
 
 def request(
     *,
-    assets: _models.V1AiImageEditorCreateBodyAssets | _params.V1AiImageEditorCreateBodyAssetsParams,
-    style: _models.V1AiImageEditorCreateBodyStyle | _params.V1AiImageEditorCreateBodyStyleParams,
-    aspect_ratio: _models.V1AiImageEditorCreateBodyAspectRatio | None = None,
-    image_count: _models.V1AiImageEditorCreateBodyImageCount | None = None,
+    assets: _models.V1AiImageEditorCreateBodyAssets | _params.V1AiImageEditorCreateBodyAssetsParams | _types.AnyDict,
+    style: _models.V1AiImageEditorCreateBodyStyle | _params.V1AiImageEditorCreateBodyStyleParams | _types.AnyDict,
+    aspect_ratio: _models.V1AiImageEditorCreateBodyAspectRatio | str | None = None,
+    image_count: _models.V1AiImageEditorCreateBodyImageCount | int | None = None,
     model: _models.ImageEditorModel | str | None = None,
     name: str | None = None,
-    resolution: _models.ImageResolution | None = None,
+    resolution: _models.ImageResolution | str | None = None,
     extra_body: Mapping[str, _t.Any] | None = None,
 ) -> _types.Operation[_models.V1AiImageEditorCreateResponse]:
     """Check the arguments and make the call; nothing is sent.

@@ -56,12 +56,12 @@ _RESULTS: _t.Final[Mapping[int, _schema.Kind | None]] = {
 def request(
     *,
     image_count: int,
-    style: _models.V1AiImageGeneratorCreateBodyStyle | _params.V1AiImageGeneratorCreateBodyStyleParams,
-    aspect_ratio: _models.V1AiImageGeneratorCreateBodyAspectRatio | None = None,
+    style: _models.V1AiImageGeneratorCreateBodyStyle | _params.V1AiImageGeneratorCreateBodyStyleParams | _types.AnyDict,
+    aspect_ratio: _models.V1AiImageGeneratorCreateBodyAspectRatio | str | None = None,
     model: _models.ImageGeneratorModel | str | None = None,
     name: str | None = None,
-    orientation: _models.V1AiImageGeneratorCreateBodyOrientation | None = None,
-    resolution: _models.ImageResolution | None = None,
+    orientation: _models.V1AiImageGeneratorCreateBodyOrientation | str | None = None,
+    resolution: _models.ImageResolution | str | None = None,
     extra_body: Mapping[str, _t.Any] | None = None,
 ) -> _types.Operation[_models.V1AiImageGeneratorCreateResponse]:
     """Check the arguments and make the call; nothing is sent.

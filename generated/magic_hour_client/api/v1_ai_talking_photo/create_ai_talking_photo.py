@@ -45,13 +45,16 @@ _RESULTS: _t.Final[Mapping[int, _schema.Kind | None]] = {
 
 def request(
     *,
-    assets: _models.V1AiTalkingPhotoCreateBodyAssets | _params.V1AiTalkingPhotoCreateBodyAssetsParams,
+    assets: _models.V1AiTalkingPhotoCreateBodyAssets | _params.V1AiTalkingPhotoCreateBodyAssetsParams | _types.AnyDict,
     end_seconds: float,
     start_seconds: float,
     max_resolution: int | None = None,
     name: str | None = None,
-    resolution: _models.V1AiTalkingPhotoCreateBodyResolution | None = None,
-    style: _models.V1AiTalkingPhotoCreateBodyStyle | _params.V1AiTalkingPhotoCreateBodyStyleParams | None = None,
+    resolution: _models.V1AiTalkingPhotoCreateBodyResolution | str | None = None,
+    style: _models.V1AiTalkingPhotoCreateBodyStyle
+    | _params.V1AiTalkingPhotoCreateBodyStyleParams
+    | _types.AnyDict
+    | None = None,
     extra_body: Mapping[str, _t.Any] | None = None,
 ) -> _types.Operation[_models.V1AiTalkingPhotoCreateResponse]:
     """Check the arguments and make the call; nothing is sent.

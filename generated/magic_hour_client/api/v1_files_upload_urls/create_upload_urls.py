@@ -31,7 +31,11 @@ _RESULTS: _t.Final[Mapping[int, _schema.Kind | None]] = {
 
 def request(
     *,
-    items: Sequence[_models.V1FilesUploadUrlsCreateBodyItemsItem | _params.V1FilesUploadUrlsCreateBodyItemsItemParams],
+    items: Sequence[
+        _models.V1FilesUploadUrlsCreateBodyItemsItem
+        | _params.V1FilesUploadUrlsCreateBodyItemsItemParams
+        | _types.AnyDict
+    ],
     extra_body: Mapping[str, _t.Any] | None = None,
 ) -> _types.Operation[_models.V1FilesUploadUrlsCreateResponse]:
     """Check the arguments and make the call; nothing is sent.
