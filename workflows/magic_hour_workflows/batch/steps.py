@@ -163,7 +163,7 @@ class Steps:
             with suppress(OSError):
                 shutil.rmtree(staging, ignore_errors=True)
         if missing is not None:
-            if isinstance(missing.__cause__, DownloadFailed):  # this machine refused one; storage raises its parent
+            if missing.final or isinstance(missing.__cause__, DownloadFailed):  # this machine refused one, not storage
                 self._cannot_save(missing)
             raise OutputsMissing(missing, listed(files)) from missing
         self._saved.add((row.key, job.id))
