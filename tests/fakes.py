@@ -84,7 +84,7 @@ class FakeIO:
         self, url: str, target: Partial, deadline: float, on_bytes: Callable[[int, int | None], None]
     ) -> Path:
         self.fetched.append(url)
-        content = self._next("fetch", url) if "fetch" in self.scripts else b"bytes of " + url.encode()
+        content = self._next("fetch", url) if "fetch" in self.scripts else b"\0bytes of " + url.encode()
         target.begin(url, 200, {"content-length": str(len(content))})
         target.write(content)
         on_bytes(target.received, target.total)

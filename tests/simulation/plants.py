@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 
@@ -208,7 +209,7 @@ def weak_tags_are_trusted(patch: Patch) -> None:
 
 @plant("ends_as_expected")
 def urls_are_not_checked(patch: Patch) -> None:
-    patch.setattr(files, "checked_url", lambda url, allow_http: url)
+    patch.setattr(files, "checked_url", lambda url, allow_http, base="": urljoin(base, url))
 
 
 @plant("answers_are_about_the_job")

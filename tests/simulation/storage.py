@@ -62,6 +62,7 @@ class Storage:
         content = random.randbytes(
             random.choice([1, 2, 700, 3000]) if random.random() < 0.3 else random.randint(1, 2000)
         )
+        content = b"\0" + content[1:]  # as in media: text would be refused
         tag = random.choice(['"N"', '"N"', 'W/"same"', None])
         ranges = random.random() < 0.8
         checksum = tag == '"N"' and random.random() < 0.5  # else it would hide what a weak tag does

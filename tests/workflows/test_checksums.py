@@ -22,7 +22,7 @@ from magic_hour_workflows.results import Job
 from magic_hour_workflows.retry import may_repeat
 
 URL = "https://storage.example/a.png?signature=canary"
-CONTENT = b"1234567890"
+CONTENT = b"\x01234567890"
 
 
 def _base64(digest: bytes) -> str:
@@ -65,7 +65,7 @@ class TestTold:
         checksum = told({header: value})
         assert checksum is not None
         assert checksum.name == name
-        for piece in (b"123", b"", b"4567890"):
+        for piece in (b"\x0123", b"", b"4567890"):
             assert not checksum.fits
             checksum.update(piece)
         assert checksum.fits
@@ -138,7 +138,7 @@ def go_on(partial: Partial, content: bytes, **headers: str) -> None:
 
 class TestPartial:
     def test_other_bytes_of_the_right_length_are_not_complete(self, partial: Partial) -> None:
-        begin(partial, b"1234567899", x_amz_checksum_sha256=_sha256(CONTENT))
+        begin(partial, b"\x01234567899", x_amz_checksum_sha256=_sha256(CONTENT))
         with pytest.raises(
             TransferFailed, match=r"^a\.png arrived with other bytes .*: its SHA-256 does not"
         ) as caught:
@@ -148,51 +148,51 @@ class TestPartial:
         assert "range" not in partial.request_headers()
 
     def test_a_second_attempt_is_judged_by_itself(self, partial: Partial) -> None:
-        begin(partial, b"1234567899", content_md5=_md5(CONTENT))
+        begin(partial, b"\x01234567899", content_md5=_md5(CONTENT))
         with pytest.raises(TransferFailed):
             partial.check_complete()
         begin(partial, CONTENT, content_md5=_md5(CONTENT))
         partial.check_complete()
-        begin(partial, b"1234567899")  # nobody says any more what the bytes are
+        begin(partial, b"\x01234567899")  # nobody says any more what the bytes are
         partial.check_complete()
 
     def test_what_was_told_at_the_beginning_holds_after_a_cut(self, partial: Partial) -> None:
-        begin(partial, b"12345", x_amz_checksum_sha256=_sha256(CONTENT))
+        begin(partial, b"\x012345", x_amz_checksum_sha256=_sha256(CONTENT))
         go_on(partial, b"678")
         go_on(partial, b"90", content_md5=_md5(b"others, which would be noticed if they counted"))
         partial.check_complete()
-        begin(partial, b"12345", x_amz_checksum_sha256=_sha256(CONTENT))
+        begin(partial, b"\x012345", x_amz_checksum_sha256=_sha256(CONTENT))
         go_on(partial, b"67899")
         with pytest.raises(TransferFailed, match="SHA-256"):
             partial.check_complete()
 
     def test_what_is_told_of_the_rest_holds_for_the_rest(self, partial: Partial) -> None:
-        begin(partial, b"12345")
+        begin(partial, b"\x012345")
         go_on(partial, b"67", content_md5=_md5(b"67890"))
         go_on(partial, b"890")
         partial.check_complete()
-        begin(partial, b"12345")
+        begin(partial, b"\x012345")
         go_on(partial, b"67899", content_md5=_md5(b"67890"))
         with pytest.raises(TransferFailed, match="MD5"):
             partial.check_complete()
 
     @pytest.mark.parametrize("length", ["3", ""])
     def test_what_is_told_of_less_than_the_rest_is_not_taken_for_it(self, partial: Partial, length: str) -> None:
-        begin(partial, b"12345")
+        begin(partial, b"\x012345")
         go_on(partial, b"678", content_md5=_md5(b"678"), content_length=length)
         go_on(partial, b"90")
         partial.check_complete()
 
     def test_of_a_file_of_unknown_length_no_answer_is_the_rest(self, partial: Partial) -> None:
         partial.begin(URL, 200, {"transfer-encoding": "chunked", "etag": '"v1"'})
-        partial.write(b"12345")
+        partial.write(b"\x012345")
         headers = {"content-range": "bytes 5-9/*", "content-length": "5", "content-md5": _md5(b"something else")}
         partial.begin(URL, 206, headers)
         partial.write(b"67890")
         partial.check_complete()
 
     def test_starting_over_forgets_what_was_told(self, partial: Partial) -> None:
-        begin(partial, b"12345", content_md5=_md5(b"another version"))
+        begin(partial, b"\x012345", content_md5=_md5(b"another version"))
         partial.reset()
         begin(partial, CONTENT)
         partial.check_complete()
@@ -213,14 +213,14 @@ class Storage(FakeIO):
 
 
 def test_other_bytes_are_fetched_again(tmp_path: Path) -> None:
-    io = Storage(b"1234567899", b"0234567890", b"1234567899", CONTENT)
+    io = Storage(b"\x01234567899", b"\x00234567890", b"\x01234567899", CONTENT)
     [path] = run_sync(download(call(io), Job("image", "job-1"), project(), get, tmp_path))
     assert path.read_bytes() == CONTENT
     assert names_in(tmp_path) == ["job-1-1.png"]
 
 
 def test_storage_whose_bytes_never_fit_is_not_asked_for_ever(tmp_path: Path) -> None:
-    io = Storage(b"1234567899")
+    io = Storage(b"\x01234567899")
     with pytest.raises(DownloadFailed, match="other bytes") as caught:
         run_sync(download(call(io), Job("image", "job-1"), project(), get, tmp_path))
     assert len(io.fetched) == 4

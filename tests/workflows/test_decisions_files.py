@@ -58,7 +58,7 @@ class Storage(FakeIO):
 class TestDownload:
     def test_bytes_are_told_and_bounded(self, tmp_path: Path) -> None:
         events: list[Event] = []
-        io = Storage().script("fetch", b"media")
+        io = Storage().script("fetch", b"\0edia")
         call_ = call(io, 60, on_progress=events.append)
         run_sync(download(call_, JOB, project(), get, tmp_path))
         assert events == [Downloading(id="job-1", name="job-1-1.png", received=5, total=5)]
@@ -66,7 +66,7 @@ class TestDownload:
 
     def test_a_repetition_says_of_which_file(self, tmp_path: Path) -> None:
         events: list[Event] = []
-        io = FakeIO().script("fetch", unsent(), b"media")
+        io = FakeIO().script("fetch", unsent(), b"\0edia")
         run_sync(download(call(io, on_progress=events.append), JOB, project(), get, tmp_path))
         assert [event.step for event in events if isinstance(event, Retrying)] == ["download of job-1-1.png"]
 
@@ -74,7 +74,7 @@ class TestDownload:
         def fetching(url: str, target: Partial) -> Path:
             assert target.begin(url, 302, {"location": "http://other.example/a.png"}) == "http://other.example/a.png"
             target.begin(url, 200, {"content-length": "1"})
-            target.write(b"x")
+            target.write(b"\0")
             return target.finish()
 
         io = Storage()
@@ -82,7 +82,7 @@ class TestDownload:
         exposed = project()
         exposed.downloads[0].url = "http://storage.example/a.png"
         [path] = run_sync(download(call(io, allow_http=True), JOB, exposed, get, tmp_path))
-        assert path.read_bytes() == b"x"
+        assert path.read_bytes() == b"\0"
 
     def test_how_long_storage_asked_to_wait_is_told(self, tmp_path: Path) -> None:
         io = FakeIO().script("fetch", TransferFailed("busy", status=503, retry_after=3600))
@@ -102,42 +102,65 @@ class TestDownload:
             run_sync(download(call(io, 1.0), JOB, project(outputs=0), get, tmp_path))
         assert io.sleeps == []
 
-    def test_an_output_without_an_address_is_not_left_out_unnoticed(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("url", [None, 7, "", "http://[bad", "https://a\uff0fb/c", "https://s.example/\ud800"])
+    @pytest.mark.parametrize("at", [0, 1])
+    def test_an_output_without_a_usable_url_costs_no_other(self, tmp_path: Path, url: object, at: int) -> None:
+        half = project(outputs=2)
+        half.downloads[at].url = url
+        io = FakeIO().script(GET, half)
+        with pytest.raises(DownloadFailed) as caught:
+            run_sync(download(call(io), JOB, half, get, tmp_path))
+        assert str(caught.value).startswith(
+            f"not every output of job-1 was saved (1 of 2): output {at + 1}: storage returned an invalid URL. "
+        )
+        assert [path.name for path in caught.value.downloaded_paths] == names_in(tmp_path) == [f"job-1-{2 - at}.png"]
+        assert (caught.value.final, len(io.sent), io.sleeps) == (False, 1, [])  # the job is asked once more
+
+    def test_a_url_that_cannot_be_used_is_replaced(self, tmp_path: Path) -> None:
         half = project(outputs=2)
         half.downloads[1].url = None
-        io = FakeIO().script(GET, half)
-        with pytest.raises(DownloadFailed, match="lists no outputs"):
-            run_sync(download(call(io), JOB, half, get, tmp_path))
-        assert io.fetched == []
+        io = FakeIO().script(GET, project(outputs=2))
+        assert len(run_sync(download(call(io), JOB, half, get, tmp_path))) == 2
+
+    def test_fresh_urls_that_cannot_be_used_replace_no_good_ones(self, tmp_path: Path) -> None:
+        fresh = project(outputs=2)
+        fresh.downloads[1].url = None
+        io = FakeIO().script(GET, fresh).script("fetch", TransferFailed("expired", status=403), b"\0a", b"\0b")
+        assert len(run_sync(download(call(io), JOB, project(outputs=2), get, tmp_path))) == 2
+
+    def test_an_error_tells_of_a_few_outputs_and_counts_the_others(self, tmp_path: Path) -> None:
+        io = FakeIO().script("fetch", TransferFailed("gone", status=405))
+        with pytest.raises(DownloadFailed, match=r"output 3: gone; and 2 more\. "):
+            run_sync(download(call(io), JOB, project(outputs=5), get, tmp_path))
 
     def test_a_failure_of_one_output_stops_no_other(self, tmp_path: Path) -> None:
         gone = TransferFailed("gone for good", status=405)
-        io = FakeIO().script("fetch", gone, b"second", TransferFailed("late", status=405, retry_after=7), b"fourth")
+        io = FakeIO().script("fetch", gone, b"\0second", TransferFailed("late", status=405, retry_after=7), b"\0fourth")
         with pytest.raises(DownloadFailed) as caught:
             run_sync(download(call(io), JOB, project(outputs=4), get, tmp_path))
-        assert [path.read_bytes() for path in caught.value.downloaded_paths] == [b"second", b"fourth"]
+        assert [path.read_bytes() for path in caught.value.downloaded_paths] == [b"\0second", b"\0fourth"]
         assert names_in(tmp_path) == ["job-1-2.png", "job-1-4.png"]
         assert (caught.value.status, caught.value.__cause__) == (405, gone)
-        assert str(caught.value).startswith("not every output of job-1 was saved (2 of 4): gone for good. ")
+        assert str(caught.value).startswith("not every output of job-1 was saved (2 of 4): output 1: gone for good; ")
 
     def test_after_a_full_disk_no_other_is_begun(self, tmp_path: Path) -> None:
         def fetching(url: str, target: Partial) -> Path:
             if len(io.fetched) == 2:
                 raise DownloadFailed("the disk is full", final=True)
             target.begin(url, 200, {"content-length": "5"})
-            target.write(b"media")
+            target.write(b"\0edia")
             return target.finish()
 
         io = Storage()
         io.fetching = fetching
-        with pytest.raises(DownloadFailed, match=r"\(1 of 4\): the disk is full") as caught:
+        with pytest.raises(DownloadFailed, match=r"\(1 of 4\): output 2: the disk is full") as caught:
             run_sync(download(call(io), JOB, project(outputs=4), get, tmp_path))
         assert len(io.fetched) == 2
         assert [path.name for path in caught.value.downloaded_paths] == names_in(tmp_path) == ["job-1-1.png"]
 
     @pytest.mark.parametrize("interruption", [KeyboardInterrupt, ZeroDivisionError])
     def test_ctrl_c_and_bugs_stop_all_at_once(self, tmp_path: Path, interruption: type[BaseException]) -> None:
-        io = FakeIO().script("fetch", TransferFailed("gone for good", status=405), interruption(), b"third")
+        io = FakeIO().script("fetch", TransferFailed("gone for good", status=405), interruption(), b"\0third")
         with pytest.raises(interruption) as caught:
             run_sync(download(call(io), JOB, project(outputs=3), get, tmp_path))
         assert caught.value.project_id == "job-1"
@@ -149,7 +172,7 @@ class TestDownload:
 
         def fetching(url: str, target: Partial) -> Path:
             target.begin(url, 200, {"content-length": "5"})
-            target.write(b"x" * len(io.fetched))
+            target.write(b"\0" * len(io.fetched))
             return target.finish()
 
         io.fetching = fetching
@@ -295,7 +318,7 @@ class TestByItsId:
     def test_an_expired_url_is_replaced(self, flow: Any, tmp_path: Path) -> None:
         fresh = project()
         fresh.downloads[0].url = "https://storage.example/fresh.png"
-        io = FakeIO().script(GET, project(), fresh).script("fetch", TransferFailed("expired", status=403), b"media")
+        io = FakeIO().script(GET, project(), fresh).script("fetch", TransferFailed("expired", status=403), b"\0edia")
         self.run(flow, io, output_name="mine", download_directory=tmp_path)
         assert io.fetched[1] == "https://storage.example/fresh.png"
         assert names_in(tmp_path) == ["mine.png"]

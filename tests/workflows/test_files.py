@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import errno
+import gzip
+import hashlib
 import os
 import stat
 import sys
+import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +18,17 @@ import pytest
 
 from fakes import names_in
 from magic_hour_client.errors import InvalidArgument
+from magic_hour_workflows import unpacking
 from magic_hour_workflows.errors import DownloadFailed, TransferFailed
-from magic_hour_workflows.files import Partial, checked_url
+from magic_hour_workflows.files import Partial
 from magic_hour_workflows.outputs import checked_directory, checked_output_name, output_names, safe_stem
 from magic_hour_workflows.results import Job
+from magic_hour_workflows.urls import UnusableURL, checked_url
 
 URL = "https://storage.example/a.png?signature=canary"
 
 
-def begun(folder: Path, content: bytes = b"12345", *, length: int = 10, etag: str = '"v1"') -> Partial:
+def begun(folder: Path, content: bytes = b"\x012345", *, length: int = 10, etag: str = '"v1"') -> Partial:
     partial = Partial(folder, "a", ".png")
     assert partial.begin(URL, 200, {"content-length": str(length), "etag": etag}) is None
     partial.write(content)
@@ -29,7 +36,7 @@ def begun(folder: Path, content: bytes = b"12345", *, length: int = 10, etag: st
 
 
 def arrived(folder: Path) -> Partial:
-    return begun(folder, b"1234567890")
+    return begun(folder, b"\x01234567890")
 
 
 def test_the_final_name_appears_only_at_the_end(tmp_path: Path) -> None:
@@ -42,10 +49,10 @@ def test_the_final_name_appears_only_at_the_end(tmp_path: Path) -> None:
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"the user's own")
-    paths = [begun(tmp_path, b"%d" % n, length=1).finish() for n in range(3)]
+    paths = [begun(tmp_path, bytes([n]), length=1).finish() for n in range(3)]
     assert [path.name for path in paths] == ["a (2).png", "a (3).png", "a (4).png"]
     assert (tmp_path / "a.png").read_bytes() == b"the user's own"
-    assert [path.read_bytes() for path in paths] == [b"0", b"1", b"2"]
+    assert [path.read_bytes() for path in paths] == [b"\0", b"\1", b"\2"]
 
 
 def test_a_symlink_in_the_way_is_not_followed(tmp_path: Path) -> None:
@@ -103,7 +110,7 @@ class TestResume:
         assert partial.request_headers() == {"accept-encoding": "identity", "range": "bytes=5-", "if-range": '"v1"'}
         partial.begin(URL, 206, {"content-range": "bytes 5-9/10", "etag": '"v1"'})
         partial.write(b"67890")
-        assert partial.finish().read_bytes() == b"1234567890"
+        assert partial.finish().read_bytes() == b"\x01234567890"
 
     @pytest.mark.parametrize("etag", ["", 'W/"v1"'])
     def test_without_a_strong_etag_it_starts_over(self, tmp_path: Path, etag: str) -> None:
@@ -113,9 +120,9 @@ class TestResume:
 
     def test_a_full_answer_starts_over(self, tmp_path: Path) -> None:
         partial = begun(tmp_path)
-        partial.begin(URL, 200, {"content-length": "3"})
-        partial.write(b"new")
-        assert partial.finish().read_bytes() == b"new"
+        partial.begin(URL, 200, {"content-length": "4"})
+        partial.write(b"\0new")
+        assert partial.finish().read_bytes() == b"\0new"
 
     @pytest.mark.parametrize(
         "headers",
@@ -144,7 +151,7 @@ class TestResume:
         partial.discard()
 
 
-@pytest.mark.parametrize("content", [b"123", b"12345678901"])
+@pytest.mark.parametrize("content", [b"\x0123", b"\x012345678901"])
 def test_a_wrong_length_is_not_complete(tmp_path: Path, content: bytes) -> None:
     partial = begun(tmp_path, content)
     with pytest.raises(TransferFailed, match="of 10 bytes"):
@@ -152,7 +159,7 @@ def test_a_wrong_length_is_not_complete(tmp_path: Path, content: bytes) -> None:
     partial.discard()
 
 
-@pytest.mark.parametrize("headers", [{"content-length": "5", "content-encoding": "gzip"}, {}])
+@pytest.mark.parametrize("headers", [{"content-length": "5", "content-encoding": "br"}, {}])
 def test_bytes_that_cannot_be_trusted_are_not_taken(tmp_path: Path, headers: dict[str, str]) -> None:
     """An encoding would be saved as if it were the file; without a length a cut would look like the end."""
     from magic_hour_workflows.retry import may_repeat
@@ -165,8 +172,8 @@ def test_bytes_that_cannot_be_trusted_are_not_taken(tmp_path: Path, headers: dic
 def test_a_chunked_answer_needs_no_length(tmp_path: Path) -> None:
     partial = Partial(tmp_path, "a", ".png")
     partial.begin(URL, 200, {"transfer-encoding": "chunked"})
-    partial.write(b"12345")
-    assert partial.finish().read_bytes() == b"12345"
+    partial.write(b"\x012345")
+    assert partial.finish().read_bytes() == b"\x012345"
 
 
 def test_a_chunked_answer_of_nothing_is_no_file(tmp_path: Path) -> None:
@@ -342,3 +349,201 @@ def test_an_unwritable_directory_is_refused(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(InvalidArgument, match="Permission denied"):
         checked_directory(tmp_path)
+
+
+BAD_URLS = [
+    None,
+    7,
+    b"https://storage.example/a",
+    "",
+    "http://[bad",
+    "https://storage.example:99999/a",
+    "https://storage.example:0/a",
+    "https://storage.example:x/a",
+    "https://a\N{FULLWIDTH SOLIDUS}b/c",
+    "https://storage.example/\ud800",
+    "https://\ud800.example/a",
+    "https://a..b/c",
+    f"https://{'a' * 64}.example/c",
+    "https://[v1.example:]/a",
+    "https://storage.example/a\nb",
+    " https://storage.example/a",
+    f"https://storage.example/{'a' * 70_000}",
+]
+
+
+@pytest.mark.parametrize("url", BAD_URLS)
+def test_what_is_no_url_is_a_typed_error_that_quotes_nothing(url: object) -> None:
+    with pytest.raises(UnusableURL, match=r"^storage returned an invalid URL$") as caught:
+        checked_url(url, allow_http=True)
+    assert (caught.value.final, caught.value.__cause__) == (True, None)
+
+
+@pytest.mark.parametrize("url", [url for url in BAD_URLS[4:] if isinstance(url, str) and not url.startswith(" ")])
+def test_a_redirect_to_what_is_no_url(tmp_path: Path, url: str) -> None:
+    with pytest.raises(UnusableURL):
+        Partial(tmp_path, "a", ".png").begin(URL, 302, {"location": url})
+
+
+PNG, JPEG, WEBP = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0\x00\x10JFIF", b"RIFF\x00\x00\x00\x00WEBPVP8 "
+MP4, UNKNOWN = b"\x00\x00\x00\x1cftypisom\x00\x00\x02\x00isomiso2mp41", b"\x00unknown"
+
+
+def saved(folder: Path, content: bytes, piece: int = 0, suffix: str = ".png", **headers: str) -> Path:
+    partial = Partial(folder, "a", suffix)
+    told = {"content-length": str(len(content)), **{name.replace("_", "-"): value for name, value in headers.items()}}
+    try:
+        partial.begin(URL, 200, told)
+        for start in range(0, len(content), piece or len(content)):
+            partial.write(content[start : start + (piece or len(content))])
+        return partial.finish()
+    finally:
+        partial.discard()
+
+
+@pytest.mark.parametrize("piece", [0, 1])
+@pytest.mark.parametrize(
+    ("content", "content_type", "expected", "suffix"),
+    [
+        (JPEG, "image/png", ".png", ".jpg"),  # certain bytes are believed before anything else
+        (WEBP, "", ".png", ".webp"),
+        (PNG, "text/html", ".png", ".png"),
+        (MP4, "application/octet-stream", ".png", ".mp4"),
+        (JPEG, "image/jpeg", ".jpeg", ".jpeg"),  # a name of the same format is kept, as it is written
+        (PNG, "image/png", ".PNG", ".PNG"),
+        (PNG, "image/png", ".jpg", ".png"),
+        (b"PK\x03\x04" + bytes(30), "application/zip", ".png", ".zip"),
+        (UNKNOWN, "image/avif; q=1", ".png", ".avif"),  # then the type
+        (UNKNOWN, "image/jxl", ".png", ".jxl"),
+        (UNKNOWN, "image/of-the-future", ".png", ".png"),  # then the name
+        (UNKNOWN, "binary/octet-stream", ".webm", ".webm"),
+        (UNKNOWN, "", ".png", ".png"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "image/svg+xml", ".png", ".svg"),
+    ],
+)
+def test_the_suffix_says_what_the_file_is(
+    tmp_path: Path, content: bytes, content_type: str, expected: str, suffix: str, piece: int
+) -> None:
+    assert saved(tmp_path, content, piece, expected, content_type=content_type) == tmp_path / f"a{suffix}"
+    assert names_in(tmp_path) == [f"a{suffix}"]
+
+
+@pytest.mark.parametrize("length", [0, 5000])
+@pytest.mark.parametrize(
+    ("content", "content_type"),
+    [
+        (b'{"message": "no"}', "application/json"),
+        (b"<?xml version='1.0'?><Error/>", "application/xml"),
+        (b"<html xmlns='http://www.w3.org/1999/xhtml'/>", "application/xhtml+xml"),
+        (b"<!DOCTYPE html>", "text/html"),
+        (b"Access denied", "text/plain"),
+        (b"Access denied", "image/png"),
+        ("Zugriff verweigert".encode("utf-16"), ""),
+        (UNKNOWN, "application/json"),
+        (b"%PDF-1.7\n\x00", "application/octet-stream"),
+    ],
+)
+def test_a_message_in_place_of_an_output_is_not_saved(
+    tmp_path: Path, content: bytes, content_type: str, length: int
+) -> None:
+    with pytest.raises(TransferFailed, match="instead of a media file") as caught:
+        saved(tmp_path, content.ljust(length), content_type=content_type)
+    assert names_in(tmp_path) == []
+    assert not caught.value.final  # what stands between us and storage may be gone next time
+
+
+def test_what_storage_says_of_a_message_is_shown_on_one_line(tmp_path: Path) -> None:
+    with pytest.raises(TransferFailed) as caught:
+        saved(tmp_path, b"no", content_type="text/\x1b[31m\rplain")
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("piece", [0, 1, 1000])
+@pytest.mark.parametrize("name", ["gzip", "x-gzip", "deflate", "raw deflate", "aws-chunked", "none", "", "identity"])
+def test_a_packed_output_is_unpacked(tmp_path: Path, name: str, piece: int) -> None:
+    content = PNG + os.urandom(3000) + bytes(3000)
+    raw = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    packed = {
+        "gzip": gzip.compress(content[:5]) + gzip.compress(content[5:]) + bytes(8),
+        "x-gzip": gzip.compress(content),
+        "deflate": zlib.compress(content),
+        "raw deflate": raw.compress(content) + raw.flush(),
+    }.get(name, content)
+    headers = {"content_encoding": name.removeprefix("raw "), "content_md5": md5(packed)}
+    assert saved(tmp_path, packed, piece, **headers).read_bytes() == content
+
+
+def md5(content: bytes) -> str:
+    return base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
+
+
+def test_what_is_only_called_packed_is_taken_as_it_is(tmp_path: Path) -> None:
+    assert saved(tmp_path, PNG, content_encoding="gzip").read_bytes() == PNG
+
+
+@pytest.mark.parametrize("of", ["packed", "unpacked", "neither"])
+def test_a_checksum_may_be_of_the_packed_bytes_or_of_the_unpacked(tmp_path: Path, of: str) -> None:
+    content = PNG + bytes(1000)
+    packed = gzip.compress(content)
+    digest = {"packed": packed, "unpacked": content, "neither": b""}[of]
+    told = base64.b64encode(hashlib.sha256(digest).digest()).decode()
+    if of == "neither":
+        with pytest.raises(TransferFailed, match="SHA-256 does not fit"):
+            saved(tmp_path, packed, content_encoding="gzip", x_amz_checksum_sha256=told)
+    else:
+        assert saved(tmp_path, packed, content_encoding="gzip", x_amz_checksum_sha256=told).read_bytes() == content
+
+
+@pytest.mark.parametrize("change", [lambda packed: packed[:-4], lambda packed: packed[:-8] + bytes(8)])
+def test_a_packed_output_that_is_damaged_is_fetched_again(tmp_path: Path, change: Callable[[bytes], bytes]) -> None:
+    with pytest.raises(TransferFailed, match="decompressed") as caught:
+        saved(tmp_path, change(gzip.compress(PNG + bytes(5000))), content_encoding="gzip")
+    assert (caught.value.final, names_in(tmp_path)) == (False, [])
+
+
+def test_a_packed_output_cannot_fill_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unpacking, "ALWAYS_UNPACKED", 100_000)
+    with pytest.raises(TransferFailed, match="too large when it is decompressed") as caught:
+        saved(tmp_path, gzip.compress(bytes(5_000_000)), content_encoding="gzip")
+    assert (caught.value.final, names_in(tmp_path)) == (True, [])
+
+
+def test_unpacking_holds_a_piece_at_a_time() -> None:
+    made = unpacking.unpacker("gzip")
+    assert made is not None
+    sizes = [len(piece) for piece in made.unpack(gzip.compress(bytes(5_000_000)))]
+    assert (sum(sizes), max(sizes), made.finished) == (5_000_000, unpacking.PIECE_BYTES, True)
+
+
+class TestResumeOfAPackedOutput:
+    def test_it_starts_over(self, tmp_path: Path) -> None:
+        packed = gzip.compress(PNG + os.urandom(3000))
+        head = {"content-length": str(len(packed)), "content-encoding": "gzip", "etag": '"v1"'}
+        partial = Partial(tmp_path, "a", ".png")
+        partial.begin(URL, 200, head)
+        partial.write(packed[:1000])
+        assert "range" not in partial.request_headers()
+        partial.begin(URL, 200, head)
+        partial.write(packed)
+        assert partial.finish().read_bytes() == gzip.decompress(packed)
+
+    def test_a_packed_rest_is_not_put_behind_what_was_not_packed(self, tmp_path: Path) -> None:
+        partial = begun(tmp_path)
+        with pytest.raises(TransferFailed):
+            partial.begin(URL, 206, {"content-range": "bytes 5-9/10", "content-encoding": "gzip"})
+        assert partial.received == 0
+        partial.discard()
+
+
+@pytest.mark.parametrize("length", ["9" * 5000, "1e3", "-1", "\N{ARABIC-INDIC DIGIT FIVE}", "5.0"])
+def test_a_length_that_cannot_be_is_none(tmp_path: Path, length: str) -> None:
+    with pytest.raises(TransferFailed, match="how long the file is"):
+        Partial(tmp_path, "a", ".png").begin(URL, 200, {"content-length": length})
+
+
+@pytest.mark.parametrize("value", [f"bytes 5-9/{'9' * 5000}", f"bytes {'5' * 5000}-9/10", "bytes \u0665-9/10"])
+def test_a_range_that_cannot_be_is_another_one(tmp_path: Path, value: str) -> None:
+    partial = begun(tmp_path)
+    with pytest.raises(TransferFailed):
+        partial.begin(URL, 206, {"content-range": value})
+    partial.discard()

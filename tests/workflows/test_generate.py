@@ -377,10 +377,10 @@ class TestDownload:
         fresh = project()
         fresh.downloads[0].url = "https://storage.example/fresh.png?signature=canary"
         io = io_for("image").script("v1.image_projects.get", project(), fresh)
-        io.script("fetch", TransferFailed("expired", status=403), b"media")
+        io.script("fetch", TransferFailed("expired", status=403), b"\0media")
         _, result = run("image", IMAGE, io=io, download_directory=tmp_path)
         assert io.fetched[1].startswith("https://storage.example/fresh.png")
-        assert result.downloaded_paths[0].read_bytes() == b"media"
+        assert result.downloaded_paths[0].read_bytes() == b"\0media"
 
     def test_a_url_that_never_works_is_not_tried_for_ever(self, tmp_path: Path) -> None:
         from magic_hour_workflows.errors import TransferFailed
@@ -395,10 +395,10 @@ class TestDownload:
     def test_what_arrived_before_a_failure_is_kept_and_told(self, tmp_path: Path) -> None:
         from magic_hour_workflows.errors import TransferFailed
 
-        io = io_for("image", outputs=2).script("fetch", b"first", TransferFailed("gone for good", status=405))
+        io = io_for("image", outputs=2).script("fetch", b"\0first", TransferFailed("gone for good", status=405))
         with pytest.raises(DownloadFailed) as caught:
             run("image", IMAGE, io=io, download_directory=tmp_path)
-        assert [path.read_bytes() for path in caught.value.downloaded_paths] == [b"first"]
+        assert [path.read_bytes() for path in caught.value.downloaded_paths] == [b"\0first"]
         assert "check_result('job-1')" in str(caught.value)
 
     def test_a_short_answer_is_not_a_file(self, tmp_path: Path) -> None:
@@ -406,12 +406,12 @@ class TestDownload:
             async def fetch(self, url: str, target: Any, deadline: float, on_bytes: Any) -> Any:
                 self.fetched.append(url)
                 target.begin(url, 200, {"content-length": "10"})
-                target.write(b"12345" if len(self.fetched) < 3 else b"1234567890")
+                target.write(b"\x012345" if len(self.fetched) < 3 else b"\x01234567890")
                 return target.finish()
 
         io = Cutting().script("v1.ai_image_generator.create", created()).script("v1.image_projects.get", project())
         _, result = run("image", IMAGE, io=io, download_directory=tmp_path)
-        assert result.downloaded_paths[0].read_bytes() == b"1234567890"
+        assert result.downloaded_paths[0].read_bytes() == b"\x01234567890"
         assert len(io.fetched) == 3
 
     def test_outputs_that_are_listed_late_are_waited_for(self, tmp_path: Path) -> None:
@@ -433,7 +433,7 @@ class TestDownload:
             async def fetch(self, url: str, target: Any, deadline: float, on_bytes: Any) -> Any:
                 self.fetched.append(url)
                 target.begin(url, 200, {"content-length": "1000"})
-                target.write(b"x" * (100 + 37 * (len(self.fetched) % 7)))
+                target.write(b"\0" * (100 + 37 * (len(self.fetched) % 7)))
                 return target.finish()
 
         io = Cutting(random=1.0).script("v1.ai_image_generator.create", created())

@@ -161,7 +161,7 @@ def test_a_sync_transfer_notices_that_a_sibling_failed(tmp_path: Path) -> None:
     """A worker that waits for bytes that do not come is told to stop, and does so within a moment."""
 
     def silent(connection: socket.socket, head: bytes) -> None:
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345")
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n\x012345")
         server.done.wait(30)
 
     with serving(silent) as server:
@@ -243,7 +243,7 @@ def test_a_cancelled_download_waits_for_the_thread_that_writes(tmp_path: Path, m
     monkeypatch.setattr(Partial, "write", slow_write)
 
     def behave(connection: socket.socket, head: bytes) -> None:
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4000000\r\n\r\n" + b"x" * 2_000_000)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4000000\r\n\r\n" + b"\0" * 2_000_000)
         server.done.wait(30)
 
     with serving(behave) as server:
@@ -446,7 +446,7 @@ class TestDeadlines:
     def test_dripping_body(self, adapter: Adapter, tmp_path: Path) -> None:
         def behave(connection: socket.socket, head: bytes) -> None:
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
-            drip(connection, b"x" * 2000, server.done)
+            drip(connection, b"\0" * 2000, server.done)
 
         with serving(behave) as server:
             error = self.bounded(adapter, self.fetch(server.url, tmp_path))
@@ -473,7 +473,7 @@ class TestDeadlines:
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000000\r\n\r\n")
             until = time.monotonic() + 1 + 2 * SLACK
             while not server.done.is_set() and time.monotonic() < until:
-                connection.sendall(b"x" * 65536)
+                connection.sendall(b"\0" * 65536)
 
         with serving(behave) as server:
             self.bounded(adapter, self.fetch(server.url, tmp_path))
@@ -488,7 +488,7 @@ class TestDeadlines:
         def behave(connection: socket.socket, head: bytes) -> None:
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n")
             for _ in range(100):
-                connection.sendall(b"x" * 1_000_000)
+                connection.sendall(b"\0" * 1_000_000)
 
         async def use(io: IO) -> None:
             target = Full(tmp_path, "a", ".png")
@@ -512,7 +512,7 @@ class TestDeadlines:
                 return path
 
         def behave(connection: socket.socket, head: bytes) -> None:
-            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nmedia")
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n\0edia")
 
         async def use(io: IO) -> Path:
             return await io.fetch(server.url + SIGNED, Slow(tmp_path, "a", ".png"), io.now() + 0.3, nothing)

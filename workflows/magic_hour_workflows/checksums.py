@@ -69,12 +69,14 @@ class Checksum:
         return self._hash.digest() == self._told
 
 
-def told(headers: Mapping[str, str], *, part: bool = False) -> Checksum | None:
-    """What an answer tells of its bytes, if anything; `part` if they are only the rest of a file.
+def told(headers: Mapping[str, str], *, part: bool = False, unpacked: bool = False) -> Checksum | None:
+    """What an answer tells of its bytes, if anything.
 
     Args:
         headers: names in lowercase.
         part: whether the answer is a partial one, of which the checksum of the whole file says nothing.
+        unpacked: whether those bytes are meant that a compressed answer unpacks to, which storage or something in
+            front of it may have compressed only now.
 
     >>> told({"content-md5": "CY9rzUYh03PK3k6DJie09g=="}).name
     'MD5'
@@ -82,12 +84,22 @@ def told(headers: Mapping[str, str], *, part: bool = False) -> Checksum | None:
     for name, header, key in _WAYS:
         if header not in headers or (part and header not in _OF_THE_ANSWER):
             continue
-        if header == "x-goog-hash" and headers.get("x-goog-stored-content-encoding", "identity") != "identity":
-            continue  # the checksum is of what is stored, compressed; what comes is not
+        if unpacked and header in _OF_THE_ANSWER:
+            continue
+        if header == "x-goog-hash" and _stored(headers) != ("identity" if unpacked else _sent(headers)):
+            continue  # the checksum is of what is stored, compressed or not; what comes is the other one
         digest = _decoded(_value(headers[header], key))
         if len(digest) == len(_ALGORITHMS[name]().digest()):
             return Checksum(name, digest)
     return None
+
+
+def _stored(headers: Mapping[str, str]) -> str:
+    return headers.get("x-goog-stored-content-encoding", "").lower() or "identity"
+
+
+def _sent(headers: Mapping[str, str]) -> str:
+    return headers.get("content-encoding", "").lower() or "identity"
 
 
 def _value(text: str, key: str) -> str:

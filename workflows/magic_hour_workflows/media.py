@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from magic_hour_client.types import AssetRole
 
@@ -47,11 +47,12 @@ def sniff(first_bytes: bytes) -> Media | None:
         return None
     import filetype
 
-    found: Any = filetype.guess(bytes(first_bytes[:FIRST_BYTES]))
+    found = filetype.guess(bytes(first_bytes[:FIRST_BYTES]))
     if found is None:
         return None
-    extension = _EXTENSIONS.get(found.extension, found.extension)
-    role = found.mime.partition("/")[0]
+    extension = str(found.extension)
+    extension = _EXTENSIONS.get(extension, extension)
+    role = str(found.mime).partition("/")[0]
     return Media(extension, _BOTH.get(extension) or tuple(known for known in _ROLES if known == role))
 
 
@@ -71,3 +72,76 @@ def is_text(first_bytes: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+_SAME = (
+    {"jpg", "jpeg", "jfif"},
+    {"png", "apng"},
+    {"tiff", "tif"},
+    {"heic", "heif"},
+    {"jp2", "jpx"},
+    {"mp4", "m4v", "m4a"},
+    {"webm", "weba"},
+    {"ogg", "oga", "ogv", "opus"},
+    {"aiff", "aif"},
+)
+"""Extensions of one format: which of them stands in a name is for whoever gives it."""
+_TYPES = {
+    **{f"image/{name}": name for name in ("png", "webp", "gif", "avif", "heic", "heif", "tiff", "bmp", "jp2", "jxl")},
+    **{f"video/{name}": name for name in ("mp4", "webm")},
+    **{f"audio/{name}": name for name in ("wav", "aac", "flac", "ogg", "opus", "aiff", "amr")},
+    "image/jpeg": "jpg",
+    "image/jpg": "jpg",
+    "image/svg+xml": "svg",
+    "video/quicktime": "mov",
+    "video/x-m4v": "m4v",
+    "audio/mpeg": "mp3",
+    "audio/mp3": "mp3",
+    "audio/mp4": "m4a",
+    "audio/x-m4a": "m4a",
+    "audio/x-wav": "wav",
+    "audio/wave": "wav",
+    "audio/x-flac": "flac",
+    "audio/x-aiff": "aiff",
+    "audio/webm": "weba",
+    "application/zip": "zip",
+    "application/x-zip-compressed": "zip",
+}
+"""What a `Content-Type` calls the formats of outputs."""
+_SAYS_NOTHING = frozenset({"", "application/octet-stream", "binary/octet-stream", "application/x-download"})
+
+
+def output_extension(first_bytes: bytes, content_type: str, expected: str) -> str | None:
+    """The extension for an output; None if this is no output, but a page or a message in its place.
+
+    Certain bytes decide, then the type that storage gives, then the name that was expected. Bytes of no known format
+    are an output if they are called one, or are called nothing at all; text never is.
+
+    Args:
+        first_bytes: `FIRST_BYTES` of it, or all if there are less.
+        content_type: as storage gives it.
+        expected: the extension that the output would have by its name or its URL.
+
+    >>> output_extension(b"\\x89PNG\\r\\n\\x1a\\n", "", "jpg")
+    'png'
+    >>> output_extension(b"\\xff\\xd8\\xff\\xe0", "image/png", "jpeg")
+    'jpeg'
+    >>> output_extension(b'{"error": 1}', "image/png", "png") is None
+    True
+    """
+    told = content_type.partition(";")[0].strip().lower()
+    by_type = _TYPES.get(told)
+    if is_text(first_bytes):
+        return by_type if by_type == "svg" else None
+    media = sniff(first_bytes)
+    if media is not None and (media.roles or media.extension == "zip"):
+        return _named(media.extension, expected)
+    if by_type is not None:
+        return _named(by_type, expected)
+    if told.startswith(("image/", "video/", "audio/")) or (told in _SAYS_NOTHING and media is None):
+        return expected
+    return None
+
+
+def _named(extension: str, expected: str) -> str:
+    return expected if any({extension, expected} <= same for same in _SAME) else extension

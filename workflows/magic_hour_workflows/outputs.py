@@ -10,6 +10,7 @@ import re
 import secrets
 import sys
 import unicodedata
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -102,8 +103,9 @@ def _is_plain(name: str) -> bool:
     return fits and clean and not _RESERVED.match(name)
 
 
-def output_names(job: Job, urls: list[str], output_name: str | None) -> list[tuple[str, str]]:
-    """Stem and suffix for each output: `<id>-<n>`, or the name that was asked for, numbered if there are several.
+def output_names(job: Job, urls: Sequence[object], output_name: str | None) -> list[tuple[str, str]]:
+    """Stem and expected suffix for each output: `<id>-<n>`, or the name that was asked for, numbered if there are
+    several. What arrives may call for another suffix.
 
     >>> output_names(Job("image", "abc"), ["https://s.example/abc/output.png?sig=1"], None)
     [('abc-1', '.png')]
@@ -148,6 +150,10 @@ def _is_safe(character: str) -> bool:
     return character.isalnum() or character in "._-" or unicodedata.category(character).startswith("M")
 
 
-def _suffix(url: str, job: Job) -> str:
-    extension = os.path.splitext(urlsplit(url).path)[1].lstrip(".").lower()
+def _suffix(url: object, job: Job) -> str:
+    try:
+        path = urlsplit(url).path if isinstance(url, str) else ""
+    except ValueError:  # an output that cannot be fetched costs no other its name
+        path = ""
+    extension = os.path.splitext(path)[1].lstrip(".").lower()
     return f".{extension}" if extension in _MEDIA else (".png" if job.kind == "image" else ".mp4")

@@ -98,7 +98,9 @@ def network_errors(name: str) -> Iterator[None]:
     token = _transferring.set(True)
     try:
         yield
-    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError) as error:
+    except (httpx.InvalidURL, UnicodeError, OverflowError):  # their words would quote it
+        raise TransferFailed(f"{name}: storage returned an invalid URL", final=True) from None
+    except (httpx.HTTPError, httpx.StreamError, TimeoutError) as error:
         raise connection_error(name, error) from without_request(error)
     except OSError as error:
         # httpx translates those of the network; what is left comes from the disk.

@@ -1,7 +1,8 @@
 """Saving the outputs of a complete job, several at a time.
 
 Rule: the job is paid for, so only the deadline ends the trying, and a failure of one output never costs another: what
-can be saved is saved before it is raised. A URL that has become too old is replaced by asking for the job again.
+can be saved is saved before it is raised. A URL that has become too old, or that cannot be used, is replaced by
+asking for the job again.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from magic_hour_client.types import Operation
 
 from ..errors import DownloadFailed, MagicHourError, TransferFailed, naming
 from ..events import Downloading
-from ..files import Partial, checked_url
+from ..files import Partial
 from ..outputs import output_names
 from ..results import Job
 from ..retry import has_expired, may_repeat
+from ..urls import UnusableURL, checked_url
 from .call import Call
 from .wait import SHORTEST_INTERVAL, Project, look
 
@@ -24,6 +26,8 @@ _MOST_REFRESHES = 3
 _MOST_MISMATCHES = 3
 """How often a file is fetched once more because its bytes do not fit the checksum that storage tells of it."""
 _LOOKS_FOR_OUTPUTS = 3
+_MOST_TOLD = 3
+"""How many outputs an error tells about; the others went wrong as well."""
 
 
 class Saving:
@@ -33,25 +37,40 @@ class Saving:
         self.call = call
         self.job = job
         self.get = get
-        self.urls: list[str] = _urls(project)
+        self.urls: list[object] = _urls(project)
         self.saved: dict[int, Path] = {}
-        self.failures: list[MagicHourError] = []
+        self.failures: dict[int, MagicHourError] = {}
+        """In the order in which they came."""
 
-    async def refresh(self, number: int, stale: str) -> None:
+    async def refresh(self, number: int, stale: object) -> None:
         """Get fresh URLs, unless somebody has done so since `stale` was read."""
         if self.urls[number] == stale:
             project = await look(self.call, self.job, self.get)
             fresh = _urls(project)
             if len(fresh) == len(self.urls):
-                self.urls = fresh
+                self.urls = [new or old for new, old in zip(fresh, self.urls, strict=True)]
 
     @property
     def hopeless(self) -> bool:
         """Whether this machine has refused a file, and will refuse the next one too: its disk is full, say."""
-        return any(isinstance(failure, DownloadFailed) for failure in self.failures)
+        return any(isinstance(failure, DownloadFailed) for failure in self.failures.values())
 
     def paths(self) -> list[Path]:
         return [self.saved[number] for number in sorted(self.saved)]
+
+    def failed(self) -> DownloadFailed:
+        """The error for those that were not saved; what went wrong first counts."""
+        first = next(iter(self.failures.values()))
+        told = [f"output {number + 1}: {error}" for number, error in sorted(self.failures.items())]
+        others = [f"and {len(told) - _MOST_TOLD} more"] if len(told) > _MOST_TOLD else []
+        saved = f"{len(self.saved)} of {len(self.urls)}"
+        return DownloadFailed(
+            f"not every output of {self.job.shown_id} was saved ({saved}): {'; '.join(told[:_MOST_TOLD] + others)}",
+            status=getattr(first, "status", None),
+            retry_after=getattr(first, "retry_after", None),
+            final=self.hopeless,
+            downloaded_paths=self.paths(),
+        )
 
 
 async def download(
@@ -81,18 +100,12 @@ async def download(
         try:
             outputs.saved[number] = await _save(outputs, number, partial)
         except MagicHourError as error:
-            outputs.failures.append(error)
+            outputs.failures[number] = error
 
     with naming(job):
         await call.io.map(save, range(len(names)))
         if outputs.failures:
-            error, paths = outputs.failures[0], outputs.paths()
-            raise DownloadFailed(
-                f"not every output of {job.shown_id} was saved ({len(paths)} of {len(names)}): {error}",
-                status=getattr(error, "status", None),
-                retry_after=getattr(error, "retry_after", None),
-                downloaded_paths=paths,
-            ) from error
+            raise outputs.failed() from next(iter(outputs.failures.values()))
     return outputs.paths()
 
 
@@ -114,33 +127,45 @@ async def _listed(call: Call, job: Job, project: Project, get: Callable[[str], O
     return project
 
 
-def _urls(project: Project) -> list[str]:
-    """Where the outputs are; nowhere, if even one of the URLs is no text, so that none is left out unnoticed."""
-    urls = [item.url for item in project.downloads or []]
-    return urls if all(isinstance(url, str) for url in urls) else []
+def _urls(project: Project) -> list[object]:
+    """Where the outputs are, each in its place, whatever stands there; nowhere if there is no list of them."""
+    downloads = project.downloads
+    return [getattr(item, "url", None) for item in downloads] if isinstance(downloads, list) else []
 
 
 async def _save(outputs: Saving, number: int, partial: Partial) -> Path:
     call = outputs.call
-    expired = 0
+    refreshes = 0
+    replaced = False
 
     def told(received: int, total: int | None) -> None:
-        call.tell(Downloading(id=outputs.job.id, name=partial.name, received=received, total=total))
+        if partial.is_known:  # else its name may still change
+            call.tell(Downloading(id=outputs.job.id, name=partial.name, received=received, total=total))
+
+    async def refresh(stale: object) -> None:
+        nonlocal refreshes, replaced
+        refreshes += 1
+        await outputs.refresh(number, stale)
+        replaced = outputs.urls[number] != stale
 
     async def attempt() -> Path:
-        nonlocal expired
-        url = outputs.urls[number]
+        nonlocal replaced
+        given, replaced = outputs.urls[number], False
         try:
-            return await call.io.fetch(checked_url(url, call.allow_http), partial, call.deadline, told)
+            url = checked_url(given, call.allow_http)
+        except UnusableURL:
+            await refresh(given)
+            raise
+        try:
+            return await call.io.fetch(url, partial, call.deadline, told)
         except TransferFailed as error:
             if has_expired(error):
-                expired += 1
-                await outputs.refresh(number, url)
+                await refresh(given)
             raise
 
     def again(error: Exception) -> bool:
         passing = may_repeat(error) and partial.mismatches <= _MOST_MISMATCHES
-        return passing or (has_expired(error) and expired <= _MOST_REFRESHES)
+        return passing or ((replaced or has_expired(error)) and refreshes <= _MOST_REFRESHES)
 
     try:
         step = f"download of {partial.name}"

@@ -15,9 +15,9 @@ from magic_hour_client.errors import ConnectionFailed, UnexpectedResponse
 
 from ..errors import TransferFailed, UploadFailed
 from ..events import Uploading
-from ..files import checked_url
 from ..retry import has_expired, may_repeat
 from ..sources import Source
+from ..urls import checked_url
 from .call import Call
 
 
