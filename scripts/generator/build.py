@@ -22,7 +22,7 @@ from openapi_python_client.parser.errors import GeneratorError
 from .contract import Contract
 from .endpoints import Endpoints
 from .examples import with_examples
-from .lint import ascii_title, check_metadata, check_names, check_nothing_lost
+from .lint import ascii_title, check_kinds, check_metadata, check_names, check_nothing_lost
 from .names import ERRORS
 from .operations import operations_json
 from .problems import BrokenOutput, InvalidSpec, LostOperation
@@ -48,6 +48,7 @@ class Build:
         data.models = list(self.views.models.values())
         self.endpoints = Endpoints(self.views, data)
         check_names(self.views, self.endpoints)
+        check_kinds(self.endpoints)
         self.title = ascii_title(data)
         self.package = f"{strings.snake_case(self.title)}_client"
         self.endpoints.by_place = with_examples(self.endpoints.by_place, contract)
@@ -80,6 +81,7 @@ class Build:
             base_error=Code(f"{strings.pascal_case(self.title)}Error"),
             env_prefix=Code(strings.snake_case(self.title).upper()),
             default_base_url=self._default_base_url(),
+            project_gets=self.endpoints.project_gets(),
             version=raw(self.data.version),
             package_name=Code(self.package),
             roots=[node for node in self.endpoints.resources() if len(node.resource) == 1],

@@ -146,7 +146,7 @@ class Endpoints:
             method=method.upper(),
             path=path,
             charges=operation.get("x-charges-credits") is True,
-            project_kind=operation.get("x-project-kind"),
+            project_kind=_text(operation.get("x-project-kind")),
             prices=operation.get("x-credits") or {},
             assets=self.views.assets(model),
             path_parameters=parameters["path"],
@@ -207,6 +207,16 @@ class Endpoints:
                 return str(self.contract.resolve(response).get("description") or "The answer.")
         return "The answer."
 
+    def project_gets(self) -> dict[str, str]:
+        """Every kind of project that an operation makes and the document lets one ask for: the module that asks."""
+        kinds = dict.fromkeys(view.project_kind for view in self.all() if view.project_kind)
+        gets = {_bare(view.path): f"{view.tag}.{view.module}" for view in self.all() if view.method == "GET"}
+        found: dict[str, str] = {}
+        for kind in kinds:
+            modules = [module for path, module in gets.items() if path.endswith(f"/{kind}-projects/{{}}")]
+            found |= {str(kind): modules[0]} if modules else {}
+        return found
+
     def resources(self) -> list[ResourceView]:
         """The roots of the tree, everything in the order of the document."""
         described = {
@@ -229,6 +239,10 @@ def success_status(response: Response) -> int | None:
     """The status of an answer that the client reads, or the first of a range; None for all others, which are errors."""
     lowest = (response.status_code.range or (0, 0))[0]
     return lowest if 200 <= lowest < 300 else None
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _bare(path: str) -> str:

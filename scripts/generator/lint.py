@@ -101,6 +101,23 @@ def check_names(views: Views, endpoints: Endpoints) -> None:
         raise UnusableName("these names cannot be used:", lines)
 
 
+def check_kinds(endpoints: Endpoints) -> None:
+    """Every kind of job must have its GET: without it, nobody could wait for a job that is paid for.
+
+    Raises:
+        LostOperation: listing each operation whose jobs could not be asked for.
+    """
+    gets = endpoints.project_gets()
+    lines = [
+        f"{view.method} {ascii(view.path)[1:-1]} makes projects of the kind {ascii(view.project_kind)[:80]}, "
+        "but the document has no GET for them at .../<kind>-projects/{id}"
+        for view in endpoints.all()
+        if view.project_kind is not None and view.project_kind not in gets
+    ]
+    if lines:
+        raise LostOperation("jobs that nobody could wait for:", lines)
+
+
 def _models(views: Views) -> list[str]:
     lines: list[str] = []
     for name in sorted({*views.models, *views.enums}):

@@ -6,6 +6,8 @@ import inspect
 import json
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +15,7 @@ import pytest
 import typer
 
 from magic_hour_workflows import operations
-from magic_hour_workflows.cli import ends, generate
+from magic_hour_workflows.cli import ends, generate, signals
 from magic_hour_workflows.cli.terminal import Terminal
 from magic_hour_workflows.events import SubmissionLost
 
@@ -89,3 +91,54 @@ def test_what_is_left_of_the_time() -> None:
     assert generate._left(10, 4) == 6
     assert generate._left(3, 5) == generate.LEAST_SECONDS, "the call itself says that time is up"
     assert generate._left(0, 1) == 0, "the call itself refuses it"
+
+
+@contextmanager
+def handlers(**wanted: Any) -> Iterator[None]:
+    """Lets signals have these handlers meanwhile."""
+    before = {name: signal.signal(getattr(signal, name), handler) for name, handler in wanted.items()}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(getattr(signal, name), handler)
+
+
+def test_after_the_second_ctrl_c_nothing_cuts_off_the_end() -> None:
+    """What a batch writes down at its end must not be cut off by a third Ctrl-C, or by a service manager."""
+    asked: list[str] = []
+    with handlers(SIGINT=signal.default_int_handler, SIGTERM=signal.SIG_DFL):
+        with signals.gently(lambda: asked.append("once")):
+            os.kill(os.getpid(), signal.SIGINT)
+            assert asked == ["once"]
+            with pytest.raises(KeyboardInterrupt):
+                os.kill(os.getpid(), signal.SIGINT)
+            for number in (signal.SIGINT, signal.SIGTERM):
+                assert signal.getsignal(number) is signal.SIG_IGN
+                os.kill(os.getpid(), number)
+        assert asked == ["once"]
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler, "as it was before"
+
+
+@pytest.mark.parametrize("around", [signals.handled, lambda: signals.gently(lambda: None)], ids=["handled", "gently"])
+def test_what_is_ignored_stays_ignored(around: Any) -> None:
+    """Under nohup a terminal may be closed, and the work goes on."""
+    with handlers(SIGHUP=signal.SIG_IGN, SIGTERM=signal.SIG_IGN), around():
+        for number in (signal.SIGHUP, signal.SIGTERM):
+            assert signal.getsignal(number) is signal.SIG_IGN
+            os.kill(os.getpid(), number)
+
+
+def test_words_at_the_end_ignore_every_signal_and_give_the_handlers_back() -> None:
+    with handlers(SIGINT=signal.default_int_handler, SIGTERM=signal.SIG_DFL, SIGHUP=signal.SIG_DFL):
+        with signals.ignored():
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                assert signal.getsignal(number) is signal.SIG_IGN
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_a_signal_from_outside_says_which_it_was() -> None:
+    with handlers(SIGTERM=signal.SIG_DFL), signals.handled():
+        with pytest.raises(signals.Terminated) as caught:
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert caught.value.number == signal.SIGTERM

@@ -152,7 +152,7 @@ def values(d: Any, p: Any) -> None:
 
 @place(TEXTS)
 def extensions(d: Any, p: Any) -> None:
-    post(d).update({"x-charges-credits": True, "x-project-kind": p, "x-credits": {p: p, "prices": [p, {p: 1.5}]}})
+    post(d).update({"x-charges-credits": True, "x-credits": {p: p, "prices": [p, {p: 1.5}]}})
     fields(d)["name"].update({"deprecated": True, "x-deprecation": p, "x-what": p, "x-asset": p, "x-secret": p})
     fields(d)["colour"]["x-deprecated-values"] = {"red": p, p: p}
     d["components"]["schemas"]["Thing"]["x-essential"] = [p]

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from types import ModuleType
 from typing import Any
+
+from magic_hour_client.types import PROJECT_GETS, Operation
 
 Schema = Mapping[str, Any]
 
@@ -38,6 +40,15 @@ def paid() -> dict[str, Mapping[str, Any]]:
 def module(name: str) -> ModuleType:
     """The generated module of an operation."""
     return importlib.import_module(f"magic_hour_client.api.{operations()[name]['module']}")
+
+
+@cache
+def project_request(kind: str) -> Callable[[str], Operation[Any]]:
+    """What makes the call that asks for a project of a kind by its id."""
+    request: Callable[[str], Operation[Any]] = importlib.import_module(
+        f"magic_hour_client.api.{PROJECT_GETS[kind]}"
+    ).request
+    return request
 
 
 def resolved(schema: Schema) -> dict[str, Any]:

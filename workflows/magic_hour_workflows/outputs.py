@@ -10,7 +10,7 @@ import re
 import secrets
 import sys
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -134,6 +134,10 @@ def names_a_file(name: str) -> bool:
     return os.path.splitext(name)[1].lstrip(".").lower() in _MEDIA
 
 
+_USUAL: Mapping[str, str] = {"image": ".png", "video": ".mp4", "audio": ".mp3"}
+"""How an output ends of which only the kind of its job is known."""
+
+
 def safe_stem(text: str) -> str:
     """`text` as the beginning of a file name on any system: letters and digits of any script, dots, dashes and _.
 
@@ -156,4 +160,4 @@ def _suffix(url: object, job: Job) -> str:
     except ValueError:  # an output that cannot be fetched costs no other its name
         path = ""
     extension = os.path.splitext(path)[1].lstrip(".").lower()
-    return f".{extension}" if extension in _MEDIA else (".png" if job.kind == "image" else ".mp4")
+    return f".{extension}" if extension in _MEDIA else _USUAL.get(job.kind, "")

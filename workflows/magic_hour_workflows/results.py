@@ -8,13 +8,15 @@ from __future__ import annotations
 import math
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import attrs
 
 from magic_hour_client.errors import escaped
+from magic_hour_client.types import ProjectKind
 
-Kind: TypeAlias = Literal["image", "video"]
+Kind: TypeAlias = ProjectKind
+"""What a job makes; the contract has the list."""
 
 
 LARGEST_NUMBER = 1e9

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
@@ -17,8 +17,6 @@ from typing import Any
 
 import attrs
 
-from magic_hour_client.api.v1_image_projects.get_image_project import request as get_image
-from magic_hour_client.api.v1_video_projects.get_video_project import request as get_video
 from magic_hour_client.errors import MagicHourError, PaymentRequired, Unauthorized
 
 from ..client import AsyncClient
@@ -29,7 +27,7 @@ from ..flows.download import download
 from ..flows.generate import prepare
 from ..flows.upload import upload
 from ..flows.wait import wait
-from ..operations import module
+from ..operations import module, project_request
 from ..results import Job, Kind, number
 from ..sources import Source
 from .halt import Halt
@@ -42,7 +40,6 @@ from .store import Store
 
 UPLOADS_LAST = 6 * 24 * 3600.0
 """Seconds after which an upload is renewed. The service keeps inputs for 7 days (upload URLs API)."""
-_GET: Mapping[Kind, Callable[[str], Any]] = {"image": get_image, "video": get_video}
 
 
 class Steps:
@@ -123,7 +120,7 @@ class Steps:
         """
         call = self._begin(row)
         job = Job(kind=kind, id=id)
-        project = await wait(call, job, _GET[kind], new=True)
+        project = await wait(call, job, project_request(kind), new=True)
         credits = number(project.credits_charged)
         try:
             return {"credits": credits, "files": listed(await self._download(row, job, project))}
@@ -146,7 +143,7 @@ class Steps:
         return await self.save(row, kind, id)
 
     async def _download(self, row: Row, job: Job, project: Any) -> list[SavedFile]:
-        call, get = self._begin(row), _GET[job.kind]
+        call, get = self._begin(row), project_request(job.kind)
         staging = self._places.staging()
         missing: DownloadFailed | None = None
         try:

@@ -10,7 +10,7 @@ import io
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import IO, Any
+from typing import IO, Any, get_args
 
 from magic_hour_client.errors import InvalidArgument
 
@@ -28,6 +28,8 @@ _LONGEST = 1 << 20
 """Bytes of a text. The JSON of a command has a few hundred, and no prompt is as long as this."""
 
 Find = Callable[[Kind, str], list[str]]
+_SOUND_OF_A_VIDEO = ("video", "audio")
+"""What was made and what is wanted: the one case in which they may differ."""
 
 
 def replaced(terminal: Terminal, values: Mapping[str, Any], find: Find) -> dict[str, Any]:
@@ -130,12 +132,13 @@ def outputs(flag: Flag, text: str, find: Find) -> list[str]:
     if isinstance(path := told.get("file_path"), str):
         return [path]
     paths, kind, id = told.get("downloaded_paths"), told.get("kind"), told.get("id")
-    if kind in ("image", "video") and flag.role in ("image", "video") and kind != flag.role:
+    made = next((known for known in get_args(Kind) if known == kind), None)
+    if made and flag.role is not None and made != flag.role and (made, flag.role) != _SOUND_OF_A_VIDEO:
         raise _wrong(flag.field, f"the command before made a {kind}")
     if isinstance(paths, list) and paths and all(isinstance(path, str) for path in paths):
         return paths
-    if kind in ("image", "video") and isinstance(id, str):
-        return find(kind, id)
+    if made and isinstance(id, str):
+        return find(made, id)
     raise _wrong(flag.field, "the JSON on stdin names no files and no job")
 
 

@@ -33,12 +33,12 @@ def add(group: typer.Typer, kind: Kind) -> None:
 
 
 def _a(kind: Kind) -> str:
-    return "an image" if kind == "image" else "a video"
+    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
 
 
 def jobs_of(client: Client, kind: Kind) -> Any:
     """The client's resource for jobs of a kind."""
-    return client.v1.image_projects if kind == "image" else client.v1.video_projects
+    return getattr(client.v1, f"{kind}_projects")
 
 
 def _add_get(group: typer.Typer, kind: Kind) -> None:

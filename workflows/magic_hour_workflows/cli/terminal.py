@@ -151,7 +151,7 @@ class Terminal:
         found = error if isinstance(error, SubmissionUnknown) else getattr(error, "submission_unknown", None)
         return ends.Known(
             job=job,
-            unknown=found or (self.unknown if job is None else None),
+            unknown=found or self.unknown,  # a command submits once: there is a doubt or a job, never both
             resume=None if job is None else self.resume(job.kind, job.id),
             flags=self.flags,
             submits=self.submits,

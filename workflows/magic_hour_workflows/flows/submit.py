@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import attrs
 
 from magic_hour_client.calls import checked_headers
-from magic_hour_client.errors import MagicHourError, NotFound, RequestTimeout, UnexpectedResponse
+from magic_hour_client.errors import InvalidArgument, MagicHourError, NotFound, RequestTimeout, UnexpectedResponse
 from magic_hour_client.sending import Wire
 from magic_hour_client.types import Operation
 
@@ -77,7 +77,7 @@ async def submit(call: Call, operation: Operation[T]) -> tuple[T, Job]:
         APIError: the service refused it; nothing was charged.
         ConnectionFailed: it could not be sent in time; nothing was charged.
     """
-
+    kind_of(operation)  # a job that nobody could wait for is not paid for
     reserve = min(LEAST_SECONDS, call.timeout / 2)
     if call.left() < reserve:
         message = f"{operation.name} was not sent: too little time is left for its answer"
@@ -133,8 +133,14 @@ def job_from(operation: Operation[Any], created: Any) -> Job:
 
 
 def kind_of(operation: Operation[Any]) -> Kind:
-    """What the job of a call makes."""
-    return "video" if operation.endpoint.project_kind == "video" else "image"
+    """What the job of a call makes, as the contract says.
+
+    Raises:
+        InvalidArgument: it makes no job.
+    """
+    if operation.endpoint.project_kind is None:
+        raise InvalidArgument(f"{operation.name} makes no job that could be waited for", field=None)
+    return operation.endpoint.project_kind
 
 
 def _hand_over(
