@@ -98,6 +98,19 @@ class Placeholder:
         return f"<upload of {self.name}>"
 
 
+ProjectKind: TypeAlias = Literal[
+    "image",
+    "video",
+]
+"""What jobs make. Each kind has projects of its own, which are asked for by the id of the job."""
+
+PROJECT_GETS: Final[Mapping[str, str]] = {
+    "image": "v1_image_projects.get_image_project",
+    "video": "v1_video_projects.get_video_project",
+}
+"""The module under `api` that asks for a project, by its kind."""
+
+
 class AssetField(NamedTuple):
     """A body field that holds an input file, found by its names from the outside in."""
 
@@ -114,7 +127,7 @@ class Endpoint(NamedTuple):
     method: str
     path: str
     charges_credits: bool = False
-    project_kind: str | None = None
+    project_kind: ProjectKind | None = None
     assets: tuple[AssetField, ...] = ()
     body: tuple[str, ...] = ()
     """The names of the body's fields, as keyword arguments."""
@@ -158,8 +171,10 @@ __all__ = [
     "AssetSource",
     "Endpoint",
     "Operation",
+    "PROJECT_GETS",
     "Picture",
     "Placeholder",
+    "ProjectKind",
     "Readable",
     "Reply",
     "UnknownKeyOrWrongType",
