@@ -161,7 +161,7 @@ def test_a_success_that_is_no_such_answer_is_unexpected(either: Either, name: st
     unexpected(either, NO_ANSWERS[name])
 
 
-@pytest.mark.parametrize("downloads", [{}, "x", 5, [None], ["x"], [{"url": None}], [{}]])
+@pytest.mark.parametrize("downloads", [{}, "x", 5])
 def test_a_list_that_cannot_be_read_is_empty(either: Either, downloads: Any) -> None:
     assert project(either, {**PROJECT, "downloads": downloads}).downloads == []
 

@@ -19,6 +19,7 @@ from ..errors import TransferFailed
 from ..media import FIRST_BYTES, is_text
 from ..results import Kind
 from ..streams import read_chunk
+from ..urls import checked_url
 from .catalog import Flag
 from .jobs import jobs_of
 from .terminal import Terminal
@@ -154,7 +155,7 @@ def finder(terminal: Terminal, client: Client, **options: Any) -> Find:
     def find(kind: Kind, id: str) -> list[str]:
         with terminal.about(kind, id):
             project = jobs_of(client, kind).wait(id, **options)
-        return [download.url for download in project.downloads or []]
+        return [checked_url(download.url, allow_http=True) for download in project.downloads or []]
 
     return find
 
