@@ -157,7 +157,12 @@ class List(NamedTuple):
     def read(self, value: Any, where: str) -> Any:
         if not isinstance(value, list):
             raise Unreadable(f"`{where}` is not a list")
-        return [self.item.read(item, f"{where}[{n}]") for n, item in enumerate(value)]
+        # An object that is none keeps its place, with nothing in it, so that the good ones beside it are not lost.
+        of_objects = isinstance(self.item, Object)
+        return [
+            self.item.read({} if of_objects and not isinstance(item, Mapping) else item, f"{where}[{n}]")
+            for n, item in enumerate(value)
+        ]
 
 
 class Map(NamedTuple):

@@ -27,5 +27,5 @@ class ProjectDownload(_schema.Model):
 
     _fields: ClassVar[tuple[_schema.Field, ...]] = (
         _schema.Field("expires_at", "expires_at", _schema.DATETIME, required=True),
-        _schema.Field("url", "url", _schema.STRING, required=True, essential=True),
+        _schema.Field("url", "url", _schema.STRING, required=True),
     )
