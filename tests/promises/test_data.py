@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 from random import Random
@@ -12,7 +13,7 @@ import pytest
 from fakes import names_in
 from magic_hour_emulator import Emulator
 from magic_hour_workflows import Client, InvalidArgument
-from magic_hour_workflows.errors import DownloadFailed
+from magic_hour_workflows.errors import DownloadFailed, UploadFailed
 from promises.child import child
 from worlds import World
 
@@ -70,6 +71,33 @@ def test_a_file_in_text_mode_is_refused_before_anything_is_sent(
     with path.open(encoding="latin-1") as file, pytest.raises(InvalidArgument, match="mode 'rb'"):
         world.call(lambda client: client.v1.ai_headshot_generator.generate(assets={"image_file_path": file}), **options)
     assert len(emulator.requests) == 0
+
+
+class Broken(io.BytesIO):
+    """A stream that fails half-way, in its own way."""
+
+    def __init__(self, content: bytes, *, seekable: bool) -> None:
+        super().__init__(content)
+        self._seekable = seekable
+
+    def seekable(self) -> bool:
+        return self._seekable
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if self.tell() >= MIB:
+            raise RuntimeError("the source is gone")
+        return super().read(size)
+
+
+@pytest.mark.parametrize("seekable", [True, False])
+def test_a_stream_that_raises_half_way_is_a_typed_error_and_costs_nothing(
+    world: World, options: Options, emulator: Emulator, seekable: bool
+) -> None:
+    given = {"assets": {"image_file_path": ("a.jpg", Broken(b"x" * 6 * MIB, seekable=seekable))}}
+    words = r"a\.jpg was not uploaded: it cannot be read \(RuntimeError: the source is gone\)\. No job was submitted"
+    with pytest.raises(UploadFailed, match=words):
+        world.call(lambda client: client.v1.ai_headshot_generator.generate(**given), **options)
+    assert emulator.ledger.creates == ()
 
 
 @pytest.fixture

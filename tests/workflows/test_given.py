@@ -429,7 +429,7 @@ class TestFilesWithoutAnExtension:
 class TestPipes:
     def test_process_substitution(self) -> None:
         reading, writing = os.pipe()
-        writer = threading.Thread(target=lambda: (os.write(writing, PNG * 5000), os.close(writing)))
+        writer = threading.Thread(target=lambda: (os.write(writing, PNG * 5000), os.close(writing)), daemon=True)
         writer.start()
         source = picture(f"/dev/fd/{reading}")
         assert content(source) == PNG * 5000
@@ -441,7 +441,7 @@ class TestPipes:
         path = tmp_path / "a.jpg"
         os.mkfifo(path)
         source = picture(path)
-        writer = threading.Thread(target=path.write_bytes, args=(PNG,))
+        writer = threading.Thread(target=path.write_bytes, args=(PNG,), daemon=True)
         writer.start()
         assert (content(source), source.known.extension) == (PNG, "jpg")
         writer.join()

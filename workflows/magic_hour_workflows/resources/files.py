@@ -35,8 +35,10 @@ class Files(V1Files):
         """Upload one file, to use it in several jobs. The service keeps it for 7 days.
 
         Args:
-            file: a path, an open binary file, or a pair of a file name and bytes or a stream.
-            role: `image`, `audio` or `video`; by the extension if not given. Only webm needs it, for sound.
+            file: a path, an open binary file, a pair of a file name and bytes or a stream, an upload of a web
+                framework, an image of Pillow or a `data:` URI.
+            role: `image`, `audio` or `video`; told by the extension, or the first bytes, if not given. Sound in webm
+                or mp4 needs it.
             timeout: seconds the whole call may take; the client's `timeout` (1800) if not given.
             on_progress: called with each `Uploading` and `Retrying`.
 
@@ -70,8 +72,10 @@ class AsyncFiles(AsyncV1Files):
         """Upload one file, to use it in several jobs. The service keeps it for 7 days.
 
         Args:
-            file: a path, an open binary file, or a pair of a file name and bytes or a stream.
-            role: `image`, `audio` or `video`; by the extension if not given. Only webm needs it, for sound.
+            file: a path, an open binary file, a pair of a file name and bytes or a stream, an upload of a web
+                framework, an image of Pillow or a `data:` URI.
+            role: `image`, `audio` or `video`; told by the extension, or the first bytes, if not given. Sound in webm
+                or mp4 needs it.
             timeout: seconds the whole call may take; the client's `timeout` (1800) if not given.
             on_progress: called with each `Uploading` and `Retrying`.
 
