@@ -21,7 +21,7 @@ from batch.damage import DAMAGES, Damage, Story
 from batch.foxes import Den, fox, foxes
 from magic_hour_client.errors import InvalidArgument
 from magic_hour_emulator import Emulator
-from magic_hour_workflows.batch import places, saved, steps, way
+from magic_hour_workflows.batch import places, saved, way
 from magic_hour_workflows.batch.engine import Engine
 from magic_hour_workflows.batch.halt import Halt
 from magic_hour_workflows.batch.places import Incoming, Places
@@ -30,6 +30,7 @@ from magic_hour_workflows.batch.run import Run, planned
 from magic_hour_workflows.batch.saved import Group, checked, problem
 from magic_hour_workflows.batch.store import Store
 from magic_hour_workflows.batch.tables import connect
+from magic_hour_workflows.flows import download
 
 SAVED, RUNNING = RowStatus.SAVED, RowStatus.RUNNING
 CONTENT = bytes(range(256)) * 20
@@ -252,17 +253,17 @@ def test_what_is_damaged_is_found_and_fetched_again_without_a_create(den: Den) -
 
 def test_a_row_of_which_one_output_cannot_be_saved_keeps_the_others(den: Den, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is halted, the next run asks for the rest, and what is there is not fetched under a second name."""
-    wait = steps.wait
+    urls = download._urls
 
-    async def waited(call: Any, job: Any, *rest: Any, **more: Any) -> Any:
-        project = await wait(call, job, *rest, **more)
-        if project.name == "fox-1":
-            project.downloads[1].url = "ftp://storage.example/2.png?signature=canary"
-        return project
+    def unusable(project: Any) -> Any:
+        given = urls(project)
+        if project.name == "fox-1" and given:
+            given[1] = "ftp://storage.example/2.png?signature=canary"
+        return given
 
     rows = [fox(f"fox-{number}", image_count=3) for number in range(3)]
     with monkeypatch.context() as patch:
-        patch.setattr(steps, "wait", waited)
+        patch.setattr(download, "_urls", unusable)
         for _ in range(2):
             batch = den.batch(rows)
             ended = den.ran(batch)
