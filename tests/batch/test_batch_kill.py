@@ -28,7 +28,7 @@ HELD_UP = {
 
 def test_killed_at_every_point(emulator: Emulator, tmp_path: Path) -> None:
     """One batch, killed everywhere in turn: starting a program is what takes time."""
-    campaign = Campaign(emulator, tmp_path, rows=30, concurrency=2)
+    campaign = Campaign(emulator, tmp_path, rows=20, concurrency=2)
     for point in PLACES:
         campaign.kill_at(point, 2)
     assert campaign.kills == len(PLACES)
@@ -38,7 +38,7 @@ def test_killed_at_every_point(emulator: Emulator, tmp_path: Path) -> None:
 
 
 def test_killed_while_held_up_and_at_random_moments(emulator: Emulator, tmp_path: Path) -> None:
-    campaign = Campaign(emulator, tmp_path, rows=40, concurrency=2)
+    campaign = Campaign(emulator, tmp_path, rows=24, concurrency=2)
     for fault in HELD_UP.values():
         emulator.faults.add(fault)
         campaign.kill_when(lambda: bool(emulator.faults.fired))

@@ -6,7 +6,6 @@ Rule: nothing here believes the batch. What was charged stands in the ledger of 
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -22,11 +21,12 @@ from typing import Any
 import httpx
 import psycopg
 
+from batch.fleet.worker import main
 from magic_hour_workflows.batch import Batch, RowResult, RowStatus
+from programs import Program
 
 TOKEN = "mhk_test_fleet"
 PATIENCE_SECONDS = 900.0
-_WORKER = Path(__file__).with_name("worker.py")
 
 
 class Service:
@@ -83,11 +83,9 @@ class Worker:
         self.name = name
         self.said = folder / f"{name}.out"
         self.logged = folder / f"{name}.log"
-        environment = {**os.environ, "WORKER": json.dumps({"name": name, **told})}
-        with self.said.open("wb") as out, self.logged.open("wb") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-X", "faulthandler", str(_WORKER)], env=environment, stdout=out, stderr=log
-            )
+        for path in (self.said, self.logged):
+            path.write_bytes(b"")
+        self._process = Program(main, {"name": name, **told}, environment={}, out=self.said, err=self.logged)
 
     def signal(self, number: signal.Signals) -> None:
         """SIGKILL, SIGSTOP, SIGCONT or another."""

@@ -206,7 +206,7 @@ def test_a_worker_needs_few_connections(postgres: Postgres, database: str, share
             most = max(most, postgres.execute("postgres", used)[0][0])
             time.sleep(0.05)
         assert problems(studio, keys) == []
-    assert 2 <= most <= CONNECTIONS + 1
+    assert 2 <= most <= CONNECTIONS + 2  # its session and the engine's
 
 
 # Workers
@@ -223,7 +223,7 @@ def test_three_workers_may_begin_at_once_on_an_empty_database(database: str, sha
 
 def test_a_batch_begun_by_one_release_is_finished_by_the_next(database: str, shared: Path) -> None:
     keys = manifest(shared, 30)
-    with service(speed=0.5) as emulator, Studio(emulator, database, shared) as studio:
+    with service(speed=1.5) as emulator, Studio(emulator, database, shared) as studio:
         told: dict[str, Any] = {"manifest": str(shared / "rows.jsonl"), "options": {"concurrency": 4}}
         old = studio.worker("old", release="1.0.0", **told)
         studio.until("some rows", lambda: len(old.lines()) >= 2)
@@ -237,7 +237,7 @@ def test_a_batch_begun_by_one_release_is_finished_by_the_next(database: str, sha
 
 def test_a_server_that_is_restarted_in_the_middle(own_server: Postgres, shared: Path) -> None:
     keys = manifest(shared, 30)
-    with service() as emulator, Studio(emulator, own_server.database(), shared) as studio:
+    with service(speed=3) as emulator, Studio(emulator, own_server.database(), shared) as studio:
         emulator.fault("delay", on="create", phase="after", seconds=0.3, times=None)
         # Two at a time, or on a busy machine `one` is done with all before `two` is up.
         told: dict[str, Any] = {"manifest": str(shared / "rows.jsonl"), "options": {"concurrency": 2}}

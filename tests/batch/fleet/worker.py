@@ -1,4 +1,4 @@
-"""One process of a fleet, told by a JSON object what to do; it says in JSON lines what came of it.
+"""One process of a fleet, told by a dictionary what to do; it says in JSON lines what came of it.
 
 `name` is that of the machine it pretends to be; `manifest` makes it the one that begins the batch; with `release` it is
 of another release of this package; with `stops_after_claim` it stops itself where nobody
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import signal
 import socket
 import sys
@@ -59,7 +58,3 @@ def main(told: dict[str, Any]) -> int:
         print(json.dumps({"key": result.key, "status": result.status}), flush=True)
     print(json.dumps({"ended": said, "halted": batch.halted}), flush=True)
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(json.loads(os.environ["WORKER"])))

@@ -6,11 +6,8 @@ after its row; the SDK only has to come to an end, and to say which rows are in 
 
 from __future__ import annotations
 
-import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -20,12 +17,12 @@ import attrs
 import pytest
 from PIL import Image
 
-from batch.killing.program import OUTPUT, SAID, batch
+from batch.killing.program import OUTPUT, SAID, batch, main
 from magic_hour_emulator import Emulator
 from magic_hour_workflows.batch import settling
 from magic_hour_workflows.batch.rows import RowStatus
+from programs import Program
 
-PROGRAM = Path(__file__).with_name("program.py")
 PATIENCE_SECONDS = 120.0
 
 
@@ -137,31 +134,22 @@ class Campaign:
             code = program.wait(PATIENCE_SECONDS)
         self.check(code == 0, f"undisturbed it ended with {code}: {self._said()}")
 
-    def _kill(self, program: subprocess.Popen[bytes]) -> bool:
+    def _kill(self, program: Program) -> bool:
         program.send_signal(signal.SIGKILL)
         killed = program.wait(PATIENCE_SECONDS) == -signal.SIGKILL
         self.kills += killed
         return killed
 
-    def _started(self, *options: str) -> subprocess.Popen[bytes]:
+    def _started(self, *options: str) -> Program:
         guard = [] if self.guarded else ["--unguarded"]
-        command = [
-            sys.executable,
-            str(PROGRAM),
-            str(self.folder),
-            str(self.rows),
-            str(self.concurrency),
-            *guard,
-            *options,
-        ]
+        arguments = [str(self.folder), str(self.rows), str(self.concurrency), *guard, *options]
         settings = {"MAGIC_HOUR_API_KEY": self.emulator.token, "MAGIC_HOUR_BASE_URL": self.emulator.url}
-        with (self.folder / "output.txt").open("ab") as said:
-            return subprocess.Popen(command, env={**os.environ, **settings}, stdout=said, stderr=said)
+        return Program(main, arguments, environment=settings, out=self.folder / "output.txt")
 
     def _said(self) -> str:
         return (self.folder / "output.txt").read_text()[-2000:]
 
-    def _until(self, condition: Callable[[], bool], program: subprocess.Popen[bytes]) -> None:
+    def _until(self, condition: Callable[[], bool], program: Program) -> None:
         until = time.monotonic() + PATIENCE_SECONDS
         while not condition() and time.monotonic() < until and program.poll() is None:
             time.sleep(0.002)

@@ -3,7 +3,7 @@
 Rule: it does what a user's program does and nothing to survive. With a point, it ends itself there with SIGKILL, which
 no code of its own outlives; without one, somebody else kills it. It says "begun" once a job is being submitted.
 
-    python program.py FOLDER ROWS CONCURRENCY [--point POINT --pass N] [--unguarded]
+    main(["FOLDER", "ROWS", "CONCURRENCY", "--point", "POINT", "--pass", "N", "--unguarded"])
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ PLACES: dict[str, tuple[Any, str, bool]] = {
     "id told, not written down": (Claims, "accepted", False),
     "id written down": (Claims, "accepted", True),
     "while downloading": (files.Partial, "write", True),
-    "saved, no final name": (Places, "place_all", False),
-    "final name, not written down": (Places, "place_all", True),
+    "saved, no final name": (Places, "_named", False),
+    "final name, not written down": (Places, "_named", True),
     "written down, engine not told": (Store, "finish", True),
 }
 """Where the program can end itself: before or after (True) a call of a function."""
@@ -94,7 +94,7 @@ def batch(folder: Path, number: int | None = None, **options: Any) -> Batch:
     return Batch(given, output=folder / OUTPUT, database=folder / DATABASE, poll_interval=0.05, **options)
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
     parser.add_argument("rows", type=int)
@@ -102,7 +102,7 @@ def main() -> int:
     parser.add_argument("--point", choices=list(PLACES))
     parser.add_argument("--pass", type=int, default=1, dest="number")
     parser.add_argument("--unguarded", action="store_true")
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     if given.unguarded:
         unguarded()
     say_begun(given.folder)
@@ -113,7 +113,3 @@ def main() -> int:
             print(row.key, row.status, row.error or "", flush=True)
         counts = work.summary().counts
         return int(bool(set(counts) - {RowStatus.SAVED, RowStatus.DOUBTFUL}))
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
