@@ -133,7 +133,7 @@ def opened(database: Database, *, existing: bool = False, alone: bool = True) ->
         return
     _check_file(database.file, existing=existing)
     with ExitStack() as stack:
-        known = None
+        known, lock = None, None
         if alone:
             database.file.parent.mkdir(parents=True, exist_ok=True)
             lock = FileLock(lock_path(database.file))
@@ -145,7 +145,7 @@ def opened(database: Database, *, existing: bool = False, alone: bool = True) ->
         stack.callback(store.close)
         if known is not None and store.identity != known:
             raise DatabaseLost(f"{shown(str(database))} is not the one of this batch", _REMEDY)
-        if alone:
+        if lock is not None:
             lock.remember(store.identity)
         yield store
 

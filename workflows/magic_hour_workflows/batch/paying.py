@@ -29,7 +29,7 @@ from .outcomes import NotMine, OverBudget, doubtful
 from .permit import Instant, Permit, passed
 from .rows import Row
 from .server import DatabaseAway, DatabaseLost, kind
-from .sidefile import Note, SideFile, say
+from .sidefile import Note, SideFile
 
 T = TypeVar("T")
 logger: logging.Logger = logging.getLogger("magic_hour_workflows")
@@ -192,7 +192,7 @@ class Paying:
             raise
         if not own:
             stray = f"{told.words()}, and the row has another job or is gone: it may be charged twice"
-            say(stray)
+            self._side.say(stray)
             self._halt(stray)
         return own
 

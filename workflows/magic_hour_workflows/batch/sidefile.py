@@ -146,6 +146,14 @@ class SideFile:
         """The ids of the jobs that this run submitted."""
         return [note.project_id for note in list(self._submitted.values()) if note.project_id is not None]
 
+    def say(self, text: str) -> None:
+        """On stderr whatever is logged where, and in the log."""
+        with suppress(Exception):  # closed, or full
+            sys.stderr.write(f"magic-hour: {text}\n")
+            sys.stderr.flush()
+        if logger.hasHandlers():  # else logging would say it on stderr again
+            logger.error("%s", text)
+
     def keep(self, note: Note, why: str) -> None:
         """Say a note on stderr, and write it to the disk. Nothing is raised: what can be done was done."""
         self._keep([attrs.evolve(note, reason=without_secrets(why))])
@@ -163,15 +171,15 @@ class SideFile:
             if not new:
                 return
             for note in new:
-                say(f"{note.words()}, and the batch database does not have it ({note.reason})")
+                self.say(f"{note.words()}, and the batch database does not have it ({note.reason})")
             lines = "".join(note.line() for note in new)
             kept = [path for path in self._places if _appended(path, lines)]
             kept = kept or [path for path in self._spare if _appended(path, lines)]
             if kept:
                 where = ", ".join(ascii(str(path)) for path in kept)
-                say(f"kept in {where}; the next run reads that before it submits anything")
+                self.say(f"kept in {where}; the next run reads that before it submits anything")
             else:
-                say("no file could be written either: write down what is said above")
+                self.say("no file could be written either: write down what is said above")
 
 
 def _appended(path: Path, lines: str) -> bool:
@@ -195,12 +203,3 @@ def _appended(path: Path, lines: str) -> bool:
         return True
     except OSError:
         return False
-
-
-def say(text: str) -> None:
-    """On stderr whatever is logged where, and in the log."""
-    with suppress(Exception):  # closed, or full
-        sys.stderr.write(f"magic-hour: {text}\n")
-        sys.stderr.flush()
-    if logger.hasHandlers():  # else logging would say it on stderr again
-        logger.error("%s", text)

@@ -1,0 +1,146 @@
+"""Bugs to plant into the claims, each of which the model has to find: a judge that finds none proves nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from batch.claiming.model import KEY, Person
+from magic_hour_workflows.batch import paying
+from magic_hour_workflows.batch.claims import Claims
+from magic_hour_workflows.batch.paying import Paying
+from magic_hour_workflows.batch.permit import Instant
+from magic_hour_workflows.batch.sidefile import Note
+from magic_hour_workflows.batch.tables import paid
+
+
+class _Unchecked(Paying):
+    """Sends what was claimed whenever it gets to it, or looks at its permit in another way."""
+
+    async def _submit(self, call: Any, row: Any, operation: Any, note: Note) -> str:
+        return await super()._submit(
+            call._replace(before_sending=self.checking(call.before_sending)), row, operation, note
+        )
+
+    def checking(self, check: Any) -> Any:
+        raise NotImplementedError
+
+
+class _Once(_Unchecked):
+    def checking(self, check: Any) -> Any:
+        asked: list[bool] = []
+
+        async def once() -> None:
+            if not asked:
+                asked.append(True)
+                await check()
+
+        return once
+
+
+class _Never(_Unchecked):
+    def checking(self, check: Any) -> Any:
+        return None
+
+
+class _Before(_Unchecked):
+    """Looks, and then waits for a connection."""
+
+    def checking(self, check: Any) -> Any:
+        async def early() -> None:
+            await check()
+            await self._world.sleep(250.0)
+
+        return early
+
+
+class _WithoutSleep(Paying):
+    """By the clock that stands still while the machine sleeps."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        real = self._world
+        machine = real.now.args[0]  # type: ignore[attr-defined]
+
+        def now() -> Instant:
+            moment = real.now()
+            return Instant(moment.boot - machine.slept, moment.boot - machine.slept)
+
+        self._world = paying.World(now=now, run=real.run, sleep=real.sleep)
+
+
+class _Renewing(Paying):
+    """Takes for granted that the claim is still its own."""
+
+    def __init__(self, claims: Any, *given: Any) -> None:
+        class Granting:
+            def __getattr__(self, name: str) -> Any:
+                return (lambda *_: True) if name == "renew" else getattr(claims, name)
+
+        granting: Any = Granting()
+        super().__init__(granting, *given)
+
+
+class _Open(Person):
+    """Does not close the row before waiting."""
+
+    def close(self, claims: Claims, token: str) -> Any:
+        return claims.paid_for(KEY)
+
+    def give_back(self, claims: Claims, token: str) -> bool:
+        with self.world.store.transaction() as connection:
+            mine = sa.and_(paid.c.key == KEY, paid.c.project_id.is_(None))
+            return connection.execute(sa.delete(paid).where(mine)).rowcount == 1
+
+
+class _Hasty(Person):
+    waits = False
+
+
+class _Early(Person):
+    look_first = True
+
+
+class _NoStray(Paying):
+    """Refuses an id that is not the row's."""
+
+    residual = True
+
+    def __init__(self, claims: Any, *given: Any) -> None:
+        class Refusing:
+            def __getattr__(self, name: str) -> Any:
+                return self.accepted if name == "accepted" else getattr(claims, name)
+
+            def accepted(self, key: str, id: str, credits: Any, **about: Any) -> bool:
+                known = claims.paid_for(key)
+                if known is None or known.project_id not in (None, id):
+                    return False
+                return bool(claims.accepted(key, id, credits, **about))
+
+        refusing: Any = Refusing()
+        super().__init__(refusing, *given)
+
+
+class Plant:
+    """A bug: what replaces the code that has it right."""
+
+    def __init__(
+        self, paying: type[Paying] = Paying, person: type[Person] = Person, residual: bool | None = None
+    ) -> None:
+        self.paying = paying
+        self.person = person
+        self.residual = residual
+
+
+PLANTS = {
+    "the permit is checked once": Plant(_Once),
+    "there is no permit": Plant(_Never),
+    "the permit is checked too early": Plant(_Before),
+    "the permit forgets what the machine slept": Plant(_WithoutSleep),
+    "a renewal asks nobody": Plant(_Renewing),
+    "settling closes nothing": Plant(person=_Open),
+    "settling does not wait": Plant(person=_Hasty),
+    "the look comes before the wait": Plant(person=_Early),
+    "an id is refused": Plant(_NoStray, residual=True),
+}
