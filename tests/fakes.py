@@ -64,8 +64,8 @@ class FakeIO:
     ) -> Any:
         self.wire = wire = wire or Wire()
         wire.before_sending = before_sending
-        await wire.ahand_over()
-        wire.started = True
+        await wire.aask()
+        wire.handed = wire.started = True
         self.sent.append(operation)
         self.sent_at.append(self.clock)
         assert deadline > self.clock, "sent after the deadline"

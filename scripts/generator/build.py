@@ -29,7 +29,10 @@ from .problems import BrokenOutput, InvalidSpec, LostOperation
 from .texts import Code, doc, guard, literal, printable, raw
 from .views import Views
 
-RUNTIME = ("bodies", "calls", "cookies", "deadline", "schema", "sending", "settings", "shield", "transport")
+RUNTIME = (
+    *("bodies", "calls", "cookies", "deadline", "discreet", "outgoing"),
+    *("schema", "sending", "settings", "shield", "transport"),
+)
 
 
 class Build:

@@ -186,7 +186,6 @@ RAISED: dict[str, tuple[Callable[[httpx.Request], Exception], type[ConnectionFai
         ConnectionFailed,
         True,
     ),
-    "StreamClosed": (lambda r: httpx.StreamClosed(), ConnectionFailed, True),
     "OSError": (lambda r: OSError(errno.ENETDOWN, "Network is down"), ConnectionFailed, True),
     "SSLError": (lambda r: ssl.SSLError("x"), ConnectionFailed, True),
     "TimeoutError": (lambda r: TimeoutError(), RequestTimeout, True),
@@ -217,12 +216,15 @@ def test_a_signed_url_in_a_failure_loses_its_query(either: Either) -> None:
     assert "x.example/a" in str(raised.value)
 
 
-def test_a_bug_in_a_transport_is_not_hidden(either: Either) -> None:
+@pytest.mark.parametrize("bug", [ZeroDivisionError(), httpx.StreamClosed(), httpx.ResponseNotRead()], ids=repr)
+def test_a_bug_in_a_transport_is_not_hidden(either: Either, bug: Exception) -> None:
     def answer(request: httpx.Request) -> httpx.Response:
-        raise ZeroDivisionError
+        raise bug
 
-    with pytest.raises(ZeroDivisionError):
-        either.call(create, answer)
+    for work in (create, get):
+        with pytest.raises(type(bug)) as caught:
+            either.call(work, answer)
+        assert caught.value is bug
 
 
 def test_no_log_at_any_level_has_the_key(either: Either, caplog: pytest.LogCaptureFixture) -> None:

@@ -15,9 +15,9 @@ import httpcore
 import httpx
 import pytest
 
-from client.harness import CREATED, KEY, Either, abandons_body, answered, create, get, read_request, server
+from client.harness import CREATED, KEY, Either, abandons_body, answered, create, get, polite, read_request, server
 from magic_hour_client import Client, RequestTimeout
-from magic_hour_client.deadline import Backend, Stream, enforce, limited
+from magic_hour_client.deadline import Backend, Bound, Stream, enforce, timeouts
 
 SECONDS = 0.4
 STEPS, PAUSE = 20, 0.1
@@ -154,15 +154,25 @@ def test_outside_of_a_bound_nothing_is_limited() -> None:
         assert client.post(running.url).json() == CREATED
 
 
-def test_an_outer_bound_stays_in_force() -> None:
-    with (
-        server(never_answers) as running,
-        enforce(httpx.Client(timeout=60)) as client,
-        limited(time.monotonic() + SECONDS),
-        limited(time.monotonic() + 60),
-        pytest.raises(httpx.ReadTimeout),
-    ):
-        client.post(running.url)
+def post(client: httpx.Client, url: str, deadline: float | None, stopped: Any = None) -> httpx.Response:
+    return client.send(httpx.Request("POST", url, extensions={"timeout": timeouts(60, deadline, stopped)}))
+
+
+def bound(seconds: float, step: float = 60) -> Bound:
+    limit = timeouts(step, time.monotonic() + seconds)["read"]
+    assert isinstance(limit, Bound)
+    return limit
+
+
+def test_the_bound_of_a_request_is_its_own() -> None:
+    """Nothing is set around a call, so nothing of it is left for the next, whatever ended it."""
+    with server(never_answers) as running, enforce(httpx.Client()) as client, pytest.raises(httpx.ReadTimeout):
+        post(client, running.url, time.monotonic() + SECONDS)
+    with server(polite) as running, enforce(httpx.Client()) as client:
+        with pytest.raises(httpx.WriteTimeout):
+            post(client, running.url, time.monotonic() - 1)
+        assert post(client, running.url, time.monotonic() + 60).json() == CREATED
+        assert client.post(running.url).json() == CREATED
 
 
 def test_a_stop_flag_ends_a_call_that_has_no_deadline() -> None:
@@ -175,11 +185,10 @@ def test_a_stop_flag_ends_a_call_that_has_no_deadline() -> None:
 
     with (
         server(serve) as running,
-        enforce(httpx.Client(timeout=60)) as client,
-        limited(None, arrived.is_set),
+        enforce(httpx.Client()) as client,
         pytest.raises(httpx.ReadTimeout, match="stopped"),
     ):
-        client.post(running.url)
+        post(client, running.url, None, arrived.is_set)
 
 
 class Closed(httpcore.NetworkStream):
@@ -195,8 +204,8 @@ class Closed(httpcore.NetworkStream):
 
 
 def test_a_connection_closed_by_another_thread_says_so_itself() -> None:
-    with limited(time.monotonic() + 60), pytest.raises(httpcore.ReadError):
-        Stream(Closed()).read(1)
+    with pytest.raises(httpcore.ReadError):
+        Stream(Closed()).read(1, bound(60))
 
 
 class Coming(httpcore.NetworkStream):
@@ -223,12 +232,11 @@ class Coming(httpcore.NetworkStream):
 def test_what_comes_fast_is_read_in_pieces_that_grow() -> None:
     coming = Coming(10**9)
     stream = Stream(coming)
-    with limited(time.monotonic() + 60):
-        for _ in range(5):
-            stream.read(64 * 1024)
-        coming.arriving = 100
-        for _ in range(3):
-            stream.read(64 * 1024)
+    for _ in range(5):
+        stream.read(64 * 1024, bound(60))
+    coming.arriving = 100
+    for _ in range(3):
+        stream.read(64 * 1024, bound(60))
     assert [size // 1024 for size in coming.asked] == [64, 128, 256, 512, 512, 512, 64, 64]
 
 
@@ -256,25 +264,80 @@ def resolve(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
 
 
-@pytest.mark.parametrize("timeout", [None, 3.0, 60.0])
-def test_all_addresses_of_a_host_share_the_time(monkeypatch: pytest.MonkeyPatch, timeout: float | None) -> None:
+@pytest.mark.parametrize("timeout", [3.0, 60.0])
+def test_all_addresses_of_a_host_share_the_time(monkeypatch: pytest.MonkeyPatch, timeout: float) -> None:
     """The system's own way gives each address the whole of it."""
     resolve(monkeypatch)
     unreachable = Unreachable()
-    with limited(time.monotonic() + 6), pytest.raises(httpcore.ConnectTimeout):
-        Backend(unreachable).connect_tcp("api.example", 443, timeout)
+    with pytest.raises(httpcore.ConnectTimeout):
+        Backend(unreachable).connect_tcp("api.example", 443, bound(6, timeout))
     assert [address for address, _ in unreachable.tried] == ADDRESSES
     first = unreachable.tried[0][1]
     assert first is not None
-    assert first <= min(6, timeout or 6) / 3
+    assert first <= min(6, timeout) / 3
 
 
 def test_the_first_address_that_answers_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     resolve(monkeypatch)
-    with limited(None):
-        backend = Unreachable(open=ADDRESSES[1])
-        assert isinstance(Backend(backend).connect_tcp("api.example", 443), Stream)
-    assert backend.tried == [(ADDRESSES[0], None), (ADDRESSES[1], None)]
+    backend = Unreachable(open=ADDRESSES[1])
+    assert isinstance(Backend(backend).connect_tcp("api.example", 443, bound(6)), Stream)
+    assert [address for address, _ in backend.tried] == ADDRESSES[:2]
+
+
+class Slow(Unreachable):
+    """Answers only when it is told to."""
+
+    def __init__(self, connection: httpcore.NetworkStream) -> None:
+        super().__init__()
+        self.answer = Event()
+        self.connection = connection
+
+    def connect_tcp(self, *_: Any) -> httpcore.NetworkStream:
+        self.answer.wait(30)
+        return self.connection
+
+
+def test_a_connection_that_comes_too_late_is_closed() -> None:
+    closed = Event()
+
+    class Late(httpcore.NetworkStream):
+        def close(self) -> None:
+            closed.set()
+
+    slow = Slow(Late())
+    limit = timeouts(60, None, lambda: True)["connect"]
+    with pytest.raises(httpcore.ConnectTimeout, match="stopped"):
+        Backend(slow).connect_tcp("127.0.0.1", 443, limit)
+    assert not closed.is_set()
+    slow.answer.set()
+    assert closed.wait(10)
+
+
+class Silent(httpcore.NetworkStream):
+    """A connection to a SOCKS proxy, which httpcore talks to without a limit; keeps which limits it is given."""
+
+    def __init__(self) -> None:
+        self.given: list[float | None] = []
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        self.given.append(timeout)
+        return b""
+
+    def get_extra_info(self, info: str) -> Any:
+        return None
+
+
+def test_what_httpcore_asks_without_a_limit_keeps_to_that_of_opening() -> None:
+    """Until the first request: later ones, over the same connection, have limits of their own, or none."""
+    stream = Stream(Silent(), bound(-1))
+    with pytest.raises(httpcore.ReadTimeout):
+        stream.read(1)
+    inner = Silent()
+    stream = Stream(inner, bound(-1))
+    with pytest.raises(AttributeError):  # it has no socket
+        stream.read(1, bound(60))
+    assert stream.read(1) == b""
+    assert inner.given == [None]
 
 
 def test_a_name_service_that_does_not_answer_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:

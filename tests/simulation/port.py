@@ -104,7 +104,7 @@ class SimulatedIO(Transfers):
     async def _exchange(self, operation: Operation[Any], deadline: float, wire: Wire) -> Any:
         limit = max(deadline, self.now() + 0.001)  # as the adapters have it
         charges = operation.endpoint.charges_credits
-        request = self._requests.request(operation, None, wire.trace)
+        request = self._requests.request(operation, {}, wire.trace)
         fault = self.world.weather.of_api(operation.name, charges, self.now())
         record = self._begin(operation.name, charges, operation.path, fault)
         try:
@@ -122,7 +122,8 @@ class SimulatedIO(Transfers):
 
     async def _travel(self, record: Exchange, request: httpx.Request, wire: Wire, limit: float) -> httpx.Response:
         """There and back, or not."""
-        await wire.ahand_over()
+        await wire.aask()
+        wire.hand_over()
         await self._connect(record.fault, wire, limit)
         await wire.atrace("http11.send_request_headers.started", {})
         record.sent = True

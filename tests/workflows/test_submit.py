@@ -18,6 +18,7 @@ from magic_hour_client.errors import (
 )
 from magic_hour_workflows.errors import SubmissionUnknown
 from magic_hour_workflows.events import Created, Event, Retrying, SubmissionLost
+from magic_hour_workflows.flows.call import Call
 from magic_hour_workflows.flows.submit import query, submit
 from magic_hour_workflows.io import run_sync
 from magic_hour_workflows.retry import Backoff
@@ -269,3 +270,34 @@ def test_calls_that_cost_nothing_are_not_asked_for_the_right_to_send() -> None:
     get = get_request("job-1")
     io = FakeIO().script(get.name, project())
     assert run_sync(query(call(io, before_sending=never), get)).id == "job-1"
+
+
+def test_a_bug_in_something_that_may_have_sent_it_leaves_it_unknown() -> None:
+    """Typed, because nobody can tell what a program of the caller's did before it failed; not sent again."""
+    io, error = run(ZeroDivisionError("in a transport of the caller's"))
+    assert isinstance(error, SubmissionUnknown)
+    assert isinstance(error.__cause__, ZeroDivisionError)
+    assert len(io.sent) == 1
+
+
+def test_a_bug_after_the_answer_came_carries_the_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Call, "tell", broken)
+    _, error = run(created("abc"))
+    assert isinstance(error, ZeroDivisionError)
+    assert error.project_id == "abc"
+
+
+def test_ctrl_c_after_a_refusal_says_nothing_of_unknown_jobs() -> None:
+    """It comes while the next attempt is waited for."""
+
+    class Interrupted(FakeIO):
+        async def sleep(self, seconds: float) -> None:
+            raise KeyboardInterrupt
+
+    io = Interrupted().script(NAME, refused(429))
+    with pytest.raises(KeyboardInterrupt) as caught:
+        run_sync(submit(call(io), operation()))
+    assert not hasattr(caught.value, "submission_unknown")

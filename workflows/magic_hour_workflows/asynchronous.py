@@ -17,6 +17,7 @@ import anyio
 import httpx
 
 from magic_hour_client.bodies import close, unwind
+from magic_hour_client.discreet import discreet
 from magic_hour_client.errors import connection_error
 from magic_hour_client.sending import Wire
 from magic_hour_client.transport import AsyncTransport
@@ -50,6 +51,8 @@ class AsyncIO:
         self._max_parallel = max_parallel
         self._gates = {charges: anyio.Semaphore(_API_GATE) for charges in (True, False)}
         self._transfers = anyio.Semaphore(_TRANSFER_GATE)
+        discreet(AsyncIO.put)
+        discreet(AsyncIO.fetch)
 
     async def send(
         self,

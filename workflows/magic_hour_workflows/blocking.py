@@ -9,14 +9,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import httpx
 
-from magic_hour_client.deadline import limited
+from magic_hour_client.deadline import timeouts
+from magic_hour_client.discreet import discreet
 from magic_hour_client.transport import BlockingTransport
 from magic_hour_client.types import Operation
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from .files import Partial
     from .sources import Source
+    from .wire import Timeouts
 
 _GLANCE_SECONDS = 0.25
 _LARGEST_PIECE = 256 * 1024
@@ -38,6 +39,7 @@ T = TypeVar("T")
 Item = TypeVar("Item")
 
 _stop: ContextVar[threading.Event | None] = ContextVar("stop", default=None)
+"""Set only in the threads of `map`, which end with it: a thread of the caller's never has one."""
 
 
 class BlockingIO:
@@ -46,6 +48,8 @@ class BlockingIO:
     def __init__(self, transport: BlockingTransport, max_parallel: int) -> None:
         self._transport = transport
         self._max_parallel = max_parallel
+        discreet(BlockingIO.put)
+        discreet(BlockingIO.fetch)
 
     async def send(
         self,
@@ -56,17 +60,14 @@ class BlockingIO:
     ) -> T:
         timeout = max(deadline - self.now(), 0.001)
         ask = None if before_sending is None else lambda: run_sync(before_sending())
-        if _stop.get() is None:  # nobody to be stopped by, and the transport has limits of its own
-            return self._transport.send(operation, timeout=timeout, before_sending=ask, wire=wire)
-        with _stoppable(None):
-            return self._transport.send(operation, timeout=timeout, before_sending=ask, wire=wire)
+        return self._transport.send(operation, timeout=timeout, before_sending=ask, wire=wire, stopped=_stopped())
 
     async def put(self, url: str, source: Source, deadline: float, on_bytes: OnBytes) -> None:
         from .wire import answer_headers, check_put, is_empty, network_errors, put_request
 
         size = source.prepare()
-        with network_errors(f"upload of {source.name}"), _stoppable(deadline), source.opened() as file:
-            response = self._send(put_request(url, _Chunks(file, size, on_bytes), size))
+        with network_errors(f"upload of {source.name}"), source.opened() as file:
+            response = self._send(put_request(url, _Chunks(file, size, on_bytes), size, self._timeouts(deadline)))
             try:
                 headers = answer_headers(response)
                 if is_empty(headers):
@@ -78,9 +79,9 @@ class BlockingIO:
     async def fetch(self, url: str, target: Partial, deadline: float, on_bytes: OnBytes) -> Path:
         from .wire import answer_headers, fetch_request, network_errors
 
-        with network_errors(f"download of {target.name}"), _stoppable(deadline):
+        with network_errors(f"download of {target.name}"):
             while True:
-                response = self._send(fetch_request(url, target.request_headers()))
+                response = self._send(fetch_request(url, target.request_headers(), self._timeouts(deadline)))
                 try:
                     next_url = target.begin(url, response.status_code, answer_headers(response))
                     if next_url is None:
@@ -91,6 +92,11 @@ class BlockingIO:
                     url = next_url
                 finally:
                     response.close()
+
+    def _timeouts(self, deadline: float) -> Timeouts:
+        from .wire import INACTIVITY_SECONDS
+
+        return timeouts(INACTIVITY_SECONDS, deadline, _stopped())
 
     def _send(self, request: httpx.Request) -> httpx.Response:
         client = self._transport.client(secure=request.url.scheme == "https", storage=True)
@@ -151,11 +157,9 @@ class Stopped(Exception):
     """A worker was told to stop because another one failed."""
 
 
-@contextmanager
-def _stoppable(deadline: float | None) -> Iterator[None]:
+def _stopped() -> Callable[[], bool] | None:
     stop = _stop.get()
-    with limited(deadline, None if stop is None else stop.is_set):
-        yield
+    return None if stop is None else stop.is_set
 
 
 def _in_threads(work: Callable[[Item], T], items: Sequence[Item], workers: int) -> list[T]:

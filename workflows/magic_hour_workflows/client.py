@@ -6,7 +6,7 @@ Rule: no decision here. A client brings settings, an `IO` and the tree of resour
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Self, TypeVar
 
 import magic_hour_client.client as low_level
@@ -15,7 +15,7 @@ from magic_hour_client.settings import checked_seconds
 from magic_hour_client.types import Operation
 
 from .flows.call import Call
-from .flows.submit import send
+from .flows.submit import carry, send
 from .io import run_sync
 from .settings import DEFAULT_MAX_PARALLEL, DEFAULT_TIMEOUT, Defaults
 
@@ -105,7 +105,8 @@ class Client(low_level.Client):
         if its outcome is not known, that is a `SubmissionUnknown`.
         """
         seconds = checked_seconds("timeout", timeout) or self._transport.settings.timeout
-        return run_sync(send(self._begin(seconds), operation, extra_headers))
+        call = self._begin(seconds)
+        return run_sync(send(call, operation, extra_headers), partial(carry, call))
 
 
 class AsyncClient(low_level.AsyncClient):

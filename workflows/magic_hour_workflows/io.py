@@ -110,19 +110,28 @@ class IO(Protocol):
         ...
 
 
-def run_sync(coroutine: Coroutine[Any, Any, T]) -> T:
+def run_sync(coroutine: Coroutine[Any, Any, T], ending: Callable[[BaseException], None] | None = None) -> T:
     """Drive a flow whose `IO` never suspends to its end.
+
+    Args:
+        coroutine: the flow.
+        ending: called with whatever is raised, also by Ctrl-C after the flow has ended and before its result is given.
 
     Raises:
         RuntimeError: the flow awaited something of an event loop.
     """
     try:
-        coroutine.send(None)
-    except StopIteration as finished:
-        result: T = finished.value
-        return result
-    coroutine.close()
-    raise RuntimeError("a flow awaited something that BlockingIO did not provide")
+        try:
+            coroutine.send(None)
+        except StopIteration as finished:
+            result: T = finished.value
+            return result
+        coroutine.close()
+        raise RuntimeError("a flow awaited something that BlockingIO did not provide")
+    except BaseException as error:
+        if ending is not None:
+            ending(error)
+        raise
 
 
 __all__ = ["IO", "BeforeSending", "OnBytes", "run_sync"]

@@ -14,6 +14,11 @@ from magic_hour_client.errors import MagicHourError
 from ..retry import Backoff, may_repeat
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from magic_hour_client.sending import Wire
+    from magic_hour_client.types import Operation
+
     from ..events import Event
     from ..io import IO, BeforeSending
 
@@ -29,12 +34,35 @@ ATTEMPT_SECONDS = 60.0
 """How long one attempt at an API call that can be repeated may take."""
 
 
+class Attempt(NamedTuple):
+    """One sending of a paid request. `wire` tells whether a byte went out, and what was answered."""
+
+    operation: Operation[Any]
+    submitted_at: datetime
+    wire: Wire
+
+
+class Submission:
+    """What is known of the paid request of a call; made with the call, so before anything could end it."""
+
+    def __init__(self) -> None:
+        self.attempt: Attempt | None = None
+        """The last one."""
+        self.settled: bool = False
+        """Whether its outcome was told: the id, that it was refused, or that nobody knows."""
+
+    def begin(self, attempt: Attempt) -> None:
+        """A request is about to be sent."""
+        self.attempt, self.settled = attempt, False
+
+
 class Call(NamedTuple):
     """One call of the user's, from its beginning to its deadline."""
 
     io: IO
     timeout: float
     deadline: float
+    submission: Submission
     poll_interval: float | None = None
     on_progress: Callable[[Event], object] | None = None
     allow_http: bool = False
@@ -46,7 +74,7 @@ class Call(NamedTuple):
     @classmethod
     def begin(cls, io: IO, timeout: float, **options: Any) -> Call:
         """A call whose time starts now."""
-        return cls(io=io, timeout=timeout, deadline=io.now() + timeout, **options)
+        return cls(io=io, timeout=timeout, deadline=io.now() + timeout, submission=Submission(), **options)
 
     def paid(self) -> Call:
         """The same call after the job was accepted: from now on only the deadline ends it."""

@@ -27,7 +27,7 @@ from ..outputs import checked_directory, checked_output_name
 from ..results import Job, Kind, Result, number
 from .call import Call
 from .download import download
-from .submit import kind_of, submit
+from .submit import carry, kind_of, submit
 from .upload import upload
 from .wait import Project, finished, look, told_status, wait
 
@@ -77,12 +77,16 @@ async def generate(call: Call, api: ModuleType, get: Get, parameters: Mapping[st
     finally:
         assets.close()
     operation = attrs.evolve(operation, body=assets.filled(operation.body, paths))
-    _, job = await submit(call, operation)
-    with naming(job):
-        if not outputs.wait_for_completion:
-            return Result(id=job.id, kind=job.kind, status="queued", credits_charged=job.credits_charged)
-        project = await wait(call, job, get, new=True)
-        return await _saved(call, job, project, get, directory, outputs)
+    try:
+        _, job = await submit(call, operation)
+        with naming(job):
+            if not outputs.wait_for_completion:
+                return Result(id=job.id, kind=job.kind, status="queued", credits_charged=job.credits_charged)
+            project = await wait(call, job, get, new=True)
+            return await _saved(call, job, project, get, directory, outputs)
+    except BaseException as error:
+        carry(call, error)
+        raise
 
 
 def prepare(io: IO, api: ModuleType, parameters: Mapping[str, Any]) -> tuple[Operation[Any], Assets]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
@@ -21,7 +20,7 @@ from magic_hour_client.types import Operation
 from ..errors import SubmissionUnknown, name_job, naming
 from ..hints import hinting
 from ..retry import Outcome, may_repeat, outcome
-from .call import Call, logger
+from .call import Attempt, Call, logger
 
 if TYPE_CHECKING:
     from ..results import Job, Kind
@@ -39,8 +38,12 @@ async def send(call: Call, operation: Operation[T], extra_headers: Mapping[str, 
     if extra_headers is not None:
         operation = attrs.evolve(operation, headers={**operation.headers, **checked_headers(extra_headers)})
     if operation.endpoint.charges_credits:
-        created, _ = await submit(call, operation)
-        return created
+        try:
+            created, _ = await submit(call, operation)
+            return created
+        except BaseException as error:
+            carry(call, error)
+            raise
     return await query(call, operation)
 
 
@@ -84,23 +87,30 @@ async def submit(call: Call, operation: Operation[T]) -> tuple[T, Job]:
         raise RequestTimeout(message, operation=operation.name, sent=False)
 
     async def attempt() -> tuple[T, Job]:
-        submitted_at = call.io.utc()
         wire = Wire()
+        this = Attempt(operation, call.io.utc(), wire)
+        call.submission.begin(this)
         try:
             created = await call.io.send(operation, call.attempt_deadline(SUBMIT_SECONDS), call.before_sending, wire)
             job = job_from(operation, created)
             publish(call, job)
             return created, job
-        except MagicHourError as error:
-            if error is not wire.refusal and outcome(error) is Outcome.UNKNOWN:
-                raise _lost(call, operation, submitted_at, str(error)) from error
-            raise
-        except BaseException as interruption:
-            _hand_over(call, operation, submitted_at, interruption, wire)
-            raise
+        except Exception as error:
+            known = isinstance(error, MagicHourError) and outcome(error) is not Outcome.UNKNOWN
+            if error is wire.refusal or (known and wire.result is None):
+                call.submission.settled = True
+                raise
+            carry(call, error)
+            if call.submission.settled or (wire.unsent and not isinstance(error, MagicHourError)):
+                raise
+            raise _lost(call, this, str(error) or type(error).__name__) from error
 
-    with hinting(operation):
-        return await call.repeat(operation.name, attempt, again=may_submit_again, reserve=reserve)
+    try:
+        with hinting(operation):
+            return await call.repeat(operation.name, attempt, again=may_submit_again, reserve=reserve)
+    except BaseException as error:
+        carry(call, error)
+        raise
 
 
 def may_submit_again(error: Exception) -> bool:
@@ -109,9 +119,12 @@ def may_submit_again(error: Exception) -> bool:
 
 
 def publish(call: Call, job: Job) -> None:
-    """Make the id known, whatever happens next."""
+    """Make the id known, once, whatever happens next."""
     from ..events import Created
 
+    if call.submission.settled:
+        return
+    call.submission.settled = True
     with naming(job):
         logger.info("%s job accepted: id=%s credits=%s name=%s", job.kind, job.shown_id, job.credits_charged, job.name)
         call.tell(Created(id=job.id, kind=job.kind, credits_charged=job.credits_charged, name=job.name))
@@ -143,32 +156,37 @@ def kind_of(operation: Operation[Any]) -> Kind:
     return operation.endpoint.project_kind
 
 
-def _hand_over(
-    call: Call, operation: Operation[Any], submitted_at: datetime, interruption: BaseException, wire: Wire
-) -> None:
-    """Let a cancellation or Ctrl-C carry what is known of the job it interrupted."""
-    if wire.unsent or hasattr(interruption, "project_id"):
+def carry(call: Call, error: BaseException) -> None:
+    """Let whatever ends a call, a cancellation and Ctrl-C at any line included, carry what is known of its job.
+
+    It is told from the submission, which is written down before the request and as the answer comes in; so nothing
+    depends on where the call was interrupted.
+    """
+    attempt, settled = call.submission.attempt, call.submission.settled
+    if attempt is None or attempt.wire.unsent:
         return
-    created = wire.result
-    failure = getattr(interruption, "failure", None)
-    if created is not None:
-        with suppress(UnexpectedResponse):  # by an id that cannot be one: then nobody knows
-            job = job_from(operation, created)
+    if attempt.wire.result is not None:
+        with suppress(UnexpectedResponse, InvalidArgument):  # by an id that cannot be one: then nobody knows
+            job = job_from(attempt.operation, attempt.wire.result)
             publish(call, job)
-            name_job(interruption, job)
+            name_job(error, job)
             return
-    if failure is None or outcome(failure) is Outcome.UNKNOWN:
-        lost = _lost(call, operation, submitted_at, f"interrupted by {type(interruption).__name__}")
-        interruption.submission_unknown = lost  # type: ignore[attr-defined]
-        interruption.add_note(str(lost))
+    failure = getattr(error, "failure", None)
+    if settled or isinstance(error, Exception) or (failure and outcome(failure) is not Outcome.UNKNOWN):
+        return
+    lost = _lost(call, attempt, f"interrupted by {type(error).__name__}")
+    error.submission_unknown = lost  # type: ignore[attr-defined]
+    error.add_note(str(lost))
 
 
-def _lost(call: Call, operation: Operation[Any], submitted_at: datetime, reason: str) -> SubmissionUnknown:
+def _lost(call: Call, attempt: Attempt, reason: str) -> SubmissionUnknown:
     """Nobody knows: say so where it cannot be overlooked, because the exception may be replaced on its way."""
     from ..events import SubmissionLost
 
+    operation, submitted_at = attempt.operation, attempt.submitted_at
     name = _name(operation)
     unknown = SubmissionUnknown(operation=operation.name, name=name, submitted_at=submitted_at, reason=reason)
+    call.submission.settled = True
     logger.warning("%s", unknown)
     call.tell(SubmissionLost(operation=operation.name, name=name, submitted_at=submitted_at, reason=reason))
     return unknown

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
 
 from magic_hour_client.api.v1_ai_image_generator import create_ai_image as api
@@ -16,6 +17,7 @@ from magic_hour_client.resources.v1_ai_image_generator import AsyncV1AiImageGene
 
 from ..events import Event
 from ..flows.generate import Outputs, generate
+from ..flows.submit import carry
 from ..io import run_sync
 from ..results import Result
 
@@ -84,7 +86,7 @@ class AiImageGenerator(V1AiImageGenerator):
             output_name=output_name,
         )
         given = {**parameters, "extra_body": extra_body}
-        return run_sync(generate(call, api, get_request, given, outputs))
+        return run_sync(generate(call, api, get_request, given, outputs), partial(carry, call))
 
 
 class AsyncAiImageGenerator(AsyncV1AiImageGenerator):

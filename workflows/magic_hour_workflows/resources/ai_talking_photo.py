@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
 
 from magic_hour_client.api.v1_ai_talking_photo import create_ai_talking_photo as api
@@ -16,6 +17,7 @@ from magic_hour_client.resources.v1_ai_talking_photo import AsyncV1AiTalkingPhot
 
 from ..events import Event
 from ..flows.generate import Outputs, generate
+from ..flows.submit import carry
 from ..io import run_sync
 from ..results import Result
 
@@ -87,7 +89,7 @@ class AiTalkingPhoto(V1AiTalkingPhoto):
             output_name=output_name,
         )
         given = {**parameters, "extra_body": extra_body}
-        return run_sync(generate(call, api, get_request, given, outputs))
+        return run_sync(generate(call, api, get_request, given, outputs), partial(carry, call))
 
 
 class AsyncAiTalkingPhoto(AsyncV1AiTalkingPhoto):

@@ -1,0 +1,216 @@
+"""Whatever fails before the first byte of a paid request was not sent, whoever is to blame, and says what to fix."""
+
+import socket
+import ssl
+from collections.abc import Callable
+from threading import Event
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+
+from client.harness import CREATED, MODES, Either, Recorder, create, get, polite, read_request, server
+from magic_hour_client import AsyncClient, ConnectionFailed, InvalidArgument, RequestTimeout
+
+# --- the tunnel of a proxy ----------------------------------------------------------------------------------------
+
+
+def closes(connection: socket.socket, over: Event) -> None:
+    read_request(connection)
+
+
+def hangs(connection: socket.socket, over: Event) -> None:
+    read_request(connection)
+    over.wait(30)
+
+
+def babbles(connection: socket.socket, over: Event) -> None:
+    read_request(connection)
+    connection.sendall(b"\0 garbage\r\n\r\n")
+
+
+def answers(status: str) -> Callable[[socket.socket, Event], None]:
+    def refuses(connection: socket.socket, over: Event) -> None:
+        read_request(connection)
+        connection.sendall(f"HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n".encode())
+
+    return refuses
+
+
+def half(connection: socket.socket, over: Event) -> None:
+    read_request(connection)
+    connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")  # and then no TLS
+
+
+TUNNELS = {
+    "closes": closes,
+    "hangs": hangs,
+    "babbles": babbles,
+    "407": answers("407 mhk_live_0123456789abcdef"),
+    "403": answers("403 Forbidden"),
+    "502": answers("502 Bad Gateway"),
+    "no TLS": half,
+}
+
+
+@pytest.mark.parametrize("tunnel", TUNNELS)
+def test_a_proxy_that_gives_no_tunnel_was_sent_nothing(
+    either: Either, tunnel: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with server(TUNNELS[tunnel]) as running:
+        monkeypatch.setenv("HTTPS_PROXY", running.url)
+        with pytest.raises(ConnectionFailed, match="before anything was sent, through the proxy at 127") as caught:
+            either.call(create, timeout=0.3 if tunnel == "hangs" else 10)
+    error = caught.value
+    assert error.sent is False
+    assert isinstance(error, RequestTimeout) is (tunnel == "hangs")
+    assert f"127.0.0.1:{running.url.rpartition(':')[2]}" in str(error)
+    assert "mhk_live" not in f"{error} {error.__cause__!r} {error.__cause__.__cause__!r}"  # type: ignore[union-attr]
+
+
+def test_a_proxy_for_plain_http_gets_the_request_itself(either: Either, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No tunnel is asked for, so what it does with the request is not known."""
+    with server(closes) as running:
+        monkeypatch.setenv("HTTP_PROXY", running.url)
+        with pytest.raises(ConnectionFailed, match="after the request was sent, through the proxy") as caught:
+            either.call(create, base_url="http://api.example", allow_http=True, timeout=10)
+    assert caught.value.sent is True
+
+
+# --- what a caller hands in ---------------------------------------------------------------------------------------
+
+
+class Broken(Exception):
+    """A bug in something of the caller's."""
+
+
+def hook(either: Either, act: Callable[[], None]) -> Any:
+    if either.sync:
+        return lambda _: act()
+
+    async def awaited(_: object) -> None:
+        act()
+
+    return awaited
+
+
+def raises(error: Exception) -> Callable[[], None]:
+    def act() -> None:
+        raise error
+
+    return act
+
+
+@pytest.mark.parametrize("work", [create, get])
+def test_a_hook_that_raises_before_the_request_is_named(either: Either, work: Any) -> None:
+    recorder = Recorder()
+    http = either.http(recorder)
+    http.event_hooks = {"request": [hook(either, raises(Broken("x")))]}
+    with pytest.raises(InvalidArgument, match=r"`http_client`: it raised Broken before anything was sent") as caught:
+        either.call(work, http_client=http)
+    assert caught.value.field == "http_client"
+    assert isinstance(caught.value.__cause__, Broken)
+    assert recorder.requests == []
+
+
+@pytest.mark.parametrize("error", [httpx.ReadError("x"), FileNotFoundError("x"), TimeoutError("x")], ids=repr)
+def test_a_hook_whose_own_errands_fail_was_before_the_request(either: Either, error: Exception) -> None:
+    http = either.http(Recorder())
+    http.event_hooks = {"request": [hook(either, raises(error))]}
+    with pytest.raises(ConnectionFailed, match="before anything was sent") as caught:
+        either.call(create, http_client=http)
+    assert caught.value.sent is False
+
+
+def test_a_hook_that_raises_after_the_answer_is_after_it(either: Either) -> None:
+    recorder = Recorder()
+    http = either.http(recorder)
+    http.event_hooks = {"response": [hook(either, raises(Broken("x")))]}
+    with pytest.raises(Broken):
+        either.call(create, http_client=http)
+    assert len(recorder.requests) == 1
+
+
+def test_a_closed_client_of_the_callers_is_named(either: Either) -> None:
+    http = either.http(Recorder())
+    either.close(http)
+    with pytest.raises(InvalidArgument, match="`http_client`: it raised RuntimeError before anything was sent"):
+        either.call(create, http_client=http)
+
+
+def test_a_client_of_another_make_has_the_request_from_the_beginning(either: Either) -> None:
+    """It may have sent it in a way of its own, so a failure before its transport says nothing."""
+    base: Any = either.HTTPClient
+
+    class Own(base):  # type: ignore[misc]
+        def send(self, request: httpx.Request, **_: Any) -> Any:
+            raise Broken("after it was sent in another way")
+
+    with pytest.raises(Broken):
+        either.call(create, http_client=Own(transport=httpx.MockTransport(Recorder())))
+
+
+def test_the_trust_of_httpx_in_its_own_transports_is_where_we_look_for_it() -> None:
+    """A test fails when the private names move: then nothing is known to be unsent any more, which is safe."""
+    for either in (Either(mode) for mode in MODES[:2]):
+        http = either.HTTPClient(proxy="http://127.0.0.1:1")
+        assert all("HTTPTransport" in type(each).__name__ for each in (http._transport, *http._mounts.values()))
+        address = http._transport_for_url(httpx.URL("https://api.example"))._pool._proxy_url
+        assert (address.host, address.port) == (b"127.0.0.1", 1)
+        either.close(http)
+
+
+# --- interruptions before the first byte --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@pytest.mark.parametrize("given", [False, True])
+def test_a_cancellation_during_the_handshake_ends_at_once_and_nothing_was_sent(
+    backend: str, given: bool, tls_client: ssl.SSLContext
+) -> None:
+    arrived = Event()
+    seen: list[BaseException] = []
+
+    def silent(connection: socket.socket, over: Event) -> None:
+        connection.recv(10)
+        arrived.set()
+        over.wait(30)
+
+    async def main(url: str) -> None:
+        http = httpx.AsyncClient(verify=tls_client, trust_env=False) if given else None
+        async with AsyncClient("key", base_url=url, http_client=http) as client:
+
+            async def call() -> None:
+                try:
+                    await create(client)
+                except BaseException as error:
+                    seen.append(error)
+                    raise
+
+            with anyio.fail_after(5):
+                async with anyio.create_task_group() as group:
+                    group.start_soon(call)
+                    await anyio.to_thread.run_sync(arrived.wait, 10)
+                    group.cancel_scope.cancel()
+        if http is not None:
+            await http.aclose()
+
+    with server(silent) as running:
+        anyio.run(main, running.url.replace("http:", "https:"), backend=backend)
+    assert seen[0].unsent is True  # type: ignore[attr-defined]
+    assert isinstance(seen[0], Exception) is False
+
+
+def test_after_a_cancelled_handshake_the_client_works(tls_server: ssl.SSLContext, tls_client: ssl.SSLContext) -> None:
+    async def main(url: str) -> Any:
+        async with (
+            httpx.AsyncClient(verify=tls_client) as http,
+            AsyncClient("key", base_url=url, http_client=http) as client,
+        ):
+            with anyio.move_on_after(0):
+                await create(client)
+            return await create(client)
+
+    with server(polite, tls_server) as running:
+        assert anyio.run(main, running.url).id == CREATED["id"]

@@ -1,0 +1,139 @@
+"""Ctrl-C at any line of a paid call: what is known of its job is carried, and nothing is left for the next call."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+
+from magic_hour_workflows import AsyncClient, Client
+
+JOB = {"image_count": 1, "style": {"prompt": "a"}}
+OURS = ("/magic_hour_client/", "/magic_hour_workflows/")
+OPTIONS: dict[str, Any] = {"token": "mhk-key", "base_url": "https://api.example"}
+
+
+class Service:
+    """Accepts jobs, which are complete at once."""
+
+    def __init__(self) -> None:
+        self.accepted = 0
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.method == "POST":
+            self.accepted += 1
+            return httpx.Response(200, json={"id": "job-1", "credits_charged": 5})
+        return httpx.Response(200, json={"id": "job-1", "status": "complete", "downloads": []})
+
+
+@contextmanager
+def interrupted(at: int) -> Iterator[list[int]]:
+    """Ctrl-C at the line of ours that comes as number `at` after `submit` began, until a second number is added.
+
+    Gives how many lines there were.
+    """
+    lines = [-1]
+
+    def trace(frame: FrameType, event: str, _: Any) -> Any:
+        if not any(part in frame.f_code.co_filename for part in OURS):
+            return None
+        if lines[0] < 0 and frame.f_code.co_name == "submit":
+            lines[0] = 0
+        if event == "line" and lines[0] >= 0 and len(lines) == 1:
+            lines[0] += 1
+            if lines[0] == at:
+                raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        yield lines
+    finally:
+        sys.settrace(before)
+
+
+def judge(service: Service, error: BaseException | None, at: int) -> str:
+    """What the caller knows, compared with what the service has done."""
+    id = getattr(error, "project_id", None)
+    unknown = getattr(error, "submission_unknown", None)
+    assert service.accepted <= 1, "sent twice"
+    if error is None:
+        return "result"
+    if service.accepted:
+        assert id == "job-1" or unknown is not None, f"line {at}: the job is lost"
+    else:
+        assert id is None, f"line {at}: an id from nowhere"
+    return "id" if id else "unknown" if unknown else "not sent"
+
+
+def blocking(use: Callable[[Any], Any], at: int) -> tuple[str, int]:
+    service = Service()
+    caught: BaseException | None = None
+    http = httpx.Client(transport=httpx.MockTransport(service))
+    with http, Client(http_client=http, **OPTIONS) as client:
+        with interrupted(at) as lines:
+            try:
+                use(client)
+            except KeyboardInterrupt as error:
+                caught = error
+        assert client.v1.image_projects.get("job-1").status == "complete", "the next call of this thread"
+    return judge(service, caught, at), lines[0]
+
+
+def awaiting(backend: str) -> Callable[[Callable[[Any], Any], int], tuple[str, int]]:
+    def play(use: Callable[[Any], Any], at: int) -> tuple[str, int]:
+        service = Service()
+        caught: list[BaseException] = []
+
+        async def main(lines: list[int]) -> None:
+            http = httpx.AsyncClient(transport=httpx.MockTransport(service))
+            async with http, AsyncClient(http_client=http, **OPTIONS) as client:
+                try:
+                    await use(client)
+                except BaseException as error:
+                    caught.append(error)
+                    raise
+                finally:
+                    lines.append(0)
+
+        with interrupted(at) as lines:
+            try:
+                anyio.run(main, lines, backend=backend)
+            except (KeyboardInterrupt, BaseExceptionGroup):
+                assert caught, "interrupted outside of the call"
+            except RuntimeError:  # trio itself breaks where a `with` of one of its scopes is left without its end
+                assert backend == "trio"
+        return judge(service, caught[0] if caught else None, at), lines[0]
+
+    return play
+
+
+USES: dict[str, Callable[[Any], Any]] = {
+    "create": lambda client: client.v1.ai_image_generator.create(**JOB),
+    "generate": lambda client: client.v1.ai_image_generator.generate(**JOB, wait_for_completion=False),
+}
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::RuntimeWarning")
+@pytest.mark.parametrize(
+    ("mode", "use", "stride"),
+    [
+        ("sync", "create", 3),
+        ("sync", "generate", 1),
+        *((mode, use, 5) for mode in ("asyncio", "trio") for use in ("create", "generate")),
+    ],
+)
+def test_at_every_line(mode: str, use: str, stride: int) -> None:
+    """Async and `create`, at every so many: the flow is the same, and its lines are those of `generate`."""
+    play = blocking if mode == "sync" else awaiting(mode)
+    _, lines = play(USES[use], -1)
+    assert lines > 100
+    known = [play(USES[use], at)[0] for at in range(1, lines + 1, stride)]
+    assert {"not sent", "id"} <= set(known) <= {"not sent", "unknown", "id", "result"}
