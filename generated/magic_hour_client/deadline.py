@@ -2,8 +2,9 @@
 """Bounding blocking calls as a whole, down to the socket.
 
 httpx limits each read and each write; a server that sends a byte now and then holds such a call for ever. Here the
-network backend of a client is wrapped, so that every read and write inside `limited(...)` is given no more time
-than is left, and a stop flag is noticed while waiting.
+network backend of a client is wrapped, so that every read and write is given no more time than is left of the call,
+and a stop flag is noticed while waiting. The limits of the call travel within those of its steps, the `timeouts` of
+its request, which httpx hands down to the connection: nothing is set around a call that an interruption could leave.
 
 Rule: this changes when a call gives up, never what is sent. Where a client has a transport of another make, the
 limits of httpx itself remain.
@@ -17,8 +18,6 @@ import ssl
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from functools import partial
 from ipaddress import ip_address
 from threading import Thread
@@ -39,6 +38,8 @@ _SLICE = 16 * 1024
 """Bytes written at a time through TLS: a socket that is ready for writing takes this much at once."""
 _LARGEST_READ = 512 * 1024
 """Bytes read at a time from a connection that brings as much: every piece takes the same trouble, large or small."""
+_LONGEST = 1e9
+"""Seconds; no socket waits ten times as long."""
 _Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
 """Cheap to make, unlike the default one, and without its limit on file numbers where `poll` exists."""
 
@@ -48,12 +49,6 @@ class Limits(NamedTuple):
 
     deadline: float | None
     stopped: Callable[[], bool] | None = None
-
-    def within(self, outer: Limits) -> Limits:
-        """These limits, none of them wider than those of `outer`."""
-        ends = [limits.deadline for limits in (self, outer) if limits.deadline is not None]
-        flags = [limits.stopped for limits in (self, outer) if limits.stopped is not None]
-        return Limits(min(ends, default=None), (lambda: any(flag() for flag in flags)) if flags else None)
 
     def is_stopped(self) -> bool:
         return self.stopped is not None and self.stopped()
@@ -85,36 +80,52 @@ class Limits(NamedTuple):
         return left if timeout is None else min(left, timeout)
 
 
-_limits: ContextVar[Limits | None] = ContextVar("limits", default=None)
+class Bound(float):
+    """The limit of one step, in seconds, with the limits of the whole call."""
+
+    limits: Limits
 
 
-@contextmanager
-def limited(deadline: float | None, stopped: Callable[[], bool] | None = None) -> Iterator[None]:
-    """Bound all network work of this thread inside the block; an outer bound stays in force.
+def timeouts(
+    step: float | None, deadline: float | None = None, stopped: Callable[[], bool] | None = None
+) -> dict[str, float | None]:
+    """The "timeout" extension of a request, by which all of its network work is bounded.
 
     Args:
-        deadline: the instant, on the clock of `time.monotonic`, at which it has to end.
+        step: seconds that each step may take.
+        deadline: the instant, on the clock of `time.monotonic`, at which all of it has to end.
         stopped: asked now and then; once it answers True the work ends as if time had run out.
     """
-    outer = _limits.get()
-    inner = Limits(deadline, stopped)
-    token = _limits.set(inner if outer is None else inner.within(outer))
-    try:
-        yield
-    finally:
-        _limits.reset(token)
+    bound = step
+    if deadline is not None or stopped is not None:
+        bound = Bound(_LONGEST if step is None else step)
+        bound.limits = Limits(deadline, stopped)
+    return dict.fromkeys(("connect", "read", "write", "pool"), bound)
+
+
+def _limits(timeout: float | None) -> Limits | None:
+    return timeout.limits if isinstance(timeout, Bound) else None
 
 
 class Stream(httpcore.NetworkStream):
     """A connection that keeps to the limits of the call it is used by."""
 
-    def __init__(self, inner: httpcore.NetworkStream) -> None:
+    def __init__(self, inner: httpcore.NetworkStream, opening: Bound | None = None) -> None:
         self._inner = inner
         self._asked = False
         self._ahead = 0
+        self._opening = opening
+        """The limit under which it was opened: httpcore talks to a SOCKS proxy without passing one on."""
+
+    def _limit(self, timeout: float | None) -> tuple[Limits | None, float | None]:
+        if timeout is None and self._opening is not None:
+            timeout = self._opening
+        else:
+            self._opening = None
+        return _limits(timeout), timeout
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        limits = _limits.get()
+        limits, timeout = self._limit(timeout)
         if limits is None:
             return self._inner.read(max_bytes, timeout)
         sock = self._plain()
@@ -133,7 +144,7 @@ class Stream(httpcore.NetworkStream):
                 return self._inner.read(max_bytes, limits.left(timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        limits = _limits.get()
+        limits, timeout = self._limit(timeout)
         if limits is None:
             return self._inner.write(buffer, timeout)
         self._asked = True
@@ -178,7 +189,7 @@ class Stream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        limits = _limits.get()
+        limits, timeout = self._limit(timeout)
         if limits is None:
             return Stream(self._inner.start_tls(ssl_context, server_hostname, timeout))
         allowed = limits.left(timeout)
@@ -203,7 +214,7 @@ class Backend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Any = None,
     ) -> httpcore.NetworkStream:
-        limits = _limits.get()
+        limits = _limits(timeout)
         if limits is None:
             return Stream(self._inner.connect_tcp(host, port, timeout, local_address, socket_options))
         addresses = deque(_addresses(host, port, limits, timeout))
@@ -214,7 +225,8 @@ class Backend(httpcore.NetworkBackend):
             connect = partial(self._inner.connect_tcp, addresses[0], port, share, local_address, socket_options)
             try:
                 # To an address, its own limit is enough; only a stop flag has to be looked at meanwhile.
-                return Stream(connect() if limits.stopped is None else _patiently(connect, limits, share, _close))
+                opened = connect() if limits.stopped is None else _patiently(connect, limits, share, _close)
+                return Stream(opened, timeout if isinstance(timeout, Bound) else None)
             except (httpcore.ConnectError, httpcore.ConnectTimeout):
                 addresses.popleft()
                 if not addresses or limits.is_stopped():

@@ -36,10 +36,13 @@ E = TypeVar("E", bound="MagicHourError")
 
 _URL_SECRETS = re.compile(r"(?<=[a-z]://)[^/\s\"'<>@]*@|(?<=[?#])[^\s\"'<>]+")
 _MAX_MESSAGE = 500
-
-
+_NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{0,15})?")
+_LONGEST_RETRY_AFTER = 7 * 86400.0
+"""Seconds. The service keeps inputs for 7 days (upload URLs API): who is told to wait for longer is told nothing."""
 _QUOTED = re.compile(r"(?:bytearray\()?\bb['\"].*", re.DOTALL)
 """How h11 quotes bytes that it does not understand."""
+_REASON = re.compile(r"\d{3} .*", re.DOTALL)
+"""How httpx tells of a proxy that refused: the status, then the proxy's own words."""
 
 
 def without_secrets(text: str) -> str:
@@ -262,7 +265,7 @@ def clean(value: object) -> str | None:
 
 
 def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
-    """Seconds the `Retry-After` header asks for, given as a number or a date; None without a readable one.
+    """Seconds the `Retry-After` header asks for, given as a number or a date; None without one that can be meant.
 
     >>> retry_after({"retry-after": "2.5"})
     2.5
@@ -270,28 +273,30 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
     True
     """
     value = headers.get("retry-after", "").strip()
-    if not value:
-        return None
-    try:
+    if _NUMBER.fullmatch(value):
         seconds = float(value)
-    except ValueError:
+    else:
         try:
             moment = parsedate_to_datetime(value)
-        except (ValueError, TypeError, OverflowError):
+            if moment.tzinfo is None:
+                moment = moment.replace(tzinfo=timezone.utc)
+            # A date that has passed is now.
+            seconds = max(0.0, (moment - (now or datetime.now(timezone.utc))).total_seconds())
+        except (ValueError, TypeError, OverflowError, IndexError):
             return None
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=timezone.utc)
-        seconds = (moment - (now or datetime.now(timezone.utc))).total_seconds()
-    return max(0.0, seconds) if seconds == seconds and seconds != float("inf") else None
+    return seconds if seconds <= _LONGEST_RETRY_AFTER else None
 
 
-def connection_error(name: str, error: Exception, *, unsent: bool = False) -> ConnectionFailed:
+def connection_error(
+    name: str, error: Exception, *, unsent: bool = False, proxy: str | None = None
+) -> ConnectionFailed:
     """The typed error for a failure of the network.
 
     Args:
         name: the call.
         error: what httpx, anyio or the system raised.
         unsent: True if it was observed that not a byte of the request went out.
+        proxy: host and port of the proxy in between, if there is one.
     """
     import httpx
 
@@ -308,19 +313,37 @@ def connection_error(name: str, error: Exception, *, unsent: bool = False) -> Co
     timed_out = isinstance(error, (httpx.TimeoutException, TimeoutError))
     what = "timed out" if timed_out else "failed"
     where = "after the request was sent" if sent else "before anything was sent"
+    way = f", through the proxy at {proxy}" if proxy else ""
     detail = escaped(without_secrets(str(unquoted(error))))
-    message = f"{name} {what} {where}" + (f": {detail}" if detail else f" ({type(error).__name__})")
+    message = f"{name} {what} {where}{way}" + (f": {detail}" if detail else f" ({type(error).__name__})")
     return (RequestTimeout if timed_out else ConnectionFailed)(message, operation=name, sent=sent)
 
 
 def unquoted(error: Exception) -> Exception:
     """The same error, which no longer quotes what the other side sent, and neither do those it came from."""
-    link: BaseException | None = error
-    while link is not None:
-        link.args = tuple(_QUOTED.sub("…", arg) if isinstance(arg, str) else arg for arg in link.args)
+    import httpx
+
+    bad_address = isinstance(error, httpx.InvalidURL)
+    links: list[BaseException] = [error]
+    seen: set[int] = set()
+    while links:
+        link = links.pop()
+        if id(link) in seen:
+            continue
+        seen.add(id(link))
+        if bad_address:  # its parts are quoted in many ways, and may be those of a signed URL
+            link.args = ("the URL is invalid",)
+        else:
+            link.args = tuple(_unquoted(arg) for arg in link.args)
         # httpcore keeps what it translates as its argument, httpx as its cause.
-        link = link.__cause__ or next((arg for arg in link.args if isinstance(arg, BaseException)), None)
+        links += [more for more in (link.__cause__, link.__context__, *link.args) if isinstance(more, BaseException)]
     return error
+
+
+def _unquoted(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return f"the proxy answered {value[:3]}" if _REASON.fullmatch(value) else _QUOTED.sub("…", value)
 
 
 def without_request(error: Exception) -> Exception:

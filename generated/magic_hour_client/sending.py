@@ -14,6 +14,10 @@ from .errors import connection_error, without_request
 from .types import Operation
 
 
+def _nothing() -> None:
+    """What is done where nothing has to be."""
+
+
 class Wire:
     """One request on its way. httpcore calls `trace` or `atrace` at each step ("trace" extension)."""
 
@@ -21,16 +25,22 @@ class Wire:
         self.before_sending: Callable[[], Any] | None = None
         """Run directly before the first byte of the request, after pool, name service, TCP and TLS; awaited where
         calls are. What it raises leaves the call unchanged, and nothing is sent."""
+        self.on_sent: Callable[[], None] = _nothing
+        """Called when it is no longer certain that nothing was sent."""
+        self.proxy: Callable[[], str | None] = lambda: None
+        """Which proxy the request goes through, host and port."""
         self.traced: bool = False
         """Whether the connection calls back at each step."""
         self.handed: bool = False
-        """Whether an HTTP client has the request; until then nothing can have gone out."""
+        """Whether a transport has the request. Until then nothing can have gone out; from then on anything may have,
+        unless the transport calls back."""
         self.started: bool = False
         """Whether the first byte of the request went out, or is about to."""
         self.refusal: BaseException | None = None
         """What `before_sending` raised."""
         self.result: Any = None
         """What the answer was read as."""
+        self._opened: Any = None
 
     @property
     def unsent(self) -> bool:
@@ -38,28 +48,41 @@ class Wire:
         return not self.started and (self.traced or not self.handed or self.refusal is not None)
 
     def hand_over(self) -> None:
-        """Ask once before an HTTP client gets the request: one of another make may never call back."""
-        self._ask()
+        """A transport gets the request."""
         self.handed = True
-
-    async def ahand_over(self) -> None:
-        """The same, awaited."""
-        await self._aask()
-        self.handed = True
+        if not self.traced:
+            self.on_sent()
 
     def trace(self, event: str, info: Mapping[str, Any]) -> None:
         if _is_first_byte(event, info):
-            self._ask()
-            self.started = True
+            self.ask()
+            self._start()
         self.traced = True
 
     async def atrace(self, event: str, info: Mapping[str, Any]) -> None:
         if _is_first_byte(event, info):
-            await self._aask()
-            self.started = True
+            await self.aask()
+            self._start()
         self.traced = True
+        if event == "connection.connect_tcp.complete":
+            self._opened = info.get("return_value")
+        elif event.endswith("start_tls.failed"):
+            await self._drop()
 
-    def _ask(self) -> None:
+    def _start(self) -> None:
+        self.started = True
+        self.on_sent()
+
+    async def _drop(self) -> None:
+        """Close what was opened: httpcore leaves it open if a cancellation comes during the handshake."""
+        import anyio
+
+        if self._opened is not None:
+            with anyio.CancelScope(shield=True):
+                await self._opened.aclose()
+
+    def ask(self) -> None:
+        """Ask whether the request may go out."""
         if self.before_sending is not None:
             try:
                 self.before_sending()
@@ -67,7 +90,8 @@ class Wire:
                 self.refusal = error
                 raise
 
-    async def _aask(self) -> None:
+    async def aask(self) -> None:
+        """The same, awaited."""
         if self.before_sending is not None:
             try:
                 await self.before_sending()
@@ -77,7 +101,7 @@ class Wire:
 
     def raised(self, operation: Operation[Any], error: Exception) -> Exception:
         """The typed error; a request of which nothing was written is known not to have been sent."""
-        typed = connection_error(operation.name, error, unsent=self.unsent)
+        typed = connection_error(operation.name, error, unsent=self.unsent, proxy=self.proxy())
         typed.__cause__ = without_request(error)
         return typed
 

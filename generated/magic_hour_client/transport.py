@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import bodies
 from .calls import checked_headers, encoded, unreadable
-from .errors import InvalidArgument
+from .errors import InvalidArgument, MagicHourError
 from .schema import Unreadable
 from .sending import Wire
 from .settings import Settings, checked_http_client
@@ -25,6 +25,8 @@ from .types import Operation, Reply
 
 if TYPE_CHECKING:
     import httpx
+
+    from .outgoing import Request
 
 T = TypeVar("T")
 
@@ -49,11 +51,18 @@ class Requests:
     def request(
         self,
         operation: Operation[Any],
-        seconds: float | None,
+        timeouts: Mapping[str, float | None],
         trace: Any,
         extra_headers: Mapping[str, str] | None = None,
-    ) -> httpx.Request:
+    ) -> Request:
+        """The request of a call.
+
+        Raises:
+            InvalidArgument: it cannot be sent.
+        """
         import httpx
+
+        from .outgoing import Request
 
         content = encoded(operation)
         headers = {
@@ -66,17 +75,21 @@ class Requests:
         }
         if content is not None:
             headers["content-type"] = "application/json"
-        extensions: dict[str, Any] = {"timeout": httpx.Timeout(seconds).as_dict()}
+        extensions: dict[str, Any] = {"timeout": timeouts}
         if operation.endpoint.charges_credits:
             extensions["trace"] = trace
-        return httpx.Request(
-            operation.endpoint.method,
-            self.settings.base_url + operation.path,
-            params=list(operation.query) or None,
-            headers=headers,
-            content=content,
-            extensions=extensions,
-        )
+        try:
+            return Request(
+                operation.endpoint.method,
+                self.settings.base_url + operation.path,
+                params=list(operation.query) or None,
+                headers=headers,
+                content=content,
+                extensions=extensions,
+            )
+        except httpx.InvalidURL:
+            message = f"{operation.name}: its parameters make an address that is too long"
+            raise InvalidArgument(message) from None
 
     def check_open(self) -> None:
         if self.closed:
@@ -109,6 +122,9 @@ class BlockingTransport(Requests):
 
     def __init__(self, settings: Settings, http_client: httpx.Client | None = None) -> None:
         super().__init__(settings)
+        from .discreet import discreet
+
+        discreet(BlockingTransport.send)
         self._given: httpx.Client | None = checked_http_client(http_client, "Client")
         self._clients: dict[tuple[int, bool, bool, bool], httpx.Client] = {}
         self._making: dict[int, Lock] = {}
@@ -146,6 +162,7 @@ class BlockingTransport(Requests):
         extra_headers: Mapping[str, str] | None = None,
         before_sending: Callable[[], object] | None = None,
         wire: Wire | None = None,
+        stopped: Callable[[], bool] | None = None,
     ) -> T:
         """Send the call once and give its result.
 
@@ -156,16 +173,20 @@ class BlockingTransport(Requests):
             before_sending: run directly before the first byte goes out; what it raises leaves here as it is, and
                 nothing is sent. It may be run more than once. For calls that charge credits.
             wire: where to note what becomes of the request.
+            stopped: asked now and then; once it answers True the call ends as if time had run out.
         """
-        from .deadline import limited
+        from .deadline import timeouts
+        from .outgoing import made
 
         wire = wire or Wire()
         wire.before_sending = before_sending
-        request = self.request(operation, timeout, wire.trace, extra_headers)
-        client = self.client(fresh=operation.endpoint.charges_credits, secure=request.url.scheme == "https")
         deadline = None if timeout is None else time.monotonic() + timeout
-        with _translated(operation, wire), limited(deadline):
-            wire.hand_over()
+        charges = operation.endpoint.charges_credits
+        with _translated(operation, wire, self._given):
+            request = self.request(operation, timeouts(timeout, deadline, stopped), wire.trace, extra_headers)
+            client = self.client(fresh=charges, secure=request.url.scheme == "https")
+            made(wire, client, request, charges=charges)
+            wire.ask()
             response = client.send(request, stream=True, follow_redirects=False, auth=None)
             try:
                 reply = self.reply(operation, response, bodies.read(response))
@@ -189,6 +210,9 @@ class AsyncTransport(Requests):
 
     def __init__(self, settings: Settings, http_client: httpx.AsyncClient | None = None) -> None:
         super().__init__(settings)
+        from .discreet import discreet
+
+        discreet(AsyncTransport._send)
         self._given: httpx.AsyncClient | None = checked_http_client(http_client, "AsyncClient")
         self._clients: dict[tuple[bool, bool, bool], httpx.AsyncClient] = {}
         self._loop: object = None
@@ -251,19 +275,28 @@ class AsyncTransport(Requests):
             return await self._send(operation, timeout, extra_headers, wire)
         from .shield import shielded
 
-        return await shielded(lambda: self._send(operation, timeout, extra_headers, wire), SHIELD_SECONDS)
+        def work(hold: Callable[[], None]) -> Awaitable[T]:
+            wire.on_sent = hold
+            return self._send(operation, timeout, extra_headers, wire)
+
+        return await shielded(work, SHIELD_SECONDS)
 
     async def _send(
         self, operation: Operation[T], timeout: float | None, extra_headers: Mapping[str, str] | None, wire: Wire
     ) -> T:
         import anyio
+        import httpx
 
-        request = self.request(operation, timeout, wire.atrace, extra_headers)
-        client = self.client(fresh=operation.endpoint.charges_credits, secure=request.url.scheme == "https")
+        from .outgoing import made
+
         # Where one step takes all the time, httpx's own limit of that step comes first: it closes what it has opened.
         bound = None if timeout is None else timeout + _GRACE
-        with _translated(operation, wire), anyio.fail_after(bound):
-            await wire.ahand_over()
+        charges = operation.endpoint.charges_credits
+        with _translated(operation, wire, self._given), anyio.fail_after(bound):
+            request = self.request(operation, httpx.Timeout(timeout).as_dict(), wire.atrace, extra_headers)
+            client = self.client(fresh=charges, secure=request.url.scheme == "https")
+            made(wire, client, request, charges=charges)
+            await wire.aask()
             response = await client.send(request, stream=True, follow_redirects=False, auth=None)
             try:
                 reply = self.reply(operation, response, await bodies.aread(response))
@@ -284,12 +317,22 @@ class AsyncTransport(Requests):
 
 
 @contextmanager
-def _translated(operation: Operation[Any], wire: Wire) -> Iterator[None]:
+def _translated(operation: Operation[Any], wire: Wire, given: object) -> Iterator[None]:
+    """Around a call: what it raises is typed, as far as it is not a bug in something that was called."""
     import httpx
 
     try:
         yield
-    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError) as error:
+    except MagicHourError:
+        raise
+    except Exception as error:
         if error is wire.refusal:
             raise
-        raise wire.raised(operation, error) from error
+        if isinstance(error, (httpx.HTTPError, httpx.InvalidURL, OSError)):
+            raise wire.raised(operation, error) from error
+        if not wire.unsent:
+            raise
+        if given is None:
+            raise wire.raised(operation, error) from error
+        message = f"`http_client`: it raised {type(error).__name__} before anything was sent; fix it, then call again"
+        raise InvalidArgument(message, field="http_client") from error
