@@ -54,7 +54,9 @@ def test_committed_tree_is_up_to_date(command: Any) -> None:
     assert (ran.code, ran.error) == (0, "")
 
 
-@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.parametrize(
+    "name", ["stale", *(pytest.param(name, marks=pytest.mark.long) for name in CHANGES if name != "stale")]
+)
 def test_check_catches_a_change(name: str, project: Path, command: Any) -> None:
     change, line = CHANGES[name]
     change(project)
@@ -65,9 +67,14 @@ def test_check_catches_a_change(name: str, project: Path, command: Any) -> None:
     assert files_in(project) == before, "--check writes nothing"
 
 
-def test_a_run_mends_them_all(project: Path, command: Any) -> None:
+def test_check_names_every_change_and_a_run_mends_them_all(project: Path, command: Any) -> None:
     for change, _ in CHANGES.values():
         change(project)
+    before = files_in(project)
+    ran = command("--check")
+    assert ran.code == 1
+    assert [line for _, line in CHANGES.values() if line not in ran.error] == []
+    assert files_in(project) == before, "--check writes nothing"
     assert command().code == 0
     assert command("--check").code == 0
 

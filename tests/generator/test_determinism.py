@@ -17,12 +17,10 @@ PLAIN = {"PYTHONHASHSEED": "0", "TZ": "UTC", "LC_ALL": "C.UTF-8"}
 # PYTHONUTF8=0 and PYTHONCOERCECLOCALE=0: otherwise Python quietly replaces the C locale by UTF-8.
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 ENVIRONMENTS = [
-    {"PYTHONHASHSEED": "1"},
-    {"PYTHONHASHSEED": "2", "TZ": "Pacific/Kiritimati"},
-    {"PYTHONHASHSEED": "31337", "LC_ALL": "tr_TR.UTF-8", "LANG": "tr_TR.UTF-8"},
+    {"PYTHONHASHSEED": "31337", "TZ": "Pacific/Kiritimati", "LC_ALL": "tr_TR.UTF-8", "LANG": "tr_TR.UTF-8"},
     {"PYTHONHASHSEED": "4294967295", **ASCII},
-    {"PYTHONHASHSEED": "random"},
 ]
+"""Whatever one of these changes is seen, whichever of them it was."""
 
 
 def generated(output: Path, environment: dict[str, str], folder: Path) -> dict[str, bytes]:
@@ -62,7 +60,10 @@ def test_same_bytes_everywhere(environment: dict[str, str], reference: dict[str,
 
 @pytest.mark.slow
 def test_a_second_run_changes_nothing(reference: dict[str, bytes], tmp_path: Path) -> None:
-    first = generated(tmp_path / "out", {}, tmp_path)
+    for name, content in reference.items():
+        path = tmp_path / "out" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
     stamps = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*")}
-    assert generated(tmp_path / "out", {}, tmp_path) == first == reference
+    assert generated(tmp_path / "out", {}, tmp_path) == reference
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*")} == stamps
