@@ -77,9 +77,8 @@ def estimate(endpoint: Endpoint, parameters: Mapping[str, Any]) -> Estimate:
     chosen = _at(parameters, str(rule.get("by", "")))
     prices = rule.get("prices", {})
     known = isinstance(chosen, str) and chosen in prices
-    price = (
-        prices[chosen] if known else rule["price"] if chosen is None else min(prices.values(), default=rule["price"])
-    )
+    lowest = min(prices.values(), default=rule["price"])
+    price = prices[chosen] if known else lowest if chosen is not None else rule["price"]
     least = rule.get("at_least", False)
     at_least = chosen in least if isinstance(least, (list, tuple)) else least is True
     at_least = at_least or (chosen is not None and not known)
