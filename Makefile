@@ -16,7 +16,7 @@ PYRIGHT := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" PYRIGHT_PYTHON_IGNORE_WARNINGS=1 
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:  # the steps of test share one environment, and pytest's closing line comes last
-.PHONY: help demo demo-batch packages test test-all test-long pytest coverage simulate audit kills batch-kills batch-damage batch-fleet claims machine deadlines memory bench bench-quick mutants lint imports types generate docs check dist format clean
+.PHONY: help demo demo-batch packages test test-all test-long pytest coverage simulate audit kills batch-kills batch-damage batch-fleet batch-late claims machine deadlines memory bench bench-quick mutants lint imports types generate docs check dist format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -67,6 +67,9 @@ batch-damage: $(VENV)/.stamp ## 1,000 saved files damaged, removed and exchanged
 
 batch-fleet: $(VENV)/.stamp ## A batch on PostgreSQL: one worker killed, one stopped, one added (ROWS=1000 RATE=600; minutes)
 	@PYTHONPATH=tests $(RUN) tests/batch/fleet/campaign.py --rows $(or $(ROWS),1000) --rate $(or $(RATE),600)
+
+batch-late: $(VENV)/.stamp ## Workers stopped in the middle of their tries, on PostgreSQL: none sends when its row is another's (REPETITIONS=20; minutes)
+	@PYTHONPATH=tests $(RUN) tests/batch/fleet/late.py --repetitions $(or $(REPETITIONS),20)
 
 claims: $(VENV)/.stamp ## The claims of a batch in a pretended world, with clocks nobody can trust: make claims SCHEDULES=2000 (two minutes)
 	@PYTHONPATH=tests $(RUN) tests/batch/claiming/campaign.py --schedules $(or $(SCHEDULES),2000)

@@ -2,7 +2,8 @@
 
 `name` is that of the machine it pretends to be; `manifest` makes it the one that begins the batch; with `release` it is
 of another release of this package; with `stops_after_claim` it stops itself where nobody
-else can, and `patience` is how many seconds a server may be away.
+else can, `patience` is how many seconds a server may be away, `permit` how long a claim may be used, unless it is not
+`guarded` at all.
 """
 
 from __future__ import annotations
@@ -33,6 +34,18 @@ def _stop_after_claim() -> None:
     Claims.claim = claim_and_stop  # type: ignore[method-assign]
 
 
+def _stay_until_idle() -> None:
+    """Stay until the last try has come to its end, although all rows are saved by others."""
+    from magic_hour_workflows.batch.run import Run
+
+    over = Run.over
+    Run.over = lambda self: over(self) and (self._engine is None or self._engine.idle())  # type: ignore[method-assign]
+
+
+async def _unguarded(self: Any) -> None:
+    """Send whatever was claimed once."""
+
+
 def main(told: dict[str, Any]) -> int:
     socket.gethostname = lambda: str(told["name"])
     logging.basicConfig(
@@ -50,6 +63,13 @@ def main(told: dict[str, Any]) -> int:
         server.AWAY_SECONDS = told["patience"]
     if told.get("stops_after_claim"):
         _stop_after_claim()
+    if "permit" in told:
+        from magic_hour_workflows.batch import paying, permit
+
+        permit.PERMIT_SECONDS = told["permit"]
+        _stay_until_idle()
+        if not told.get("guarded", True):
+            paying._Right.check = _unguarded  # type: ignore[method-assign]
     batch = Batch(told.get("manifest"), **told["options"])
     signal.signal(signal.SIGTERM, lambda *_: batch.halt("it was told to end"))
     said = 0

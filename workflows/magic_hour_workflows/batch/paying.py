@@ -80,7 +80,7 @@ class World:
     now: Callable[[], Instant] = permit.now
     run: Callable[[Callable[[], Any]], Awaitable[Any]] = finished
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
-    permit_seconds: float = permit.PERMIT_SECONDS
+    permit_seconds: float = attrs.field(factory=lambda: permit.PERMIT_SECONDS)
 
 
 class Paying:
