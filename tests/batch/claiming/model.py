@@ -200,8 +200,11 @@ class Connection:
             raise ConnectionFailed("refused", operation=operation.name, sent=False)
         if before_sending is not None:
             wire.before_sending = before_sending
-            await wire.ahand_over()
+            wire.traced = True
+            wire.hand_over()
+            await wire.aask()
             wire.started = True
+            wire.on_sent()
         if world.residual:
             await Until(world.now + held_up) if plot else await world.point()
         world.note("sent")
