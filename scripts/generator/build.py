@@ -30,7 +30,7 @@ from .texts import Code, doc, guard, literal, printable, raw
 from .views import Views
 
 RUNTIME = (
-    *("bodies", "calls", "cookies", "deadline", "discreet", "outgoing"),
+    *("bodies", "calls", "cookies", "deadline", "discreet", "environment", "outgoing"),
     *("schema", "sending", "settings", "shield", "transport"),
 )
 
@@ -84,6 +84,7 @@ class Build:
             base_error=Code(f"{strings.pascal_case(self.title)}Error"),
             env_prefix=Code(strings.snake_case(self.title).upper()),
             default_base_url=self._default_base_url(),
+            path_prefix=self._path_prefix(),
             project_gets=self.endpoints.project_gets(),
             version=raw(self.data.version),
             package_name=Code(self.package),
@@ -100,6 +101,11 @@ class Build:
         for name, variable in (server.get("variables") or {}).items():
             url = url.replace("{" + name + "}", str(variable.get("default", "")))
         return url.rstrip("/") if url.startswith(("https://", "http://")) else ""
+
+    def _path_prefix(self) -> str:
+        """The first part of all paths, such as `/v1`; none if they differ in it, or it is a parameter."""
+        first = {path.split("/")[1] for path in self.contract.raw.get("paths", {}) if path.count("/") > 1}
+        return f"/{first.pop()}" if len(first) == 1 and "{" not in "".join(first) else ""
 
     def _params_exports(self) -> list[tuple[str, str]]:
         found = []

@@ -6,6 +6,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+import attrs
 import httpx
 import pytest
 
@@ -13,6 +14,7 @@ from client.harness import CREATED, KEY, PROJECT, Either, Recorder, create, get
 from magic_hour_client import UNSET, Client, InvalidArgument, UnknownField, models
 from magic_hour_client.api.v1_ai_image_generator import create_ai_image
 from magic_hour_client.api.v1_ai_talking_photo import create_ai_talking_photo
+from magic_hour_client.api.v1_image_projects.get_image_project import request as get_request
 from magic_hour_client.schema import (
     BOOLEAN,
     DATE,
@@ -492,3 +494,22 @@ def test_a_call_is_data_that_shows_neither_body_nor_headers() -> None:
     assert operation.name == "v1.ai_talking_photo.create"
     assert "b.mp3" not in repr(operation)
     assert KEY not in repr(Client(KEY))
+
+
+@pytest.mark.parametrize("id", ["a" * 501, "a" * 100_000, "ü" * 100_000])
+@pytest.mark.parametrize("resource", ["image_projects", "video_projects"])
+@pytest.mark.parametrize("method", ["get", "delete"])
+def test_an_id_that_is_too_long_is_named_and_not_shown(either: Either, id: str, resource: str, method: str) -> None:
+    recorder = Recorder(PROJECT)
+    with pytest.raises(InvalidArgument, match=f"`id`: {len(id)} characters are no id") as caught:
+        either.call(lambda client: getattr(getattr(client.v1, resource), method)(id), recorder)
+    assert caught.value.field == "id"
+    assert len(str(caught.value)) < 200
+    assert recorder.requests == []
+
+
+def test_parameters_that_make_an_address_too_long_are_refused(either: Either) -> None:
+    recorder = Recorder(PROJECT)
+    operation = attrs.evolve(get_request("cuid-1"), query=[("a", "b" * 100_000)])
+    with pytest.raises(InvalidArgument, match="its parameters make an address that is too long"):
+        either.call(lambda client: client.send(operation), recorder)

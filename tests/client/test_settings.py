@@ -1,12 +1,14 @@
 """What a client is told is checked when it is made."""
 
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import httpx
 import pytest
 
-from client.harness import KEY, PROJECT, Either, Recorder, get
-from magic_hour_client import AsyncClient, Client, InvalidArgument
+from client.harness import KEY, PROJECT, Either, Recorder, create, get, polite, server
+from magic_hour_client import AsyncClient, Client, InvalidArgument, environment
 from magic_hour_client.settings import BASE_URL_VARIABLE, DEFAULT_BASE_URL, KEY_VARIABLE
 
 CLIENTS: list[Any] = [Client, AsyncClient]
@@ -131,7 +133,13 @@ def test_plain_http_stays_on_this_machine_unless_allowed(make: Any) -> None:
         "http://a.localhost",
     ):
         make(KEY, base_url=url)
-    for url in ("http://api.example", "http://10.0.0.1", "http://localhost.example", "http://127.0.0.1.example"):
+    for url in (
+        "http://api.example",
+        "http://10.0.0.1",
+        "http://localhost.example",
+        "http://127.0.0.1.example",
+        "http://evillocalhost",
+    ):
         with pytest.raises(InvalidArgument, match="allow_http"):
             make(KEY, base_url=url)
         make(KEY, base_url=url, allow_http=True)
@@ -163,3 +171,98 @@ def test_a_client_can_be_subclassed_and_used_in_with() -> None:
     with Mine(KEY, http_client=httpx.Client(transport=httpx.MockTransport(Recorder(PROJECT)))) as client:
         assert isinstance(client, Mine)
         assert get(client).id == "cuid-1"
+
+
+@both
+@pytest.mark.parametrize("url", ["https://api.example/v1", "https://api.example/v1/", "https://api.example/proxy/v1"])
+def test_the_version_is_not_part_of_the_address(make: Any, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InvalidArgument, match=r"`base_url`: the calls add /v1 themselves; leave it out"):
+        make(KEY, base_url=url)
+    monkeypatch.setenv(BASE_URL_VARIABLE, url)
+    with pytest.raises(InvalidArgument, match=BASE_URL_VARIABLE):
+        make(KEY)
+
+
+class Float64:
+    """A number of another library, as numpy and decimal have them."""
+
+    def __init__(self, value: float) -> None:
+        self.value = value
+
+    def __float__(self) -> float:
+        return self.value
+
+
+@both
+def test_numbers_of_other_libraries_are_numbers(make: Any) -> None:
+    for number in (Float64(2.5), Decimal("2.5"), Fraction(5, 2)):
+        assert make(KEY, timeout=number)._transport.settings.timeout == 2.5
+    for bad in (Float64(float("nan")), Float64(float("inf")), Float64(-1), Decimal("NaN"), Decimal("-1"), "2.5"):
+        with pytest.raises(InvalidArgument, match="timeout"):
+            make(KEY, timeout=bad)
+
+
+# --- the environment ----------------------------------------------------------------------------------------------
+
+ENVIRONMENTS = [
+    ("NO_PROXY", "fd07::/64"),
+    ("no_proxy", "fd07::/64"),
+    ("HTTPS_PROXY", "ftp://user:s3cret@proxy.example"),
+    ("https_proxy", "http://[bad"),
+    ("ALL_PROXY", "http://proxy.example:99999"),
+    ("HTTP_PROXY", "socks5://127.0.0.1:1"),
+    ("SSL_CERT_FILE", "/nope.pem"),
+    ("SSL_CERT_FILE", __file__),
+    ("SSL_CERT_DIR", "/nope"),
+]
+
+
+@pytest.fixture
+def without_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a process that has not spoken TLS yet, where the environment names no certificates."""
+    monkeypatch.setattr(environment, "_shared", [])
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.usefixtures("without_certificates")
+@both
+@pytest.mark.parametrize(("name", "value"), ENVIRONMENTS)
+def test_a_variable_that_no_connection_could_be_made_with_is_named(
+    make: Any, name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(InvalidArgument, match=rf"^`{name}`: ") as caught:
+        make(KEY)
+    assert caught.value.field == name
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("without_certificates")
+@pytest.mark.parametrize(("name", "value"), ENVIRONMENTS)
+def test_one_that_is_set_later_is_named_by_the_call(
+    either: Either, name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def work(client: Any) -> Any:
+        monkeypatch.setenv(name, value)
+        return create(client)
+
+    with pytest.raises(InvalidArgument, match=rf"^`{name}`: "):
+        either.call(work)
+
+
+def test_a_client_of_the_callers_own_has_nothing_to_do_with_the_environment(
+    either: Either, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = Recorder()
+    http = either.http(recorder)
+    for name, value in ENVIRONMENTS:
+        monkeypatch.setenv(name, value)
+    assert either.call(create, http_client=http).id == "cuid-1"
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "ALL_PROXY"])
+def test_this_machine_is_reached_without_a_proxy(either: Either, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "http://127.0.0.1:9")
+    with server(polite) as running:
+        assert either.call(create, base_url=running.url).id == "cuid-1"

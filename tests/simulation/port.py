@@ -104,7 +104,7 @@ class SimulatedIO(Transfers):
     async def _exchange(self, operation: Operation[Any], deadline: float, wire: Wire) -> Any:
         limit = max(deadline, self.now() + 0.001)  # as the adapters have it
         charges = operation.endpoint.charges_credits
-        request = self._requests.request(operation, {}, wire.trace)
+        request = self._requests.request(operation, wire.trace)
         fault = self.world.weather.of_api(operation.name, charges, self.now())
         record = self._begin(operation.name, charges, operation.path, fault)
         try:
