@@ -22,6 +22,8 @@ from .types import UNSET, Endpoint, Operation, Placeholder, Reply
 T = TypeVar("T")
 
 _UNSAFE_ID = re.compile(r"[\s/\\?#%\x00-\x1f\x7f\ud800-\udfff]|^\.+$|^$")
+_LONGEST_ID = 500
+"""Characters; the ids of the service have about 25 (its documentation), and httpx refuses addresses beyond 64 KiB."""
 _OURS = {"accept-encoding", "authorization", "connection", "content-length", "host", "transfer-encoding"}
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
@@ -61,6 +63,9 @@ def filled(path: str, parameters: Iterable[tuple[str, Kind, Any]]) -> str:
     """The path with its parameters in place, escaped; one that could lead elsewhere is refused."""
     for name, kind, value in parameters:
         text = _text(kind.write(value, name, Writing()))
+        if len(text) > _LONGEST_ID:
+            message = f"`{name}`: {len(text)} characters are no id; give it alone, as the service told it"
+            raise InvalidArgument(message, field=name)
         if _UNSAFE_ID.search(text):
             message = f"`{name}`: {text[:60]!r} is not an id; give it alone, as the service told it"
             raise InvalidArgument(message, field=name)

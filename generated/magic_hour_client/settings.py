@@ -18,6 +18,8 @@ import attrs
 from .errors import InvalidArgument
 
 DEFAULT_BASE_URL = "https://api.magichour.ai"
+PATH_PREFIX = "/v1"
+"""What the paths of all calls begin with."""
 KEY_VARIABLE = "MAGIC_HOUR_API_KEY"
 BASE_URL_VARIABLE = "MAGIC_HOUR_BASE_URL"
 _ADDRESS = re.compile(r"https?://[^\s\\?#@\x00-\x1f\x7f]+", re.IGNORECASE)
@@ -42,30 +44,18 @@ class Settings:
         import httpx
 
         from .cookies import NoCookies
+        from .environment import direct, tls_context, trusting_nobody
 
         # No ceiling of ours on connections: a large pool is slow, so callers with many jobs gate them in front.
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=0 if fresh else 32)
-        verify = _tls_context() if secure else _trusting_nobody()
-        return {"limits": limits, "verify": verify, "timeout": self.timeout, "cookies": NoCookies()}
-
-
-_shared: list[Any] = []
-
-
-def _tls_context() -> Any:
-    """One TLS context for all clients: loading the certificates takes longer than most requests."""
-    if not _shared:
-        import httpx
-
-        _shared.append(httpx.create_ssl_context())
-    return _shared[0]
-
-
-def _trusting_nobody() -> Any:
-    """For plain http, which needs no certificates: made at once, and whoever used it for TLS would be refused."""
-    import ssl
-
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        verify = tls_context() if secure else trusting_nobody()
+        return {
+            "limits": limits,
+            "verify": verify,
+            "timeout": self.timeout,
+            "cookies": NoCookies(),
+            "mounts": direct(),
+        }
 
 
 def settings(
@@ -120,7 +110,11 @@ def checked_base_url(url: str, allow_http: bool, field: str = "base_url") -> str
     if not may_speak_to(scheme, host, allow_http):
         message = f"`{field}`: http:// would send the API key in the clear to {host}; use https:// or allow_http=True"
         raise InvalidArgument(message, field=field)
-    return url.rstrip("/")
+    address = url.rstrip("/")
+    if PATH_PREFIX and urlsplit(address).path.endswith(PATH_PREFIX):
+        message = f"`{field}`: the calls add {PATH_PREFIX} themselves; leave it out of the address"
+        raise InvalidArgument(message, field=field)
+    return address
 
 
 def checked_http_client(value: Any, kind: str) -> Any:
@@ -166,7 +160,14 @@ def checked_seconds(name: str, value: object) -> float | None:
     """A positive, finite number of seconds, or None."""
     if value is None:
         return None
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < float("inf"):
-        return float(min(value, _LONGEST))
+    if not isinstance(value, bool) and hasattr(value, "__float__"):  # the numbers of other libraries too, but no text
+        try:
+            seconds = float(value)
+        except OverflowError:  # an int that is larger than any float
+            seconds = _LONGEST if value > 0 else -1.0  # type: ignore[operator]
+        except (TypeError, ValueError):
+            seconds = -1.0
+        if 0 < seconds < float("inf"):
+            return min(seconds, _LONGEST)
     shown = repr(value) if isinstance(value, (int, float)) else type(value).__name__
     raise InvalidArgument(f"`{name}`: expected a number of seconds above 0, got {shown}", field=name)

@@ -51,7 +51,6 @@ class Requests:
     def request(
         self,
         operation: Operation[Any],
-        timeouts: Mapping[str, float | None],
         trace: Any,
         extra_headers: Mapping[str, str] | None = None,
     ) -> Request:
@@ -75,9 +74,7 @@ class Requests:
         }
         if content is not None:
             headers["content-type"] = "application/json"
-        extensions: dict[str, Any] = {"timeout": timeouts}
-        if operation.endpoint.charges_credits:
-            extensions["trace"] = trace
+        extensions = {"trace": trace} if operation.endpoint.charges_credits else None
         try:
             return Request(
                 operation.endpoint.method,
@@ -90,6 +87,12 @@ class Requests:
         except httpx.InvalidURL:
             message = f"{operation.name}: its parameters make an address that is too long"
             raise InvalidArgument(message) from None
+
+    def check_environment(self) -> None:
+        """Refuse what the environment says of connections, if none could be made with it."""
+        from .environment import check
+
+        check(secure=self.settings.base_url.lower().startswith("https:"))
 
     def check_open(self) -> None:
         if self.closed:
@@ -126,6 +129,8 @@ class BlockingTransport(Requests):
 
         discreet(BlockingTransport.send)
         self._given: httpx.Client | None = checked_http_client(http_client, "Client")
+        if http_client is None:
+            self.check_environment()
         self._clients: dict[tuple[int, bool, bool, bool], httpx.Client] = {}
         self._making: dict[int, Lock] = {}
 
@@ -151,6 +156,7 @@ class BlockingTransport(Requests):
             # could take over one that is held.
             with self._making.setdefault(os.getpid(), Lock()):
                 if key not in self._clients:
+                    self.check_environment()  # it may have changed
                     self._clients[key] = enforce(httpx.Client(**self.settings.client_options(fresh, secure)))
         return self._clients[key]
 
@@ -180,12 +186,13 @@ class BlockingTransport(Requests):
 
         wire = wire or Wire()
         wire.before_sending = before_sending
-        deadline = None if timeout is None else time.monotonic() + timeout
         charges = operation.endpoint.charges_credits
         with _translated(operation, wire, self._given):
-            request = self.request(operation, timeouts(timeout, deadline, stopped), wire.trace, extra_headers)
+            request = self.request(operation, wire.trace, extra_headers)
             client = self.client(fresh=charges, secure=request.url.scheme == "https")
             made(wire, client, request, charges=charges)
+            deadline = None if timeout is None else time.monotonic() + timeout
+            request.extensions["timeout"] = timeouts(timeout, deadline, stopped)
             wire.ask()
             response = client.send(request, stream=True, follow_redirects=False, auth=None)
             try:
@@ -214,6 +221,8 @@ class AsyncTransport(Requests):
 
         discreet(AsyncTransport._send)
         self._given: httpx.AsyncClient | None = checked_http_client(http_client, "AsyncClient")
+        if http_client is None:
+            self.check_environment()
         self._clients: dict[tuple[bool, bool, bool], httpx.AsyncClient] = {}
         self._loop: object = None
 
@@ -230,6 +239,7 @@ class AsyncTransport(Requests):
         if key not in self._clients:
             import httpx
 
+            self.check_environment()  # it may have changed
             self._clients[key] = httpx.AsyncClient(**self.settings.client_options(fresh, secure))
         return self._clients[key]
 
@@ -292,16 +302,18 @@ class AsyncTransport(Requests):
         # Where one step takes all the time, httpx's own limit of that step comes first: it closes what it has opened.
         bound = None if timeout is None else timeout + _GRACE
         charges = operation.endpoint.charges_credits
-        with _translated(operation, wire, self._given), anyio.fail_after(bound):
-            request = self.request(operation, httpx.Timeout(timeout).as_dict(), wire.atrace, extra_headers)
+        with _translated(operation, wire, self._given):
+            request = self.request(operation, wire.atrace, extra_headers)
             client = self.client(fresh=charges, secure=request.url.scheme == "https")
             made(wire, client, request, charges=charges)
-            await wire.aask()
-            response = await client.send(request, stream=True, follow_redirects=False, auth=None)
-            try:
-                reply = self.reply(operation, response, await bodies.aread(response))
-            finally:
-                await bodies.close(response)
+            request.extensions["timeout"] = httpx.Timeout(timeout).as_dict()
+            with anyio.fail_after(bound):
+                await wire.aask()
+                response = await client.send(request, stream=True, follow_redirects=False, auth=None)
+                try:
+                    reply = self.reply(operation, response, await bodies.aread(response))
+                finally:
+                    await bodies.close(response)
         wire.result = operation.parse(reply)
         result: T = wire.result
         return result
