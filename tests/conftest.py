@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from magic_hour_emulator import Emulator, samples
+from servers import LIMIT_SECONDS
 from worlds import World
+
+# httpx gives up after 5 s unless told otherwise, which a busy machine may need. Tests of timeouts name theirs.
+_httpx_default: httpx.Timeout = inspect.signature(httpx.get).parameters["timeout"].default
+_httpx_default.connect = _httpx_default.read = _httpx_default.write = _httpx_default.pool = LIMIT_SECONDS
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+
+LIMIT_SECONDS = 60
+"""How long to wait for what has to happen. Only a hang takes so long: what it is for ends the wait at once."""
 
 Behave = Callable[[socket.socket, bytes], None]
 """Called with the connection and the head of the request."""
@@ -51,7 +55,7 @@ class Server:
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
             connection.close()
-        self._thread.join(5)
+        self._thread.join(LIMIT_SECONDS)
 
 
 @contextmanager
@@ -71,6 +75,14 @@ def read_head(connection: socket.socket) -> bytes:
             break
         head += chunk
     return head
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    """Return once the condition holds."""
+    until = time.monotonic() + LIMIT_SECONDS
+    while not condition():
+        assert time.monotonic() < until, "it did not happen"
+        time.sleep(0.002)
 
 
 def drip(connection: socket.socket, data: bytes, done: threading.Event, pause: float = 0.05) -> None:

@@ -35,7 +35,8 @@ from .targets import on_api, on_storage
 
 __all__ = ["Emulator"]
 
-_START_SECONDS: Final = 10.0
+# A start takes a moment; only a hang, or a very busy machine, takes longer.
+_START_SECONDS: Final = 60.0
 # As long as usual load balancers keep an idle connection, so that slow pollers do not always meet a closing one.
 _KEEP_ALIVE_SECONDS: Final = 60
 # How long running requests may take to end when the emulator stops.

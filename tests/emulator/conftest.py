@@ -9,6 +9,7 @@ import wave as wave_file
 from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,6 +17,9 @@ import pytest
 from PIL import Image
 
 from magic_hour_emulator import Emulator
+from magic_hour_emulator.jobs import Job
+from magic_hour_emulator.render import talking
+from servers import LIMIT_SECONDS
 
 Json = dict[str, Any]
 
@@ -106,6 +110,24 @@ class Started:
     def __exit__(self, *_: object) -> None:
         self._http.close()
         self._emulator.__exit__(None, None, None)
+
+
+@pytest.fixture
+def held_frames(monkeypatch: pytest.MonkeyPatch) -> Callable[[Job, Path], list[int]]:
+    """Hold the rendering of a video, once its file is there, until its job is given up; answers the frames since."""
+
+    def hold(job: Job, directory: Path) -> list[int]:
+        drawn: list[int] = []
+
+        def draw(image: object, level: float, number: int, accent: object) -> None:
+            if any(directory.rglob("*.part")):
+                drawn.append(number)
+                assert job.abandoned.wait(LIMIT_SECONDS), "nobody gives it up"
+
+        monkeypatch.setattr(talking, "_bars", draw)
+        return drawn
+
+    return hold
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from referencing import Registry
 
 from magic_hour_emulator.bodies import MOST_BYTES
 from magic_hour_emulator.checks import BodyCheck
+from servers import LIMIT_SECONDS
 
 IMAGE = "/v1/ai-image-generator"
 ANY = ["/v1/ai-image-generator", "/v1/files/upload-urls", "/_emulator/clock", "/_emulator/fail-next"]
@@ -120,7 +121,7 @@ def test_the_largest_body_that_is_accepted(api, image_body):
 
 def test_headers_without_end_are_refused(emulator):
     place = urlsplit(emulator.url)
-    with socket.create_connection((place.hostname, place.port), timeout=10) as connection:
+    with socket.create_connection((place.hostname, place.port), timeout=LIMIT_SECONDS) as connection:
         connection.sendall(b"GET /v1/x HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 200_000)
         assert connection.recv(1000).startswith(b"HTTP/1.1 4")
     assert httpx.get(f"{emulator.url}/_emulator/health").status_code == 200
@@ -128,7 +129,7 @@ def test_headers_without_end_are_refused(emulator):
 
 def _connect(api):
     place = urlsplit(api.emulator.url)
-    return socket.create_connection((place.hostname, place.port), timeout=10)
+    return socket.create_connection((place.hostname, place.port), timeout=LIMIT_SECONDS)
 
 
 def _head(api, header):

@@ -3,10 +3,13 @@
 Rule: seen from outside, with raw httpx. What a fault is in detail is said in the other tests of faults.
 """
 
+from concurrent.futures import ThreadPoolExecutor, wait
+
 import httpx
 import pytest
 
 from magic_hour_emulator.faults import Fault, matrix
+from servers import LIMIT_SECONDS, wait_until
 
 IMAGE = "/v1/ai-image-generator"
 ITEMS = {"items": [{"type": "image", "extension": "png"}]}
@@ -16,7 +19,7 @@ USUAL = {"upload-urls": 200, "put": 200, "create": 200, "get": 200, "delete": 20
 HARMLESS = ("delay", "drip", "upload_slow")
 # What a client sees of the kinds that do not leave the usual status or have one of their own.
 SEEN = {
-    **dict.fromkeys(("hang", "stall", "upload_stall"), "ReadTimeout"),
+    **dict.fromkeys(("hang", "stall", "upload_stall"), "silence"),
     "reset": "ReadError",
     **dict.fromkeys(("close", "garbage", "cut"), "RemoteProtocolError"),
     **dict.fromkeys(("html", "binary", "empty", "malformed_json", "range_ignored"), 200),
@@ -34,8 +37,8 @@ class Service:
         self.project = api.finish(IMAGE, self.body)
         self.path = f"/v1/image-projects/{self.project['id']}"
 
-    def ask(self, step, patience=10):
-        """The status of the answer, or the name of what came instead; `patience` is for its first byte."""
+    def ask(self, step):
+        """The status of the answer, or the name of what came instead."""
         requests = {
             "upload-urls": ("POST", "/v1/files/upload-urls", {"json": ITEMS}),
             "put": ("PUT", self.slot["upload_url"], {"content": b"bytes"}),
@@ -47,9 +50,19 @@ class Service:
         method, url, options = requests[step]
         client = httpx if step in ("put", "download") else self.api.http
         try:
-            return client.request(method, url, timeout=httpx.Timeout(10, read=patience), **options).status_code
+            return client.request(method, url, timeout=LIMIT_SECONDS, **options).status_code
         except httpx.HTTPError as error:
             return type(error).__name__
+
+    def ask_in_vain(self, step):
+        """The same, but an answer that has not come a moment after the fault is silence."""
+        with ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(self.ask, step)
+            try:
+                wait_until(lambda: answer.done() or self.api.emulator.faults.fired)
+                return answer.result() if wait([answer], 0.05).done else "silence"
+            finally:
+                self.api.emulator.faults.clear()
 
     def done(self):
         """The steps that the service has carried out and remembers."""
@@ -77,7 +90,7 @@ def test_a_fault(service, fault):
     if fault.kind == "rate_limit":
         service.ask(step)
 
-    seen = service.ask(step, patience=0.3 if SEEN.get(fault.kind) == "ReadTimeout" else 10)
+    seen = service.ask_in_vain(step) if SEEN.get(fault.kind) == "silence" else service.ask(step)
 
     assert [each.fault for each in faults.fired] == [fault]
     goes_on = fault.phase == "after" or fault.kind in (*HARMLESS, "rate_limit")

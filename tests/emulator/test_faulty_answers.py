@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from servers import wait_until
+
 IMAGE = "/v1/ai-image-generator"
 TALKING = "/v1/ai-talking-photo"
 ITEMS = {"items": [{"type": "image", "extension": "png"}]}
@@ -428,7 +430,5 @@ def test_a_client_that_goes_in_the_middle_of_a_request_is_no_crash(api, capfd):
         connection.shutdown(socket.SHUT_WR)
         with contextlib.suppress(OSError):
             connection.recv(100)
-    until = time.monotonic() + 5
-    while [request.status for request in api.emulator.requests] != [400]:
-        assert time.monotonic() < until
+    wait_until(lambda: [request.status for request in api.emulator.requests] == [400])
     assert capfd.readouterr().err == ""

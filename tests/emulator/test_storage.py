@@ -2,11 +2,12 @@
 
 import os
 import socket
-import time
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
+
+from servers import wait_until
 
 IMAGE = "/v1/ai-image-generator"
 HOUR = 3600.0
@@ -140,9 +141,7 @@ def test_a_cut_upload_leaves_nothing_behind(api):
     with socket.create_connection((url.hostname, url.port)) as connection:
         connection.sendall(head.encode() + b"x" * 500)
         connection.shutdown(socket.SHUT_WR)
-    until = time.monotonic() + 5
-    while [request.status for request in api.emulator.requests.find(method="PUT")] != [400]:
-        assert time.monotonic() < until
+    wait_until(lambda: [request.status for request in api.emulator.requests.find(method="PUT")] == [400])
 
     with pytest.raises(KeyError):
         api.emulator.uploaded(slot["file_path"])
