@@ -16,7 +16,7 @@ PYRIGHT := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" PYRIGHT_PYTHON_IGNORE_WARNINGS=1 
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:  # the steps of test share one environment, and pytest's closing line comes last
-.PHONY: help demo demo-batch packages test test-all test-long pytest coverage simulate audit kills batch-kills batch-damage batch-fleet batch-late claims machine deadlines memory bench bench-quick mutants lint imports types generate docs check dist format clean
+.PHONY: help demo demo-batch packages test test-all test-long pytest coverage simulate audit kills batch-kills batch-damage batch-lost batch-fleet batch-late claims machine deadlines memory bench bench-quick mutants lint imports types generate docs check dist format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -64,6 +64,9 @@ batch-kills: $(VENV)/.stamp ## kill -9 of a batch at random moments, with the gu
 
 batch-damage: $(VENV)/.stamp ## 1,000 saved files damaged, removed and exchanged: all found, all fetched again for nothing (DAMAGES=1000 SEED=0; a minute)
 	@PYTHONPATH=tests $(RUN) -m batch.damage --damages $(or $(DAMAGES),1000) --seed $(or $(SEED),0)
+
+batch-lost: $(VENV)/.stamp ## The database of a running batch removed, moved, replaced, damaged, full: nothing unreported, nothing paid twice (RUNS=200 SEED=0; minutes)
+	@PYTHONPATH=tests $(RUN) -m batch.lost --runs $(or $(RUNS),200) --seed $(or $(SEED),0)
 
 batch-fleet: $(VENV)/.stamp ## A batch on PostgreSQL: one worker killed, one stopped, one added (ROWS=1000 RATE=600; minutes)
 	@PYTHONPATH=tests $(RUN) tests/batch/fleet/campaign.py --rows $(or $(ROWS),1000) --rate $(or $(RATE),600)

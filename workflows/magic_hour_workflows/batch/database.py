@@ -25,7 +25,7 @@ from .server import DatabaseAway, DatabaseLost, away, kind
 from .sidefile import SUFFIX as SIDE_SUFFIX
 from .sidefile import read
 from .store import Store
-from .tables import connect
+from .tables import connect, whole
 
 SUFFIX = ".batch.sqlite"
 logger: logging.Logger = logging.getLogger("magic_hour_workflows")
@@ -141,7 +141,10 @@ def opened(database: Database, *, existing: bool = False, alone: bool = True) ->
             stack.callback(lock.release)
             known = lock.identity()
             _check_known(database.file, known)
-        store = _store(database, existing=existing)
+        store = _store(database, existing=existing, begun=known is not None)
+        if known is not None and (damage := whole(store.engine)):
+            store.close()
+            raise DatabaseLost(f"{shown(str(database))} is damaged ({damage})", _REMEDY)
         stack.callback(store.close)
         if known is not None and store.identity != known:
             raise DatabaseLost(f"{shown(str(database))} is not the one of this batch", _REMEDY)
@@ -211,7 +214,7 @@ _REMEDY = (
 )
 
 
-def _store(database: Database, *, existing: bool) -> Store:
+def _store(database: Database, *, existing: bool, begun: bool) -> Store:
     engine = connect(database.url)
     try:
         if existing and not sa.inspect(engine).has_table("batch"):
@@ -219,6 +222,8 @@ def _store(database: Database, *, existing: bool) -> Store:
         return Store(engine)
     except exc.DatabaseError as error:
         why = type(error.orig).__name__ if error.orig is not None else type(error).__name__
+        if begun:
+            raise DatabaseLost(f"{shown(str(database))} is damaged ({why})", _REMEDY) from None
         message = f"`database`: {shown(str(database))} cannot be used as a batch ({why})"
         raise InvalidArgument(message, field="database") from None
 

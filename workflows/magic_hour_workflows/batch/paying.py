@@ -190,6 +190,7 @@ class Paying:
             self._side.keep(told, why)
             self._halt(f"the batch database does not take the id of a job ({why})")
             raise
+        self._side.recorded(id)
         if not own:
             stray = f"{told.words()}, and the row has another job or is gone: it may be charged twice"
             self._side.say(stray)

@@ -125,6 +125,7 @@ class SideFile:
         self._lock = Lock()
         self._submitted: dict[str, Note] = {}
         self._written: set[str] = set()
+        self._recorded: set[str] = set()
 
     def submitting(self, note: Note) -> None:
         """A row was claimed, and its job may be sent from now on."""
@@ -142,9 +143,13 @@ class SideFile:
         self._submitted[key] = note = attrs.evolve(known, project_id=project_id, credits=credits)
         return note
 
+    def recorded(self, project_id: str) -> None:
+        """The database has the id."""
+        self._recorded.add(project_id)
+
     def ids(self) -> list[str]:
-        """The ids of the jobs that this run submitted."""
-        return [note.project_id for note in list(self._submitted.values()) if note.project_id is not None]
+        """The ids that the database took."""
+        return list(self._recorded)
 
     def say(self, text: str) -> None:
         """On stderr whatever is logged where, and in the log."""

@@ -127,18 +127,20 @@ def connect(url: str) -> sa.Engine:
         pool_timeout=BUSY_SECONDS,
     )
     opened: list[tuple[int, int]] = []
-    largest = 0
+    largest, lost = 0, ""
 
     def check(*_: object) -> None:
         """See that the file is still there: SQLite would go on in one that nobody will ever find again."""
-        nonlocal largest
+        nonlocal largest, lost
         if not opened:
             return
         identity, size = _identity(path)
         if identity not in opened:
-            raise server.DatabaseLost(f"{path.name} was removed or replaced while it was in use")
-        if size < largest:  # nothing here makes it smaller
-            raise server.DatabaseLost(f"{path.name} was truncated while it was in use")
+            lost = lost or f"{path.name} was removed or replaced while it was in use"
+        elif size < largest:  # nothing here makes it smaller
+            lost = lost or f"{path.name} was truncated while it was in use"
+        if lost:  # for good: SQLite makes a file that was truncated as large again
+            raise server.DatabaseLost(lost)
         largest = size
 
     event.listen(engine, "do_connect", check)
@@ -182,6 +184,16 @@ def prepare(connection: sa.Connection) -> None:
                 raise InvalidArgument(message, field="database")
             what = sa.schema.CreateColumn(column).compile(dialect=connection.dialect)
             connection.execute(sa.text(f"ALTER TABLE {table.name} ADD COLUMN {what}"))
+
+
+def whole(engine: sa.Engine) -> str | None:
+    """What is wrong with the pages of an SQLite file; None if they fit together. Reads the whole file."""
+    try:
+        with engine.connect() as connection:
+            found = str(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar())
+    except sa.exc.DatabaseError as error:
+        return type(error.orig).__name__
+    return None if found == "ok" else " ".join(found.split())[:200]
 
 
 @contextmanager
