@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 Install = Callable[[str], Environment]
 
 
-@pytest.fixture(scope="module", params=["wheel", "sdist"])
+@pytest.fixture(scope="module", params=["wheel", pytest.param("sdist", marks=pytest.mark.long)])
 def install(request: pytest.FixtureRequest, published: Published, tmp_path_factory: pytest.TempPathFactory) -> Install:
     """An environment with the wheel or the sdist and the extras in it; each is made once."""
     archive: Path = getattr(published, request.param)
@@ -121,7 +121,7 @@ def test_the_oldest_versions_allowed_work(published: Published, emulator: Emulat
     requirements = map(Requirement, published.metadata.get_all("Requires-Dist"))
     needed = (need for need in requirements if need.marker is None or need.marker.evaluate({"extra": "cli"}))
     oldest = [f"{need.name}=={bound.version}" for need in needed for bound in need.specifier if bound.operator == ">="]
-    assert len(oldest) == 5
+    assert len(oldest) == 6
     environment = Environment(tmp_path / "environment")
     environment.install(f"{NAME}[cli] @ {published.wheel.as_uri()}", *oldest, PIP_CONSTRAINT="")
     done = environment.run(

@@ -67,6 +67,7 @@ def test_nothing_right_is_refused(found: dict[Path, set[int]]) -> None:
     assert found.keys() == {CORRECT, MISUSE}
 
 
+@pytest.mark.long  # make types, and so make test, does the same
 @pytest.mark.parametrize("package", ["magic_hour_client", "magic_hour_workflows"])
 def test_every_public_name_has_a_type(package: str) -> None:
     report = run("pyright", "--ignoreexternal", "--verifytypes", package)
