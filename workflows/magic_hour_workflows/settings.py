@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable
+from numbers import Integral
 from typing import TYPE_CHECKING, NamedTuple
 
 from magic_hour_client.errors import InvalidArgument
@@ -15,7 +16,6 @@ from magic_hour_client.settings import checked_seconds
 
 from .checks import checked_flag
 from .flows.call import Call
-from .results import plain_number
 
 if TYPE_CHECKING:
     from .events import Event
@@ -45,7 +45,7 @@ class Defaults(NamedTuple):
             InvalidArgument: a value cannot be right.
         """
         return cls(
-            timeout=_seconds("timeout", timeout) or DEFAULT_TIMEOUT,
+            timeout=checked_seconds("timeout", timeout) or DEFAULT_TIMEOUT,
             poll_interval=_interval("poll_interval", poll_interval) or _from_environment(),
             max_parallel=_count("max_parallel", max_parallel),
             allow_http=checked_flag("allow_http", allow_http),
@@ -62,7 +62,7 @@ class Defaults(NamedTuple):
         _check_listener(on_progress)
         return Call.begin(
             io,
-            _seconds("timeout", timeout) or self.timeout,
+            checked_seconds("timeout", timeout) or self.timeout,
             poll_interval=_interval("poll_interval", poll_interval) or self.poll_interval,
             on_progress=on_progress,
             allow_http=self.allow_http,
@@ -78,19 +78,13 @@ def _check_listener(value: object) -> None:
 
 
 def _count(name: str, value: object) -> int:
-    count = plain_number(value, whole=True)
-    if count is not None and count >= 1:
-        return int(count)
+    if isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 1:  # of other libraries too
+        return int(value)
     raise InvalidArgument(f"`{name}`: expected a whole number from 1", field=name)
 
 
-def _seconds(name: str, value: object) -> float | None:
-    number = plain_number(value)
-    return checked_seconds(name, value if number is None else number)
-
-
 def _interval(name: str, value: object) -> float | None:
-    seconds = _seconds(name, value)
+    seconds = checked_seconds(name, value)
     if seconds is not None and seconds < SHORTEST_POLL_INTERVAL:
         message = f"`{name}`: {seconds:g} s is too often; give {SHORTEST_POLL_INTERVAL:g} at least"
         raise InvalidArgument(message, field=name)

@@ -30,6 +30,9 @@ TRIES_BEFORE_CHARGE = 5
 LAST_ATTEMPT_SECONDS = 1.0
 LAST_ATTEMPT_SHARE = 0.1
 """How long before the deadline the last attempt at anything is made: a second, or a tenth of a shorter timeout."""
+STALLED_SECONDS = 300.0
+"""What makes no progress for so long is given up, although its job is paid for: outputs stay available, and can be
+fetched by the id. Five times as long as storage may be silent within one attempt."""
 ATTEMPT_SECONDS = 60.0
 """How long one attempt at an API call that can be repeated may take."""
 
@@ -111,7 +114,7 @@ class Call(NamedTuple):
         attempt: Callable[[], Awaitable[T]],
         *,
         again: Callable[[Exception], bool] = may_repeat,
-        progress: Callable[[], int] = lambda: 0,
+        progress: Callable[[], int] | None = None,
         reserve: float = 0.0,
     ) -> T:
         """The result of `attempt`, made again while `again` allows it, tries are left and time is left.
@@ -120,22 +123,25 @@ class Call(NamedTuple):
             step: what is being done, for people.
             attempt: does it once.
             again: whether a failure may pass.
-            progress: how far the work has come; once it is further than ever, the patience starts over.
+            progress: how far the work has come; once it is further than ever, the patience starts over. After five
+                minutes without any, it is given up.
             reserve: seconds an attempt needs at least, if that is more than usual.
         """
         backoff = Backoff()
-        furthest = progress()
+        furthest = progress() if progress else 0
+        moved_at = self.io.now()
         while True:
             try:
                 return await attempt()
             except MagicHourError as error:
-                if progress() > furthest:
-                    furthest = progress()
+                if progress and progress() > furthest:
+                    furthest, moved_at = progress(), self.io.now()
                     backoff.made_progress()
+                stalled = progress is not None and self.io.now() - moved_at >= STALLED_SECONDS
                 delay = backoff.delay(error, self.io.random())
                 out_of_tries = self.tries is not None and backoff.failures >= self.tries
                 room = self.room(reserve)
-                if not again(error) or out_of_tries or room <= (getattr(error, "retry_after", None) or 0.0):
+                if not again(error) or out_of_tries or stalled or room <= (getattr(error, "retry_after", None) or 0.0):
                     raise
                 delay = min(delay, room)  # a last attempt shortly before the deadline
                 reason = str(error)
