@@ -9,7 +9,7 @@ import inspect
 import os
 from collections.abc import Callable
 from numbers import Integral
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from magic_hour_client.errors import InvalidArgument
 from magic_hour_client.settings import checked_seconds
@@ -77,7 +77,7 @@ def _check_listener(value: object) -> None:
         raise InvalidArgument(message, field="on_progress")
 
 
-def _count(name: str, value: object) -> int:
+def _count(name: str, value: Any) -> int:
     if isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 1:  # of other libraries too
         return int(value)
     raise InvalidArgument(f"`{name}`: expected a whole number from 1", field=name)
