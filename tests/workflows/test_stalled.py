@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from fakes import FakeIO, call, names_in, project, unsent
@@ -14,6 +15,7 @@ from magic_hour_workflows.flows.call import STALLED_SECONDS
 from magic_hour_workflows.flows.download import download
 from magic_hour_workflows.io import run_sync
 from magic_hour_workflows.results import Job
+from worlds import World
 
 JOB = Job(kind="image", id="job-1")
 PATIENCE = 30.0
@@ -54,3 +56,27 @@ def test_one_that_gets_further_now_and_then_has_until_the_deadline(tmp_path: Pat
     io = Dripping(random=1.0)
     assert len(save(io, tmp_path)) == 1
     assert io.clock - 1000 > STALLED_SECONDS
+
+
+@pytest.mark.parametrize("world", ["sync", "asyncio", "trio"])
+def test_a_mistake_in_a_program_is_raised_at_once(world: str, tmp_path: Path) -> None:
+    """A `MockTransport` that answers with `content=` has read it already: trying again would not help."""
+    fetched: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.host == "storage.example":
+            fetched.append(str(request.url))
+            return httpx.Response(200, content=b"\x89PNG")
+        downloads = [{"url": "https://storage.example/a.png?signature=x", "expires_at": "2027-01-01T00:00:00Z"}]
+        return httpx.Response(200, json={"id": "job-1", "status": "complete", "downloads": downloads})
+
+    kind = httpx.Client if world == "sync" else httpx.AsyncClient
+    with pytest.raises(httpx.StreamConsumed) as caught:
+        World(world).call(
+            lambda client: client.v1.image_projects.check_result("job-1", download_directory=tmp_path),
+            token="x",
+            base_url="https://api.example",
+            http_client=kind(transport=httpx.MockTransport(answer)),
+        )
+    assert len(fetched) == 1
+    assert caught.value.project_id == "job-1"  # type: ignore[attr-defined]

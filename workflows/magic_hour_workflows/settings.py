@@ -78,7 +78,7 @@ def _check_listener(value: object) -> None:
 
 
 def _count(name: str, value: Any) -> int:
-    if isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 1:  # of other libraries too
+    if not isinstance(value, bool) and isinstance(value, Integral) and int(value) >= 1:  # of other libraries too
         return int(value)
     raise InvalidArgument(f"`{name}`: expected a whole number from 1", field=name)
 
