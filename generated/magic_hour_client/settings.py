@@ -156,7 +156,7 @@ def may_speak_to(scheme: str, host: str, allow_http: bool) -> bool:
         return False
 
 
-def checked_seconds(name: str, value: object) -> float | None:
+def checked_seconds(name: str, value: Any) -> float | None:
     """A positive, finite number of seconds, or None."""
     if value is None:
         return None
@@ -164,7 +164,7 @@ def checked_seconds(name: str, value: object) -> float | None:
         try:
             seconds = float(value)
         except OverflowError:  # an int that is larger than any float
-            seconds = _LONGEST if value > 0 else -1.0  # type: ignore[operator]
+            seconds = _LONGEST if value > 0 else -1.0
         except (TypeError, ValueError):
             seconds = -1.0
         if 0 < seconds < float("inf"):
