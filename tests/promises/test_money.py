@@ -16,6 +16,7 @@ from magic_hour_emulator import Emulator
 from magic_hour_workflows.errors import DownloadFailed, JobCanceled, JobFailed, JobTimeout, MagicHourError, Unauthorized
 from magic_hour_workflows.events import Created, Event
 from promises.child import environment
+from servers import LIMIT_SECONDS
 from worlds import World
 
 Options = dict[str, Any]
@@ -54,7 +55,7 @@ def test_every_end_after_the_charge_names_the_job(
 ) -> None:
     kind, parameters, error = BAD_ENDS[name]
     emulator.faults.add(kind, **parameters)
-    timeout = 1 if error is JobTimeout else 30
+    timeout = 1 if error is JobTimeout else 60
     with pytest.raises(error) as caught:
         world.call(lambda client: generate(client, download_directory=tmp_path, timeout=timeout), **options)
     [create] = emulator.ledger.creates
@@ -183,7 +184,7 @@ def test_ctrl_c_of_an_async_program_tells_the_id(backend: str) -> None:
                 assert program.stdout is not None
                 first = program.stdout.readline()
                 program.send_signal(signal.SIGINT)
-                _, errors = program.communicate(timeout=20)
+                _, errors = program.communicate(timeout=LIMIT_SECONDS)
             finally:
                 program.kill()
         [create] = emulator.ledger.creates

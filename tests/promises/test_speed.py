@@ -159,7 +159,7 @@ class TestTransfersRunSideBySide:
                 style={"prompt": "At night"},
                 download_outputs=False,
                 on_progress=look,
-                timeout=10,
+                timeout=60,
             ),
             **options,
         )
@@ -173,7 +173,7 @@ class TestTransfersRunSideBySide:
         emulator.faults.add("hang", on="download")
         result = world.call(
             lambda client: client.v1.ai_image_generator.generate(
-                image_count=2, style={"prompt": "a"}, download_directory=tmp_path, on_progress=look, timeout=10
+                image_count=2, style={"prompt": "a"}, download_directory=tmp_path, on_progress=look, timeout=60
             ),
             **options,
         )

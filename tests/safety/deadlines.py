@@ -104,14 +104,14 @@ def seconds_to_end_on_ctrl_c(emulator: Emulator) -> float:
     command = [sys.executable, "-c", _UPLOADS, emulator.token, emulator.url]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as program:
         try:
-            until = time.monotonic() + 30
+            until = time.monotonic() + 60
             while len(emulator.requests.find(method="PUT")) < 4:
                 if program.poll() is not None or time.monotonic() > until:
                     raise RuntimeError("the program did not upload")
                 time.sleep(0.05)
             program.send_signal(signal.SIGINT)
             began = time.monotonic()
-            program.wait(30)
+            program.wait(60)
             return time.monotonic() - began
         finally:
             program.kill()

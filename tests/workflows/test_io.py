@@ -37,8 +37,9 @@ from servers import drip, serving
 Use = Callable[[IO], Coroutine[Any, Any, Any]]
 SIGNED = "/file.png?signature=canary-signature"
 KEY = "canary-key"
-SLACK = 5.0
-"""Generous: these tests prove that there is a bound, not how tight it is."""
+SLACK = 30.0
+"""Generous: these tests prove that there is a bound, not how tight it is. What is held here is held for longer."""
+HELD = 3 * SLACK
 
 
 def nothing(done: int, total: int | None) -> None:
@@ -105,6 +106,10 @@ class TestMap:
                 with lock:
                     running += 1
                     most = max(most, running)
+                for _ in range(1000):
+                    if most >= 3:
+                        break
+                    await io.sleep(0.01)
                 await io.sleep(0.03)
                 with lock:
                     running -= 1
@@ -162,7 +167,7 @@ def test_a_sync_transfer_notices_that_a_sibling_failed(tmp_path: Path) -> None:
 
     def silent(connection: socket.socket, head: bytes) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n\x012345")
-        server.done.wait(30)
+        server.done.wait(HELD)
 
     with serving(silent) as server:
 
@@ -173,7 +178,7 @@ def test_a_sync_transfer_notices_that_a_sibling_failed(tmp_path: Path) -> None:
                     raise TransferFailed("sibling", status=418)
                 target = Partial(tmp_path, str(number), ".png")
                 try:
-                    await io.fetch(server.url + SIGNED, target, io.now() + 60, nothing)
+                    await io.fetch(server.url + SIGNED, target, io.now() + HELD, nothing)
                 finally:
                     target.discard()
 
@@ -200,7 +205,7 @@ def test_a_sync_worker_that_connects_notices_that_a_sibling_failed(tmp_path: Pat
                     await io.sleep(0.3)
                     raise TransferFailed("sibling", status=418)
                 target = Partial(tmp_path, str(number), ".png")
-                await io.fetch(f"http://127.0.0.1:{address[1]}{SIGNED}", target, io.now() + 30, nothing)
+                await io.fetch(f"http://127.0.0.1:{address[1]}{SIGNED}", target, io.now() + HELD, nothing)
 
             return await io.map(work, range(3))
 
@@ -233,31 +238,36 @@ def test_a_silent_stream_does_not_hold_an_async_call() -> None:
 
 def test_a_cancelled_download_waits_for_the_thread_that_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What `asyncio.timeout` interrupts is a cancellation and stays one, and no thread is left at work on the file."""
-    writing, write = threading.Event(), Partial.write
+    writing, go_on, write = threading.Event(), threading.Event(), Partial.write
 
     def slow_write(partial: Partial, chunk: bytes) -> None:
         writing.set()
-        time.sleep(0.3)
+        assert go_on.wait(HELD)
         write(partial, chunk)
+
+    async def interrupt(limit: asyncio.Timeout) -> None:
+        await asyncio.to_thread(writing.wait, HELD)
+        limit.reschedule(asyncio.get_running_loop().time())
+        await asyncio.sleep(0.1)
+        go_on.set()
 
     monkeypatch.setattr(Partial, "write", slow_write)
 
     def behave(connection: socket.socket, head: bytes) -> None:
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4000000\r\n\r\n" + b"\0" * 2_000_000)
-        server.done.wait(30)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 40000000\r\n\r\n" + b"\0" * 20_000_000)
+        server.done.wait(HELD)
 
     with serving(behave) as server:
 
         async def use(io: IO) -> None:
             target = Partial(tmp_path, "a", ".png")
             try:
-                async with asyncio.timeout(0.2):
-                    await io.fetch(server.url + SIGNED, target, io.now() + 30, nothing)
+                async with asyncio.timeout(None) as limit:
+                    interrupting = asyncio.create_task(interrupt(limit))
+                    await io.fetch(server.url + SIGNED, target, io.now() + HELD, nothing)
             finally:
-                assert writing.is_set(), "cancelled while a thread was writing, so this test can fail"
-                received = target.received
-                await asyncio.sleep(0.5)
-                assert target.received == received
+                assert go_on.is_set(), "the thread is still writing"
+                await interrupting
                 target.discard()
 
         with pytest.raises(TimeoutError):
@@ -382,19 +392,26 @@ class TestPut:
         assert not stream.disturbed
 
     def test_not_much_is_read_ahead_of_a_slow_connection(self, adapter: Adapter) -> None:
-        stream, sent = Watched(b"x" * 60_000_000), [0]
+        sent = [0]
 
         def behave(connection: socket.socket, head: bytes) -> None:
-            server.done.wait(30)
+            server.done.wait(HELD)
 
         with serving(behave) as server:
 
-            async def use(io: IO) -> None:
-                source = to_source(("a.png", stream), "image", "file")
-                with pytest.raises(RequestTimeout):
-                    await io.put(server.url + SIGNED, source, io.now() + 1, lambda so_far, _: sent.append(so_far))
+            async def use(io: IO) -> Watched:
+                for seconds in (1, 10, 60):  # a busy machine may not begin in the first
+                    stream = Watched(b"x" * 60_000_000)
+                    source = to_source(("a.png", stream), "image", "file")
+                    with pytest.raises(RequestTimeout):
+                        await io.put(
+                            server.url + SIGNED, source, io.now() + seconds, lambda so_far, _: sent.append(so_far)
+                        )
+                    if stream.furthest:
+                        break
+                return stream
 
-            adapter(use)
+            stream = adapter(use)
         assert sent[-1] < stream.furthest <= sent[-1] + 3 * 1024 * 1024
 
 
@@ -461,7 +478,7 @@ class TestDeadlines:
 
     def test_silence(self, adapter: Adapter, tmp_path: Path) -> None:
         def behave(connection: socket.socket, head: bytes) -> None:
-            server.done.wait(30)
+            server.done.wait(HELD)
 
         with serving(behave) as server:
             self.bounded(adapter, self.fetch(server.url, tmp_path))
@@ -508,21 +525,31 @@ class TestDeadlines:
         class Slow(Partial):
             def finish(self) -> Path:
                 path = super().finish()
-                time.sleep(0.5)
+                time.sleep(max(0, until[-1] - time.monotonic()) + 0.1)
                 return path
 
         def behave(connection: socket.socket, head: bytes) -> None:
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n\0edia")
 
+        until: list[float] = []
+
         async def use(io: IO) -> Path:
-            return await io.fetch(server.url + SIGNED, Slow(tmp_path, "a", ".png"), io.now() + 0.3, nothing)
+            for seconds in (0.3, 3, 30):  # a busy machine may need more to come to the end of the file
+                until.append(time.monotonic() + seconds)
+                target = Slow(tmp_path, "a", ".png")
+                try:
+                    return await io.fetch(server.url + SIGNED, target, io.now() + seconds, nothing)
+                except RequestTimeout:
+                    target.discard()
+                    assert list(tmp_path.iterdir()) == [], "it has its name"
+            raise AssertionError("never")
 
         with serving(behave) as server:
             assert adapter(use) == tmp_path / "a.png"
 
     def test_slow_reader(self, adapter: Adapter) -> None:
         def behave(connection: socket.socket, head: bytes) -> None:
-            for _ in range(400):
+            for _ in range(round(HELD / 0.05)):
                 if server.done.wait(0.05):
                     return
                 connection.recv(512)
