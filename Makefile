@@ -156,7 +156,7 @@ $(VENV)-mutants/.stamp: constraints.txt tests/mutants/constraints.txt
 	@echo "Setting up $(VENV)-mutants (once, about a minute) ..."
 	@test -x $(VENV)-mutants/bin/python || "$(PYTHON)" -m venv $(VENV)-mutants
 	@$(VENV)-mutants/bin/python -m pip install -qq -c constraints.txt -c tests/mutants/constraints.txt \
-		-e '.[emulator]' hypothesis mutmut pytest pytest-timeout
+		-e '.[batch,cli,emulator]' hypothesis mutmut pytest pytest-timeout trio
 	@touch $@
 
 # What is compared shares one environment, so that all of it stands on the same httpx.
