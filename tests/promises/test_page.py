@@ -30,7 +30,7 @@ def collected() -> set[str]:
     """The tests that pytest finds in this folder and in the files that the page names, without their parameters."""
     files = sorted({name.partition("::")[0] for name in NAMED if not name.startswith(HERE)})
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", HERE, *files],
+        [sys.executable, "-m", "pytest", "--collect-only", "--long", "-q", "-p", "no:cacheprovider", HERE, *files],
         cwd=ROOT,
         capture_output=True,
         text=True,
