@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from magic_hour_workflows.batch import steps
 from magic_hour_workflows.batch.claims import Claim
+from magic_hour_workflows.batch.fleet import Fleet
 from magic_hour_workflows.batch.halt import Halt
 from magic_hour_workflows.batch.paying import Paying, World
 from magic_hour_workflows.batch.permit import Instant
@@ -235,6 +236,25 @@ def test_a_worker_that_was_heard_of_at_the_last_moment_is_not_taken_for_silent(s
 
     assert fleet.silent(50, "me") == ["dead"]
     assert fleet.silent(50, "me") == []  # it is somebody's now
+
+
+def test_a_database_whose_clock_jumps_ahead_makes_nobody_silent(store: Store) -> None:
+    here = [0.0]
+    fleet = Fleet(store.engine, clock=lambda: Instant(here[0], here[0]))
+
+    def silent(database: float, machine: float) -> list[str]:
+        fleet._now, here[0] = sa.literal(database), machine
+        return fleet.silent(20, "me")
+
+    fleet._now = sa.literal(1000.0)
+    fleet.beat("other", "host")
+    assert silent(1000, 0) == []
+    assert silent(1101, 1) == []  # a hundred seconds in one: it had no time to say that it lives
+    assert silent(1119, 19) == []
+    assert silent(1122, 22) == ["other"]  # by now it had
+    assert silent(1123, 23) == []
+    fleet.beat("other", "host")
+    assert silent(1142, 42) == []  # heard of again 19 seconds ago
 
 
 def test_of_no_rows_none_have_ended(store: Store) -> None:
