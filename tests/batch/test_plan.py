@@ -13,6 +13,7 @@ from magic_hour_workflows.batch import Plan, Row
 from magic_hour_workflows.batch import plan as module
 from magic_hour_workflows.batch.manifest import read
 from magic_hour_workflows.batch.plan import estimate_row, inputs, plan
+from magic_hour_workflows.batch.run import planned
 from magic_hour_workflows.errors import AssetNotFound
 
 FOX: dict[str, Any] = {"image_count": 4, "style": {"prompt": "A red fox"}}
@@ -50,6 +51,17 @@ def test_an_extra_body_can_change_the_price() -> None:
     row = Row(key="a", endpoint="ai_image_generator", parameters={**FOX, "extra_body": {"model": "nano-banana"}})
     assert estimate_row(row) == Estimate(200, at_least=True)
     assert row.parameters["extra_body"] == {"model": "nano-banana"}
+
+
+def test_a_budget_counts_the_upper_end_of_a_price_that_is_a_range() -> None:
+    talking = {"start_seconds": 0, "end_seconds": 2, "style": {"generation_mode": "prompted"}}
+    unknown = {"image_count": 2, "style": {"prompt": "a"}, "model": "of-tomorrow"}
+    rows = [
+        Row(key="a", endpoint="ai_talking_photo", parameters=talking),
+        Row(key="b", endpoint="ai_image_generator", parameters=unknown),
+    ]
+    assert [one.estimate for one in planned(rows)] == [48, 300]
+    assert plan(rows).credits == 50  # what is shown says "at least"
 
 
 def test_the_same_content_goes_up_once(tmp_path: Path) -> None:

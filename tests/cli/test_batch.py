@@ -198,6 +198,16 @@ def test_without_a_no_the_row_stays_in_doubt(
     assert run("batch", "run", "foxes.csv", "--output", "out").code == 0
 
 
+def test_misspelt_values_are_remarked_on_before_a_batch_begins(run: Run, folder: Path, emulator: Emulator) -> None:
+    model = ("nano-bananna", "nano-bananna", "of-tomorrow", "nano-banana")
+    lines = [{"key": str(number), "endpoint": "ai_image_generator", "image_count": 1, "style": {"prompt": "a"},
+              "model": name} for number, name in enumerate(model)]  # fmt: skip
+    Path("m.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
+    ended = run("batch", "run", "m.jsonl", "--output", "out", "--dry-run")
+    assert ended.err == "magic-hour: 2 rows: `model`: did you mean nano-banana?\n"
+    assert not emulator.ledger.creates
+
+
 def test_max_credits_says_which_rows_were_left(run: Run, prompts: Write, emulator: Emulator) -> None:
     ended = run("batch", "run", prompts(3), "--output", "out", "--max-credits", "10", "--rate", "100/s")
     assert ended.code == 3

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import attrs
@@ -18,7 +19,7 @@ from magic_hour_client.types import Endpoint
 
 from .hints import meant, nearest
 from .operations import module, paid
-from .results import plain_number
+from .results import LARGEST_NUMBER, plain_number
 from .wording import shown
 
 
@@ -29,6 +30,7 @@ class Estimate:
     Attributes:
         credits: the number of credits, rounded up.
         at_least: True if the contract only knows the lowest price.
+        highest: the credits at the highest price that the contract names for the call: what a budget counts.
 
     Example:
         >>> print(Estimate(20, at_least=True))
@@ -37,6 +39,7 @@ class Estimate:
 
     credits: int
     at_least: bool
+    highest: int = attrs.field(default=attrs.Factory(lambda self: self.credits, takes_self=True), repr=False)
 
     def __str__(self) -> str:
         return f"{'at least ' if self.at_least else ''}{self.credits} credits"
@@ -74,15 +77,30 @@ def estimate_credits(operation: str, **parameters: Any) -> Estimate:
 def estimate(endpoint: Endpoint, parameters: Mapping[str, Any]) -> Estimate:
     """The estimate for the parameters of an endpoint that has prices."""
     rule = endpoint.prices
-    chosen = _at(parameters, str(rule.get("by", "")))
-    prices = rule.get("prices", {})
-    known = isinstance(chosen, str) and chosen in prices
-    lowest = min(prices.values(), default=rule["price"])
-    price = prices[chosen] if known else lowest if chosen is not None else rule["price"]
-    least = rule.get("at_least", False)
-    at_least = chosen in least if isinstance(least, (list, tuple)) else least is True
-    at_least = at_least or (chosen is not None and not known)
-    return Estimate(math.ceil(price * _quantity(rule.get("quantity", {}), parameters)), at_least)
+    quantity = rule.get("quantity", {})
+    low, high = _prices(rule, _at(parameters, str(rule.get("by", ""))))
+    amount = _quantity(quantity, parameters)
+    at_least = high > low or rule.get("at_least", False)
+    return Estimate(_credits(low, amount, quantity), at_least, _credits(high, amount, quantity))
+
+
+def _prices(rule: Mapping[str, Any], chosen: Any) -> tuple[Decimal, Decimal]:
+    """The lowest and the highest price of what was chosen. What has no price may have any of the list."""
+    prices, up_to = rule.get("prices", {}), rule.get("up_to", {})
+    if chosen is None:
+        named = [rule["price"]]
+    elif isinstance(chosen, str) and chosen in prices:
+        named = [prices[chosen], up_to.get(chosen, prices[chosen])]
+    else:
+        named = [*prices.values(), *up_to.values()] or [rule["price"]]
+    return _exact(min(named)), _exact(max(named))
+
+
+def _credits(price: Decimal, amount: Decimal, rule: Mapping[str, str]) -> int:
+    credits = price * amount
+    if credits > LARGEST_NUMBER:
+        raise _too_many(rule.get("to") or rule.get("count", ""))
+    return math.ceil(credits)
 
 
 def _without_files(endpoint: Endpoint, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -94,22 +112,33 @@ def _without_files(endpoint: Endpoint, parameters: Mapping[str, Any]) -> dict[st
     return {name: value for name, value in parameters.items() if name in endpoint.body and name not in files}
 
 
-def _quantity(rule: Mapping[str, str], parameters: Mapping[str, Any]) -> float:
+def _quantity(rule: Mapping[str, str], parameters: Mapping[str, Any]) -> Decimal:
     if "from" in rule:
-        return max(0.0, _number(parameters, rule["to"], None) - _number(parameters, rule["from"], 0))
-    if "count" in rule:
-        return _number(parameters, rule["count"], 1)
-    return 1
+        amount = _number(parameters, rule["to"], None) - _number(parameters, rule["from"], 0)
+    else:
+        amount = _number(parameters, rule["count"], 1) if "count" in rule else Decimal(1)
+    return max(Decimal(0), amount)  # nothing makes room in a budget, not even a number of `extra_body`
 
 
-def _number(parameters: Mapping[str, Any], name: str, default: float | None) -> float:
+def _number(parameters: Mapping[str, Any], name: str, default: float | None) -> Decimal:
     value = _at(parameters, name)
     if value is None and default is not None:
-        return default
+        return Decimal(default)
     number = plain_number(value)
     if number is None:
         raise InvalidArgument(f"`{name}`: expected a number, to estimate the credits", field=name)
-    return number
+    if abs(number) > LARGEST_NUMBER:
+        raise _too_many(name)
+    return _exact(number)
+
+
+def _too_many(field: str) -> InvalidArgument:
+    return InvalidArgument(f"`{field}`: too large to estimate the credits; give a smaller number", field=field)
+
+
+def _exact(number: float) -> Decimal:
+    """The number as it is written: 2.2 - 1.2 is one second and not a little more, which would be rounded up."""
+    return Decimal(str(number))
 
 
 def _at(parameters: Mapping[str, Any], path: str) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 from magic_hour_client.errors import APIError
@@ -37,10 +38,15 @@ def meant(given: str, known: Iterable[object]) -> str | None:
 
 def unlisted(operation: Operation[Any]) -> list[str]:
     """A question for each value of a call that is like a known one and is none."""
+    return unlisted_in(operation.name, operation.body)
+
+
+def unlisted_in(operation: str, values: Mapping[str, Any]) -> list[str]:
+    """The same for the whole name of an operation and the values of its fields."""
     from .operations import operations
 
-    body = operations().get(operation.name, {}).get("body")
-    return [] if body is None else list(_unlisted(body, operation.body, ""))
+    body = operations().get(operation, {}).get("body")
+    return [] if body is None else list(_unlisted(body, values, ""))
 
 
 @contextmanager
@@ -67,9 +73,14 @@ def _unlisted(schema: Mapping[str, Any], value: Any, where: str) -> Iterator[str
         for number, item in enumerate(value):
             yield from _unlisted(whole.get("items", {}), item, f"{where}[{number}]")
     elif isinstance(value, str):
-        known = [choice for part in parts for choice in part.get("enum", [])]
-        if value not in known and (question := meant(value, known)):
+        known = tuple(choice for part in parts for choice in part.get("enum", []))
+        if value not in known and (question := _asked(value, known)):
             yield f"`{where}`: {question}"
+
+
+@lru_cache
+def _asked(given: str, known: tuple[object, ...]) -> str | None:
+    return meant(given, known)  # remembered: ten thousand rows of a batch have the same mistake
 
 
 def _plain(name: str) -> str:

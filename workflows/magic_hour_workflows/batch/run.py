@@ -225,7 +225,7 @@ def planned(rows: Iterable[Row]) -> list[Planned]:
         Planned(
             row=row,
             fingerprint=fingerprint(row),
-            estimate=estimate_row(row).credits,
+            estimate=estimate_row(row).highest,
             kind=known[f"v1.{row.endpoint}.create"]["project_kind"],
         )
         for row in rows

@@ -6,7 +6,8 @@ Rule: nothing is sent, and nothing is written.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ from magic_hour_client.errors import MagicHourError
 from ...batch.batch import Batch
 from ...batch.database import SUFFIX, beside, lock_path, looked
 from ...batch.results import short
-from ...batch.rows import RowStatus, Summary
+from ...batch.rows import Row, RowStatus, Summary
+from ...hints import unlisted_in
 from ...wording import shown
 from ..progress import size
 
@@ -76,6 +78,12 @@ def plan_lines(batch: Batch, before: Summary | None, name: str) -> list[str]:
     if before is not None:
         lines.append(f"so far    {', '.join(counted(before))}; {before.credits:,.10g} credits")
     return lines
+
+
+def remarks(rows: Iterable[Row]) -> list[str]:
+    """What is odd about values that will be sent all the same: they cost something if they are mistakes."""
+    asked = Counter(question for row in rows for question in unlisted_in(f"v1.{row.endpoint}.create", row.parameters))
+    return [f"{number:,} row{'' if number == 1 else 's'}: {question}" for question, number in asked.items()]
 
 
 def counted(summary: Summary) -> list[str]:

@@ -22,7 +22,7 @@ from ...wording import shown
 from .. import signals
 from ..terminal import Terminal
 from .ending import Ending, finish
-from .opening import database_errors, output_of, plan_data, plan_lines, stands, title_of
+from .opening import database_errors, output_of, plan_data, plan_lines, remarks, stands, title_of
 from .places import Where
 from .tally import Tally
 from .watching import watching
@@ -42,6 +42,8 @@ def run_manifest(
     given = {"output": output, **_given(options)}
     batch = Batch(manifest, token=token, on_event=tally.heard, **given, **_service(terminal, place))
     plan = batch.plan  # every mistake of every row is said here
+    for remark in remarks(batch.rows or ()):
+        terminal.say(f"magic-hour: {remark}")
     with database_errors():
         before = stands(batch)
     data, lines = plan_data(batch, before), plan_lines(batch, before, shown(Path(manifest).name))
