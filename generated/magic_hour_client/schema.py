@@ -417,7 +417,8 @@ def write_fields(model: type[Model], given: Mapping[str, Any], where: str, writi
         body[field.name] = None if value is None else field.kind.write(value, inner, writing)
         if field.deprecated is not None:
             writing.deprecated(inner, field.deprecated)
-        if isinstance(value, (str, int)) and str(value) in field.deprecated_values:
+        retired = field.deprecated_values  # asked first: a number may have more digits than `str` writes
+        if retired and isinstance(value, (str, int)) and str(value) in retired:
             writing.deprecated(f"{inner}={value!r}", field.deprecated_values[str(value)])
     for field in () if writing.partial else model._fields:
         if field.required and field.name not in body:

@@ -32,7 +32,7 @@ ENDPOINT: _t.Final = _types.Endpoint(
         "quantity": {"from": "start_seconds", "to": "end_seconds"},
         "by": "style.generation_mode",
         "prices": {"realistic": 48, "prompted": 20, "pro": 48, "stable": 48, "standard": 20, "expressive": 20},
-        "at_least": ["prompted", "standard", "expressive"],
+        "up_to": {"prompted": 24, "standard": 24, "expressive": 24},
     },
 )
 
