@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy import event
+from sqlalchemy import event, exc
 from sqlalchemy.dialects import postgresql, sqlite
 
 from magic_hour_client.errors import InvalidArgument
@@ -191,7 +191,7 @@ def whole(engine: sa.Engine) -> str | None:
     try:
         with engine.connect() as connection:
             found = str(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar())
-    except sa.exc.DatabaseError as error:
+    except exc.DatabaseError as error:
         return type(error.orig).__name__
     return None if found == "ok" else " ".join(found.split())[:200]
 
