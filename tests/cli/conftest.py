@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import shutil
+import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -43,3 +46,24 @@ def run(folder: Path, capfd: pytest.CaptureFixture[str]) -> Run:
         return Ended(code, captured.out, captured.err)
 
     return run
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[float]]:
+    """What is on standard input once settling has waited, which takes no time; gives how long it would have."""
+
+    def answer(text: str) -> list[float]:
+        from magic_hour_workflows.batch import settling  # with the engine, which few of the tests here need
+
+        waited: list[float] = []
+
+        def wait(seconds: float, on_wait: Callable[[float], object]) -> None:
+            on_wait(seconds)
+            waited.append(seconds)
+            monkeypatch.setattr(sys, "stdin", io.StringIO(text))
+
+        monkeypatch.setattr(settling, "wait", wait)
+        monkeypatch.setattr(sys, "stdin", None)
+        return waited
+
+    return answer

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import shlex
 import subprocess
@@ -14,12 +13,12 @@ import pytest
 
 from commands import Ended, Run
 from magic_hour_emulator import Emulator
-from magic_hour_workflows.batch import settling
 from magic_hour_workflows.batch.rows import RowStatus, Summary
 from magic_hour_workflows.cli.batch.ending import exit_code
 from magic_hour_workflows.cli.batch.places import VARIABLE, where, without_password
 from magic_hour_workflows.cli.signals import Terminated
 from magic_hour_workflows.cli.terminal import Terminal
+from servers import LIMIT_SECONDS
 
 Write = Callable[[int], str]
 
@@ -134,25 +133,6 @@ def test_failed_rows_and_retry(run: Run, prompts: Write, emulator: Emulator) -> 
     assert second.code == 0, second.err
     assert "1 failed row will be tried anew" in second.err
     assert len(emulator.ledger.creates) == 3
-
-
-@pytest.fixture
-def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[float]]:
-    """What is on standard input once settling has waited, which takes no time; gives how long it would have."""
-
-    def answer(text: str) -> list[float]:
-        waited: list[float] = []
-
-        def wait(seconds: float, on_wait: Callable[[float], object]) -> None:
-            on_wait(seconds)
-            waited.append(seconds)
-            monkeypatch.setattr(sys, "stdin", io.StringIO(text))
-
-        monkeypatch.setattr(settling, "wait", wait)
-        monkeypatch.setattr(sys, "stdin", None)
-        return waited
-
-    return answer
 
 
 @pytest.mark.parametrize("charged", [True, False])
@@ -427,5 +407,7 @@ def test_help_imports_nothing_of_batches() -> None:
         "heavy = {'dbos', 'sqlalchemy', 'jinja2', 'rich', 'httpx', 'magic_hour_workflows.batch'};"
         "found = sorted(heavy & set(sys.modules)); sys.exit(', '.join(found) or 0)"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=LIMIT_SECONDS
+    )
     assert done.returncode == 0, done.stderr

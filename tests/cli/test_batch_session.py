@@ -16,6 +16,7 @@ import pytest
 
 from cli.test_session import Screen
 from magic_hour_emulator import Emulator
+from servers import LIMIT_SECONDS
 
 ROWS = 6
 AT_A_TIME = 2
@@ -104,7 +105,7 @@ def test_a_service_manager_ends_it_at_once(folder: Path, frozen: Emulator) -> No
             while "accepted" not in process.stderr.readline():
                 assert process.poll() is None
         process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=LIMIT_SECONDS)
     assert process.returncode == 143, err
     assert "Traceback" not in err
     *_, summary = map(json.loads, out.splitlines())
@@ -121,7 +122,7 @@ def test_events_reach_a_file_while_the_panel_is_drawn(folder: Path, frozen: Emul
         ["-c", f"{words} > events"],
         env={**os.environ, "TERM": "xterm-256color"},
         dimensions=(30, 150),
-        timeout=30,
+        timeout=LIMIT_SECONDS,
         encoding="utf-8",
     )
     child.expect("queued 2")

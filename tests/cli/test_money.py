@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from magic_hour_emulator import Emulator
-from servers import Server, serving
+from servers import LIMIT_SECONDS, Server, serving, wait_until
 
 PROGRAM = [sys.executable, "-m", "magic_hour_workflows"]
 FOX = ("image", "generate", "--image-count", "1", "--prompt", "A red fox", "--name", "canary")
@@ -39,7 +39,7 @@ def shell(script: str, **environment: str) -> subprocess.CompletedProcess[str]:
         text=True,
         errors="surrogateescape",
         check=False,
-        timeout=60,
+        timeout=LIMIT_SECONDS,
     )
 
 
@@ -96,7 +96,11 @@ class TestStreams:
         self, folder: Path, arguments: tuple[str, ...], format: str
     ) -> None:
         done = subprocess.run(
-            [*PROGRAM, *arguments, "--format", format], capture_output=True, text=True, check=False, timeout=60
+            [*PROGRAM, *arguments, "--format", format],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=LIMIT_SECONDS,
         )
         assert "deadbeef" not in done.stdout + done.stderr
 
@@ -130,7 +134,7 @@ class TestUnknown:
         with serving(behave) as server:
             monkeypatch.setenv("MAGIC_HOUR_BASE_URL", server.url)
             done = subprocess.run(
-                [*PROGRAM, *FOX, "--format", format], capture_output=True, text=True, check=False, timeout=60
+                [*PROGRAM, *FOX, "--format", format], capture_output=True, text=True, check=False, timeout=LIMIT_SECONDS
             )
         assert done.returncode == 4
         assert len(server.heads) == 1, "sent once"
@@ -157,7 +161,7 @@ class TestUnknown:
             until_asked(server, process)
             for number in numbers:
                 process.send_signal(number)
-            out, err = process.communicate(timeout=30)
+            out, err = process.communicate(timeout=LIMIT_SECONDS)
         assert process.returncode == 4, err
         self.check(out, err, "json")
 
@@ -177,7 +181,7 @@ class TestUnknown:
 
 def waiting(connection: socket.socket, head: bytes) -> None:
     """Takes the request and says nothing until the other side goes."""
-    connection.settimeout(30)
+    connection.settimeout(LIMIT_SECONDS)
     while connection.recv(65536):
         pass
 
@@ -190,12 +194,8 @@ def started(*arguments: str) -> subprocess.Popen[str]:
 
 def until_asked(server: Server, process: subprocess.Popen[str]) -> None:
     """Wait until the request is there."""
-    import time
-
-    while not server.heads:
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.01)
-    time.sleep(0.2)  # until it waits for the answer
+    wait_until(lambda: server.heads or process.poll() is not None)
+    assert process.poll() is None, process.communicate()
 
 
 class TestSignals:
@@ -209,7 +209,7 @@ class TestSignals:
             process = started("image", "headshot", "--image", "portrait.jpg", "--format", "json")
             until_asked(server, process)
             process.send_signal(number)
-            out, err = process.communicate(timeout=30)
+            out, err = process.communicate(timeout=LIMIT_SECONDS)
         assert process.returncode == code
         assert "nothing was submitted or charged" in err
         assert json.loads(out)["error"]["type"] in ("Interrupted", "Terminated")
@@ -222,7 +222,7 @@ class TestSignals:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=LIMIT_SECONDS,
         )
         assert done.returncode == 0, done.stderr
 
@@ -236,7 +236,7 @@ class TestSignals:
             assert process.stderr is not None
             line = process.stderr.readline()
             process.send_signal(number)
-            _, err = process.communicate(timeout=30)
+            _, err = process.communicate(timeout=LIMIT_SECONDS)
             [charge] = service.ledger.charges
         assert process.returncode == code
         assert line == f"accepted: image job {charge.id}\n"

@@ -16,6 +16,7 @@ import pexpect
 import pytest
 
 from magic_hour_emulator import Emulator
+from servers import LIMIT_SECONDS
 
 PROGRAM = [sys.executable, "-m", "magic_hour_workflows"]
 TALK = (
@@ -41,7 +42,7 @@ class Screen:
             [*PROGRAM[1:], *arguments],
             env=environment,
             dimensions=(30, 150),
-            timeout=30,
+            timeout=LIMIT_SECONDS,
             encoding="utf-8",
             preexec_fn=_ctrl_c_works,
         )
@@ -112,7 +113,7 @@ def test_signals(folder: Path, frozen: Emulator, number: signal.Signals, code: i
         while "accepted" not in process.stderr.readline():
             assert process.poll() is None
         process.send_signal(number)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=LIMIT_SECONDS)
     assert process.returncode == code
     [charge] = frozen.ledger.charges
     assert word in err
@@ -128,7 +129,7 @@ def test_a_question_before_deleting(folder: Path, emulator: Emulator) -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=LIMIT_SECONDS,
     )
     screen = Screen("image", "delete", made.stdout.strip())
     screen.wait_for(r"\[y/N\] ")

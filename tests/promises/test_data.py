@@ -53,7 +53,7 @@ def test_a_disk_that_takes_no_more_leaves_no_cut_file(
     with Client(**options) as client:
         job = client.v1.ai_image_generator.generate(image_count=1, style={"prompt": "a"}, download_outputs=False)
     content, folder = tmp_path / "content", tmp_path / "outputs"
-    content.write_bytes(b"x" * 3 * MIB)
+    content.write_bytes(bytes(3 * MIB))
     emulator.put_output(job.id, 0, content)
     printed = child(FULL_DISK, world.name, emulator.token, emulator.url, job.id, folder, 5 * MIB // 2)
     assert printed.startswith(f"{job.id} not every output of {job.id} was saved")
