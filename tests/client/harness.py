@@ -162,7 +162,7 @@ class Server:
         self._over.set()
         socket.create_connection(self._listener.getsockname()).close()
         for thread in self._threads:
-            thread.join(10)
+            thread.join(60)
         self._listener.close()
 
 

@@ -89,7 +89,7 @@ def test_it_is_asked_when_the_connection_is_open_and_nothing_was_sent(either: Ei
         http = client_of(running)
 
         def question() -> None:
-            opened = bool(seen) and listening.opened.wait(10)
+            opened = bool(seen) and listening.opened.wait(60)
             seen.append((opened, listening.received, wire.started))
 
         running.url = address(running, secure)
@@ -118,7 +118,7 @@ def test_a_no_leaves_unchanged_and_nothing_was_sent(either: Either, way: Any, se
         with pytest.raises(type(error)) as caught:
             sent(either, running, question, wire, http_client=http)
         assert caught.value is error
-        assert listening.closed.wait(10), "the connection is not used for anything else"
+        assert listening.closed.wait(60), "the connection is not used for anything else"
         either.close(http)
     assert listening.received == b""
     assert wire.unsent

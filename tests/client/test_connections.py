@@ -275,7 +275,7 @@ def test_a_kept_connection_that_the_server_closed_is_replaced(either: Either) ->
         closed.set()
 
     with server(one_each) as running:
-        first, _, second = either.calls(get, lambda client: closed.wait(10), get, base_url=running.url)
+        first, _, second = either.calls(get, lambda client: closed.wait(60), get, base_url=running.url)
         assert first == second
         assert running.accepted == 2
 
@@ -302,7 +302,7 @@ def test_closing_closes_the_connections(either: Either) -> None:
 
     with server(serve) as running:
         either.call(get, base_url=running.url)
-        assert closed.wait(10)
+        assert closed.wait(60)
 
 
 def test_a_closed_client_says_so_and_sends_nothing(either: Either) -> None:
@@ -346,9 +346,9 @@ def test_closing_in_another_thread_ends_a_call_in_flight() -> None:
     with server(silent) as running, Client(KEY, base_url=running.url, timeout=20) as client:
         thread = Thread(target=wait, args=(client,))
         thread.start()
-        assert arrived.wait(10)
+        assert arrived.wait(60)
         client.close()
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive()
     assert [type(error) for error in errors] == [ConnectionFailed]
 

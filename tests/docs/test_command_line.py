@@ -60,7 +60,7 @@ def port(environment: dict[str, str], place: Path) -> Iterator[str]:
         assert found, greeting
         yield found[1]
         process.terminate()
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
 
 
 def in_shell(script: str, environment: dict[str, str], place: Path) -> subprocess.CompletedProcess[str]:

@@ -81,7 +81,7 @@ def run(folder: Path, emulator: Emulator) -> Run:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=150,
         )
 
     return start

@@ -184,7 +184,7 @@ class TestInTheTerminal:
         line = next(iter(LINES[name](here)))
         changed = {key: value for key, value in {**os.environ, **line.environment}.items() if value is not None}
         command = [sys.executable, "-m", "magic_hour_workflows", *line.arguments]
-        ran = subprocess.run(command, capture_output=True, text=True, env=changed, timeout=60, check=False)
+        ran = subprocess.run(command, capture_output=True, text=True, env=changed, timeout=150, check=False)
         assert (ran.returncode, ran.stdout) == (2, "")
         assert in_the_terminal(ROWS[name]).told_by(self.paragraph(ran.stderr), line.named)
         assert list(emulator.requests) == []

@@ -23,6 +23,6 @@ def environment() -> dict[str, str]:
 def child(program: str, *arguments: object) -> str:
     """What a program prints."""
     command = [sys.executable, "-W", "error", "-c", textwrap.dedent(program), *map(str, arguments)]
-    done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=150, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -59,7 +59,7 @@ def service(*, speed: float = 1.0) -> Iterator[Service]:
         finally:
             emulator.terminate()
             with suppress(subprocess.TimeoutExpired):
-                emulator.wait(20)
+                emulator.wait(60)
             emulator.kill()
 
 
