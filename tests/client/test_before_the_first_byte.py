@@ -10,8 +10,8 @@ import anyio
 import httpx
 import pytest
 
-from client.harness import CREATED, MODES, Either, Recorder, create, get, polite, read_request, server
-from magic_hour_client import AsyncClient, ConnectionFailed, InvalidArgument, RequestTimeout
+from client.harness import CREATED, MODES, Either, Recorder, answered, create, get, polite, read_request, server
+from magic_hour_client import AsyncClient, ConnectionFailed, InvalidArgument, MagicHourError, RequestTimeout
 
 # --- the tunnel of a proxy ----------------------------------------------------------------------------------------
 
@@ -214,3 +214,16 @@ def test_after_a_cancelled_handshake_the_client_works(tls_server: ssl.SSLContext
 
     with server(polite, tls_server) as running:
         assert anyio.run(main, running.url).id == CREATED["id"]
+
+
+@pytest.mark.parametrize("location", ["javascript:alert(1)", "http://[bad/"])
+def test_a_redirect_to_no_address_comes_after_the_first_byte(either: Either, location: str) -> None:
+    """httpx reads `Location` although it does not follow it, and raises what it raises of a bad address of ours."""
+
+    def serve(connection: socket.socket, over: Event) -> None:
+        read_request(connection)
+        connection.sendall(answered({}, "302 Found", f"location: {location}\r\nconnection: close\r\n"))
+
+    with server(serve) as running, pytest.raises(MagicHourError) as caught:
+        either.call(create, base_url=running.url, timeout=30)
+    assert getattr(caught.value, "sent", True)
