@@ -288,7 +288,7 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
 
 
 def connection_error(
-    name: str, error: Exception, *, unsent: bool = False, proxy: str | None = None
+    name: str, error: Exception, *, unsent: bool = False, started: bool = False, proxy: str | None = None
 ) -> ConnectionFailed:
     """The typed error for a failure of the network.
 
@@ -296,20 +296,21 @@ def connection_error(
         name: the call.
         error: what httpx, anyio or the system raised.
         unsent: True if it was observed that not a byte of the request went out.
+        started: True if it was observed that one did, which outweighs every kind of error.
         proxy: host and port of the proxy in between, if there is one.
     """
     import httpx
 
-    # httpx raises these only before the first byte of the request is written.
+    # httpx raises these only before the first byte of the request is written. InvalidURL is none of them: it comes of a
+    # redirect's Location as well.
     not_sent = (
         httpx.ConnectError,
         httpx.ConnectTimeout,
         httpx.PoolTimeout,
         httpx.UnsupportedProtocol,
         httpx.ProxyError,
-        httpx.InvalidURL,
     )
-    sent = not (unsent or isinstance(error, not_sent))
+    sent = started or not (unsent or isinstance(error, not_sent))
     timed_out = isinstance(error, (httpx.TimeoutException, TimeoutError))
     what = "timed out" if timed_out else "failed"
     where = "after the request was sent" if sent else "before anything was sent"

@@ -101,7 +101,8 @@ class Wire:
 
     def raised(self, operation: Operation[Any], error: Exception) -> Exception:
         """The typed error; a request of which nothing was written is known not to have been sent."""
-        typed = connection_error(operation.name, error, unsent=self.unsent, proxy=self.proxy())
+        known = {"unsent": self.unsent, "started": self.started}
+        typed = connection_error(operation.name, error, **known, proxy=self.proxy())
         typed.__cause__ = without_request(error)
         return typed
 
