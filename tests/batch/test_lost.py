@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -158,13 +159,12 @@ def test_a_link_to_a_database_is_the_same_batch(den: Den) -> None:
     den.folder.joinpath("deep").mkdir()
     link = den.folder / "deep" / "link"
     link.symlink_to(den.database)
-    work = den.batch(foxes(3), concurrency=1).run()
-    next(work)
-    with pytest.raises(InvalidArgument, match="another process runs the batch"):
-        den.run(foxes(3), database=link)
-    with pytest.raises(InvalidArgument, match="another process runs the batch"):
-        den.run(foxes(3), database=den.folder / "deep" / ".." / den.database.name)
-    assert len(list(work)) == 2
+    with closing(den.batch(foxes(3), concurrency=1).run()) as work:
+        next(work)
+        for name in (link, den.folder / "deep" / ".." / den.database.name):
+            with pytest.raises(InvalidArgument, match="another process runs the batch"):
+                den.run(foxes(3), database=name)
+        assert len(list(work)) == 2
     assert not list(den.folder.joinpath("deep").glob("*.lock"))
 
 
