@@ -16,7 +16,7 @@ PYRIGHT := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" PYRIGHT_PYTHON_IGNORE_WARNINGS=1 
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:  # the steps of test share one environment, and pytest's closing line comes last
-.PHONY: help demo demo-batch packages test test-all test-long pytest coverage simulate audit kills batch-kills batch-damage batch-lost batch-fleet batch-late claims machine deadlines memory bench bench-quick mutants lint imports types generate docs check dist format clean
+.PHONY: help demo demo-batch packages test test-all test-long pytest coverage simulate audit answers kills batch-kills batch-damage batch-lost batch-fleet batch-late claims machine deadlines memory bench bench-quick mutants lint imports types generate docs check dist format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -55,6 +55,9 @@ simulate: $(VENV)/.stamp ## Play the flows against a pretended world: make simul
 
 audit: $(VENV)/.stamp ## A thousand calls under faults: told against charged (CALLS=1000 SEED=0; some minutes)
 	@$(RUN) tests/faults/audit.py --calls $(or $(CALLS),1000) --seed $(or $(SEED),0)
+
+answers: $(VENV)/.stamp ## Raw answers to a paid create, 1,256 cut, broken and distorted ones, sync, async, in the terminal, in a batch (minutes)
+	@PYTHONPATH=tests $(RUN) -m faults.answers $(ARGS)
 
 kills: $(VENV)/.stamp ## kill -9 at every named point and at random moments (POINTS=20 RANDOM=200 SEED=0; a quarter of an hour)
 	@$(RUN) tests/kill/campaign.py --points $(or $(POINTS),20) --random $(or $(RANDOM),200) --seed $(or $(SEED),0)

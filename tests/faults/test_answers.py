@@ -1,0 +1,106 @@
+"""Raw answers to a paid create: a few of each class here, all of them in `make answers`. Can the judge see a lie?"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from faults.answers.answer import ID, REFUSED, UNKNOWN, Answer, rich, whole
+from faults.answers.catalog import answers
+from faults.answers.judge import Heard, disagreements, heard, storable
+from faults.answers.ways import asynchronous, batches, blocking, command_line
+from magic_hour_client.errors import ServerError
+from magic_hour_workflows.results import Job
+from magic_hour_workflows.retry import Outcome, outcome
+
+WHOLE = Answer("cut", "not at all", rich, True, ID)
+BROKEN = Answer("status", "502", lambda id: whole(b"", status="502 Oh"), True, UNKNOWN)
+REFUSING = Answer("status", "400", lambda id: whole(b"", status="400 No"), False, REFUSED)
+CUT = Answer("cut", "at once", lambda id: b"", True, UNKNOWN)
+NO_ID = Answer("JSON", "an id 7", lambda id: whole(b'{"id": 7, "credits_charged": 5}'), True, UNKNOWN)
+HELD = {"name": "job-0000", "id": "cuid-0000", "arrived": 1}
+
+
+def sample(size: int) -> list[Answer]:
+    """Evenly drawn from all, without those that take their time."""
+    quick = [each for each in answers() if each.ends != "hold" and not each.slowed and "bomb" not in each.what]
+    return quick[:: len(quick) // size]
+
+
+@pytest.fixture(autouse=True)
+def _quiet(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.CRITICAL, "magic_hour_workflows")
+
+
+def test_there_are_enough_and_none_twice() -> None:
+    assert len(answers()) >= 1200
+    assert {each.kind for each in answers()} == {"cut", "framing", "status", "JSON", "encoding"}
+
+
+@pytest.mark.parametrize("way", [blocking, asynchronous])
+def test_callers_and_ledger_agree(way: Callable[[Sequence[Answer]], Any]) -> None:
+    report = way(sample(50))
+    assert report.answers >= 50
+    assert report.broken == []
+
+
+def test_the_command_line_and_the_ledger_agree() -> None:
+    assert command_line(sample(12)).broken == []
+
+
+def test_the_rows_of_a_batch_and_the_ledger_agree() -> None:
+    together = [each for each in sample(24) if storable(each.told) == each.told and each.what[:3] not in ("401", "402")]
+    assert batches(together).broken == []
+
+
+# --- the judge can see a lie --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answer", "told", "found"),
+    [
+        (WHOLE, Heard("id", id="cuid-0001"), "the id 'cuid-0001'"),
+        (WHOLE, Heard("unknown", name="job-0000"), "told unknown"),
+        (WHOLE, Heard("id", id="cuid-0000", credits=-1), "credits -1"),
+        (WHOLE, Heard("id", id="cuid-0000", credits=float("nan")), "credits nan"),
+        (WHOLE, heard(ValueError("raw")), "told None"),
+        (BROKEN, heard(ServerError("x", operation="x", status=502)), "an accepted job is called refused"),
+        (BROKEN, Heard("unknown", name=None), "an unknown submission named None"),
+        (BROKEN, Heard("unknown", name="job-0000", shown="\x1b[31m"), "a terminal obeys"),
+        (BROKEN, Heard("unknown", name="job-0000", shown="Bearer mhk_answers_0123456789"), "the key"),
+        (REFUSING, Heard("id", id="cuid-0000"), "not accepted"),
+    ],
+)
+def test_the_judge_sees(answer: Answer, told: Heard, found: str) -> None:
+    assert found in " ".join(disagreements(answer, told, **HELD))
+
+
+def test_the_judge_sees_a_second_create() -> None:
+    told = Heard("id", id="cuid-0000")
+    assert list(disagreements(WHOLE, told, **HELD)) == []
+    assert "arrived 2 times" in " ".join(disagreements(WHOLE, told, **{**HELD, "arrived": 2}))
+
+
+@pytest.fixture
+def decide(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Puts something else in the place of a decision of the flow that submits."""
+    monkeypatch.setattr("magic_hour_workflows.retry.FIRST_DELAY", 0.01)
+    return lambda what, wrong: monkeypatch.setattr(f"magic_hour_workflows.flows.submit.{what}", wrong)
+
+
+def test_502_taken_for_a_refusal_is_found(decide: Callable[..., None]) -> None:
+    decide("outcome", lambda error: Outcome.REFUSED if getattr(error, "status", None) == 502 else outcome(error))
+    assert "an accepted job is called refused" in " ".join(blocking([BROKEN]).broken)
+
+
+def test_a_cut_taken_for_not_sent_is_found(decide: Callable[..., None]) -> None:
+    decide("outcome", lambda error: Outcome.NOT_SENT)
+    assert "the create arrived 5 times" in " ".join(blocking([CUT]).broken)
+
+
+def test_an_id_that_nobody_checks_is_found(decide: Callable[..., None]) -> None:
+    decide("job_from", lambda operation, created: Job(kind="image", id=created.id))
+    assert "told id, where unknown is right" in " ".join(blocking([NO_ID]).broken)
