@@ -20,7 +20,7 @@ WHOLE = Answer("cut", "not at all", rich, True, ID)
 BROKEN = Answer("status", "502", lambda id: whole(b"", status="502 Oh"), True, UNKNOWN)
 REFUSING = Answer("status", "400", lambda id: whole(b"", status="400 No"), False, REFUSED)
 CUT = Answer("cut", "at once", lambda id: b"", True, UNKNOWN)
-NO_ID = Answer("JSON", "an id 7", lambda id: whole(b'{"id": 7, "credits_charged": 5}'), True, UNKNOWN)
+NO_ID = Answer("JSON", "an empty id", lambda id: whole(b'{"id": "", "credits_charged": 5}'), True, UNKNOWN)
 HELD = {"name": "job-0000", "id": "cuid-0000", "arrived": 1}
 
 
