@@ -20,7 +20,6 @@ WHOLE = Answer("cut", "not at all", rich, True, ID)
 BROKEN = Answer("status", "502", lambda id: whole(b"", status="502 Oh"), True, UNKNOWN)
 REFUSING = Answer("status", "400", lambda id: whole(b"", status="400 No"), False, REFUSED)
 CUT = Answer("cut", "at once", lambda id: b"", True, UNKNOWN)
-NO_ID = Answer("JSON", "an empty id", lambda id: whole(b'{"id": "", "credits_charged": 5}'), True, UNKNOWN)
 HELD = {"name": "job-0000", "id": "cuid-0000", "arrived": 1}
 
 
@@ -101,6 +100,6 @@ def test_a_cut_taken_for_not_sent_is_found(decide: Callable[..., None]) -> None:
     assert "the create arrived 5 times" in " ".join(blocking([CUT]).broken)
 
 
-def test_an_id_that_nobody_checks_is_found(decide: Callable[..., None]) -> None:
-    decide("job_from", lambda operation, created: Job(kind="image", id=created.id))
-    assert "told id, where unknown is right" in " ".join(blocking([NO_ID]).broken)
+def test_an_id_changed_on_its_way_is_found(decide: Callable[..., None]) -> None:
+    decide("job_from", lambda operation, created: Job(kind="image", id=created.id[:-1]))
+    assert "the id 'cuid-000', where" in " ".join(blocking([WHOLE]).broken)
