@@ -65,7 +65,7 @@ def loaded(program: str) -> set[str]:
     return set(done.stdout.split())
 
 
-HEAVY = {"httpx", "httpcore", "anyio", "attr", "ssl", "asyncio", "typer", "rich"}
+HEAVY = {"httpx", "httpcore", "anyio", "attr", "ssl", "asyncio", "typer", "rich", "filetype"}
 
 
 @pytest.mark.slow
@@ -90,7 +90,7 @@ class TestModules:
         )
         raw = loaded(f"import httpx; httpx.Client().get({service.url!r})")
         flows = {f"magic_hour_workflows.{name}" for name in ("events", "files", "flows.generate", "results", "sources")}
-        assert not found & {"magic_hour_client.models.v1_video_projects_get_response", *flows}
+        assert not found & {"magic_hour_client.models.v1_video_projects_get_response", "filetype", *flows}
         assert len(found - raw) <= 75, sorted(found - raw)
 
     def test_an_async_client_is_entered_with_what_its_jobs_need(self) -> None:
@@ -101,6 +101,18 @@ class TestModules:
             "asyncio.run(main())"
         )
         assert found >= {f"magic_hour_workflows.{name}" for name in ("asynchronous", "flows.generate", "files", "wire")}
+
+    def test_a_file_with_an_extension_is_sent_without_a_table_of_signatures(self, tmp_path: Path) -> None:
+        """Only a file that its name does not tell, and the first output, need one."""
+        (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+        program = (
+            "from magic_hour_workflows.assets import to_source\n"
+            "from magic_hour_workflows.files import Partial\n"
+            f"to_source({str(tmp_path / 'a.png')!r}, 'image', 'file').prepare()\n"
+        )
+        assert "filetype" not in loaded(program)
+        (tmp_path / "a").write_bytes(b"\x89PNG\r\n\x1a\n")
+        assert "filetype" in loaded(program.replace("a.png", "a"))
 
     def test_the_help_of_the_command_line_loads_no_network(self) -> None:
         found = loaded(

@@ -17,6 +17,7 @@ from magic_hour_client.errors import InvalidArgument
 from magic_hour_emulator import Emulator
 from magic_hour_workflows.cli.catalog import Flag, flags
 from magic_hour_workflows.cli.chain import outputs
+from storages import Answer, raw_service
 
 EDIT = ("image", "edit", "--image", "-", "--prompt", "Make it night")
 FOX = ("image", "generate", "--image-count", "1", "--prompt", "A red fox", "--format", "json")
@@ -246,3 +247,19 @@ def test_a_pipe_fails_with_its_first_command(folder: Path, emulator: Emulator) -
     assert done.returncode == 2
     assert "the command before failed: --image: there is no file missing.png" in done.stderr
     assert not list(emulator.requests)
+
+
+@pytest.mark.parametrize(
+    "entry", [None, {"url": "http://[bad"}, {"url": "https://a\uff0fb/c"}, {"url": "https://s/\ud800"}]
+)
+def test_an_output_of_the_job_before_that_has_no_usable_url(
+    run: Run, stdin: Any, monkeypatch: pytest.MonkeyPatch, entry: Any
+) -> None:
+    """It is found before anything is paid, is no traceback, and quotes nothing."""
+    with raw_service() as service:
+        service.outputs = [Answer(b""), entry]
+        monkeypatch.setenv("MAGIC_HOUR_BASE_URL", service.server.url)
+        stdin({"id": "job-1", "kind": "image"})
+        ended = run(*EDIT)
+    assert (ended.code, service.creates) == (1, 0)
+    assert ended.err == "magic-hour: storage returned an invalid URL\n"

@@ -227,3 +227,23 @@ def test_storage_whose_bytes_never_fit_is_not_asked_for_ever(tmp_path: Path) -> 
     assert caught.value.project_id == "job-1"
     assert "check_result('job-1')" in str(caught.value)
     assert names_in(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("stored", "sent", "is_told"),
+    [
+        ("", "aws-chunked", True),
+        ("identity", "none", True),
+        ("aws-chunked", "", True),
+        ("gzip", "aws-chunked, GZIP", True),
+        ("gzip", "", False),
+        ("", "gzip", False),
+    ],
+)
+def test_a_name_for_no_encoding_takes_no_checksum_away(stored: str, sent: str, is_told: bool) -> None:
+    headers = {
+        "x-goog-hash": f"md5={_md5(CONTENT)}",
+        "x-goog-stored-content-encoding": stored,
+        "content-encoding": sent,
+    }
+    assert (told(headers) is not None) == is_told

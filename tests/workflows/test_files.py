@@ -441,6 +441,16 @@ def test_the_suffix_says_what_the_file_is(
         ("Zugriff verweigert".encode("utf-16"), ""),
         (UNKNOWN, "application/json"),
         (b"%PDF-1.7\n\x00", "application/octet-stream"),
+        (b"%PDF-1.7\n\x00", "image/png"),
+        (gzip.compress(b"<html>", mtime=0), "image/png"),
+        ("<html>Zugriff verweigert für Sie".encode("latin-1"), "image/png"),
+        ("Zugriff verweigert für Sie".encode("latin-1"), "image/png"),
+        ("<?xml version='1.0' encoding='iso-8859-1'?><Error>é".encode("latin-1"), "binary/octet-stream"),
+        ("<Error/>".encode("utf-16-le"), "image/png"),
+        ('{"error": 1}'.encode("utf-16-be"), ""),
+        (b"<html>\x00", "image/png"),
+        (b'{"error": 1}', "image/svg+xml"),
+        (b"<html/>", "image/svg+xml"),
     ],
 )
 def test_a_message_in_place_of_an_output_is_not_saved(
@@ -450,6 +460,17 @@ def test_a_message_in_place_of_an_output_is_not_saved(
         saved(tmp_path, content.ljust(length), content_type=content_type)
     assert names_in(tmp_path) == []
     assert not caught.value.final  # what stands between us and storage may be gone next time
+
+
+def test_a_film_that_begins_like_a_page_is_saved(tmp_path: Path) -> None:
+    """The first box of an MP4 may have 60 bytes, and 60 is `<`."""
+    content = b"\x00\x00\x00<ftypisom" + bytes(4) + b"isom" * 11 + bytes(100)
+    assert saved(tmp_path, content, suffix=".mp4", content_type="video/mp4").name == "a.mp4"
+
+
+def test_a_message_that_is_called_media_is_called_a_message(tmp_path: Path) -> None:
+    with pytest.raises(TransferFailed, match=r"^storage returned a message instead of a media file$"):
+        saved(tmp_path, b"Access denied", content_type="image/png")
 
 
 def test_what_storage_says_of_a_message_is_shown_on_one_line(tmp_path: Path) -> None:

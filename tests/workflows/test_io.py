@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import httpx
 import pytest
 
 from magic_hour_client.api.v1_ai_image_generator.create_ai_image import ENDPOINT as create_endpoint
@@ -31,7 +32,7 @@ from magic_hour_workflows.errors import TransferFailed
 from magic_hour_workflows.files import Partial
 from magic_hour_workflows.flows.generate import job_name
 from magic_hour_workflows.io import IO, run_sync
-from magic_hour_workflows.wire import chunk_bytes
+from magic_hour_workflows.wire import chunk_bytes, network_errors
 from servers import drip, serving
 
 Use = Callable[[IO], Coroutine[Any, Any, Any]]
@@ -715,3 +716,20 @@ def test_run_sync_refuses_what_really_waits() -> None:
 )
 def test_the_pieces_of_a_file_grow_with_it(size: int, piece: int) -> None:
     assert chunk_bytes(size, most=2**18) == piece
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        httpx.InvalidURL("Invalid port: 'canary'"),
+        UnicodeEncodeError("idna", "canary", 0, 1, "label too long"),
+        UnicodeError("label empty or too long: canary"),
+        OverflowError("connect_tcp(): port must be 0-65535."),
+    ],
+)
+def test_what_clients_and_sockets_say_of_a_url_is_not_repeated(error: Exception) -> None:
+    """The last line: `checked_url` lets nothing through that is known to lead here."""
+    words = r"^download of a\.png: storage returned an invalid URL$"
+    with pytest.raises(TransferFailed, match=words) as caught, network_errors("download of a.png"):
+        raise error
+    assert (caught.value.final, caught.value.__cause__, caught.value.__suppress_context__) == (True, None, True)

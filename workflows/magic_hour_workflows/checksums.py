@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Protocol
 
+from .unpacking import encoding_names
+
 
 class _Hash(Protocol):
     def update(self, data: bytes, /) -> None: ...
@@ -86,7 +88,7 @@ def told(headers: Mapping[str, str], *, part: bool = False, unpacked: bool = Fal
             continue
         if unpacked and header in _OF_THE_ANSWER:
             continue
-        if header == "x-goog-hash" and _stored(headers) != ("identity" if unpacked else _sent(headers)):
+        if header == "x-goog-hash" and _stored(headers) != ([] if unpacked else _sent(headers)):
             continue  # the checksum is of what is stored, compressed or not; what comes is the other one
         digest = _decoded(_value(headers[header], key))
         if len(digest) == len(_ALGORITHMS[name]().digest()):
@@ -94,12 +96,12 @@ def told(headers: Mapping[str, str], *, part: bool = False, unpacked: bool = Fal
     return None
 
 
-def _stored(headers: Mapping[str, str]) -> str:
-    return headers.get("x-goog-stored-content-encoding", "").lower() or "identity"
+def _stored(headers: Mapping[str, str]) -> list[str]:
+    return encoding_names(headers.get("x-goog-stored-content-encoding", ""))
 
 
-def _sent(headers: Mapping[str, str]) -> str:
-    return headers.get("content-encoding", "").lower() or "identity"
+def _sent(headers: Mapping[str, str]) -> list[str]:
+    return encoding_names(headers.get("content-encoding", ""))
 
 
 def _value(text: str, key: str) -> str:

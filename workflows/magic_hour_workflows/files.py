@@ -19,7 +19,7 @@ from magic_hour_client.errors import retry_after
 
 from . import checksums
 from .errors import DownloadFailed, TransferFailed
-from .media import FIRST_BYTES, output_extension
+from .media import FIRST_BYTES, is_media_type, output_extension
 from .unpacking import NotUnpackable, Unpacker, unpacker
 from .urls import checked_url
 from .wording import shown
@@ -192,7 +192,7 @@ class Partial:
         if extension is None:
             told, nothing = self._type, not self._first
             self.reset()
-            what = shown(told) if told else "a message"
+            what = shown(told) if told and not is_media_type(told) else "a message"
             raise TransferFailed(_NO_FILE if nothing else f"storage returned {what} instead of a media file")
         self.suffix = self.expected if extension == expected else f".{extension}"
         self.is_known = True

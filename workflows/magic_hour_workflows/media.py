@@ -18,6 +18,10 @@ FIRST_BYTES = 1445
 _NEVER_IN_TEXT = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 """The "binary data bytes" of the same standard."""
 _WIDE_TEXT = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_MARKUP = re.compile(rb"\s*(<[a-zA-Z!?/]|[{\[]\s*[\"{\[}\]])")
+_WIDE_MARKUP = re.compile(rb"(<\0[a-zA-Z!?/]\0|\0<\0[a-zA-Z!?/]|\{\0\"\0|\0\{\0\")")
+"""How HTML, XML and JSON begin, in old encodings and in UTF-16 without its mark too, and no format of media does. A
+film may begin with `\0\0\0<ftyp`, which is neither."""
 
 _ROLES: tuple[AssetRole, ...] = ("image", "audio", "video")
 _EXTENSIONS = {"apng": "png", "jpx": "jp2", "tif": "tiff", "midi": "mid"}
@@ -63,7 +67,7 @@ def is_text(first_bytes: bytes) -> bool:
     (True, False)
     """
     first_bytes = bytes(first_bytes[:FIRST_BYTES])
-    if first_bytes.startswith(_WIDE_TEXT):
+    if first_bytes.startswith(_WIDE_TEXT) or _MARKUP.match(first_bytes) or _WIDE_MARKUP.match(first_bytes):
         return True
     if _NEVER_IN_TEXT.search(first_bytes):
         return False
@@ -115,7 +119,8 @@ def output_extension(first_bytes: bytes, content_type: str, expected: str) -> st
     """The extension for an output; None if this is no output, but a page or a message in its place.
 
     Certain bytes decide, then the type that storage gives, then the name that was expected. Bytes of no known format
-    are an output if they are called one, or are called nothing at all; text never is.
+    are an output if they are called one, or are called nothing at all; text never is, nor what is certainly something
+    else (a PDF, a packed page), whatever it is called.
 
     Args:
         first_bytes: `FIRST_BYTES` of it, or all if there are less.
@@ -132,15 +137,20 @@ def output_extension(first_bytes: bytes, content_type: str, expected: str) -> st
     told = content_type.partition(";")[0].strip().lower()
     by_type = _TYPES.get(told)
     if is_text(first_bytes):
-        return by_type if by_type == "svg" else None
+        return by_type if by_type == "svg" and b"<svg" in first_bytes else None
     media = sniff(first_bytes)
-    if media is not None and (media.roles or media.extension == "zip"):
-        return _named(media.extension, expected)
+    if media is not None:
+        return _named(media.extension, expected) if media.roles or media.extension == "zip" else None
+    if not _NEVER_IN_TEXT.search(first_bytes):
+        return None  # text in an older encoding: so many bytes of a file of media have all values among them
     if by_type is not None:
         return _named(by_type, expected)
-    if told.startswith(("image/", "video/", "audio/")) or (told in _SAYS_NOTHING and media is None):
-        return expected
-    return None
+    return expected if told in _SAYS_NOTHING or is_media_type(told) else None
+
+
+def is_media_type(content_type: str) -> bool:
+    """Whether storage calls it a picture, a film or sound."""
+    return content_type.strip().lower().startswith(("image/", "video/", "audio/"))
 
 
 def _named(extension: str, expected: str) -> str:

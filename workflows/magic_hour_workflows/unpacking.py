@@ -95,6 +95,15 @@ class Unpacker:
         return self._as_it_is or (self._stream is not None and self._stream.eof)
 
 
+def encoding_names(encodings: str) -> list[str]:
+    """Those of a `Content-Encoding` that change the bytes.
+
+    >>> encoding_names("aws-chunked, GZIP")
+    ['gzip']
+    """
+    return [name for part in encodings.split(",") if (name := part.strip().lower()) not in _AS_IT_IS]
+
+
 def unpacker(encodings: str) -> Unpacker | None:
     """What unpacks an answer with this `Content-Encoding`; None if it is not packed.
 
@@ -104,7 +113,7 @@ def unpacker(encodings: str) -> Unpacker | None:
     >>> unpacker("aws-chunked") is None, unpacker("gzip") is None
     (True, False)
     """
-    names = [name for part in encodings.split(",") if (name := part.strip().lower()) not in _AS_IT_IS]
+    names = encoding_names(encodings)
     if not names:
         return None
     if len(names) > 1 or names[0] not in {*_GZIP, "deflate"}:

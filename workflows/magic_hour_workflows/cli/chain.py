@@ -155,7 +155,7 @@ def finder(terminal: Terminal, client: Client, **options: Any) -> Find:
     def find(kind: Kind, id: str) -> list[str]:
         with terminal.about(kind, id):
             project = jobs_of(client, kind).wait(id, **options)
-        return [checked_url(download.url, allow_http=True) for download in project.downloads or []]
+            return [checked_url(download.url, allow_http=True) for download in project.downloads or []]
 
     return find
 
