@@ -81,7 +81,7 @@ async def main(client: Client, async_client: AsyncClient) -> None:
     await async_client.v1.ai_image_generator.create(image_count=1, style={"prompt": "x"}, seed=3)
     client.v1.ai_image_generator.generate(image_count=1, style={"prompt": "x"}, seed="x")  # wrong
     client.v1.ai_image_generator.create(image_count=1, style={"prompt": "x"}, seed="x")  # wrong
-    client.v1.ai_image_generator.generate(image_count=1, style={"prompt": "x", "mood": "sad"})  # wrong
+    client.v1.ai_image_generator.generate(image_count=1, style={"prompt": "x", "moood": "calm"})  # wrong
     await async_client.v1.ai_image_generator.generate(image_count=1, style={"prompt": "x"}, seed="x")  # wrong
     await async_client.v1.ai_image_generator.create(image_count=1, style={"prompt": "x"}, sed=3)  # wrong
 """
