@@ -71,7 +71,7 @@ def in_shell(script: str, environment: dict[str, str], place: Path) -> subproces
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=300,
     )
 
 
