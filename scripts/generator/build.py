@@ -30,7 +30,7 @@ from .texts import Code, doc, guard, literal, printable, raw
 from .views import Views
 
 RUNTIME = (
-    *("bodies", "calls", "cookies", "deadline", "discreet", "environment", "outgoing"),
+    *("blanking", "bodies", "calls", "cookies", "deadline", "discreet", "environment", "outgoing"),
     *("schema", "sending", "settings", "shield", "transport"),
 )
 

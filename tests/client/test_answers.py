@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from client.harness import CREATED, KEY, PROJECT, Either, Handler, Recorder, create, get
-from magic_hour_client import InvalidArgument, TooManyRequests, UnexpectedResponse, bodies, models
+from magic_hour_client import APIError, InvalidArgument, TooManyRequests, UnexpectedResponse, bodies, models
 
 VIDEO = {
     **{key: value for key, value in PROJECT.items() if key != "image_count"},
@@ -124,6 +124,35 @@ def test_the_key_is_blanked_in_an_answer_that_succeeds(either: Either, token: st
     assert read.error.message == "no credits left for [API key]."
     assert read.name == "[API key]"
     assert token not in repr(read) + json.dumps(read.to_dict())
+
+
+SPELLINGS: dict[str, Callable[[bytes], bytes]] = {
+    "numbers": lambda body: body.replace(KEY.encode(), b"".join(b"\\u%04x" % byte for byte in KEY.encode())),
+    "numbers in capitals": lambda body: body.replace(
+        KEY.encode(), b"".join(b"\\u%04X" % byte for byte in KEY.encode())
+    ),
+    "one number": lambda body: body.replace(b"mhk_", b"mhk\\u005f"),
+    "behind a backslash": lambda body: body.replace(KEY.encode(), b"\\\\" + KEY.encode()),
+    "a number behind a backslash": lambda body: body.replace(b"mhk_", b"\\\\\\u006dhk_"),
+    "UTF-16": lambda body: body.decode().encode("utf-16"),
+    "UTF-32": lambda body: body.decode().encode("utf-32-be"),
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_the_key_is_blanked_however_it_is_spelled(either: Either, spelling: str) -> None:
+    content = SPELLINGS[spelling](json.dumps({**PROJECT, "name": KEY}).encode())
+    name = either.call(get, lambda request: httpx.Response(200, content=content)).name
+    assert name == ("\\[API key]" if "backslash" in spelling else "[API key]")
+    refusal = SPELLINGS[spelling](json.dumps({"message": f"bad key {KEY}"}).encode())
+    with pytest.raises(APIError, match=r"bad key .?\[API key\]"):
+        either.call(get, lambda request: httpx.Response(401, content=refusal))
+
+
+def test_what_only_looks_like_the_key_stays_as_it_is(either: Either) -> None:
+    """`\\\\u006d` is a backslash and five letters."""
+    content = json.dumps({**PROJECT, "name": KEY.replace("m", "\\u006d", 1)}).encode()
+    assert either.call(get, lambda request: httpx.Response(200, content=content)).name == KEY.replace("m", "\\u006d", 1)
 
 
 def test_a_short_key_is_a_word_like_any_other_in_an_answer_that_succeeds(either: Either) -> None:

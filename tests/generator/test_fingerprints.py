@@ -16,7 +16,7 @@ OURS = {
     *("exports.jinja", "lazy.jinja", "params.py.jinja", "params_init.py.jinja", "resource.py.jinja"),
     "runtime/cookies.py.jinja",
     *(f"runtime/{name}.py.jinja" for name in ("bodies", "calls", "deadline", "schema", "settings", "shield")),
-    *(f"runtime/{name}.py.jinja" for name in ("discreet", "environment", "outgoing", "sending")),
+    *(f"runtime/{name}.py.jinja" for name in ("blanking", "discreet", "environment", "outgoing", "sending")),
     "runtime/transport.py.jinja",
 }
 """Templates of files that openapi-python-client has no name for; all others must replace a packaged one."""
