@@ -7,7 +7,6 @@ API's own origin and nowhere else, and is blanked out of every answer, whose wor
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -16,6 +15,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import bodies
+from .blanking import blanking
 from .calls import checked_headers, encoded, unreadable
 from .errors import InvalidArgument, MagicHourError
 from .schema import Unreadable
@@ -34,8 +34,6 @@ SHIELD_SECONDS = 10
 """How long a cancelled call that charges credits may still wait for its answer."""
 _GRACE = 0.1
 """Seconds between the limit of each step and the limit of a whole call."""
-_LEAST_KEY = 8
-"""Characters; a shorter key is one that somebody made up, and may be a word of any answer."""
 
 
 class Requests:
@@ -44,9 +42,7 @@ class Requests:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.closed = False
-        escaped = json.dumps(settings.token)[1:-1]
-        # As it is, as JSON has it, and as JSON has it where slashes are escaped too.
-        self._keys = [form.encode() for form in {settings.token, escaped, escaped.replace("/", "\\/")}]
+        self._blanked = blanking(settings.token)
 
     def request(
         self,
@@ -111,13 +107,6 @@ class Requests:
             what = f"it is larger than {bodies.MAX_ANSWER_BYTES} bytes"
             raise unreadable(operation.name, response.status_code, what)
         return Reply(response.status_code, headers, self._blanked(content, response.is_success))
-
-    def _blanked(self, content: bytes, success: bool) -> bytes:
-        if not success or len(self.settings.token) >= _LEAST_KEY:
-            for key in self._keys:
-                if key in content:
-                    content = content.replace(key, b"[API key]")
-        return content
 
 
 class BlockingTransport(Requests):
