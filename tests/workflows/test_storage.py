@@ -38,6 +38,10 @@ def sha256(content: bytes) -> str:
     return f"x-amz-checksum-sha256: {base64.b64encode(hashlib.sha256(content).digest()).decode()}"
 
 
+def content_md5(content: bytes) -> str:
+    return f"Content-MD5: {base64.b64encode(hashlib.md5(content).digest()).decode()}"  # noqa: S324  (the storages' choice)
+
+
 @pytest.fixture
 def service() -> Iterator[RawService]:
     with raw_service() as service:
@@ -65,6 +69,7 @@ SAVED: dict[str, tuple[Answer, str]] = {
     "deflate": (encoded(zlib.compress(PNG), "deflate"), "png"),
     "checksum of the packed bytes": (encoded(GZIP, "gzip", sha256(GZIP)), "png"),
     "checksum of the unpacked bytes": (encoded(GZIP, "gzip", sha256(PNG)), "png"),
+    "MD5 of the unpacked bytes": (encoded(GZIP, "gzip", content_md5(PNG)), "png"),  # compressed on the way here
     "chunks": (
         Answer(b"%x\r\n%b\r\n0\r\n\r\n" % (len(PNG), PNG), ["Transfer-Encoding: chunked"], has_length=False),
         "png",
@@ -101,6 +106,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "XML called a picture": (Answer(b"<Error/>", ["Content-Type: image/png"]), "instead of a media file"),
     "gzip that was cut": (encoded(GZIP[:-20], "gzip"), "ends early"),
     "a checksum of neither": (encoded(GZIP, "gzip", sha256(b"")), "SHA-256 does not fit"),
+    "an MD5 of neither": (encoded(GZIP, "gzip", content_md5(b"")), "MD5 does not fit"),
 }
 
 

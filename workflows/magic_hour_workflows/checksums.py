@@ -86,8 +86,6 @@ def told(headers: Mapping[str, str], *, part: bool = False, unpacked: bool = Fal
     for name, header, key in _WAYS:
         if header not in headers or (part and header not in _OF_THE_ANSWER):
             continue
-        if unpacked and header in _OF_THE_ANSWER:
-            continue
         if header == "x-goog-hash" and _stored(headers) != ([] if unpacked else _sent(headers)):
             continue  # the checksum is of what is stored, compressed or not; what comes is the other one
         digest = _decoded(_value(headers[header], key))
