@@ -203,6 +203,14 @@ def _(here: Here) -> list[Case]:
     return [*cases, Case(call="video_projects.get", positional=("",))]
 
 
+@row("an id of more than 500 characters")
+def _(here: Here) -> list[Case]:
+    calls = ("get", "delete", "wait", "download", "check_result")
+    return [
+        Case(call=f"image_projects.{call}", positional=("x" * length,)) for call in calls for length in (501, 100_000)
+    ]
+
+
 @row("an id that is no text")
 def _(here: Here) -> list[Case]:
     return [Case(call="image_projects.wait", positional=(id,)) for id in (None, 7, b"cuid-1", ["cuid-1"])]

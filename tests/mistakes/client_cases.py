@@ -41,6 +41,24 @@ def _(here: Here) -> list[Case]:
     return [made(base_url=None, environment={"MAGIC_HOUR_BASE_URL": value}) for value in values]
 
 
+@row("a base URL that ends in `/v1`")
+def _(here: Here) -> list[Case]:
+    return [
+        made(base_url=value)
+        for value in ("https://127.0.0.1:1/v1", "http://127.0.0.1:1/v1/", "https://127.0.0.1:1/a/v1")
+    ]
+
+
+@row("such an address with `/v1` in the variable")
+def _(here: Here) -> list[Case]:
+    return [made(base_url=None, environment={"MAGIC_HOUR_BASE_URL": "https://127.0.0.1:1/v1"})]
+
+
+@row("a proxy variable that cannot be used")
+def _(here: Here) -> list[Case]:
+    return [made(environment={"HTTPS_PROXY": value}) for value in ("http://[proxy", "proxy:99999", "ftp://proxy:1")]
+
+
 @row("`http://` to another machine")
 def _(here: Here) -> list[Case]:
     return [made(base_url=f"http://{THIS_MACHINE}")]

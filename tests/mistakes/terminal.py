@@ -71,6 +71,11 @@ LINES: Mapping[str, Lines] = {
     "such an address in the variable": lambda here: [
         get("`MAGIC_HOUR_BASE_URL`", MAGIC_HOUR_BASE_URL="https://127.0.0.1:1?x=1"),
     ],
+    "a base URL that ends in `/v1`": lambda here: [get("--base-url", "--base-url", "https://127.0.0.1:1/v1")],
+    "such an address with `/v1` in the variable": lambda here: [
+        get("`MAGIC_HOUR_BASE_URL`", MAGIC_HOUR_BASE_URL="https://127.0.0.1:1/v1"),
+    ],
+    "a proxy variable that cannot be used": lambda here: [get("`HTTPS_PROXY`", HTTPS_PROXY="http://[proxy")],
     "`http://` to another machine": lambda here: [get("--base-url", "--base-url", f"http://{THIS_MACHINE}")],
     "`http://` to another machine in the variable": lambda here: [
         get("`MAGIC_HOUR_BASE_URL`", MAGIC_HOUR_BASE_URL=f"http://{THIS_MACHINE}"),
@@ -125,6 +130,7 @@ LINES: Mapping[str, Lines] = {
     ),
     "an output name of another kind of file": lambda here: generate("--output", "fox.mp4", "out/fox.mp3"),
     "an id that is empty or has `/ ? # %` or dots alone": lambda here: ids("", "a/b", "..", "a?b", "a#b", "a%2Fb"),
+    "an id of more than 500 characters": lambda here: ids("x" * 501),
     "an upload of what is remote already": lambda here: [
         Line(("files", "upload", "https://a.example/a.png?signature=secret"), "FILE")
     ],
