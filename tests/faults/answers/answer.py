@@ -23,8 +23,9 @@ REFUSED_OR_UNKNOWN = REFUSED | UNKNOWN
 
 KEY = "mhk_answers_0123456789/canary"
 """The API key, with a character that JSON may escape."""
-SECONDS, SHORT_SECONDS = 30.0, 1.0
-"""The time limit of a call, and of one to which nothing comes any more, or that is told to come back."""
+SECONDS, SILENT_SECONDS, SLOWED_SECONDS = 60.0, 3.0, 1.5
+"""The time limit of a call; of one to which nothing comes any more, with room for a busy machine to connect in; and of
+one that is told to come back."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Answer:
 
     @property
     def seconds(self) -> float:
-        return SHORT_SECONDS if self.slowed or self.ends == "hold" else SECONDS
+        return SLOWED_SECONDS if self.slowed else SILENT_SECONDS if self.ends == "hold" else SECONDS
 
     def id(self, plain: str) -> str:
         """The id that a caller is told of."""

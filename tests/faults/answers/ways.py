@@ -19,7 +19,7 @@ from magic_hour_workflows.batch.batch import Batch
 from magic_hour_workflows.batch.rows import RowStatus
 from magic_hour_workflows.cli import main
 
-from .answer import KEY, SHORT_SECONDS, Answer
+from .answer import KEY, SECONDS, SILENT_SECONDS, Answer
 from .judge import Heard, disagreements, heard, of_row, storable
 from .service import Service, name_of, plain_id, playing
 
@@ -131,7 +131,7 @@ def batches(answers: Sequence[Answer]) -> Report:
         groups.setdefault(_group(number, answer), []).append(number)
     with playing(answers) as service:
         for group, numbers in groups.items():
-            _batch(report, service, answers, numbers, timeout=SHORT_SECONDS if group == "short" else 60)
+            _batch(report, service, answers, numbers, timeout=2 * SILENT_SECONDS if group == "silent" else SECONDS)
     return report
 
 
@@ -139,7 +139,7 @@ def _group(number: int, answer: Answer) -> object:
     id = answer.id("")
     if answer.what.startswith(("401", "402")) or storable(id) != id:
         return number  # it stops the batch: every other row would be refused as well, or the database takes no such id
-    return "short" if answer.ends == "hold" else "long"
+    return "silent" if answer.ends == "hold" else "others"
 
 
 def _batch(report: Report, service: Service, answers: Sequence[Answer], numbers: Sequence[int], timeout: float) -> None:
