@@ -56,7 +56,7 @@ simulate: $(VENV)/.stamp ## Play the flows against a pretended world: make simul
 audit: $(VENV)/.stamp ## A thousand calls under faults: told against charged (CALLS=1000 SEED=0; some minutes)
 	@$(RUN) tests/faults/audit.py --calls $(or $(CALLS),1000) --seed $(or $(SEED),0)
 
-answers: $(VENV)/.stamp ## Raw answers to a paid create, 1,256 cut, broken and distorted ones, sync, async, in the terminal, in a batch (minutes)
+answers: $(VENV)/.stamp ## Raw answers to a paid create, over 1,300 cut, broken and distorted ones, sync, async, in the terminal, in a batch (minutes)
 	@PYTHONPATH=tests $(RUN) -m faults.answers $(ARGS)
 
 kills: $(VENV)/.stamp ## kill -9 at every named point and at random moments (POINTS=20 RANDOM=200 SEED=0; a quarter of an hour)
