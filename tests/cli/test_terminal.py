@@ -114,7 +114,6 @@ def test_after_the_second_ctrl_c_nothing_cuts_off_the_end() -> None:
             with pytest.raises(KeyboardInterrupt):
                 os.kill(os.getpid(), signal.SIGINT)
             for number in (signal.SIGINT, signal.SIGTERM):
-                assert signal.getsignal(number) is signal.SIG_IGN
                 os.kill(os.getpid(), number)
         assert asked == ["once"]
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler, "as it was before"
@@ -133,8 +132,18 @@ def test_words_at_the_end_ignore_every_signal_and_give_the_handlers_back() -> No
     with handlers(SIGINT=signal.default_int_handler, SIGTERM=signal.SIG_DFL, SIGHUP=signal.SIG_DFL):
         with signals.ignored():
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                assert signal.getsignal(number) is signal.SIG_IGN
+                os.kill(os.getpid(), number)
         assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_after_the_first_signal_no_other_ends_a_command() -> None:
+    """A second Ctrl-C would replace the exception that says what became of the job."""
+    with handlers(SIGINT=signal.default_int_handler, SIGTERM=signal.SIG_DFL), signals.handled():
+        with pytest.raises(KeyboardInterrupt) as caught:
+            os.kill(os.getpid(), signal.SIGINT)
+        assert not isinstance(caught.value, signals.Terminated)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            os.kill(os.getpid(), number)
 
 
 def test_a_signal_from_outside_says_which_it_was() -> None:

@@ -20,14 +20,17 @@ OPTIONS: dict[str, Any] = {"token": "mhk-key", "base_url": "https://api.example"
 
 
 class Service:
-    """Accepts jobs, which are complete at once."""
+    """Accepts jobs, which are complete at once; or Ctrl-C comes while the answer to a create is waited for."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, interrupts: bool = False) -> None:
         self.accepted = 0
+        self.interrupts = interrupts
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         if request.method == "POST":
             self.accepted += 1
+            if self.interrupts:
+                raise KeyboardInterrupt
             return httpx.Response(200, json={"id": "job-1", "credits_charged": 5})
         return httpx.Response(200, json={"id": "job-1", "status": "complete", "downloads": []})
 
@@ -61,8 +64,10 @@ def interrupted(at: int) -> Iterator[list[int]]:
 
 def judge(service: Service, error: BaseException | None, at: int) -> str:
     """What the caller knows, compared with what the service has done."""
-    id = getattr(error, "project_id", None)
-    unknown = getattr(error, "submission_unknown", None)
+    # Where the second Ctrl-C comes while the end of the call attaches what is known, the first one has it.
+    links = [error, error.__context__] if error is not None and service.interrupts else [error]
+    id = next((id for link in links if (id := getattr(link, "project_id", None))), None)
+    unknown = next((lost for link in links if (lost := getattr(link, "submission_unknown", None))), None)
     assert service.accepted <= 1, "sent twice"
     if error is None:
         return "result"
@@ -73,8 +78,8 @@ def judge(service: Service, error: BaseException | None, at: int) -> str:
     return "id" if id else "unknown" if unknown else "not sent"
 
 
-def blocking(use: Callable[[Any], Any], at: int) -> tuple[str, int]:
-    service = Service()
+def blocking(use: Callable[[Any], Any], at: int, *, interrupts: bool = False) -> tuple[str, int]:
+    service = Service(interrupts=interrupts)
     caught: BaseException | None = None
     http = httpx.Client(transport=httpx.MockTransport(service))
     with http, Client(http_client=http, **OPTIONS) as client:
@@ -137,3 +142,11 @@ def test_at_every_line(mode: str, use: str, stride: int) -> None:
     assert lines > 100
     known = [play(USES[use], at)[0] for at in range(1, lines + 1, stride)]
     assert {"not sent", "id"} <= set(known) <= {"not sent", "unknown", "id", "result"}
+
+
+def test_a_second_time_at_every_line() -> None:
+    """The first Ctrl-C came while the answer was waited for; the second one replaces its exception."""
+
+    _, lines = blocking(USES["generate"], -1, interrupts=True)
+    known = [blocking(USES["generate"], at, interrupts=True)[0] for at in range(1, lines + 1)]
+    assert set(known) == {"not sent", "unknown"}

@@ -1,7 +1,8 @@
 """Being told to end: by Ctrl-C, by a service manager, by a terminal that is closed.
 
-Rule: each of them ends a command as Ctrl-C does, so that it still tells how to pick its job up, undisturbed. A batch
-takes the first Ctrl-C as a wish; whoever sends a signal from outside sends SIGKILL next, so that one ends at once.
+Rule: the first signal ends a command, and no later one does: it would replace what the first one found out about the
+job. A batch takes the first Ctrl-C as a wish; whoever sends a signal from outside sends SIGKILL next, so that one ends
+at once.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 _FROM_OUTSIDE = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 _ALL = (signal.SIGINT, *_FROM_OUTSIDE)
@@ -25,38 +27,27 @@ class Terminated(KeyboardInterrupt):
 
 @contextmanager
 def handled() -> Iterator[None]:
-    """Let the signals from outside raise `Terminated`, but for those that are ignored, as under nohup."""
+    """Let the first signal end the work, and nothing that end. What is ignored, as under nohup, stays ignored."""
+    over = False
 
-    def end(number: int, _: object) -> None:
-        raise Terminated(number)
+    def end(number: int, _: FrameType | None) -> None:
+        nonlocal over
+        if not over:
+            over = True
+            raise _raised(number)
 
-    if threading.current_thread() is not threading.main_thread():
+    with _handlers(end):
         yield
-        return
-    before = {number: signal.getsignal(number) for number in _FROM_OUTSIDE}
-    for number, handler in before.items():
-        if handler is signal.SIG_DFL:
-            signal.signal(number, end)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            if handler is signal.SIG_DFL:
-                signal.signal(number, handler)
 
 
 @contextmanager
 def ignored() -> Iterator[None]:
-    """Let nothing cut off the last words: a second Ctrl-C would replace what the first one found out."""
-    if threading.current_thread() is not threading.main_thread():
+    """Let nothing cut off the last words.
+
+    By a handler that does nothing: `SIG_IGN` makes Python print a warning about a signal that has just arrived.
+    """
+    with _handlers(lambda number, frame: None):
         yield
-        return
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in _ALL}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager
@@ -66,27 +57,39 @@ def gently(first: Callable[[], object]) -> Iterator[None]:
     Args:
         first: is called in the middle of anything, so it neither prints nor waits.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    asked = False
+    asked = over = False
 
-    def end(number: int, _: object) -> None:
-        nonlocal asked
+    def end(number: int, _: FrameType | None) -> None:
+        nonlocal asked, over
+        if over:
+            return
         if number == signal.SIGINT and not asked:
             asked = True
             first()
             return
-        for each in before:
-            signal.signal(each, signal.SIG_IGN)
-        raise KeyboardInterrupt if number == signal.SIGINT else Terminated(number)
+        over = True
+        raise _raised(number)
 
+    with _handlers(end):
+        yield
+
+
+def _raised(number: int) -> KeyboardInterrupt:
+    return KeyboardInterrupt() if number == signal.SIGINT else Terminated(number)
+
+
+@contextmanager
+def _handlers(handler: Callable[[int, FrameType | None], object]) -> Iterator[None]:
+    """Handle all signals in the block, but for those that are ignored, or handled outside of Python."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     known = {number: signal.getsignal(number) for number in _ALL}
-    before = {number: handler for number, handler in known.items() if handler not in (signal.SIG_IGN, None)}
-    for number in before:
-        signal.signal(number, end)
+    before = {number: was for number, was in known.items() if was not in (signal.SIG_IGN, None)}
     try:
+        for number in before:
+            signal.signal(number, handler)
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, was in before.items():
+            signal.signal(number, was)

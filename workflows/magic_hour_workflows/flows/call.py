@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from magic_hour_client.sending import Wire
     from magic_hour_client.types import Operation
 
+    from ..errors import SubmissionUnknown
     from ..events import Event
     from ..io import IO, BeforeSending
 
@@ -52,11 +53,13 @@ class Submission:
         self.attempt: Attempt | None = None
         """The last one."""
         self.settled: bool = False
-        """Whether its outcome was told: the id, that it was refused, or that nobody knows."""
+        """Whether its outcome was told: the id, that it was refused, or that it is unknown."""
+        self.unknown: SubmissionUnknown | None = None
+        """What says that the outcome is unknown; kept, because the exception that carries it may be replaced."""
 
     def begin(self, attempt: Attempt) -> None:
         """A request is about to be sent."""
-        self.attempt, self.settled = attempt, False
+        self.attempt, self.settled, self.unknown = attempt, False, None
 
 
 class Call(NamedTuple):

@@ -171,10 +171,14 @@ def carry(call: Call, error: BaseException) -> None:
             publish(call, job)
             name_job(error, job)
             return
-    failure = getattr(error, "failure", None)
-    if settled or isinstance(error, Exception) or (failure and outcome(failure) is not Outcome.UNKNOWN):
+    if isinstance(error, Exception):
         return
-    lost = _lost(call, attempt, f"interrupted by {type(error).__name__}")
+    lost = call.submission.unknown  # told before; a second Ctrl-C has replaced the exception that carried it
+    if lost is None:
+        failure = getattr(error, "failure", None)
+        if settled or (failure and outcome(failure) is not Outcome.UNKNOWN):
+            return
+        lost = _lost(call, attempt, f"interrupted by {type(error).__name__}")
     error.submission_unknown = lost  # type: ignore[attr-defined]
     error.add_note(str(lost))
 
@@ -186,7 +190,7 @@ def _lost(call: Call, attempt: Attempt, reason: str) -> SubmissionUnknown:
     operation, submitted_at = attempt.operation, attempt.submitted_at
     name = _name(operation)
     unknown = SubmissionUnknown(operation=operation.name, name=name, submitted_at=submitted_at, reason=reason)
-    call.submission.settled = True
+    call.submission.unknown, call.submission.settled = unknown, True
     logger.warning("%s", unknown)
     call.tell(SubmissionLost(operation=operation.name, name=name, submitted_at=submitted_at, reason=reason))
     return unknown
