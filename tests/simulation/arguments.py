@@ -65,7 +65,7 @@ class Arguments:
 
     def _spoil(self, endpoint: str, parameters: dict[str, Any]) -> None:
         if endpoint == "ai_talking_photo":
-            parameters["end_seconds"] = 0
+            parameters["start_seconds"] = 3  # after the end: within the bounds of each field
         elif endpoint == "ai_image_generator":
             parameters["style"] = {"promt": "a fox"}
         elif endpoint == "ai_image_editor":

@@ -17,7 +17,7 @@ import pytest
 import magic_hour_client.errors as client_errors
 import magic_hour_client.transport as transport
 from magic_hour_client.errors import MagicHourError
-from magic_hour_workflows import assets, checksums, files, retry, sources
+from magic_hour_workflows import assets, checksums, client, files, retry, sources
 from magic_hour_workflows.errors import TransferFailed
 from magic_hour_workflows.flows import call, download, generate, submit, upload, wait
 from magic_hour_workflows.retry import Outcome
@@ -67,7 +67,9 @@ def the_id_is_not_published(patch: Patch) -> None:
 
 @plant("every_job_is_told")
 def an_interruption_carries_nothing(patch: Patch) -> None:
-    patch.setattr(submit, "_hand_over", lambda *_: None)
+    real = submit.carry
+    for module in (submit, generate, client):
+        patch.setattr(module, "carry", lambda call, error: real(call, error) if isinstance(error, Exception) else None)
 
 
 @plant("named")
@@ -116,7 +118,7 @@ def tries_are_not_counted(patch: Patch) -> None:
 
 
 def _begun(cls: Any, io: Any, timeout: float, options: dict[str, Any]) -> Any:
-    return cls(io=io, timeout=timeout, deadline=io.now() + timeout, tries=None, **options)
+    return cls(io=io, timeout=timeout, deadline=io.now() + timeout, submission=call.Submission(), tries=None, **options)
 
 
 @plant("time_for_an_answer")
