@@ -194,7 +194,7 @@ class Partial:
             self.reset()
             what = shown(told) if told and not is_media_type(told) else "a message"
             raise TransferFailed(_NO_FILE if nothing else f"storage returned {what} instead of a media file")
-        self.suffix = self.expected if extension == expected else f".{extension}"
+        self.suffix: str = self.expected if extension == expected else f".{extension}"
         self.is_known = True
 
     def _unwritable(self, error: OSError) -> DownloadFailed:
