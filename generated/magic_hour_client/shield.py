@@ -30,7 +30,7 @@ class Shield:
     """Around the work: open until `hold` is called, from then on closed for at most `seconds` after a cancellation."""
 
     def __init__(self, seconds: float) -> None:
-        self.scope = anyio.CancelScope()
+        self.scope: anyio.CancelScope = anyio.CancelScope()
         self._seconds = seconds
         self._cancelled = False
 
