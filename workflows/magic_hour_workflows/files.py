@@ -39,7 +39,7 @@ class Partial:
     def __init__(self, directory: Path, stem: str, suffix: str, *, allow_http: bool = False) -> None:
         self.directory = directory
         self.stem = stem
-        self.suffix = suffix
+        self.suffix: str = suffix
         """The one that is expected, then the one that the first bytes call for."""
         self.expected = suffix
         self.allow_http = allow_http
@@ -194,7 +194,7 @@ class Partial:
             self.reset()
             what = shown(told) if told and not is_media_type(told) else "a message"
             raise TransferFailed(_NO_FILE if nothing else f"storage returned {what} instead of a media file")
-        self.suffix: str = self.expected if extension == expected else f".{extension}"
+        self.suffix = self.expected if extension == expected else f".{extension}"
         self.is_known = True
 
     def _unwritable(self, error: OSError) -> DownloadFailed:
