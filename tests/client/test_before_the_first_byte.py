@@ -11,7 +11,14 @@ import httpx
 import pytest
 
 from client.harness import CREATED, MODES, Either, Recorder, answered, create, get, polite, read_request, server
-from magic_hour_client import AsyncClient, ConnectionFailed, InvalidArgument, MagicHourError, RequestTimeout
+from magic_hour_client import (
+    AsyncClient,
+    ConnectionFailed,
+    InvalidArgument,
+    MagicHourError,
+    RequestTimeout,
+    TooManyRequests,
+)
 
 # --- the tunnel of a proxy ----------------------------------------------------------------------------------------
 
@@ -130,6 +137,26 @@ def test_a_hook_that_raises_after_the_answer_is_after_it(either: Either) -> None
     with pytest.raises(Broken):
         either.call(create, http_client=http)
     assert len(recorder.requests) == 1
+
+
+ERRANDS: list[MagicHourError] = [
+    TooManyRequests("x", operation="of the hook", status=429),
+    ConnectionFailed("x", operation="of the hook", sent=False),
+    InvalidArgument("x"),
+]
+
+
+@pytest.mark.parametrize("error", ERRANDS, ids=lambda error: type(error).__name__)
+def test_a_hook_whose_own_call_of_us_is_refused_after_the_answer_says_nothing_of_it(
+    either: Either, error: MagicHourError
+) -> None:
+    """It was taken for the answer to the create, which was sent up to five times."""
+    http = either.http(Recorder())
+    http.event_hooks = {"response": [hook(either, raises(error))]}
+    with pytest.raises(ConnectionFailed, match="after the request was sent") as caught:
+        either.call(create, http_client=http)
+    assert caught.value.sent is True
+    assert caught.value.__cause__ is error
 
 
 def test_a_closed_client_of_the_callers_is_named(either: Either) -> None:
