@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from . import bodies
 from .blanking import blanking
 from .calls import checked_headers, encoded, unreadable
-from .errors import InvalidArgument, MagicHourError
+from .errors import InvalidArgument, MagicHourError, UnexpectedResponse
 from .schema import Unreadable
 from .sending import Wire
 from .settings import Settings, checked_http_client
@@ -324,8 +324,11 @@ def _translated(operation: Operation[Any], wire: Wire, given: object) -> Iterato
 
     try:
         yield
-    except MagicHourError:
-        raise
+    except MagicHourError as error:
+        ours = wire.unsent or isinstance(error, UnexpectedResponse) or not operation.endpoint.charges_credits
+        if ours:
+            raise
+        raise wire.raised(operation, error) from error  # of a hook's own errand: it says nothing about this request
     except Exception as error:
         if error is wire.refusal:
             raise
