@@ -175,6 +175,40 @@ def test_a_database_with_two_names_is_refused(den: Den) -> None:
         den.run(foxes(1), database=den.folder / "another")
 
 
+def test_a_database_is_in_the_file_it_is_called_whatever_an_address_would_make_of_it(den: Den) -> None:
+    """`a%20b` was the file of `a b` with a lock of its own, and not found by the next run."""
+    name = "fox?2%20#@:1.sqlite"
+    den.database = den.folder / name
+    den.run(foxes(1))
+    assert den.database.stat().st_size
+    assert {path.name.removeprefix(name) for path in den.folder.glob("*fox*")} <= {"", ".lock", "-wal", "-shm"}
+    with opened(database_of(den.database)) as store:
+        assert [row.status for row in store.results()] == [RowStatus.SAVED]
+
+
+def test_a_batch_stays_where_it_was_named_although_the_program_goes_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    database = database_of("foxes.sqlite")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    with opened(database):
+        pass
+    assert {path.name for path in tmp_path.iterdir()} >= {"foxes.sqlite", "foxes.sqlite.lock"}
+
+
+def test_a_side_file_that_cannot_be_read_stops_the_run(den: Den) -> None:
+    """What it names may have been charged. A directory, because who runs the tests may read everything."""
+    with opened(database_of(den.database)) as store:
+        store.configure(output=str(den.output))
+    beside(den.database).mkdir()
+    for look in (lambda: den.run(foxes(2)), den.batch().results, lambda: den.batch().settle("fox-0", project_id="x")):
+        with pytest.raises(DatabaseLost, match=r"unrecorded\.jsonl, which may name jobs that were charged, cannot be"):
+            look()
+    assert den.charged.total() == 0
+
+
 # Clocks that jump
 
 

@@ -38,15 +38,21 @@ class Database:
     Attributes:
         url: the address, for SQLAlchemy and for the engine.
         path: the file, if it is one.
+        file: the file itself, whatever links lead to it: what stands beside it is found by every name.
     """
 
     url: str = attrs.field(repr=lambda url: _without_secrets(url))
     path: Path | None = None
+    file: Path | None = attrs.field(init=False, repr=False)
+
+    @file.default
+    def _real(self) -> Path | None:
+        return None if self.path is None else Path(os.path.realpath(self.path))
 
     @property
-    def file(self) -> Path | None:
-        """The file itself, whatever links lead to it: what stands beside it is found by every name."""
-        return None if self.path is None else Path(os.path.realpath(self.path))
+    def address(self) -> sa.URL:
+        """The address in its parts: written out, a path with `?` or `%` in it would be read as another one."""
+        return sa.make_url(self.url) if self.file is None else sa.URL.create("sqlite", database=str(self.file))
 
     @property
     def shared(self) -> bool:
@@ -215,7 +221,7 @@ _REMEDY = (
 
 
 def _store(database: Database, *, existing: bool, begun: bool) -> Store:
-    engine = connect(database.url)
+    engine = connect(database.address)
     try:
         if existing and not sa.inspect(engine).has_table("batch"):
             raise InvalidArgument(f"`database`: there is no batch in {shown(str(database))}", field="database")
@@ -232,7 +238,7 @@ def _store(database: Database, *, existing: bool, begun: bool) -> Store:
 def _served(database: Database) -> Iterator[Store]:
     """The batch on a server, of whose failures only the kind is told: it quotes what it was asked."""
     try:
-        store = Store(connect(database.url))
+        store = Store(connect(database.address))
         try:
             yield store
         finally:
@@ -262,7 +268,7 @@ def side_paths(database: Database, store: Store, output: Path | None) -> tuple[l
     if database.file is not None:
         label = store.identity[:12]
     else:
-        url = sa.make_url(database.url)
+        url = database.address
         told = f"{url.host}:{url.port}/{url.database}"
         label = f"{safe_stem(url.database or 'postgresql')}-{sha256(told.encode()).hexdigest()[:8]}"
     name = f"batch-{label}{SIDE_SUFFIX}"
@@ -274,11 +280,16 @@ def adopt(database: Database, store: Store, output: Path | None) -> int:
     """Take over what side files know of the rows; gives how many notes were new.
 
     Raises:
-        OSError: one cannot be read.
+        DatabaseLost: one cannot be read, so nobody knows which rows were charged.
     """
     places, spare = side_paths(database, store, output)
     new = 0
-    for note in read([*places, *spare]):
+    try:
+        notes = read([*places, *spare])
+    except OSError as error:
+        what = f"{shown(str(error.filename))}, which may name jobs that were charged, cannot be read ({error.strerror})"
+        raise DatabaseLost(what, "make it readable and run the batch again") from error
+    for note in notes:
         try:
             own = store.claims.adopt(note)
         except (exc.StatementError, ValueError) as error:  # an id that no database can hold: the row stays in doubt

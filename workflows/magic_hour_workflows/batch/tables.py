@@ -110,7 +110,7 @@ workers: sa.Table = sa.Table(
 )
 
 
-def connect(url: str) -> sa.Engine:
+def connect(url: str | sa.URL) -> sa.Engine:
     """A connection pool to a batch database; an SQLite file is made if it is missing."""
     parsed = sa.make_url(url)
     if parsed.get_backend_name() != "sqlite":
