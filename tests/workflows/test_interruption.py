@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -18,7 +19,7 @@ import pytest
 
 from magic_hour_client import transport
 from magic_hour_emulator import Emulator
-from magic_hour_workflows import AsyncClient
+from magic_hour_workflows import AsyncClient, Client
 from magic_hour_workflows.events import Created, Event, SubmissionLost
 
 ASYNC = pytest.mark.parametrize("backend", ["asyncio", "trio"])
@@ -88,6 +89,36 @@ def test_cancelled_while_the_create_is_in_flight(backend: str) -> None:
         assert service.creates == 1
 
     anyio.run(main, backend=backend)
+
+
+def test_ctrl_c_while_the_id_is_being_told_does_not_leave_it_untold() -> None:
+    """The listener had not heard of it, so the command line said that nothing was submitted."""
+    events: list[Event] = []
+
+    def filtered(record: logging.LogRecord) -> bool:
+        if "accepted" in record.getMessage() and not interruptions:
+            interruptions.append(record)
+            raise KeyboardInterrupt
+        return True
+
+    interruptions: list[logging.LogRecord] = []
+    answer = httpx.MockTransport(lambda _: httpx.Response(200, json={"id": "job-1", "credits_charged": 5}))
+    logger = logging.getLogger("magic_hour_workflows")
+    level = logger.level
+    logger.addFilter(filtered)
+    logger.setLevel(logging.INFO)
+    try:
+        with (
+            httpx.Client(transport=answer) as http,
+            Client(token="x", base_url="https://api.example", http_client=http) as client,
+            pytest.raises(KeyboardInterrupt) as caught,
+        ):
+            client.v1.ai_image_generator.generate(**JOB, download_outputs=False, on_progress=events.append)
+    finally:
+        logger.removeFilter(filtered)
+        logger.setLevel(level)
+    assert caught.value.project_id == "job-1"  # type: ignore[attr-defined]
+    assert events == [Created(id="job-1", kind="image", credits_charged=5, name=events[0].name)]  # type: ignore[union-attr]
 
 
 @ASYNC

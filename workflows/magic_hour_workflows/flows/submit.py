@@ -119,15 +119,15 @@ def may_submit_again(error: Exception) -> bool:
 
 
 def publish(call: Call, job: Job) -> None:
-    """Make the id known, once, whatever happens next."""
+    """Make the id known, whatever happens next: if this is interrupted before it is told, it is told again."""
     from ..events import Created
 
     if call.submission.settled:
         return
-    call.submission.settled = True
     with naming(job):
         logger.info("%s job accepted: id=%s credits=%s name=%s", job.kind, job.shown_id, job.credits_charged, job.name)
         call.tell(Created(id=job.id, kind=job.kind, credits_charged=job.credits_charged, name=job.name))
+    call.submission.settled = True
 
 
 def job_from(operation: Operation[Any], created: Any) -> Job:
