@@ -19,11 +19,11 @@ import pytest
 from fakes import names_in
 from magic_hour_client.errors import InvalidArgument
 from magic_hour_workflows import unpacking
-from magic_hour_workflows.errors import DownloadFailed, TransferFailed
+from magic_hour_workflows.errors import DownloadFailed, TransferFailed, UnusableURL
 from magic_hour_workflows.files import Partial
 from magic_hour_workflows.outputs import checked_directory, checked_output_name, output_names, safe_stem
 from magic_hour_workflows.results import Job
-from magic_hour_workflows.urls import UnusableURL, checked_url
+from magic_hour_workflows.urls import checked_url
 
 URL = "https://storage.example/a.png?signature=canary"
 

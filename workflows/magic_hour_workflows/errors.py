@@ -17,6 +17,7 @@
     │   └── JobTimeout                 it was not done in time; it goes on (also a TimeoutError)
     ├── TransferFailed                 storage did not take or give a file
     │   ├── UploadFailed
+    │   ├── UnusableURL                a URL of storage that leads nowhere; the job may be asked for another
     │   └── DownloadFailed             `downloaded_paths` are those that arrived
     │       └── OutputsMissing         some outputs of a row could not be saved (in `batch`)
     ├── OverBudget                     a row of a batch costs more than is left of `max_credits` (in `batch`)
@@ -181,6 +182,10 @@ class UploadFailed(TransferFailed):
     """An input file could not be uploaded. No job was submitted."""
 
 
+class UnusableURL(TransferFailed):
+    """Not a URL that anything can be fetched from or sent to; another one may be asked for."""
+
+
 class DownloadFailed(TransferFailed):
     """An output could not be saved. The job is complete, and the outputs stay available.
 
@@ -254,5 +259,6 @@ __all__ = [
     "UnexpectedResponse",
     "UnknownField",
     "UnprocessableEntity",
+    "UnusableURL",
     "UploadFailed",
 ]

@@ -12,16 +12,12 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 from magic_hour_client.settings import may_speak_to
 
-from .errors import TransferFailed
+from .errors import TransferFailed, UnusableURL
 from .wording import shown
 
 _LONGEST = 65536  # httpx takes no longer one
 _NEVER = re.compile(r"[\x00-\x1f\x7f]|\A | \Z")
 """The standard library drops some of these without a word, and httpx refuses all of them."""
-
-
-class UnusableURL(TransferFailed):
-    """Not a URL that anything can be fetched from or sent to; another one may be asked for."""
 
 
 def checked_url(url: object, allow_http: bool, base: str = "") -> str:

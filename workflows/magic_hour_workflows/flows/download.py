@@ -12,13 +12,13 @@ from pathlib import Path
 
 from magic_hour_client.types import Operation
 
-from ..errors import DownloadFailed, MagicHourError, TransferFailed, naming
+from ..errors import DownloadFailed, MagicHourError, TransferFailed, UnusableURL, naming
 from ..events import Downloading
 from ..files import Partial
 from ..outputs import output_names
 from ..results import Job
 from ..retry import has_expired, may_repeat
-from ..urls import UnusableURL, checked_url
+from ..urls import checked_url
 from .call import Call
 from .wait import SHORTEST_INTERVAL, Project, look
 
