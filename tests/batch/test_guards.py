@@ -173,6 +173,25 @@ def test_rows_with_the_same_files_in_another_order_do_not_wait_for_each_other(
     assert sorted(sent) == ["a.png", "b.png"]
 
 
+# What the end of a run interrupts
+
+
+@pytest.mark.parametrize("token", [NOTE.token, "of whoever closed it"])
+def test_a_submission_that_is_cut_off_is_in_doubt_at_once(store: Store, tmp_path: Path, token: str) -> None:
+    """It was "running", and a batch that was stopped by Ctrl-C twice said that nothing is lost."""
+    store.claims.claim("a", name="a", estimate=5, token=token, worker="worker")
+    cut_off = asyncio.CancelledError()
+    cut_off.submission_unknown = "nobody knows"  # type: ignore[attr-defined]
+    at_work(store, tmp_path, Halt()).paying._settle(NOTE, cut_off)
+    row = store.result("a")
+    assert row is not None
+    mine = token == NOTE.token
+    assert row.status is (RowStatus.DOUBTFUL if mine else RowStatus.RUNNING)
+    assert (row.error, row.error_type) == (("nobody knows", "SubmissionUnknown") if mine else (None, None))
+    assert store.claims.claim("a", name="a", estimate=5, token="next", worker="w") is Claim.TAKEN
+    assert store.settings()["committed"] == 5
+
+
 # Rows and their files
 
 

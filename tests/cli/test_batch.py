@@ -6,16 +6,19 @@ import json
 import shlex
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from commands import Ended, Run
 from magic_hour_emulator import Emulator
-from magic_hour_workflows.batch.rows import RowStatus, Summary
-from magic_hour_workflows.cli.batch.ending import exit_code
-from magic_hour_workflows.cli.batch.places import VARIABLE, where, without_password
+from magic_hour_workflows.batch.rows import RowResult, RowStatus, Summary
+from magic_hour_workflows.cli.batch.ending import Ending, exit_code, finish
+from magic_hour_workflows.cli.batch.places import VARIABLE, Where, where, without_password
 from magic_hour_workflows.cli.signals import Terminated
 from magic_hour_workflows.cli.terminal import Terminal
 from servers import LIMIT_SECONDS
@@ -176,6 +179,21 @@ def test_without_a_no_the_row_stays_in_doubt(
     answers("no\n")
     assert run(*settle, "--format", "json").json["how"] == "not charged"  # settling again goes on
     assert run("batch", "run", "foxes.csv", "--output", "out").code == 0
+
+
+@pytest.mark.parametrize(("status", "code"), [(RowStatus.DOUBTFUL, 4), (RowStatus.RUNNING, 130)])
+def test_an_end_in_doubt_does_not_say_that_nothing_is_lost(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], status: RowStatus, code: int
+) -> None:
+    """Ctrl-C twice while answers to creates are out; other rows are left."""
+    rows = {"a": status, "b": RowStatus.WAITING}
+    results = [RowResult(key=key, endpoint="ai_image_generator", status=each) for key, each in rows.items()]
+    batch: Any = SimpleNamespace(
+        results=lambda: results, summary=lambda: Summary(counts=Counter(rows.values()), credits=0)
+    )
+    ending = Ending(place=Where("a.batch.sqlite"), again="again", title="a", output=tmp_path)
+    assert finish(Terminal(), batch, ending, KeyboardInterrupt()) == code
+    assert ("nothing is lost" in capsys.readouterr().err) is (code == 130)
 
 
 def test_misspelt_values_are_remarked_on_before_a_batch_begins(run: Run, folder: Path, emulator: Emulator) -> None:

@@ -132,6 +132,15 @@ class Claims:
             _give_back(connection, _open(key, token))
 
     @patient
+    def doubt(self, key: str, token: str, reason: str) -> None:
+        """Say of a row that the submission of this execution was cut off, and nobody knows what came of it."""
+        mine = sa.exists().where(_open(key, token))
+        this = sa.and_(rows.c.key == key, rows.c.state.in_([RowStatus.WAITING, RowStatus.RUNNING]), mine)
+        said = {"state": RowStatus.DOUBTFUL, "error": reason, "error_type": "SubmissionUnknown"}
+        with durable(self._engine) as connection:
+            connection.execute(sa.update(rows).where(this).values(**said, finished_at=self._now))
+
+    @patient
     def accepted(self, key: str, project_id: str, credits: float | None, *, name: str, worker: str) -> bool:
         """Write down a job that the service accepted for a row, whoever has the claim by now, and what it cost.
 

@@ -226,7 +226,9 @@ class Paying:
         project_id = getattr(stopped, "project_id", None)
         if project_id is not None:
             self._accepted(note, project_id, None)
-        elif getattr(stopped, "submission_unknown", None) is None:
+        elif (unknown := getattr(stopped, "submission_unknown", None)) is not None:
+            self._claims.doubt(note.key, note.token, str(unknown))  # said by this run, and not only by the next
+        else:
             self._released(note)
 
 

@@ -49,7 +49,8 @@ def finish(terminal: Terminal, batch: Batch, ending: Ending, interruption: Keybo
     results, summary = batch.results(), batch.summary()
     code = exit_code(summary, interruption)
     terminal.say(f"{', '.join(counted(summary))}; {summary.credits:,.10g} credits")
-    how = "go on with" if interruption is None else "nothing is lost; go on with"
+    certain = interruption is not None and not summary.counts.get(RowStatus.DOUBTFUL)
+    how = "nothing is lost; go on with" if certain else "go on with"
     for line in way_on(results, summary, ending, how=how):
         to_stderr(line)
     try:
