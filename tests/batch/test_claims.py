@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 import sqlalchemy as sa
 
@@ -16,7 +17,7 @@ from magic_hour_workflows.batch.rows import Row, RowResult, RowStatus
 from magic_hour_workflows.batch.run import planned
 from magic_hour_workflows.batch.server import DatabaseLost
 from magic_hour_workflows.batch.store import Store
-from magic_hour_workflows.batch.tables import connect
+from magic_hour_workflows.batch.tables import connect, paid
 
 ROWS = [
     Row(key=key, endpoint="ai_image_generator", parameters={"image_count": 1, "style": {"prompt": "x"}})
@@ -238,3 +239,21 @@ def test_a_failure_within_leaves_the_database_usable(store: Store) -> None:
         store.claims.claim("a", name="x", estimate=object(), token="t", worker="w")  # type: ignore[arg-type]
     assert store.claims.paid_for("a") is None
     assert claim(store) is Claim.GRANTED
+
+
+@pytest.mark.parametrize("manifest", ["changed", "gone"])
+def test_a_row_that_is_claimed_while_it_is_taken_out_of_the_manifest_stays_claimed(
+    store: Store, monkeypatch: pytest.MonkeyPatch, manifest: str
+) -> None:
+    """On PostgreSQL another machine can: its claim was deleted, and the row was there to be submitted once more."""
+    before = store.row("a")
+
+    def claims_meanwhile(connection: sa.Connection, which: object) -> None:
+        claimed = {"key": "a", "name": "job a", "token": "theirs", "worker": "other", "reserved": 5, "closed": False}
+        connection.execute(sa.insert(paid).values(**claimed, claimed_at=0.0))
+
+    monkeypatch.setattr("magic_hour_workflows.batch.store.keep_ids", claims_meanwhile)
+    other = attrs.evolve(ROWS[0], parameters={"image_count": 2, "style": {"prompt": "y"}})
+    assert store.take(planned([other, *ROWS[1:]] if manifest == "changed" else ROWS[1:])) == []
+    assert claim(store) is Claim.TAKEN
+    assert store.row("a") == before

@@ -126,13 +126,10 @@ class Store:
             known = {one.key: one for one in connection.execute(columns)}
             claimed = set(connection.scalars(sa.select(paid.c.key)))
             changed = [key for key, one in wanted.items() if key in known and known[key].fingerprint != one.fingerprint]
-            fixed = {key for key in changed if known[key].state == RowStatus.FAILED}
-            if refused := [key for key in changed if key in claimed and key not in fixed]:
+            failed = {key for key, one in known.items() if one.state == RowStatus.FAILED}
+            if refused := [key for key in changed if key in claimed and key not in failed]:
                 return refused
-            for some in chunks(changed):
-                keep_ids(connection, paid.c.key.in_(some))
-                connection.execute(sa.delete(paid).where(paid.c.key.in_(some)))
-                connection.execute(sa.delete(rows).where(rows.c.key.in_(some)))
+            _forget(connection, changed, failed)
             for some_values in chunks(
                 [value for value in values if value["key"] in changed or value["key"] not in known]
             ):
@@ -146,10 +143,7 @@ class Store:
                 place = sa.update(rows).where(rows.c.key == sa.bindparam("moved"))
                 connection.execute(place.values(position=sa.bindparam("to")), moved)
             gone = [key for key, one in known.items() if key not in wanted]
-            for some in chunks([key for key in gone if key not in claimed or known[key].state == RowStatus.FAILED]):
-                keep_ids(connection, paid.c.key.in_(some))
-                connection.execute(sa.delete(paid).where(paid.c.key.in_(some)))
-                connection.execute(sa.delete(rows).where(rows.c.key.in_(some)))
+            _forget(connection, [key for key in gone if key not in claimed or key in failed], failed)
         return []
 
     def rows(self) -> Iterator[Row]:
@@ -314,6 +308,16 @@ class Store:
     def close(self) -> None:
         """Close the connections."""
         self._engine.dispose()
+
+
+def _forget(connection: sa.Connection, keys: Sequence[str], failed: set[str]) -> None:
+    """Forget rows, with the jobs of those that had failed; one that another machine claims meanwhile stays as it is."""
+    for some in chunks(keys):
+        ended = sa.and_(paid.c.key.in_([key for key in some if key in failed]), paid.c.project_id.is_not(None))
+        keep_ids(connection, ended)
+        connection.execute(sa.delete(paid).where(ended))
+        unclaimed = ~sa.exists().where(paid.c.key == rows.c.key)
+        connection.execute(sa.delete(rows).where(rows.c.key.in_(some), unclaimed))
 
 
 def _written(one: Planned, position: int) -> dict[str, Any]:
