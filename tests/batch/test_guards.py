@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -193,6 +194,15 @@ def test_a_submission_that_is_cut_off_is_in_doubt_at_once(store: Store, tmp_path
 
 
 # Rows and their files
+
+
+@pytest.mark.parametrize(("age", "known"), [(0, True), (steps.UPLOADS_LAST + 60, False), (-86400, False)])
+def test_an_upload_is_not_believed_to_be_recent_because_a_clock_was_ahead(
+    store: Store, tmp_path: Path, age: float, known: bool
+) -> None:
+    key = ("digest", "image", "png")
+    store.add_upload(*key, "remote", time.time() - age)
+    assert at_work(store, tmp_path, Halt())._recent([key]) == ({key: "remote"} if known else {})
 
 
 class NoSteps:

@@ -40,6 +40,8 @@ from .store import Store
 
 UPLOADS_LAST = 6 * 24 * 3600.0
 """Seconds after which an upload is renewed. The service keeps inputs for 7 days (upload URLs API)."""
+_CLOCKS_DIFFER = 3600.0
+"""Seconds by which the clocks of machines may differ. What seems to have been uploaded later may be long gone."""
 
 
 class Steps:
@@ -201,8 +203,12 @@ class Steps:
 
     def _recent(self, wanted: Sequence[tuple[str, str, str]]) -> dict[tuple[str, str, str], str]:
         found = {key: self._store.upload(*key) for key in set(wanted)}
-        oldest = time.time() - UPLOADS_LAST
-        return {key: place[0] for key, place in found.items() if place is not None and place[1] >= oldest}
+        now = time.time()
+        return {
+            key: place[0]
+            for key, place in found.items()
+            if place is not None and now - UPLOADS_LAST <= place[1] <= now + _CLOCKS_DIFFER
+        }
 
     def _begin(self, row: Row) -> Call:
         return self._client._begin(on_progress=partial(self._tell, row.key))
