@@ -121,6 +121,24 @@ def test_ctrl_c_while_the_id_is_being_told_does_not_leave_it_untold() -> None:
     assert events == [Created(id="job-1", kind="image", credits_charged=5, name=events[0].name)]  # type: ignore[union-attr]
 
 
+def test_a_listener_that_ends_the_program_is_not_called_at_every_step_out_of_it() -> None:
+    events: list[Event] = []
+
+    def leave(event: Event) -> None:
+        events.append(event)
+        raise SystemExit
+
+    answer = httpx.MockTransport(lambda _: httpx.Response(200, json={"id": "job-1", "credits_charged": 5}))
+    with (
+        httpx.Client(transport=answer) as http,
+        Client(token="x", base_url="https://api.example", http_client=http) as client,
+        pytest.raises(SystemExit) as caught,
+    ):
+        client.v1.ai_image_generator.generate(**JOB, download_outputs=False, on_progress=leave)
+    assert caught.value.project_id == "job-1"  # type: ignore[attr-defined]
+    assert len(events) == 2
+
+
 @ASYNC
 def test_cancelled_and_no_answer_comes(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "SHIELD_SECONDS", 0.1)

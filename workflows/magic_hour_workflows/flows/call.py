@@ -54,6 +54,8 @@ class Submission:
         """The last one."""
         self.settled: bool = False
         """Whether its outcome was told: the id, that it was refused, or that it is unknown."""
+        self.tellings: int = 0
+        """How often it was begun to tell the id."""
         self.unknown: SubmissionUnknown | None = None
         """What says that the outcome is unknown; kept, because the exception that carries it may be replaced."""
 

@@ -31,6 +31,8 @@ LEAST_SECONDS = 5.0
 """With less time than this left, or half of a shorter timeout, a create is not sent: its answer might come too late."""
 SUBMIT_SECONDS = 120.0
 """How long to wait for the answer to a create. Giving up early would make an accepted job an unknown one."""
+_MOST_TELLINGS = 2
+"""How often a listener is called with an id: what interrupts the first time may be an exception of its own."""
 
 
 async def send(call: Call, operation: Operation[T], extra_headers: Mapping[str, str] | None = None) -> T:
@@ -119,11 +121,12 @@ def may_submit_again(error: Exception) -> bool:
 
 
 def publish(call: Call, job: Job) -> None:
-    """Make the id known, whatever happens next: if this is interrupted before it is told, it is told again."""
+    """Make the id known, whatever happens next: if the telling is interrupted, it is told once more."""
     from ..events import Created
 
-    if call.submission.settled:
+    if call.submission.settled or call.submission.tellings == _MOST_TELLINGS:
         return
+    call.submission.tellings += 1
     with naming(job):
         logger.info("%s job accepted: id=%s credits=%s name=%s", job.kind, job.shown_id, job.credits_charged, job.name)
         call.tell(Created(id=job.id, kind=job.kind, credits_charged=job.credits_charged, name=job.name))
