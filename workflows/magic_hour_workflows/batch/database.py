@@ -43,11 +43,9 @@ class Database:
 
     url: str = attrs.field(repr=lambda url: _without_secrets(url))
     path: Path | None = None
-    file: Path | None = attrs.field(init=False, repr=False)
-
-    @file.default
-    def _real(self) -> Path | None:
-        return None if self.path is None else Path(os.path.realpath(self.path))
+    file: Path | None = attrs.field(
+        init=False, repr=False, default=attrs.Factory(lambda self: _real(self.path), takes_self=True)
+    )
 
     @property
     def address(self) -> sa.URL:
@@ -61,6 +59,10 @@ class Database:
 
     def __str__(self) -> str:
         return str(self.path) if self.path else _without_secrets(self.url)
+
+
+def _real(path: Path | None) -> Path | None:
+    return None if path is None else Path(os.path.realpath(path))
 
 
 def _without_secrets(url: str) -> str:
