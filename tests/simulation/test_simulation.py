@@ -15,7 +15,8 @@ from simulation.faults import EVERY
 from simulation.run import Report, simulate
 
 CHUNKS, SEEDS = 10, 40
-ABSTRACT = {"MagicHourError", "JobError", "TransferFailed"}
+ABSTRACT = {"MagicHourError", "JobError", "TransferFailed", "UnusableURL"}
+"""Those that leave a call as one of their subclasses, or as the cause of another."""
 
 
 @cache
