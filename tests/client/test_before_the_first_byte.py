@@ -7,6 +7,7 @@ from threading import Event
 from typing import Any
 
 import anyio
+import httpcore
 import httpx
 import pytest
 
@@ -176,6 +177,30 @@ def test_a_client_of_another_make_has_the_request_from_the_beginning(either: Eit
 
     with pytest.raises(Broken):
         either.call(create, http_client=Own(transport=httpx.MockTransport(Recorder())))
+
+
+@pytest.mark.parametrize("where", ["transport", "pool"])
+def test_what_replaces_the_sending_of_httpx_may_have_sent_the_request(
+    either: Either, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tools for tests, and ports to browsers, do so; they tell no steps, and a failure in them says nothing."""
+    kinds = {
+        ("transport", True): (httpx.HTTPTransport, "handle_request"),
+        ("transport", False): (httpx.AsyncHTTPTransport, "handle_async_request"),
+        ("pool", True): (httpcore.ConnectionPool, "handle_request"),
+        ("pool", False): (httpcore.AsyncConnectionPool, "handle_async_request"),
+    }
+
+    def sends(*_: Any) -> Any:
+        raise (httpx if where == "transport" else httpcore).ReadTimeout("no answer to what was sent")
+
+    async def asends(*_: Any) -> Any:
+        sends()
+
+    monkeypatch.setattr(*kinds[where, either.sync], sends if either.sync else asends)
+    with pytest.raises(RequestTimeout) as caught:
+        either.call(create)
+    assert caught.value.sent is True
 
 
 def test_the_trust_of_httpx_in_its_own_transports_is_where_we_look_for_it() -> None:
