@@ -39,13 +39,33 @@ def made(wire: Wire, client: httpx.Client | httpx.AsyncClient, request: Request,
     """
     plain = type(client) in (httpx.Client, httpx.AsyncClient)
     transports = (client._transport, *client._mounts.values())
-    wire.traced = (
-        charges and plain and all(transport is None or type(transport) in _TELLING for transport in transports)
-    )
+    wire.traced = charges and plain and all(transport is None or _tells(transport) for transport in transports)
     wire.handed = not plain
     wire.proxy = lambda: proxy(client, request.url)
     request.wire = wire
     return request
+
+
+def _tells(transport: Any) -> bool:
+    """Whether a transport calls back at each step: one of httpx's own, in which nothing was replaced.
+
+    Tools for tests and for browsers put functions of their own in its place, or in that of the pool behind it.
+    """
+    return type(transport) in _TELLING and _is_original(transport) and _is_original(transport._pool)
+
+
+def _is_original(sender: Any) -> bool:
+    """Whether the method that sends comes from the file of its class."""
+    for name in ("handle_request", "handle_async_request"):
+        owner = next((kind for kind in type(sender).__mro__ if name in vars(kind)), None)
+        if owner is not None:
+            files = [_file_of(vars(owner).get(method)) for method in (name, "__init__")]
+            return name not in vars(sender) and files[0] is not None and files[0] == files[1]
+    return False
+
+
+def _file_of(function: Any) -> str | None:
+    return getattr(getattr(function, "__code__", None), "co_filename", None)
 
 
 def proxy(client: httpx.Client | httpx.AsyncClient, url: httpx.URL) -> str | None:
