@@ -34,7 +34,10 @@ class Uploading:
 
 @attrs.frozen(kw_only=True)
 class Created:
-    """The service accepted the job. From here on it is paid for, and `id` is all it takes to get at it."""
+    """The service accepted the job. From here on it is paid for, and `id` is all it takes to get at it.
+
+    It comes once, and once more where Ctrl-C interrupted the first time: the listener may not have heard it.
+    """
 
     id: str
     kind: Kind
