@@ -11,7 +11,7 @@ Rule: importing this package costs nothing; the web server and the media librari
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .server import Emulator
+    from ._server import Emulator
 
     __version__: str
 
@@ -21,7 +21,7 @@ __all__ = ["Emulator", "__version__"]
 def __getattr__(name: str) -> Any:
     if name == "Emulator":
         try:
-            from .server import Emulator
+            from ._server import Emulator
         except ModuleNotFoundError as error:
             remedy = "pip install 'magic-hour-workflows[emulator]'"
             raise ModuleNotFoundError(f"the emulator needs {error.name}: {remedy}", name=error.name) from None

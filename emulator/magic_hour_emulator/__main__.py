@@ -19,8 +19,8 @@ __all__ = ["main"]
 def main(arguments: Sequence[str] | None = None, *, program: str = "magic-hour-emulator") -> int:
     """Run until interrupted; 0 after a clean end, 2 if it could not start."""
     options = _parser(program).parse_args(arguments)
-    from .server import Emulator
-    from .service import REALISTIC_DURATIONS
+    from ._server import Emulator
+    from ._service import REALISTIC_DURATIONS
 
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import EllipsisType
 from typing import Any, Final
 
-from .kinds import KINDS, REQUIRED, STEPS, Kind, Parameters, Phase, Step
+from ._fault_kinds import KINDS, REQUIRED, STEPS, Kind, Parameters, Phase, Step
 
 __all__ = ["Fault", "Target", "matrix"]
 

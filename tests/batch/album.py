@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from magic_hour_emulator import samples
-from magic_hour_emulator.jobs import Clip, Job
-from magic_hour_emulator.products import PRODUCTS
-from magic_hour_emulator.sources import Source
+from magic_hour_emulator._jobs import Clip, Job
+from magic_hour_emulator._products import PRODUCTS
+from magic_hour_emulator._sources import Source
 from magic_hour_workflows.batch.rows import RowResult, RowStatus, Summary
 
 RUNS = "window.pwned = true"

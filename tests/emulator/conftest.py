@@ -17,8 +17,8 @@ import pytest
 from PIL import Image
 
 from magic_hour_emulator import Emulator
-from magic_hour_emulator.jobs import Job
-from magic_hour_emulator.render import talking
+from magic_hour_emulator._jobs import Job
+from magic_hour_emulator._render import talking
 from servers import LIMIT_SECONDS
 
 Json = dict[str, Any]

@@ -8,8 +8,8 @@ import httpx
 import pytest
 from referencing import Registry
 
-from magic_hour_emulator.bodies import MOST_BYTES
-from magic_hour_emulator.checks import BodyCheck
+from magic_hour_emulator._bodies import MOST_BYTES
+from magic_hour_emulator._checks import BodyCheck
 from servers import LIMIT_SECONDS
 
 IMAGE = "/v1/ai-image-generator"

@@ -5,10 +5,10 @@ import threading
 import httpx
 import pytest
 
-from magic_hour_emulator.clock import Clock
+from magic_hour_emulator._clock import Clock
+from magic_hour_emulator._fault_kinds import KINDS, STEPS
+from magic_hour_emulator._fault_schedule import FaultPlan
 from magic_hour_emulator.faults import Fault, Target, matrix
-from magic_hour_emulator.kinds import KINDS, STEPS
-from magic_hour_emulator.plan import FaultPlan
 
 CREATE = Target("v1.ai_image_generator.create", "create")
 GET = Target("v1.image_projects.get", "get")

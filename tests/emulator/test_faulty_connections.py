@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from magic_hour_emulator import Emulator
-from magic_hour_emulator.server import _listen
+from magic_hour_emulator._server import _listen
 from servers import LIMIT_SECONDS, wait_until
 
 IMAGE = "/v1/ai-image-generator"
@@ -82,7 +82,7 @@ def output(api, image_body):
 def test_faults_do_not_depend_on_the_event_loop(start, image_body, monkeypatch, loop):
     if loop == "uvloop":
         pytest.importorskip("uvloop")
-    monkeypatch.setattr("magic_hour_emulator.server._LOOP", loop)
+    monkeypatch.setattr("magic_hour_emulator._server._LOOP", loop)
     with start() as api:
         url = api.finish(IMAGE, image_body)["downloads"][0]["url"]
         whole = httpx.get(url).content

@@ -22,7 +22,7 @@ CONTROLS = [
 
 
 def test_the_list_above_is_whole(emulator):
-    from magic_hour_emulator.control import control_routes
+    from magic_hour_emulator._controls import control_routes
 
     routes = {(method, route.path) for route in control_routes(emulator._running) for method in route.methods}
     assert {(method, f"/_emulator/{path.replace('JOB', '{id}')}") for method, path in CONTROLS} == {

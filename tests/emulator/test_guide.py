@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx
 
-from magic_hour_emulator.kinds import KINDS, REQUIRED, STEPS
+from magic_hour_emulator._fault_kinds import KINDS, REQUIRED, STEPS
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "emulator.md").read_text(encoding="utf-8")
 HEADER = "| kind | what happens | steps | phases | parameters |\n|---|---|---|---|---|"
@@ -59,6 +59,6 @@ def test_every_control_is_in_the_guide(emulator):
 
 
 def _controls(emulator):
-    from magic_hour_emulator.control import control_routes
+    from magic_hour_emulator._controls import control_routes
 
     return control_routes(emulator._running)

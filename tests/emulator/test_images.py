@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageChops, ImageStat
 
 from magic_hour_emulator import samples
-from magic_hour_emulator.render import drawing
+from magic_hour_emulator._render import drawing
 
 IMAGE = "/v1/ai-image-generator"
 HEADSHOT = "/v1/ai-headshot-generator"

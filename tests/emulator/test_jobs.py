@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from magic_hour_emulator.jobs import NEXT
+from magic_hour_emulator._jobs import NEXT
 from servers import LIMIT_SECONDS, wait_until
 
 IMAGE = "/v1/ai-image-generator"

@@ -19,7 +19,7 @@ import pytest
 
 import magic_hour_emulator
 from magic_hour_emulator import Emulator, samples
-from magic_hour_emulator.server import _listen
+from magic_hour_emulator._server import _listen
 from servers import LIMIT_SECONDS, wait_until
 
 PACKAGES = Path(magic_hour_emulator.__file__).parents[1]

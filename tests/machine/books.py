@@ -19,8 +19,8 @@ from PIL import Image
 
 from machine.virtual import impatient
 from magic_hour_emulator import Emulator
+from magic_hour_emulator._ledger import Create
 from magic_hour_emulator.faults import Fault
-from magic_hour_emulator.ledger import Create
 from magic_hour_workflows.errors import (
     InvalidArgument,
     JobCanceled,

@@ -25,8 +25,8 @@ from PIL import Image
 from machine.books import UNFINISHED, Books, Ended
 from machine.virtual import VirtualClient
 from magic_hour_emulator import Emulator
+from magic_hour_emulator._fault_kinds import KINDS, STEPS, Step
 from magic_hour_emulator.faults import Fault, matrix
-from magic_hour_emulator.kinds import KINDS, STEPS, Step
 from magic_hour_workflows.errors import JobCanceled, JobFailed, JobTimeout
 
 EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "0"))

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from .errors import JobError
-from .jobs import Clip, Job
-from .render import editor, generator, headshot, talking
-from .sources import Source, Undecodable, load_picture, sound_seconds
+from ._errors import JobError
+from ._jobs import Clip, Job
+from ._render import editor, generator, headshot, talking
+from ._sources import Source, Undecodable, load_picture, sound_seconds
 
 __all__ = ["PRODUCTS", "Product"]
 

@@ -9,10 +9,10 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from .clock import Clock
-from .errors import JobError
-from .ledger import Ledger
-from .sources import Source
+from ._clock import Clock
+from ._errors import JobError
+from ._ledger import Ledger
+from ._sources import Source
 
 __all__ = ["NEXT", "Clip", "Job", "Jobs", "Status"]
 

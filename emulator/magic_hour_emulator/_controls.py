@@ -10,12 +10,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from .bodies import read_json
-from .errors import JobError, Refusal
+from ._bodies import read_json
+from ._errors import JobError, Refusal
+from ._jobs import Job, Status
+from ._request_checks import for_this_machine
+from ._service import Service
 from .faults import Fault
-from .guards import for_this_machine
-from .jobs import Job, Status
-from .service import Service
 
 __all__ = ["control_routes", "force"]
 

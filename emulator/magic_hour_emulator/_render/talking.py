@@ -15,9 +15,9 @@ from av.container import OutputContainer
 from av.frame import Frame
 from PIL import Image, ImageDraw, ImageOps
 
-from ..errors import Abandoned
-from ..jobs import Clip, Job
-from ..sources import load_picture
+from .._errors import Abandoned
+from .._jobs import Clip, Job
+from .._sources import load_picture
 from .drawing import Colour, caption, palette, placeholder, random_for
 from .sound import RATE, cut, loudness
 

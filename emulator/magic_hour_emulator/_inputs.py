@@ -10,13 +10,13 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from . import samples
-from .contract import AssetField, Json, Operation
-from .errors import Refusal
-from .jobs import Job, Jobs
-from .outputs import Outputs, parse_output_path
-from .signing import Signer
-from .sources import Source
-from .uploads import Uploads
+from ._contract import AssetField, Json, Operation
+from ._errors import Refusal
+from ._jobs import Job, Jobs
+from ._signing import Signer
+from ._sources import Source
+from ._stored_files import Outputs, parse_output_path
+from ._uploads import Uploads
 
 __all__ = ["Assets"]
 

@@ -15,9 +15,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
-from .errors import Abandoned, Refusal
-from .outputs import parse_output_path
-from .service import Service
+from ._errors import Abandoned, Refusal
+from ._service import Service
+from ._stored_files import parse_output_path
 
 __all__ = ["storage_app"]
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
-from ..jobs import Job
+from .._jobs import Job
 
 __all__ = ["Colour", "caption", "long_side", "palette", "placeholder", "random_for", "save_png", "sized", "wrap"]
 

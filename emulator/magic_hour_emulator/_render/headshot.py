@@ -8,8 +8,8 @@ from typing import Final
 
 from PIL import Image, ImageChops, ImageEnhance, ImageOps
 
-from ..jobs import Job
-from ..sources import load_picture
+from .._jobs import Job
+from .._sources import load_picture
 from .drawing import caption, placeholder, random_for, save_png
 
 __all__ = ["render"]

@@ -9,8 +9,8 @@ import threading
 from pathlib import Path
 from typing import Final
 
-from .clock import Clock
-from .ids import Ids
+from ._clock import Clock
+from ._ids import Ids
 
 __all__ = ["KEPT_SECONDS", "Uploads"]
 

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Mapping
 from urllib.parse import quote
 
-from .clock import Clock
+from ._clock import Clock
 
 __all__ = ["Signer"]
 

@@ -9,8 +9,8 @@ from typing import Final
 
 from PIL import Image, ImageChops, ImageDraw, ImageEnhance, ImageOps
 
-from ..jobs import Job
-from ..sources import load_picture
+from .._jobs import Job
+from .._sources import load_picture
 from .drawing import Colour, caption, long_side, palette, placeholder, random_for, save_png, sized
 
 __all__ = ["render"]

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from PIL import Image, ImageDraw, ImageFilter
 
-from ..jobs import Job
+from .._jobs import Job
 from .drawing import Colour, caption, long_side, palette, random_for, save_png, sized
 
 __all__ = ["render"]

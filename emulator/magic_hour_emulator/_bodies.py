@@ -10,7 +10,7 @@ from typing import Any, Final, NoReturn
 
 from starlette.requests import Request
 
-from .errors import Refusal
+from ._errors import Refusal
 
 __all__ = ["MOST_BYTES", "read_json"]
 

@@ -16,7 +16,7 @@ import yaml
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
-from .checks import BodyCheck
+from ._checks import BodyCheck
 
 __all__ = ["AssetField", "Contract", "Json", "Operation", "Price", "load_contract"]
 

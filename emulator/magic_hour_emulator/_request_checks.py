@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import Response
 
-from .errors import Refusal
+from ._errors import Refusal
 
 __all__ = ["check_origin", "for_this_machine", "loopback_address"]
 

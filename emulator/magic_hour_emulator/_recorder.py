@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .clock import Clock
+from ._clock import Clock
 
 __all__ = ["RecordedRequest", "Recorder"]
 

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from .clock import Clock
+from ._clock import Clock
+from ._fault_kinds import KINDS, STEPS, Step
 from .faults import Fault, Target, wrong_step
-from .kinds import KINDS, STEPS, Step
 
 __all__ = ["FaultPlan", "Fired", "Hit"]
 

@@ -17,21 +17,21 @@ from typing import Final
 import uvicorn
 from starlette.types import ASGIApp
 
-from .api import api_app
-from .clock import Clock
-from .contract import load_contract
-from .control import force
-from .errors import JobError
-from .guards import loopback_address
-from .injection import with_faults
-from .jobs import Job
-from .ledger import Ledger
-from .line import Line
-from .plan import FaultPlan
-from .recorder import Recorder
-from .service import DURATIONS, Service, Settings
-from .storage import storage_app
-from .targets import on_api, on_storage
+from ._api import api_app
+from ._clock import Clock
+from ._contract import load_contract
+from ._controls import force
+from ._errors import JobError
+from ._fault_injection import with_faults
+from ._fault_schedule import FaultPlan
+from ._faulty_protocol import Line
+from ._jobs import Job
+from ._ledger import Ledger
+from ._recorder import Recorder
+from ._request_checks import loopback_address
+from ._service import DURATIONS, Service, Settings
+from ._storage import storage_app
+from ._targets import on_api, on_storage
 
 __all__ = ["Emulator"]
 

@@ -14,13 +14,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from .bodies import read_json
-from .contract import Json, Operation
-from .control import control_routes
-from .errors import Refusal
-from .guards import check_origin
-from .products import PRODUCTS
-from .service import Service
+from ._bodies import read_json
+from ._contract import Json, Operation
+from ._controls import control_routes
+from ._errors import Refusal
+from ._products import PRODUCTS
+from ._request_checks import check_origin
+from ._service import Service
 
 __all__ = ["api_app"]
 

@@ -15,13 +15,13 @@ from typing import Final, cast
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .answers import CHANGED, HEADS, Answer, Circumstances, asked_otherwise, changed, instead
-from .bodies import MOST_BYTES
+from ._bodies import MOST_BYTES
+from ._fault_responses import CHANGED, HEADS, Answer, Circumstances, asked_otherwise, changed, instead
+from ._fault_schedule import Hit
+from ._faulty_protocol import Ending, Line, Script
+from ._service import Service
+from ._targets import Find
 from .faults import Fault
-from .line import Ending, Line, Script
-from .plan import Hit
-from .service import Service
-from .targets import Find
 
 __all__ = ["with_faults"]
 

@@ -8,21 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from .assets import Assets
-from .clock import Clock, timestamp
-from .contract import Contract, Json, Operation
-from .errors import JobError, Refusal
+from ._clock import Clock, timestamp
+from ._contract import Contract, Json, Operation
+from ._errors import JobError, Refusal
+from ._fault_schedule import FaultPlan
+from ._ids import Ids
+from ._inputs import Assets
+from ._jobs import Job, Jobs
+from ._ledger import Create, Ledger
+from ._products import PRODUCTS
+from ._recorder import Recorder
+from ._signing import Signer
+from ._stored_files import Outputs, output_path
+from ._targets import name_of, operations
+from ._uploads import Uploads
 from .faults import Target
-from .ids import Ids
-from .jobs import Job, Jobs
-from .ledger import Create, Ledger
-from .outputs import Outputs, output_path
-from .plan import FaultPlan
-from .products import PRODUCTS
-from .recorder import Recorder
-from .signing import Signer
-from .targets import name_of, operations
-from .uploads import Uploads
 
 __all__ = ["DURATIONS", "REALISTIC_DURATIONS", "Service", "Settings"]
 

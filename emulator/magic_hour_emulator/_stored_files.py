@@ -9,8 +9,8 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from .errors import Abandoned
-from .jobs import Job
+from ._errors import Abandoned
+from ._jobs import Job
 
 __all__ = ["Outputs", "output_path", "parse_output_path"]
 

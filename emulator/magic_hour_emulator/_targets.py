@@ -9,10 +9,10 @@ from typing import Final
 
 from starlette.types import Scope
 
-from .contract import Contract, Operation
+from ._contract import Contract, Operation
+from ._fault_kinds import Step
+from ._products import PRODUCTS
 from .faults import Target
-from .kinds import Step
-from .products import PRODUCTS
 
 __all__ = ["Find", "name_of", "on_api", "on_storage", "operations"]
 
