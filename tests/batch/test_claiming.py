@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from batch.claiming.model import Stage
-from batch.claiming.plants import PLANTS
+from batch.claiming.seeded_bugs import PLANTS
 from magic_hour_workflows.batch.permit import Instant, Permit, passed
 
 SCHEDULES = 150

@@ -17,8 +17,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from kill.kill_points import POINTS
 from kill.killing import KINDS, Killed, kill_after, kill_at, moment, undisturbed
-from kill.points import POINTS
 from magic_hour_emulator import Emulator
 
 Kill = Callable[[str, Path], Killed]

@@ -21,7 +21,7 @@ import attrs
 import httpx
 from PIL import Image
 
-from kill.points import INSIDE, POINTS, Point
+from kill.kill_points import INSIDE, POINTS, Point
 from kill.program import FOLDER, command
 from magic_hour_emulator import Emulator, samples
 from magic_hour_workflows import Client

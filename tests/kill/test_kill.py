@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from kill.kill_points import INSIDE, POINTS
 from kill.killing import KINDS, kill_after, kill_at, moment, undisturbed
-from kill.points import INSIDE, POINTS
 from magic_hour_emulator import Emulator
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from PIL import Image
 
-from machine.books import UNFINISHED, Books, Ended
+from machine.ledger_model import UNFINISHED, Books, Ended
 from machine.virtual import VirtualClient
 from magic_hour_emulator import Emulator
 from magic_hour_emulator._fault_kinds import KINDS, STEPS, Step

@@ -1,6 +1,6 @@
 """What has to hold after every run, told by the ledger and the record of what truly happened.
 
-Rule: a list. Each rule stands with its kind, in `money`, `timing`, `transferred` and `manners`.
+Rule: a list. Each rule stands with its kind, in `money`, `timing`, `transferred` and `conventions`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import manners, money, timing, transferred
+from . import conventions, money, timing, transferred
 from .facts import SECRETS, Rule, job_of, told_files
 from .outside import World
 from .scenario import CallRecord, User
@@ -34,11 +34,11 @@ RULES: list[Rule] = [
     transferred.answers_are_about_the_job,
     transferred.fresh_url_after_an_expired_one,
     transferred.uploads_are_the_files,
-    manners.events_make_sense,
-    manners.streams_are_put_back,
-    manners.says_no_secret,
-    manners.survives_pickling,
-    manners.ends_as_expected,
+    conventions.events_make_sense,
+    conventions.streams_are_put_back,
+    conventions.says_no_secret,
+    conventions.survives_pickling,
+    conventions.ends_as_expected,
 ]
 
 

@@ -8,7 +8,7 @@ import sys
 import time
 
 from batch.claiming.model import Stage
-from batch.claiming.plants import PLANTS
+from batch.claiming.seeded_bugs import PLANTS
 
 FIRST_SEEDS = 400
 """In so many schedules every planted bug has to be found."""

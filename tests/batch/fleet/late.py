@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from batch.fleet.fleet_harness import Studio, problems, service
 from batch.fleet.postgres import Postgres, programs
-from batch.fleet.studio import Studio, problems, service
 from magic_hour_client.errors import InvalidArgument
 from magic_hour_workflows.batch import Batch, Settled, engine, settling
 

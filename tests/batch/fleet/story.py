@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from batch.fleet.studio import Studio, manifest, most, problems, service, too_many
+from batch.fleet.fleet_harness import Studio, manifest, most, problems, service, too_many
 from magic_hour_workflows.batch import RowStatus
 
 TAKEN_OVER_SECONDS = 30.0

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from batch.fleet.fleet_harness import TOKEN, Studio, manifest, problems, service
 from batch.fleet.postgres import PASSWORD, Postgres, programs
-from batch.fleet.studio import TOKEN, Studio, manifest, problems, service
 from magic_hour_client.errors import InvalidArgument, MagicHourError
 from magic_hour_workflows.batch import Batch
 from magic_hour_workflows.batch.claims import Claim

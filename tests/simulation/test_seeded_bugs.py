@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from simulation.judge import RULES
-from simulation.plants import PLANTS
 from simulation.run import simulate
+from simulation.seeded_bugs import PLANTS
 
 MOST_SEEDS = 1000
 REMEMBERED = {
