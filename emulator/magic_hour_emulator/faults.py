@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from ._fault_kinds import KINDS, REQUIRED, STEPS, Kind, Parameters, Phase, Step
 
-__all__ = ["Fault", "Target", "matrix"]
+__all__ = ["KINDS", "REQUIRED", "STEPS", "Fault", "Kind", "Step", "Target", "matrix"]
 
 _OPTIONS: Final = ("on", "phase", "nth", "times", "probability", "seed")
 # These say that nothing was accepted, and the service does not lie: once it has accepted, it cannot send them.

@@ -1,4 +1,4 @@
-"""The claims in a pretended world: no schedule charges a row twice, and every planted bug is found."""
+"""The claims in a pretended world: no schedule charges a row twice, and every seeded bug is found."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from batch.claiming.model import Stage
-from batch.claiming.seeded_bugs import PLANTS
+from batch.claiming.seeded_bugs import SEEDED_BUGS
 from magic_hour_workflows.batch.permit import Instant, Permit, passed
 
 SCHEDULES = 150
@@ -42,9 +42,9 @@ def test_no_schedule_charges_a_row_twice(stage: Stage) -> None:
     assert sum(report.jobs for report in reports) > SCHEDULES / 2
 
 
-@pytest.mark.parametrize("name", PLANTS)
-def test_a_planted_bug_is_found(stage: Stage, name: str) -> None:
-    assert stage.play(FOUND_BY[name], PLANTS[name]).complaints
+@pytest.mark.parametrize("name", SEEDED_BUGS)
+def test_a_seeded_bug_is_found(stage: Stage, name: str) -> None:
+    assert stage.play(FOUND_BY[name], SEEDED_BUGS[name]).complaints
     assert not stage.play(FOUND_BY[name]).complaints
 
 

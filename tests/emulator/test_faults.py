@@ -6,9 +6,8 @@ import httpx
 import pytest
 
 from magic_hour_emulator._clock import Clock
-from magic_hour_emulator._fault_kinds import KINDS, STEPS
 from magic_hour_emulator._fault_schedule import FaultPlan
-from magic_hour_emulator.faults import Fault, Target, matrix
+from magic_hour_emulator.faults import KINDS, STEPS, Fault, Target, matrix
 
 CREATE = Target("v1.ai_image_generator.create", "create")
 GET = Target("v1.image_projects.get", "get")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx
 
-from magic_hour_emulator._fault_kinds import KINDS, REQUIRED, STEPS
+from magic_hour_emulator.faults import KINDS, REQUIRED, STEPS
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "emulator.md").read_text(encoding="utf-8")
 HEADER = "| kind | what happens | steps | phases | parameters |\n|---|---|---|---|---|"

@@ -17,10 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from magic_hour_emulator import Emulator
-from magic_hour_emulator._fault_kinds import Step
 from magic_hour_emulator._ledger import Create
 from magic_hour_emulator._recorder import RecordedRequest
-from magic_hour_emulator.faults import Fault, matrix
+from magic_hour_emulator.faults import Fault, Step, matrix
 from magic_hour_workflows.errors import (
     APIError,
     DownloadFailed,

@@ -73,7 +73,7 @@ class Ended:
 
 
 @attrs.define
-class Books:
+class LedgerModel:
     """What was told so far, checked against the truth after every call."""
 
     emulator: Emulator

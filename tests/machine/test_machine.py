@@ -1,7 +1,7 @@
 """Any sequence of calls by two clients, restarts, faults and passing time: nothing lost, nothing charged twice.
 
-Hypothesis chooses what happens; `Books` judges after every step; at the end, every job that was accepted is finished by
-its id alone. `make machine EXAMPLES=500` looks further than the test, with other examples each time.
+Hypothesis chooses what happens. `LedgerModel` judges after every step. At the end, every accepted job is finished
+by its id alone. `make machine EXAMPLES=500` looks further than the test, with other examples each time.
 """
 
 from __future__ import annotations
@@ -22,11 +22,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from PIL import Image
 
-from machine.ledger_model import UNFINISHED, Books, Ended
+from machine.ledger_model import UNFINISHED, Ended, LedgerModel
 from machine.virtual import VirtualClient
 from magic_hour_emulator import Emulator
-from magic_hour_emulator._fault_kinds import KINDS, STEPS, Step
-from magic_hour_emulator.faults import Fault, matrix
+from magic_hour_emulator.faults import KINDS, STEPS, Fault, Step, matrix
 from magic_hour_workflows.errors import JobCanceled, JobFailed, JobTimeout
 
 EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "0"))
@@ -76,7 +75,7 @@ class Machine(RuleBasedStateMachine):
         super().__init__()
         self.emulator.reset()
         self.temporary = tempfile.TemporaryDirectory()
-        self.books = Books(self.emulator, Path(self.temporary.name), seen=self.seen)
+        self.model = LedgerModel(self.emulator, Path(self.temporary.name), seen=self.seen)
         self.chance = random.Random(0)
         self.clients = [self._client() for _ in range(2)]
         self.names = 0
@@ -86,13 +85,13 @@ class Machine(RuleBasedStateMachine):
 
     def _about(self, client: int, number: int, use: Callable[..., Any]) -> Ended | None:
         """Ask something about a job that is known, if there is any."""
-        id = self.books.job(number)
+        id = self.model.job(number)
         if id is None:
             return None
         projects = self.clients[client].v1.image_projects
-        ended = self.books.call(lambda on_progress: use(projects, id, on_progress))
-        self.books.about(id, ended)
-        self.books.saved(ended, id)
+        ended = self.model.call(lambda on_progress: use(projects, id, on_progress))
+        self.model.about(id, ended)
+        self.model.saved(ended, id)
         return ended
 
     @rule(
@@ -110,7 +109,7 @@ class Machine(RuleBasedStateMachine):
                 image_count=count,
                 style={"prompt": "A hat"},
                 wait_for_completion=wait,
-                download_directory=self.books.folder,
+                download_directory=self.model.folder,
                 on_progress=on_progress,
             )
         )
@@ -123,23 +122,23 @@ class Machine(RuleBasedStateMachine):
             lambda on_progress: headshots.generate(
                 assets={"image_file_path": ("portrait.png", PORTRAIT)},
                 download_outputs=download,
-                download_directory=self.books.folder,
+                download_directory=self.model.folder,
                 on_progress=on_progress,
             )
         )
 
     def _generated(self, use: Callable[..., Any]) -> None:
-        ended = self.books.call(use)
-        self.books.submitted(ended)
-        self.books.saved(ended, next(iter(ended.ids), None))
+        ended = self.model.call(use)
+        self.model.submitted(ended)
+        self.model.saved(ended, next(iter(ended.ids), None))
 
     @rule(client=clients, fault=st.none() | faults("create"))
     def create(self, client: int, fault: Fault | None) -> None:
         self._arm(fault)
         self.names += 1
         body = {"image_count": 1, "style": {"prompt": "A red fox"}, "name": f"number {self.names}"}
-        ended = self.books.call(lambda _: self.clients[client].v1.ai_image_generator.create(**body))
-        self.books.submitted(ended, events=False)
+        ended = self.model.call(lambda _: self.clients[client].v1.ai_image_generator.create(**body))
+        self.model.submitted(ended, events=False)
 
     @rule(client=clients, number=numbers, fault=st.none() | faults("get"))
     def wait(self, client: int, number: int, fault: Fault | None) -> None:
@@ -149,7 +148,7 @@ class Machine(RuleBasedStateMachine):
     @rule(client=clients, number=numbers, fault=st.none() | faults("get", "download"))
     def download(self, client: int, number: int, fault: Fault | None) -> None:
         self._arm(fault)
-        folder = self.books.folder
+        folder = self.model.folder
         self._about(
             client, number, lambda projects, id, on_progress: projects.download(id, folder, on_progress=on_progress)
         )
@@ -157,7 +156,7 @@ class Machine(RuleBasedStateMachine):
     @rule(client=clients, number=numbers, wait=st.booleans(), fault=st.none() | faults("get", "download"))
     def check_result(self, client: int, number: int, wait: bool, fault: Fault | None) -> None:
         self._arm(fault)
-        folder = self.books.folder
+        folder = self.model.folder
         self._about(
             client,
             number,
@@ -169,13 +168,13 @@ class Machine(RuleBasedStateMachine):
     @rule(client=clients, number=numbers, fault=st.none() | faults("delete"))
     def delete(self, client: int, number: int, fault: Fault | None) -> None:
         self._arm(fault)
-        id = self.books.job(number)
+        id = self.model.job(number)
         if id is None:
             return
-        there = self.books.status(id) is not None
-        ended = self.books.call(lambda _: self.clients[client].v1.image_projects.delete(id))
+        there = self.model.status(id) is not None
+        ended = self.model.call(lambda _: self.clients[client].v1.image_projects.delete(id))
         if ended.error is None and "not_found" not in ended.fired:  # which, once a DELETE may have arrived, is believed
-            assert self.books.status(id) is None, "deleted, it said"
+            assert self.model.status(id) is None, "deleted, it said"
         elif ended.error is not None:
             assert ended.fired or not there, f"not deleted for no reason: {ended.error!r}"
 
@@ -186,7 +185,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def find_doubtful(self) -> None:
-        self.books.find_doubtful()
+        self.model.find_doubtful()
 
     @rule(fault=faults(*STEPS))
     def fault_on(self, fault: Fault) -> None:
@@ -206,13 +205,13 @@ class Machine(RuleBasedStateMachine):
         self.emulator.clock.advance(seconds)
 
     @invariant()
-    def the_books_are_balanced(self) -> None:
-        self.books.balanced()
+    def the_ledger_is_balanced(self) -> None:
+        self.model.balanced()
 
     def teardown(self) -> None:
         try:
             self.emulator.faults.clear()
-            self.books.settle()
+            self.model.settle()
             if sys.exc_info()[0] is None:  # else a step has failed, and says more than what comes after
                 self._finish_all()
         finally:
@@ -222,18 +221,18 @@ class Machine(RuleBasedStateMachine):
 
     def _finish_all(self) -> None:
         """Finish everything by its id, with a client that knows nothing else."""
-        self.books.balanced()
-        self.books.find_doubtful()
-        assert set(self.books.known) == {create.id for create in self.emulator.ledger.creates}
+        self.model.balanced()
+        self.model.find_doubtful()
+        assert set(self.model.known) == {create.id for create in self.emulator.ledger.creates}
         self.clients.append(self._client())
-        for number in range(len(self.books.known)):
+        for number in range(len(self.model.known)):
             self._finish(number)
 
     def _finish(self, number: int) -> None:
         ended = self._about(
-            -1, number, lambda projects, id, _: projects.check_result(id, download_directory=self.books.folder)
+            -1, number, lambda projects, id, _: projects.check_result(id, download_directory=self.model.folder)
         )
-        status = self.books.status(self.books.known[number])
+        status = self.model.status(self.model.known[number])
         assert ended is not None
         if status == "complete":
             assert ended.error is None

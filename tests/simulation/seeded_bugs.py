@@ -23,13 +23,13 @@ from magic_hour_workflows.flows import call, download, generate, submit, upload,
 from magic_hour_workflows.retry import Outcome
 
 Patch = pytest.MonkeyPatch
-PLANTS: dict[str, tuple[Callable[[Patch], None], str]] = {}
+SEEDED_BUGS: dict[str, tuple[Callable[[Patch], None], str]] = {}
 """The patch, and the rule of the judge's that has to notice it."""
 
 
-def plant(rule: str) -> Callable[[Callable[[Patch], None]], Callable[[Patch], None]]:
+def breaks(rule: str) -> Callable[[Callable[[Patch], None]], Callable[[Patch], None]]:
     def add(patch: Callable[[Patch], None]) -> Callable[[Patch], None]:
-        PLANTS[patch.__name__] = patch, rule
+        SEEDED_BUGS[patch.__name__] = patch, rule
         return patch
 
     return add
@@ -38,52 +38,52 @@ def plant(rule: str) -> Callable[[Callable[[Patch], None]], Callable[[Patch], No
 # --- money ------------------------------------------------------------------------------------------------------------
 
 
-@plant("charged_once")
+@breaks("charged_once")
 def a_create_is_sent_again_whatever_happened(patch: Patch) -> None:
     patch.setattr(submit, "may_submit_again", lambda error: True)
 
 
-@plant("every_job_is_told")
+@breaks("every_job_is_told")
 def a_lost_answer_counts_as_a_refusal(patch: Patch) -> None:
     real = retry.outcome
     patch.setattr(submit, "outcome", lambda e: Outcome.REFUSED if real(e) is Outcome.UNKNOWN else real(e))
 
 
-@plant("sent_once")
+@breaks("sent_once")
 def a_gateway_counts_as_the_service(patch: Patch) -> None:
     patch.setattr(retry, "_says_so_itself", lambda error: True)
 
 
-@plant("sent_once")
+@breaks("sent_once")
 def nobody_looks_whether_a_byte_was_sent(patch: Patch) -> None:
     real = retry.outcome
     patch.setattr(submit, "outcome", lambda e: Outcome.NOT_SENT if isinstance(e, retry.ConnectionFailed) else real(e))
 
 
-@plant("every_job_is_told")
+@breaks("every_job_is_told")
 def the_id_is_not_published(patch: Patch) -> None:
     patch.setattr(submit, "publish", lambda call, job: None)
 
 
-@plant("every_job_is_told")
+@breaks("every_job_is_told")
 def an_interruption_carries_nothing(patch: Patch) -> None:
     real = submit.carry
     for module in (submit, generate, client):
         patch.setattr(module, "carry", lambda call, error: real(call, error) if isinstance(error, Exception) else None)
 
 
-@plant("named")
+@breaks("named")
 def errors_do_not_name_the_job(patch: Patch) -> None:
     for module in (generate, wait, download):
         patch.setattr(module, "naming", lambda job, known=True: nullcontext())
 
 
-@plant("nothing_after_a_mistake")
+@breaks("nothing_after_a_mistake")
 def arguments_are_not_checked(patch: Patch) -> None:
     patch.setattr(generate, "check", lambda name, body: None)
 
 
-@plant("credits_are_those_of_the_ledger")
+@breaks("credits_are_those_of_the_ledger")
 def the_credits_of_the_create_are_forgotten(patch: Patch) -> None:
     real = submit.job_from
     patch.setattr(submit, "job_from", lambda o, created: type(j := real(o, created))(j.kind, j.id, 1000.0, j.name))
@@ -92,27 +92,27 @@ def the_credits_of_the_create_are_forgotten(patch: Patch) -> None:
 # --- time -------------------------------------------------------------------------------------------------------------
 
 
-@plant("retry_after_is_kept")
+@breaks("retry_after_is_kept")
 def retry_after_is_ignored(patch: Patch) -> None:
     patch.setattr(retry.Backoff, "delay", lambda self, error, random: random * 0.5)
 
 
-@plant("in_time")
+@breaks("in_time")
 def attempts_know_no_deadline(patch: Patch) -> None:
     patch.setattr(call.Call, "attempt_deadline", lambda self, seconds=60.0: self.io.now() + seconds)
 
 
-@plant("in_time")
+@breaks("in_time")
 def sleeps_know_no_deadline(patch: Patch) -> None:
     patch.setattr(call.Call, "room", lambda self, reserve=0.0: 1e9)
 
 
-@plant("bounded")
+@breaks("bounded")
 def there_is_no_pause_between_attempts(patch: Patch) -> None:
     patch.setattr(retry, "FIRST_DELAY", 0.0)
 
 
-@plant("bounded")
+@breaks("bounded")
 def tries_are_not_counted(patch: Patch) -> None:
     patch.setattr(call.Call, "begin", classmethod(lambda cls, io, timeout, **o: _begun(cls, io, timeout, o)))
 
@@ -121,17 +121,17 @@ def _begun(cls: Any, io: Any, timeout: float, options: dict[str, Any]) -> Any:
     return cls(io=io, timeout=timeout, deadline=io.now() + timeout, submission=call.Submission(), tries=None, **options)
 
 
-@plant("time_for_an_answer")
+@breaks("time_for_an_answer")
 def a_create_is_sent_at_the_last_moment(patch: Patch) -> None:
     patch.setattr(submit, "LEAST_SECONDS", 0.0)
 
 
-@plant("looks_keep_to_the_schedule")
+@breaks("looks_keep_to_the_schedule")
 def looks_do_not_come_apart(patch: Patch) -> None:
     patch.setattr(wait, "GROWTH", 0.0)
 
 
-@plant("ends_at_once")
+@breaks("ends_at_once")
 def one_sleep_too_many(patch: Patch) -> None:
     real = wait.wait
 
@@ -143,17 +143,17 @@ def one_sleep_too_many(patch: Patch) -> None:
     patch.setattr(generate, "wait", sleeps)
 
 
-@plant("gives_up_only_at_the_deadline")
+@breaks("gives_up_only_at_the_deadline")
 def a_new_job_that_is_missing_is_given_up(patch: Patch) -> None:
     patch.setattr(wait, "NEW_JOB_SECONDS", 0.0)
 
 
-@plant("gives_up_only_at_the_deadline")
+@breaks("gives_up_only_at_the_deadline")
 def patience_ends_after_five_tries(patch: Patch) -> None:
     patch.setattr(call.Call, "paid", lambda self: self)
 
 
-@plant("ends_at_once")
+@breaks("ends_at_once")
 def a_failed_job_is_a_result(patch: Patch) -> None:
     for module in (wait, generate):
         patch.setattr(module, "finished", lambda job, project: project.status in ("complete", "error", "canceled"))
@@ -162,12 +162,12 @@ def a_failed_job_is_a_result(patch: Patch) -> None:
 # --- files ------------------------------------------------------------------------------------------------------------
 
 
-@plant("files_are_the_outputs")
+@breaks("files_are_the_outputs")
 def lengths_are_not_checked(patch: Patch) -> None:
     patch.setattr(files.Partial, "check_complete", lambda self: None)
 
 
-@plant("files_are_the_outputs")
+@breaks("files_are_the_outputs")
 def a_rest_is_asked_for_whatever_changed(patch: Patch) -> None:
     def headers(self: Any) -> dict[str, str]:
         return {"range": f"bytes={self.received}-", "if-range": self._etag} if self.received else {}
@@ -180,25 +180,25 @@ def a_rest_is_asked_for_whatever_changed(patch: Patch) -> None:
     patch.setattr(files.Partial, "begin", begin)
 
 
-@plant("fresh_url_after_an_expired_one")
+@breaks("fresh_url_after_an_expired_one")
 def expired_urls_are_not_replaced(patch: Patch) -> None:
     async def nothing(self: Any, number: int, stale: str) -> None: ...
 
     patch.setattr(download.Saving, "refresh", nothing)
 
 
-@plant("fresh_url_after_an_expired_one")
+@breaks("fresh_url_after_an_expired_one")
 def expired_places_are_not_replaced(patch: Patch) -> None:
     patch.setattr(upload, "has_expired", lambda error: False)
     patch.setattr(upload, "_may_upload_again", lambda error: True)
 
 
-@plant("files_are_the_outputs")
+@breaks("files_are_the_outputs")
 def another_part_is_taken_for_the_rest(patch: Patch) -> None:
     patch.setattr(files.Partial, "_go_on", lambda self, headers: None)
 
 
-@plant("files_are_the_outputs")
+@breaks("files_are_the_outputs")
 def weak_tags_are_trusted(patch: Patch) -> None:
     real = files.Partial._start_over
 
@@ -209,12 +209,12 @@ def weak_tags_are_trusted(patch: Patch) -> None:
     patch.setattr(files.Partial, "_start_over", start_over)
 
 
-@plant("ends_as_expected")
+@breaks("ends_as_expected")
 def urls_are_not_checked(patch: Patch) -> None:
     patch.setattr(files, "checked_url", lambda url, allow_http, base="": urljoin(base, url))
 
 
-@plant("answers_are_about_the_job")
+@breaks("answers_are_about_the_job")
 def answers_about_other_jobs_are_believed(patch: Patch) -> None:
     async def look(call: Any, job: Any, get: Any, *, missing_until: float | None = None) -> Any:
         return await submit.query(call, get(job.id))
@@ -222,17 +222,17 @@ def answers_about_other_jobs_are_believed(patch: Patch) -> None:
     patch.setattr(wait, "look", look)
 
 
-@plant("succeeds_in_good_weather")
+@breaks("succeeds_in_good_weather")
 def complete_jobs_are_not_seen(patch: Patch) -> None:
     patch.setattr(wait, "finished", lambda job, project: False)
 
 
-@plant("a leftover")
+@breaks("a leftover")
 def temporary_files_stay(patch: Patch) -> None:
     patch.setattr(files.Partial, "discard", lambda self: self._close())
 
 
-@plant("was overwritten")
+@breaks("was overwritten")
 def final_names_are_taken_from_others(patch: Patch) -> None:
     def moved(source: Path, target: Path) -> bool:
         os.replace(source, target)
@@ -241,23 +241,23 @@ def final_names_are_taken_from_others(patch: Patch) -> None:
     patch.setattr(files, "moved", moved)
 
 
-@plant("saved and told to nobody")
+@breaks("saved and told to nobody")
 def a_failure_forgets_what_was_saved(patch: Patch) -> None:
     real = download.Saving.paths
     patch.setattr(download.Saving, "paths", lambda self: [] if self.failures else real(self))
 
 
-@plant("one_output_costs_no_other")
+@breaks("one_output_costs_no_other")
 def after_a_failure_no_other_is_begun(patch: Patch) -> None:
     patch.setattr(download.Saving, "hopeless", property(lambda self: bool(self.failures)))
 
 
-@plant("files_are_the_outputs")
+@breaks("files_are_the_outputs")
 def checksums_are_not_read(patch: Patch) -> None:
     patch.setattr(checksums, "told", lambda headers, part=False: None)
 
 
-@plant("files_are_the_outputs")
+@breaks("files_are_the_outputs")
 def no_outputs_are_a_success(patch: Patch) -> None:
     async def listed(call: Any, job: Any, project: Any, get: Any) -> Any:
         return project
@@ -265,7 +265,7 @@ def no_outputs_are_a_success(patch: Patch) -> None:
     patch.setattr(download, "_listed", listed)
 
 
-@plant("uploads_are_the_files")
+@breaks("uploads_are_the_files")
 def a_file_given_twice_is_uploaded_twice(patch: Patch) -> None:
     real = assets.Assets.placeholder
 
@@ -276,12 +276,12 @@ def a_file_given_twice_is_uploaded_twice(patch: Patch) -> None:
     patch.setattr(assets.Assets, "placeholder", placeholder)
 
 
-@plant("uploads_are_the_files")
+@breaks("uploads_are_the_files")
 def streams_are_read_from_where_they_stand(patch: Patch) -> None:
     patch.setattr(sources, "seek", lambda stream, position: stream.seek(0))
 
 
-@plant("streams_are_put_back")
+@breaks("streams_are_put_back")
 def streams_are_left_where_they_end(patch: Patch) -> None:
     real = sources.Source.opened
 
@@ -298,12 +298,12 @@ def streams_are_left_where_they_end(patch: Patch) -> None:
 # --- manners ----------------------------------------------------------------------------------------------------------
 
 
-@plant("says_no_secret")
+@breaks("says_no_secret")
 def words_of_the_service_keep_their_secrets(patch: Patch) -> None:
     patch.setattr(client_errors, "without_secrets", lambda text: text)
 
 
-@plant("says_no_secret")
+@breaks("says_no_secret")
 def the_key_is_not_blanked_out(patch: Patch) -> None:
     def reply(self: Any, operation: Any, response: Any, body: bytes) -> Any:
         return transport.Reply(response.status_code, dict(response.headers), body)
@@ -311,17 +311,17 @@ def the_key_is_not_blanked_out(patch: Patch) -> None:
     patch.setattr(transport.Requests, "reply", reply)
 
 
-@plant("survives_pickling")
+@breaks("survives_pickling")
 def errors_are_pickled_as_others_are(patch: Patch) -> None:
     patch.delattr(MagicHourError, "__reduce__")
 
 
-@plant("ends_as_expected")
+@breaks("ends_as_expected")
 def listeners_may_end_a_call(patch: Patch) -> None:
     patch.setattr(call.Call, "tell", lambda self, event: self.on_progress and self.on_progress(event))
 
 
-@plant("events_make_sense")
+@breaks("events_make_sense")
 def every_look_is_told_as_a_change(patch: Patch) -> None:
     real = wait.look
 

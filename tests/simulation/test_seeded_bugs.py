@@ -6,7 +6,7 @@ import pytest
 
 from simulation.judge import RULES
 from simulation.run import simulate
-from simulation.seeded_bugs import PLANTS
+from simulation.seeded_bugs import SEEDED_BUGS
 
 MOST_SEEDS = 1000
 REMEMBERED = {
@@ -25,12 +25,12 @@ all are tried, which takes some seconds more."""
 
 
 def test_every_rule_has_a_bug_that_breaks_it() -> None:
-    assert {rule.__name__ for rule in RULES} <= {rule for _, rule in PLANTS.values()}
+    assert {rule.__name__ for rule in RULES} <= {rule for _, rule in SEEDED_BUGS.values()}
 
 
-@pytest.mark.parametrize("name", PLANTS)
-def test_a_planted_bug_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    patch, rule = PLANTS[name]
+@pytest.mark.parametrize("name", SEEDED_BUGS)
+def test_a_seeded_bug_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    patch, rule = SEEDED_BUGS[name]
     patch(monkeypatch)
     for seed in (*filter(None, [REMEMBERED.get(name)]), *range(MOST_SEEDS)):
         found = simulate(seed)

@@ -1,4 +1,4 @@
-"""The claims in a pretended world, at length: `make claims SCHEDULES=2000`; and that every planted bug is found."""
+"""The claims in a pretended world, at length: `make claims SCHEDULES=2000`; and that every seeded bug is found."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import sys
 import time
 
 from batch.claiming.model import Stage
-from batch.claiming.seeded_bugs import PLANTS
+from batch.claiming.seeded_bugs import SEEDED_BUGS
 
 FIRST_SEEDS = 400
-"""In so many schedules every planted bug has to be found."""
+"""In so many schedules every seeded bug has to be found."""
 
 
 def main() -> int:
@@ -29,14 +29,14 @@ def main() -> int:
     for report in broken[:5]:
         print(f"seed {report.seed}: {report.complaints}", *report.trace, sep="\n")
     missed = []
-    for name, plant in PLANTS.items() if options.seed is None else ():
-        found = next((seed for seed in range(FIRST_SEEDS) if stage.play(seed, plant).complaints), None)
-        print(f"planted: {name}: {'not found' if found is None else f'found by seed {found}'}", flush=True)
+    for name, bug in SEEDED_BUGS.items() if options.seed is None else ():
+        found = next((seed for seed in range(FIRST_SEEDS) if stage.play(seed, bug).complaints), None)
+        print(f"seeded: {name}: {'not found' if found is None else f'found by seed {found}'}", flush=True)
         missed += [name] if found is None else []
     jobs = sum(report.jobs for report in reports)
     print(
-        f"claims: {len(reports)} schedules, {jobs} jobs accepted, {len(broken)} broken, {len(PLANTS) - len(missed)} of "
-        f"{len(PLANTS)} planted bugs found, {time.monotonic() - began:.0f} s"
+        f"claims: {len(reports)} schedules, {jobs} jobs accepted, {len(broken)} broken, "
+        f"{len(SEEDED_BUGS) - len(missed)} of {len(SEEDED_BUGS)} seeded bugs found, {time.monotonic() - began:.0f} s"
     )
     return bool(broken or (missed and options.seed is None))
 

@@ -445,7 +445,7 @@ class Stage:
         seconds = 0.0 if self.world is None else 1.7e9 + self.world.now + self.world.database_wall
         return seconds / 86400.0 + 2440587.5
 
-    def play(self, seed: int, plant: Any = None) -> Report:
+    def play(self, seed: int, bug: Any = None) -> Report:
         """Play a seed, and judge it."""
         self.world = None
         with self.store.transaction() as connection:
@@ -453,15 +453,15 @@ class Stage:
                 connection.execute(sa.delete(table))
             connection.execute(sa.update(batch).values(committed=0, next_submit_at=None))
         self.store.take(self._planned)
-        world = self.world = World(seed, self.store, residual=getattr(plant, "residual", None))
+        world = self.world = World(seed, self.store, residual=getattr(bug, "residual", None))
         if world.random.random() < 0.3:
             self.store.configure(rate=world.random.choice((1.0, 60.0)))
         else:
             self.store.configure(rate=None)
         machines = [Machine(), Machine()]
-        make = getattr(plant, "paying", Paying)
+        make = getattr(bug, "paying", Paying)
         workers = [Worker(world, "A", machines[0], make), Worker(world, "B", machines[1], make)]
-        person = getattr(plant, "person", Person)(world, workers, world.random.choice(machines))
+        person = getattr(bug, "person", Person)(world, workers, world.random.choice(machines))
         for worker, after in zip(workers, (0.0, world.random.choice((1.0, 3.0, 20.0, 40.0))), strict=True):
             world.processes.append(Process(worker.name, worker.machine, worker.work(after)))
         world.processes.append(Process("person", person.machine, person.work()))

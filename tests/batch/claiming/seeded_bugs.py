@@ -1,4 +1,4 @@
-"""Bugs to plant into the claims, each of which the model has to find: a judge that finds none proves nothing."""
+"""Seeded bugs in the claims, each of which the model has to find: a judge that finds none proves nothing."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ class _NoStray(Paying):
         super().__init__(refusing, *given)
 
 
-class Plant:
+class SeededBug:
     """A bug: what replaces the code that has it right."""
 
     def __init__(
@@ -133,14 +133,14 @@ class Plant:
         self.residual = residual
 
 
-PLANTS = {
-    "the permit is checked once": Plant(_Once),
-    "there is no permit": Plant(_Never),
-    "the permit is checked too early": Plant(_Before),
-    "the permit forgets what the machine slept": Plant(_WithoutSleep),
-    "a renewal asks nobody": Plant(_Renewing),
-    "settling closes nothing": Plant(person=_Open),
-    "settling does not wait": Plant(person=_Hasty),
-    "the look comes before the wait": Plant(person=_Early),
-    "an id is refused": Plant(_NoStray, residual=True),
+SEEDED_BUGS = {
+    "the permit is checked once": SeededBug(_Once),
+    "there is no permit": SeededBug(_Never),
+    "the permit is checked too early": SeededBug(_Before),
+    "the permit forgets what the machine slept": SeededBug(_WithoutSleep),
+    "a renewal asks nobody": SeededBug(_Renewing),
+    "settling closes nothing": SeededBug(person=_Open),
+    "settling does not wait": SeededBug(person=_Hasty),
+    "the look comes before the wait": SeededBug(person=_Early),
+    "an id is refused": SeededBug(_NoStray, residual=True),
 }

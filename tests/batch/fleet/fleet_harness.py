@@ -117,7 +117,7 @@ class Worker:
         self._process.wait()
 
 
-class Studio:
+class FleetHarness:
     """A batch on PostgreSQL and who works on it; a context manager that ends them all.
 
     Args:
@@ -194,7 +194,7 @@ class Studio:
         """What the workers logged, for a test that fails."""
         return "\n".join(f"--- {one.name}\n{one.logged.read_text()[-3000:]}" for one in self.workers)
 
-    def __enter__(self) -> Studio:
+    def __enter__(self) -> FleetHarness:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -229,10 +229,10 @@ def most(creates: list[dict[str, Any]], seconds: float) -> int:
     return max((bisect_left(times, at + seconds) - first for first, at in enumerate(times)), default=0)
 
 
-def problems(studio: Studio, keys: list[str]) -> list[str]:
+def problems(harness: FleetHarness, keys: list[str]) -> list[str]:
     """What was promised and is not so: by the ledger, not by the batch."""
-    results = {result.key: result for result in studio.results()}
-    creates = studio.service.creates()
+    results = {result.key: result for result in harness.results()}
+    creates = harness.service.creates()
     ids = [create["id"] for create in creates]
     known = {result.id for result in results.values() if result.id is not None}
     doubtful = [result for result in results.values() if result.status is RowStatus.DOUBTFUL]

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from batch.fleet.fleet_harness import Studio, problems, service
+from batch.fleet.fleet_harness import FleetHarness, problems, service
 from batch.fleet.postgres import Postgres, programs
 from magic_hour_client.errors import InvalidArgument
 from magic_hour_workflows.batch import Batch, Settled, engine, settling
@@ -50,49 +50,49 @@ def played(postgres: Postgres, folder: Path, kind: str, *, guarded: bool = True)
         "style": {"prompt": "A fox"},
     }
     (folder / "rows.jsonl").write_text(json.dumps(row) + "\n")
-    with service(speed=50) as emulator, Studio(emulator, database, folder) as studio, _closed_port() as port:
+    with service(speed=50) as emulator, FleetHarness(emulator, database, folder) as harness, _closed_port() as port:
         options = {"base_url": f"http://127.0.0.1:{port.number}"} if kind == "refused" else {}
         if kind == "slowed":
             emulator.fault("rate_limited", on="create", retry_after=RETRY_AFTER_SECONDS)
         told: dict[str, Any] = {"manifest": str(folder / "rows.jsonl"), "options": options}
-        worker = studio.worker("late", permit=PERMIT_SECONDS, guarded=guarded, **told)
-        studio.until("the claim", lambda: studio.submitting("late"), 60)
+        worker = harness.worker("late", permit=PERMIT_SECONDS, guarded=guarded, **told)
+        harness.until("the claim", lambda: harness.submitting("late"), 60)
         time.sleep(0.3)  # the first try: answered, or refused
         worker.signal(signal.SIGSTOP)
         with patch.multiple(engine, SILENT_SECONDS=SILENT_SECONDS, BEAT_SECONDS=0.2), _short_waits():
-            refused = _settled_elsewhere(postgres, studio, database)
+            refused = _settled_elsewhere(postgres, harness, database)
         port.forward(emulator.url)
         worker.signal(signal.SIGCONT)
         code = worker.wait()
         creates = [create["id"] for create in emulator.creates()]
-        strays = [stray.id for stray in Batch(None, **studio.options).summary().strays]
-        known = [result.id for result in studio.results()] + strays
+        strays = [stray.id for stray in Batch(None, **harness.options).summary().strays]
+        known = [result.id for result in harness.results()] + strays
         return {
             "charged": len(creates),
             "unreported": sorted(set(creates) - set(known)),
             "exit code": code,
             "refused while it could be seen": refused,
-            "problems": problems(studio, ["fox"]),
+            "problems": problems(harness, ["fox"]),
             "said": worker.logged.read_text(),
         }
 
 
-def _settled_elsewhere(postgres: Postgres, studio: Studio, database: str) -> bool:
+def _settled_elsewhere(postgres: Postgres, harness: FleetHarness, database: str) -> bool:
     """Another worker finds the row in doubt; somebody settles it, and it is submitted; all while one stands still."""
     time.sleep(SILENT_SECONDS)
-    list(Batch(None, **studio.options).run())
-    batch = Batch(None, **studio.options)
+    list(Batch(None, **harness.options).run())
+    batch = Batch(None, **harness.options)
     refused = False
     try:
-        batch.settle("fox", not_charged=lambda name: not studio.service.creates())
+        batch.settle("fox", not_charged=lambda name: not harness.service.creates())
     except InvalidArgument as error:
         refused = "is still there" in str(error)
     name = database.rpartition("/")[2]
     connected = f"FROM pg_stat_activity WHERE datname = '{name}'"
     postgres.execute("postgres", f"SELECT pg_terminate_backend(pid) {connected}")
-    settled = batch.settle("fox", not_charged=lambda name: not studio.service.creates())
+    settled = batch.settle("fox", not_charged=lambda name: not harness.service.creates())
     assert settled is Settled.NOT_CHARGED, settled
-    ended = [result.status.value for result in Batch(None, **studio.options).run()]
+    ended = [result.status.value for result in Batch(None, **harness.options).run()]
     assert ended == ["saved"], ended
     return refused
 

@@ -21,7 +21,7 @@ from typing import Any, Self
 import psycopg
 
 PASSWORD = "pg-canary-7d1f"
-_USER = "studio"
+_USER = "fleet"
 _START_SECONDS = 60.0
 
 

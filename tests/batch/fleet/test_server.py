@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from batch.fleet.fleet_harness import TOKEN, Studio, manifest, problems, service
+from batch.fleet.fleet_harness import TOKEN, FleetHarness, manifest, problems, service
 from batch.fleet.postgres import PASSWORD, Postgres, programs
 from magic_hour_client.errors import InvalidArgument, MagicHourError
 from magic_hour_workflows.batch import Batch
@@ -60,17 +60,17 @@ def unused_port() -> int:
 def addresses(postgres: Postgres) -> dict[str, str]:
     right = postgres.database()
     return {
-        "nobody there": f"postgresql://studio:{PASSWORD}@127.0.0.1:{unused_port()}/batch",
+        "nobody there": f"postgresql://fleet:{PASSWORD}@127.0.0.1:{unused_port()}/batch",
         "no such database": postgres.url("nothing"),
         "wrong password": right.replace(PASSWORD, f"not-{PASSWORD}"),
-        "no such host": f"postgresql://studio:{PASSWORD}@no-such-host.invalid/batch",
+        "no such host": f"postgresql://fleet:{PASSWORD}@no-such-host.invalid/batch",
         "password among the options": f"postgresql://127.0.0.1:{unused_port()}/batch?user=me&password={PASSWORD}",
         "an option that is not known": f"{right}?no_such_option={PASSWORD}",
-        "an at sign too many": f"postgresql://studio:p@{PASSWORD}@127.0.0.1:{unused_port()}/batch",
-        "a slash in the password": f"postgresql://studio:p/{PASSWORD}@127.0.0.1:{unused_port()}/batch",
-        "a question mark in it": f"postgresql://studio:p?{PASSWORD}@127.0.0.1:{unused_port()}/batch",
-        "no port": f"postgresql://studio:{PASSWORD}@127.0.0.1:port/batch",
-        "another kind": f"mysql://studio:{PASSWORD}@127.0.0.1/batch",
+        "an at sign too many": f"postgresql://fleet:p@{PASSWORD}@127.0.0.1:{unused_port()}/batch",
+        "a slash in the password": f"postgresql://fleet:p/{PASSWORD}@127.0.0.1:{unused_port()}/batch",
+        "a question mark in it": f"postgresql://fleet:p?{PASSWORD}@127.0.0.1:{unused_port()}/batch",
+        "no port": f"postgresql://fleet:{PASSWORD}@127.0.0.1:port/batch",
+        "another kind": f"mysql://fleet:{PASSWORD}@127.0.0.1/batch",
     }
 
 
@@ -196,16 +196,16 @@ def test_a_worker_that_stands_still_in_a_transaction_holds_up_nobody(database: s
 
 def test_a_worker_needs_few_connections(postgres: Postgres, database: str, shared: Path) -> None:
     keys = manifest(shared, 24)
-    with service(speed=20) as emulator, Studio(emulator, database, shared) as studio:
-        one = studio.worker("one", manifest=str(shared / "rows.jsonl"), options={"concurrency": 24})
-        studio.until("the first row", one.lines)
+    with service(speed=20) as emulator, FleetHarness(emulator, database, shared) as harness:
+        one = harness.worker("one", manifest=str(shared / "rows.jsonl"), options={"concurrency": 24})
+        harness.until("the first row", one.lines)
         name = database.rpartition("/")[2]
         used = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}'"  # noqa: S608
         most = 0
         while one.running:
             most = max(most, postgres.execute("postgres", used)[0][0])
             time.sleep(0.05)
-        assert problems(studio, keys) == []
+        assert problems(harness, keys) == []
     assert 2 <= most <= CONNECTIONS + 2  # its session and the engine's
 
 
@@ -214,43 +214,43 @@ def test_a_worker_needs_few_connections(postgres: Postgres, database: str, share
 
 def test_three_workers_may_begin_at_once_on_an_empty_database(database: str, shared: Path) -> None:
     keys = manifest(shared, 12)
-    with service(speed=20) as emulator, Studio(emulator, database, shared) as studio:
-        workers = [studio.worker(name, manifest=str(shared / "rows.jsonl")) for name in ("one", "two", "three")]
-        assert [worker.wait() for worker in workers] == [0, 0, 0], studio.story()
-        assert problems(studio, keys) == []
+    with service(speed=20) as emulator, FleetHarness(emulator, database, shared) as harness:
+        workers = [harness.worker(name, manifest=str(shared / "rows.jsonl")) for name in ("one", "two", "three")]
+        assert [worker.wait() for worker in workers] == [0, 0, 0], harness.story()
+        assert problems(harness, keys) == []
         assert {line["status"] for worker in workers for line in worker.lines() if "key" in line} == {"saved"}
 
 
 def test_a_batch_begun_by_one_release_is_finished_by_the_next(database: str, shared: Path) -> None:
     keys = manifest(shared, 30)
-    with service(speed=1.5) as emulator, Studio(emulator, database, shared) as studio:
+    with service(speed=1.5) as emulator, FleetHarness(emulator, database, shared) as harness:
         told: dict[str, Any] = {"manifest": str(shared / "rows.jsonl"), "options": {"concurrency": 4}}
-        old = studio.worker("old", release="1.0.0", **told)
-        studio.until("some rows", lambda: len(old.lines()) >= 2)
-        new = studio.worker("new", release="99.0.0")
-        studio.until("the next release at work", lambda: studio.under_way("new"))
+        old = harness.worker("old", release="1.0.0", **told)
+        harness.until("some rows", lambda: len(old.lines()) >= 2)
+        new = harness.worker("new", release="99.0.0")
+        harness.until("the next release at work", lambda: harness.under_way("new"))
         old.signal(signal.SIGTERM)
-        assert [old.wait(), new.wait()] == [0, 0], studio.story()
-        assert problems(studio, keys) == []
-        assert {result.status for result in studio.results()} == {"saved"}
+        assert [old.wait(), new.wait()] == [0, 0], harness.story()
+        assert problems(harness, keys) == []
+        assert {result.status for result in harness.results()} == {"saved"}
 
 
 def test_a_server_that_is_restarted_in_the_middle(own_server: Postgres, shared: Path) -> None:
     keys = manifest(shared, 30)
-    with service(speed=3) as emulator, Studio(emulator, own_server.database(), shared) as studio:
+    with service(speed=3) as emulator, FleetHarness(emulator, own_server.database(), shared) as harness:
         emulator.fault("delay", on="create", phase="after", seconds=0.3, times=None)
         # Two at a time, or on a busy machine `one` is done with all before `two` is up.
         told: dict[str, Any] = {"manifest": str(shared / "rows.jsonl"), "options": {"concurrency": 2}}
-        workers = [studio.worker("one", **told)]
-        studio.until("the first row", workers[0].lines)
-        workers.append(studio.worker("two"))
-        studio.until("both at work", lambda: studio.charged("two"))
-        studio.until("a submission", lambda: studio.submitting("one") or studio.submitting("two"))
+        workers = [harness.worker("one", **told)]
+        harness.until("the first row", workers[0].lines)
+        workers.append(harness.worker("two"))
+        harness.until("both at work", lambda: harness.charged("two"))
+        harness.until("a submission", lambda: harness.submitting("one") or harness.submitting("two"))
         own_server.stop()
         own_server.start()
-        assert [worker.wait() for worker in workers] == [0, 0], studio.story()
-        assert problems(studio, keys) == []
-        assert {result.status for result in studio.results()} == {"saved"}
+        assert [worker.wait() for worker in workers] == [0, 0], harness.story()
+        assert problems(harness, keys) == []
+        assert {result.status for result in harness.results()} == {"saved"}
         assert all(PASSWORD not in worker.logged.read_text() for worker in workers)
 
 
@@ -259,35 +259,35 @@ def test_a_server_that_is_away_for_too_long_ends_the_run_and_the_next_one_goes_o
 ) -> None:
     """The engine itself waits for the server without end, so the worker is gone when the server is back."""
     keys = manifest(shared, 12)
-    with service() as emulator, Studio(emulator, own_server.database(), shared) as studio:
+    with service() as emulator, FleetHarness(emulator, own_server.database(), shared) as harness:
         emulator.fault("delay", on="create", phase="after", seconds=0.3, times=None)
-        one = studio.worker("one", manifest=str(shared / "rows.jsonl"), options={"concurrency": 3}, patience=2)
-        studio.until("the first row", one.lines)
-        studio.until("a submission", lambda: studio.submitting("one"))
+        one = harness.worker("one", manifest=str(shared / "rows.jsonl"), options={"concurrency": 3}, patience=2)
+        harness.until("the first row", one.lines)
+        harness.until("a submission", lambda: harness.submitting("one"))
         own_server.stop()
         stopped_at = time.monotonic()
-        studio.until("more than its patience", lambda: time.monotonic() - stopped_at > 6)
+        harness.until("more than its patience", lambda: time.monotonic() - stopped_at > 6)
         own_server.start()
         assert one.wait() == 1
         said = one.logged.read_text()
         assert "DatabaseAway: the batch database cannot be reached" in said
         assert PASSWORD not in said
-        assert studio.worker("next").wait() == 0, studio.story()
-        assert problems(studio, keys) == []
+        assert harness.worker("next").wait() == 0, harness.story()
+        assert problems(harness, keys) == []
 
 
 def test_a_claim_of_a_worker_that_was_stopped_is_asked_for_anew(database: str, shared: Path) -> None:
     """It wakes up with a claim of long ago, and must not submit at the moment of another's."""
     manifest(shared, 1)
-    with service() as emulator, Studio(emulator, database, shared) as studio:
+    with service() as emulator, FleetHarness(emulator, database, shared) as harness:
         told: dict[str, Any] = {"manifest": str(shared / "rows.jsonl"), "options": {"rate": 600}}
-        one = studio.worker("one", stops_after_claim=True, **told)
-        studio.until("the claim", lambda: studio.submitting("one"))
+        one = harness.worker("one", stops_after_claim=True, **told)
+        harness.until("the claim", lambda: harness.submitting("one"))
         began = time.monotonic()
-        studio.until("more than five seconds", lambda: time.monotonic() - began > 6)
+        harness.until("more than five seconds", lambda: time.monotonic() - began > 6)
         continued_at = time.time()
         one.signal(signal.SIGCONT)
-        assert one.wait() == 0, studio.story()
-        ((claimed_at,),) = studio.query("SELECT claimed_at FROM paid")
+        assert one.wait() == 0, harness.story()
+        ((claimed_at,),) = harness.query("SELECT claimed_at FROM paid")
         assert claimed_at >= continued_at
         assert len(emulator.creates()) == 1
