@@ -1,7 +1,7 @@
 """Mutation testing: does a test fail for every way of getting a decision wrong?
 
     make mutants                         the decisions of the flows, some minutes
-    make mutants ARGS="flows/wait.py"    one file, of these or of the wider set
+    make mutants ARGS="_flows/wait.py"    one file, of these or of the wider set
     make mutants ARGS="batch"            a part of the wider set: batch, client, cli
     make mutants ARGS="all"              everything that is listed here, hours
 
@@ -62,12 +62,12 @@ PARTS = {
     "flows": Part(
         package=_WORKFLOWS,
         targets=(
-            "retry.py",
-            "results.py",
-            "checksums.py",
-            *(f"flows/{name}.py" for name in ("submit", "wait", "call", "download", "upload", "generate")),
-            "checks.py",
-            "credits.py",
+            "_retry.py",
+            "_results.py",
+            "_checksums.py",
+            *(f"_flows/{name}.py" for name in ("submit", "wait", "call", "download", "upload", "generate")),
+            "_checks.py",
+            "_credits.py",
         ),
         tests=tuple(
             f"tests/workflows/test_{name}.py"
@@ -78,8 +78,18 @@ PARTS = {
     "batch": Part(
         package=_WORKFLOWS,
         targets=tuple(
-            f"batch/{name}.py"
-            for name in ("claims", "paying", "permit", "sidefile", "steps", "outcomes", "fleet", "saved", "way")
+            f"batch/_{name}.py"
+            for name in (
+                "claims",
+                "paying",
+                "permit",
+                "side_file",
+                "steps",
+                "outcomes",
+                "fleet",
+                "saved",
+                "row_workflow",
+            )
         ),
         tests=tuple(f"tests/batch/test_{name}.py" for name in ("claims", "claiming", "guards")),
         needed=("tests/worlds.py", "tests/fakes.py", "tests/batch"),
@@ -92,7 +102,7 @@ PARTS = {
     ),
     "cli": Part(
         package=_WORKFLOWS,
-        targets=("cli/signals.py", "cli/terminal.py", "cli/ends.py", "cli/generate.py", "cli/batch/running.py"),
+        targets=("cli/signals.py", "cli/terminal.py", "cli/exit_status.py", "cli/generate.py", "cli/batch/running.py"),
         tests=tuple(f"tests/cli/test_{name}.py" for name in _CLI_TESTS),
         needed=("tests/worlds.py", "tests/commands.py", "tests/batch", "tests/cli"),
     ),
@@ -111,7 +121,7 @@ MORE_MEMORY = 3 * 2**30
 """The same with a database engine, an emulator in a thread or worker threads, each of which reserves a stack."""
 
 Mutant = tuple[str, str]
-"""The function, such as `flows/wait.py interval`, and the lines that differ: both outlive moving code about."""
+"""The function, such as `_flows/wait.py interval`, and the lines that differ: both outlive moving code about."""
 
 _SETTINGS = """
 [tool.mutmut]

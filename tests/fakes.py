@@ -11,11 +11,11 @@ from typing import Any
 from magic_hour_client.errors import APIError, ConnectionFailed, RequestTimeout, error_from_reply
 from magic_hour_client.sending import Wire
 from magic_hour_client.types import Operation, Reply
-from magic_hour_workflows.files import Partial
-from magic_hour_workflows.flows.call import Call
-from magic_hour_workflows.io import BeforeSending
-from magic_hour_workflows.sources import Source
-from magic_hour_workflows.streams import read_chunk
+from magic_hour_workflows._backend import BeforeSending
+from magic_hour_workflows._flows.call import Call
+from magic_hour_workflows._partial_download import Partial
+from magic_hour_workflows._sources import Source
+from magic_hour_workflows._streams import read_chunk
 
 Answer = Any
 """A result, an exception to raise, or a function of the operation that gives either."""

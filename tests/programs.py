@@ -17,7 +17,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
-LOADED = ["magic_hour_workflows.batch.batch", "magic_hour_workflows.batch.engine", "magic_hour_emulator.samples", "PIL"]
+LOADED = [
+    "magic_hour_workflows.batch._batch",
+    "magic_hour_workflows.batch._engine",
+    "magic_hour_emulator.samples",
+    "PIL",
+]
 
 
 class Program:

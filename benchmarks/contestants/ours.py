@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from magic_hour_workflows import AsyncClient, Client
-from magic_hour_workflows.asynchronous import AsyncIO
-from magic_hour_workflows.results import Result
+from magic_hour_workflows._async_backend import AsyncIO
+from magic_hour_workflows._results import Result
 
 from .course import Figures, Order, Stopwatch, order, repeated, repeated_sync, report, several, several_sync, watched
 

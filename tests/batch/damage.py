@@ -18,7 +18,7 @@ from pathlib import Path
 
 from batch.foxes import Den, fox
 from magic_hour_emulator import Emulator
-from magic_hour_workflows.batch.rows import FileProblem, RowStatus
+from magic_hour_workflows.batch._rows import FileProblem, RowStatus
 
 Damage = Callable[[Path, random.Random], None]
 

@@ -12,8 +12,8 @@ from typing import Any
 import anyio
 
 from magic_hour_emulator import Emulator
-from magic_hour_workflows.batch.batch import Batch
-from magic_hour_workflows.batch.rows import RowResult, RowStatus
+from magic_hour_workflows.batch._batch import Batch
+from magic_hour_workflows.batch._rows import RowResult, RowStatus
 
 Rows = list[tuple[str, str, dict[str, Any]]]
 PRICE = 5

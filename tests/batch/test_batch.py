@@ -19,9 +19,12 @@ import pytest
 from batch.foxes import PRICE, Den, edited, fox, foxes
 from magic_hour_client.errors import InvalidArgument
 from magic_hour_emulator import Emulator, samples
-from magic_hour_workflows.batch import database, paying, settling, steps
-from magic_hour_workflows.batch.rows import RowStatus
-from magic_hour_workflows.batch.settling import Settled
+from magic_hour_workflows.batch import _database as database
+from magic_hour_workflows.batch import _paying as paying
+from magic_hour_workflows.batch import _settling as settling
+from magic_hour_workflows.batch import _steps as steps
+from magic_hour_workflows.batch._rows import RowStatus
+from magic_hour_workflows.batch._settling import Settled
 from magic_hour_workflows.events import Created, StatusChanged
 
 SAVED, FAILED, DOUBTFUL = RowStatus.SAVED, RowStatus.FAILED, RowStatus.DOUBTFUL

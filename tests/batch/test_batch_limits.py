@@ -17,13 +17,14 @@ import sqlalchemy as sa
 from batch.foxes import PRICE, Den, fox, foxes
 from magic_hour_client.errors import InvalidArgument
 from magic_hour_emulator import Emulator
-from magic_hour_workflows import files
-from magic_hour_workflows.batch import database, paying
-from magic_hour_workflows.batch.halt import Halt
-from magic_hour_workflows.batch.rows import Row, RowStatus
-from magic_hour_workflows.batch.run import planned
-from magic_hour_workflows.batch.server import DatabaseLost, Session
-from magic_hour_workflows.batch.sidefile import Note, SideFile
+from magic_hour_workflows import _partial_download as files
+from magic_hour_workflows.batch import _database as database
+from magic_hour_workflows.batch import _paying as paying
+from magic_hour_workflows.batch._rows import Row, RowStatus
+from magic_hour_workflows.batch._run import planned
+from magic_hour_workflows.batch._server import DatabaseLost, Session
+from magic_hour_workflows.batch._side_file import Note, SideFile
+from magic_hour_workflows.batch._stop_signal import Halt
 from magic_hour_workflows.events import Created
 
 SAVED, FAILED, DOUBTFUL = RowStatus.SAVED, RowStatus.FAILED, RowStatus.DOUBTFUL

@@ -12,12 +12,12 @@ import attrs
 import pytest
 import sqlalchemy as sa
 
-from magic_hour_workflows.batch.claims import Claim
-from magic_hour_workflows.batch.rows import Row, RowResult, RowStatus
-from magic_hour_workflows.batch.run import planned
-from magic_hour_workflows.batch.server import DatabaseLost
-from magic_hour_workflows.batch.store import Store
-from magic_hour_workflows.batch.tables import connect, paid
+from magic_hour_workflows.batch._claims import Claim
+from magic_hour_workflows.batch._rows import Row, RowResult, RowStatus
+from magic_hour_workflows.batch._run import planned
+from magic_hour_workflows.batch._server import DatabaseLost
+from magic_hour_workflows.batch._store import Store
+from magic_hour_workflows.batch._tables import connect, paid
 
 ROWS = [
     Row(key=key, endpoint="ai_image_generator", parameters={"image_count": 1, "style": {"prompt": "x"}})
@@ -252,7 +252,7 @@ def test_a_row_that_is_claimed_while_it_is_taken_out_of_the_manifest_stays_claim
         claimed = {"key": "a", "name": "job a", "token": "theirs", "worker": "other", "reserved": 5, "closed": False}
         connection.execute(sa.insert(paid).values(**claimed, claimed_at=0.0))
 
-    monkeypatch.setattr("magic_hour_workflows.batch.store.keep_ids", claims_meanwhile)
+    monkeypatch.setattr("magic_hour_workflows.batch._store.keep_ids", claims_meanwhile)
     other = attrs.evolve(ROWS[0], parameters={"image_count": 2, "style": {"prompt": "y"}})
     assert store.take(planned([other, *ROWS[1:]] if manifest == "changed" else ROWS[1:])) == []
     assert claim(store) is Claim.TAKEN

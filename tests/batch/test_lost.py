@@ -14,15 +14,15 @@ from batch.foxes import Den, foxes
 from batch.lost import played
 from magic_hour_client.errors import InvalidArgument
 from magic_hour_emulator import Emulator
-from magic_hour_workflows.batch import sidefile
-from magic_hour_workflows.batch.database import beside, database_of, opened
-from magic_hour_workflows.batch.fleet import Fleet
-from magic_hour_workflows.batch.permit import Instant
-from magic_hour_workflows.batch.rows import RowStatus
-from magic_hour_workflows.batch.server import DatabaseLost
-from magic_hour_workflows.batch.sidefile import Note, SideFile, read, read_line
-from magic_hour_workflows.batch.store import Store
-from magic_hour_workflows.batch.tables import connect
+from magic_hour_workflows.batch import _side_file as sidefile
+from magic_hour_workflows.batch._database import beside, database_of, opened
+from magic_hour_workflows.batch._fleet import Fleet
+from magic_hour_workflows.batch._permit import Instant
+from magic_hour_workflows.batch._rows import RowStatus
+from magic_hour_workflows.batch._server import DatabaseLost
+from magic_hour_workflows.batch._side_file import Note, SideFile, read, read_line
+from magic_hour_workflows.batch._store import Store
+from magic_hour_workflows.batch._tables import connect
 
 REMOVED, REPLACED, FULL = 2, 4, 10
 """Seeds of `make batch-lost`, one of a kind."""
@@ -87,7 +87,7 @@ def test_an_id_that_the_database_refuses_is_told_kept_and_not_paid_for_again(
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr("magic_hour_workflows.batch.claims.Claims.accepted", refuse)
+        patch.setattr("magic_hour_workflows.batch._claims.Claims.accepted", refuse)
         batch = den.batch(foxes(2), concurrency=1)
         den.ran(batch)
     [job] = den.emulator.ledger.creates

@@ -14,11 +14,12 @@ import pytest
 
 from magic_hour_client.models import V1AiImageGeneratorCreateBodyStyle
 from magic_hour_emulator import samples
-from magic_hour_workflows.batch import ManifestError, Row, checking
-from magic_hour_workflows.batch.endpoints import RESERVED
-from magic_hour_workflows.batch.manifest import fingerprint, read
-from magic_hour_workflows.batch.plan import inputs
-from magic_hour_workflows.flows.generate import OPTIONS
+from magic_hour_workflows._flows.generate import OPTIONS
+from magic_hour_workflows.batch import ManifestError, Row
+from magic_hour_workflows.batch import _checking as checking
+from magic_hour_workflows.batch._endpoints import RESERVED
+from magic_hour_workflows.batch._manifest import fingerprint, read
+from magic_hour_workflows.batch._plan import inputs
 
 FOX: dict[str, Any] = {"image_count": 1, "style": {"prompt": "A red fox"}}
 

@@ -17,7 +17,7 @@ import pytest
 from magic_hour_emulator import Emulator
 from magic_hour_workflows import Client, InvalidArgument
 from magic_hour_workflows.batch import Batch, ManifestError, Mistake
-from magic_hour_workflows.batch.manifest import read
+from magic_hour_workflows.batch._manifest import read
 
 IMAGE: dict[str, Any] = {"endpoint": "ai_image_generator", "image_count": 1, "style": {"prompt": "A red fox"}}
 TALK: dict[str, Any] = {

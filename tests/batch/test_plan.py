@@ -11,9 +11,9 @@ import pytest
 from magic_hour_workflows import Estimate
 from magic_hour_workflows.batch import Plan, Row
 from magic_hour_workflows.batch import plan as module
-from magic_hour_workflows.batch.manifest import read
-from magic_hour_workflows.batch.plan import estimate_row, inputs, plan
-from magic_hour_workflows.batch.run import planned
+from magic_hour_workflows.batch._manifest import read
+from magic_hour_workflows.batch._plan import estimate_row, inputs, plan
+from magic_hour_workflows.batch._run import planned
 from magic_hour_workflows.errors import AssetNotFound
 
 FOX: dict[str, Any] = {"image_count": 4, "style": {"prompt": "A red fox"}}

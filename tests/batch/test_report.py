@@ -14,8 +14,8 @@ import pytest
 
 from batch.album import HOSTILE, summary
 from magic_hour_client.errors import escaped
-from magic_hour_workflows.batch.report import LABELS, remedy, write_report
-from magic_hour_workflows.batch.rows import RowResult, RowStatus
+from magic_hour_workflows.batch._report import LABELS, remedy, write_report
+from magic_hour_workflows.batch._rows import RowResult, RowStatus
 
 
 def result(key: str, status: RowStatus = RowStatus.SAVED, **values: Any) -> RowResult:

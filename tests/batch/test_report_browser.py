@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from batch.album import HOSTILE, Album, drawn, summary
-from magic_hour_workflows.batch.report import write_report
-from magic_hour_workflows.batch.rows import RowResult, RowStatus
+from magic_hour_workflows.batch._report import write_report
+from magic_hour_workflows.batch._rows import RowResult, RowStatus
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page

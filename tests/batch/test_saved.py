@@ -21,16 +21,18 @@ from batch.damage import DAMAGES, Damage, Story
 from batch.foxes import Den, fox, foxes
 from magic_hour_client.errors import InvalidArgument
 from magic_hour_emulator import Emulator
-from magic_hour_workflows.batch import places, saved, way
-from magic_hour_workflows.batch.engine import Engine
-from magic_hour_workflows.batch.halt import Halt
-from magic_hour_workflows.batch.places import Incoming, Places
-from magic_hour_workflows.batch.rows import FileProblem, Row, RowResult, RowStatus
-from magic_hour_workflows.batch.run import Run, planned
-from magic_hour_workflows.batch.saved import Group, checked, problem
-from magic_hour_workflows.batch.store import Store
-from magic_hour_workflows.batch.tables import connect
-from magic_hour_workflows.flows import download
+from magic_hour_workflows._flows import download
+from magic_hour_workflows.batch import _output_dir as places
+from magic_hour_workflows.batch import _row_workflow as way
+from magic_hour_workflows.batch import _saved as saved
+from magic_hour_workflows.batch._engine import Engine
+from magic_hour_workflows.batch._output_dir import Incoming, Places
+from magic_hour_workflows.batch._rows import FileProblem, Row, RowResult, RowStatus
+from magic_hour_workflows.batch._run import Run, planned
+from magic_hour_workflows.batch._saved import Group, checked, problem
+from magic_hour_workflows.batch._stop_signal import Halt
+from magic_hour_workflows.batch._store import Store
+from magic_hour_workflows.batch._tables import connect
 
 SAVED, RUNNING = RowStatus.SAVED, RowStatus.RUNNING
 CONTENT = bytes(range(256)) * 20

@@ -22,10 +22,10 @@ import pytest
 from fakes import FakeIO, call, project
 from magic_hour_client.api.v1_image_projects.get_image_project import request as get
 from magic_hour_workflows import AsyncClient
-from magic_hour_workflows.files import Partial
-from magic_hour_workflows.flows.wait import wait
-from magic_hour_workflows.io import run_sync
-from magic_hour_workflows.results import Job
+from magic_hour_workflows._backend import run_sync
+from magic_hour_workflows._flows.wait import wait
+from magic_hour_workflows._partial_download import Partial
+from magic_hour_workflows._results import Job
 from worlds import World
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -89,7 +89,10 @@ class TestModules:
             "assert not _shared, 'certificates'"
         )
         raw = loaded(f"import httpx; httpx.Client().get({service.url!r})")
-        flows = {f"magic_hour_workflows.{name}" for name in ("events", "files", "flows.generate", "results", "sources")}
+        flows = {
+            f"magic_hour_workflows.{name}"
+            for name in ("events", "_partial_download", "_flows.generate", "_results", "_sources")
+        }
         assert not found & {"magic_hour_client.models.v1_video_projects_get_response", "filetype", *flows}
         assert len(found - raw) <= 75, sorted(found - raw)
 
@@ -100,14 +103,17 @@ class TestModules:
             f"async def main():\n async with AsyncClient({KEY!r}): pass\n"
             "asyncio.run(main())"
         )
-        assert found >= {f"magic_hour_workflows.{name}" for name in ("asynchronous", "flows.generate", "files", "wire")}
+        assert found >= {
+            f"magic_hour_workflows.{name}"
+            for name in ("_async_backend", "_flows.generate", "_partial_download", "_storage_http")
+        }
 
     def test_a_file_with_an_extension_is_sent_without_a_table_of_signatures(self, tmp_path: Path) -> None:
         """Only a file that its name does not tell, and the first output, need one."""
         (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n")
         program = (
-            "from magic_hour_workflows.assets import to_source\n"
-            "from magic_hour_workflows.files import Partial\n"
+            "from magic_hour_workflows._assets import to_source\n"
+            "from magic_hour_workflows._partial_download import Partial\n"
             f"to_source({str(tmp_path / 'a.png')!r}, 'image', 'file').prepare()\n"
         )
         assert "filetype" not in loaded(program)

@@ -53,7 +53,9 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[float]]:
     """What is on standard input once settling has waited, which takes no time; gives how long it would have."""
 
     def answer(text: str) -> list[float]:
-        from magic_hour_workflows.batch import settling  # with the engine, which few of the tests here need
+        from magic_hour_workflows.batch import (
+            _settling as settling,  # with the _engine as engine, which few of the tests here need
+        )
 
         waited: list[float] = []
 

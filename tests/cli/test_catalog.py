@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from magic_hour_client.errors import InvalidArgument
-from magic_hour_workflows import operations
+from magic_hour_workflows import _operations as operations
 from magic_hour_workflows.cli import catalog
 from magic_hour_workflows.cli.generate import COMMANDS, TAKEN, _option
 

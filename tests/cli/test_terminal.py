@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 import typer
 
-from magic_hour_workflows import operations
-from magic_hour_workflows.cli import ends, generate, signals
+from magic_hour_workflows import _operations as operations
+from magic_hour_workflows.cli import exit_status as ends
+from magic_hour_workflows.cli import generate, signals
 from magic_hour_workflows.cli.terminal import Terminal
 from magic_hour_workflows.events import SubmissionLost
 

@@ -30,11 +30,11 @@ from magic_hour_client import (
     bodies,
 )
 from magic_hour_client.errors import retry_after, without_secrets
-from magic_hour_workflows.batch.mistakes import ManifestError, Mistake
-from magic_hour_workflows.batch.outcomes import NotMine, OutputsMissing, OverBudget
-from magic_hour_workflows.batch.server import DatabaseAway, DatabaseLost
+from magic_hour_workflows._results import Job
+from magic_hour_workflows.batch._mistakes import ManifestError, Mistake
+from magic_hour_workflows.batch._outcomes import NotMine, OutputsMissing, OverBudget
+from magic_hour_workflows.batch._server import DatabaseAway, DatabaseLost
 from magic_hour_workflows.errors import DownloadFailed
-from magic_hour_workflows.results import Job
 
 CLASSES = {
     300: APIError,

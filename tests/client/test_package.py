@@ -16,7 +16,7 @@ MODULES = [
     "magic_hour_client.types",
     "magic_hour_workflows.errors",
     "magic_hour_workflows.events",
-    "magic_hour_workflows.io",
+    "magic_hour_workflows._backend",
 ]
 
 

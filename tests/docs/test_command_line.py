@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cli.golden_help import COMMANDS
-from magic_hour_workflows.cli.ends import EXIT_CODES
+from magic_hour_workflows.cli.exit_status import EXIT_CODES
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -13,8 +13,8 @@ from faults.answers.catalog import answers
 from faults.answers.judge import Heard, disagreements, heard, storable
 from faults.answers.ways import asynchronous, batches, blocking, command_line
 from magic_hour_client.errors import ServerError
-from magic_hour_workflows.results import Job
-from magic_hour_workflows.retry import Outcome, outcome
+from magic_hour_workflows._results import Job
+from magic_hour_workflows._retry import Outcome, outcome
 
 WHOLE = Answer("cut", "not at all", rich, True, ID)
 BROKEN = Answer("status", "502", lambda id: whole(b"", status="502 Oh"), True, UNKNOWN)
@@ -86,8 +86,8 @@ def test_the_judge_sees_a_second_create() -> None:
 @pytest.fixture
 def decide(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Puts something else in the place of a decision of the flow that submits."""
-    monkeypatch.setattr("magic_hour_workflows.retry.FIRST_DELAY", 0.01)
-    return lambda what, wrong: monkeypatch.setattr(f"magic_hour_workflows.flows.submit.{what}", wrong)
+    monkeypatch.setattr("magic_hour_workflows._retry.FIRST_DELAY", 0.01)
+    return lambda what, wrong: monkeypatch.setattr(f"magic_hour_workflows._flows.submit.{what}", wrong)
 
 
 def test_502_taken_for_a_refusal_is_found(decide: Callable[..., None]) -> None:

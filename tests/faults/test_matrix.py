@@ -37,10 +37,10 @@ from faults.outcomes import (
 )
 from magic_hour_emulator import Emulator, samples
 from magic_hour_emulator.faults import Fault
+from magic_hour_workflows._results import Result
 from magic_hour_workflows.cli import main
 from magic_hour_workflows.errors import JobFailed, MagicHourError, SubmissionUnknown
 from magic_hour_workflows.events import Created, Event
-from magic_hour_workflows.results import Result
 from worlds import World
 
 SLACK_SECONDS = 5.0
@@ -67,7 +67,7 @@ def service() -> Iterator[Emulator]:
 @pytest.fixture(autouse=True)
 def _quick_repetitions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hundreds of cells repeat something; that they wait before is proved elsewhere. Retry-After stays as it is."""
-    monkeypatch.setattr("magic_hour_workflows.retry.FIRST_DELAY", 0.02)
+    monkeypatch.setattr("magic_hour_workflows._retry.FIRST_DELAY", 0.02)
 
 
 def in_turns(faults: Sequence[Fault]) -> pytest.MarkDecorator:

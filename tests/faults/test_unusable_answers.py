@@ -11,9 +11,9 @@ import pytest
 
 from fakes import FakeIO, call, created
 from magic_hour_client.api.v1_ai_image_generator.create_ai_image import request
+from magic_hour_workflows._backend import run_sync
+from magic_hour_workflows._flows.submit import submit
 from magic_hour_workflows.errors import SubmissionUnknown
-from magic_hour_workflows.flows.submit import submit
-from magic_hour_workflows.io import run_sync
 
 NAME = "v1.ai_image_generator.create"
 

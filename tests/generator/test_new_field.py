@@ -38,7 +38,7 @@ import magic_hour_client
 from magic_hour_client import params
 from magic_hour_client.api.v1_ai_image_generator import create_ai_image
 from magic_hour_client.resources.v1_ai_image_generator import AsyncV1AiImageGenerator, V1AiImageGenerator
-from magic_hour_workflows.flows.generate import prepare
+from magic_hour_workflows._flows.generate import prepare
 
 class FakeIO:
     def utc(self):

@@ -19,13 +19,13 @@ from types import SimpleNamespace
 import magic_hour_client
 from magic_hour_client.api.v1_ai_voice_generator import create_voice
 from magic_hour_client.types import Placeholder
-from magic_hour_workflows.flows.generate import Outputs, generate
-from magic_hour_workflows.flows.submit import kind_of
-from magic_hour_workflows.flows.call import Call
-from magic_hour_workflows.io import run_sync
-from magic_hour_workflows.operations import paid, project_request
-from magic_hour_workflows.outputs import output_names
-from magic_hour_workflows.results import Kind
+from magic_hour_workflows._flows.generate import Outputs, generate
+from magic_hour_workflows._flows.submit import kind_of
+from magic_hour_workflows._flows.call import Call
+from magic_hour_workflows._backend import run_sync
+from magic_hour_workflows._operations import paid, project_request
+from magic_hour_workflows._outputs import output_names
+from magic_hour_workflows._results import Kind
 
 assert typing.get_args(Kind) == ("image", "video", "audio"), Kind
 call = create_voice.request(style={"prompt": "Hello"})

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from magic_hour_workflows import AsyncClient, Client
-from magic_hour_workflows.flows import submit
+from magic_hour_workflows._flows import submit
 
 FOLDER = "out"
 

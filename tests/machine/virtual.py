@@ -19,11 +19,11 @@ from magic_hour_client.errors import RequestTimeout
 from magic_hour_client.types import Operation
 from magic_hour_emulator import Emulator
 from magic_hour_workflows import Client
-from magic_hour_workflows.blocking import BlockingIO
-from magic_hour_workflows.files import Partial
-from magic_hour_workflows.io import OnBytes
-from magic_hour_workflows.sources import Source
-from magic_hour_workflows.wire import INACTIVITY_SECONDS
+from magic_hour_workflows._backend import OnBytes
+from magic_hour_workflows._partial_download import Partial
+from magic_hour_workflows._sources import Source
+from magic_hour_workflows._storage_http import INACTIVITY_SECONDS
+from magic_hour_workflows._sync_backend import BlockingIO
 
 SILENT = frozenset({"hang", "stall", "upload_stall"})
 MOMENT_SECONDS = 0.3

@@ -9,7 +9,7 @@ from pathlib import Path
 import anyio
 from PIL import Image
 
-from magic_hour_workflows.assets import to_source
+from magic_hour_workflows._assets import to_source
 
 from .case import BASE64, Case, Here, edit, headshot, row, talk
 

@@ -24,7 +24,7 @@ from PIL import Image
 from magic_hour_emulator import Emulator
 from magic_hour_workflows import errors
 from magic_hour_workflows.cli.catalog import flags
-from magic_hour_workflows.cli.ends import as_typed
+from magic_hour_workflows.cli.exit_status import as_typed
 from mistakes import call_cases, client_cases, file_cases  # noqa: F401  (they fill CASES)
 from mistakes.case import CASES, Case, Here, as_nobody, image
 from mistakes.table import Row, rows

@@ -15,10 +15,10 @@ import pytest
 from fakes import names_in
 from magic_hour_emulator import Emulator
 from magic_hour_workflows import InvalidArgument
+from magic_hour_workflows._outputs import output_names
+from magic_hour_workflows._results import Job
+from magic_hour_workflows._sources import EXTENSIONS, checked_extension
 from magic_hour_workflows.errors import DownloadFailed, MagicHourError, UploadFailed
-from magic_hour_workflows.outputs import output_names
-from magic_hour_workflows.results import Job
-from magic_hour_workflows.sources import EXTENSIONS, checked_extension
 from worlds import World
 
 Options = dict[str, Any]

@@ -17,10 +17,10 @@ from fakes import FakeIO, call, project
 from magic_hour_client.api.v1_image_projects.get_image_project import request as get
 from magic_hour_emulator import Emulator
 from magic_hour_workflows import Client
+from magic_hour_workflows._backend import run_sync
+from magic_hour_workflows._flows.wait import wait
+from magic_hour_workflows._results import Job
 from magic_hour_workflows.events import Downloading, Event, Uploading
-from magic_hour_workflows.flows.wait import wait
-from magic_hour_workflows.io import run_sync
-from magic_hour_workflows.results import Job
 from promises.child import child
 from worlds import World
 

@@ -9,9 +9,9 @@ import anyio
 
 from magic_hour_client.settings import settings
 from magic_hour_client.transport import AsyncTransport, BlockingTransport
-from magic_hour_workflows.asynchronous import AsyncIO
-from magic_hour_workflows.blocking import BlockingIO
-from magic_hour_workflows.io import IO, run_sync
+from magic_hour_workflows._async_backend import AsyncIO
+from magic_hour_workflows._backend import IO, run_sync
+from magic_hour_workflows._sync_backend import BlockingIO
 
 Use = Callable[[IO], Coroutine[Any, Any, Any]]
 

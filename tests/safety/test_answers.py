@@ -13,8 +13,8 @@ from magic_hour_client.api.v1_image_projects.get_image_project import request as
 from magic_hour_client.bodies import MAX_ANSWER_BYTES
 from magic_hour_client.errors import MagicHourError, ServerError, UnexpectedResponse
 from magic_hour_emulator import Emulator
+from magic_hour_workflows._backend import IO
 from magic_hour_workflows.errors import SubmissionUnknown
-from magic_hour_workflows.io import IO
 from safety.adapters import Adapter
 from servers import serving
 from worlds import World

@@ -18,9 +18,9 @@ import pytest
 
 from magic_hour_client.errors import ConnectionFailed
 from magic_hour_emulator import Emulator
+from magic_hour_workflows._backend import IO
+from magic_hour_workflows._partial_download import Partial
 from magic_hour_workflows.errors import TransferFailed
-from magic_hour_workflows.files import Partial
-from magic_hour_workflows.io import IO
 from safety.adapters import Adapter, nothing
 from servers import serving
 from worlds import World

@@ -12,9 +12,9 @@ import pytest
 from magic_hour_client.errors import InvalidArgument, MagicHourError
 from magic_hour_emulator import Emulator
 from magic_hour_workflows import AsyncClient, Client
+from magic_hour_workflows._backend import IO
+from magic_hour_workflows._partial_download import Partial
 from magic_hour_workflows.errors import DownloadFailed, TransferFailed, UploadFailed
-from magic_hour_workflows.files import Partial
-from magic_hour_workflows.io import IO
 from safety.adapters import Adapter, nothing
 from servers import serving
 from worlds import World

@@ -16,9 +16,9 @@ import pytest
 
 from magic_hour_client.errors import InvalidArgument, MagicHourError
 from magic_hour_emulator import Emulator
+from magic_hour_workflows._partial_download import Partial
 from magic_hour_workflows.errors import DownloadFailed
 from magic_hour_workflows.events import Created
-from magic_hour_workflows.files import Partial
 from worlds import World
 
 Options = dict[str, Any]

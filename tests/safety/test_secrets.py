@@ -18,11 +18,11 @@ import pytest
 from magic_hour_client.errors import MagicHourError
 from magic_hour_emulator import Emulator
 from magic_hour_emulator.faults import Fault
-from magic_hour_workflows.assets import to_source
+from magic_hour_workflows._assets import to_source
+from magic_hour_workflows._backend import IO
+from magic_hour_workflows._partial_download import Partial
 from magic_hour_workflows.cli import main
 from magic_hour_workflows.errors import TransferFailed
-from magic_hour_workflows.files import Partial
-from magic_hour_workflows.io import IO
 from safety.adapters import Adapter, nothing
 from safety.eavesdropping import Eavesdropper, eavesdropping
 from servers import serving

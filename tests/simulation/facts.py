@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from magic_hour_workflows._results import Result
 from magic_hour_workflows.errors import (
     DownloadFailed,
     SubmissionUnknown,
 )
 from magic_hour_workflows.events import Created
-from magic_hour_workflows.results import Result
 
 from .faults import Phase
 from .outside import Exchange, World

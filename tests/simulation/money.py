@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from magic_hour_client.errors import NotFound
+from magic_hour_workflows._results import Result
 from magic_hour_workflows.errors import (
     InvalidArgument,
     JobCanceled,
@@ -17,7 +18,6 @@ from magic_hour_workflows.errors import (
     SubmissionUnknown,
 )
 from magic_hour_workflows.events import Created, SubmissionLost
-from magic_hour_workflows.results import Result
 
 from .facts import accepted, creates, is_refusal, job_of, unknown
 from .outside import World

@@ -15,8 +15,8 @@ import attrs
 import httpx
 
 from magic_hour_client.sending import Wire
+from magic_hour_workflows._storage_http import INACTIVITY_SECONDS
 from magic_hour_workflows.errors import TransferFailed
-from magic_hour_workflows.wire import INACTIVITY_SECONDS
 
 from .faults import UNWRITTEN, Fault, Phase, Weather
 from .scheduler import Scheduler

@@ -18,7 +18,7 @@ from magic_hour_client.sending import Wire
 from magic_hour_client.settings import settings
 from magic_hour_client.transport import SHIELD_SECONDS, Requests
 from magic_hour_client.types import Operation
-from magic_hour_workflows.io import BeforeSending
+from magic_hour_workflows._backend import BeforeSending
 
 from .faults import Phase, applied
 from .outside import Exchange, World

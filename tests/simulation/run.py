@@ -15,7 +15,7 @@ from random import Random
 
 import attrs
 
-from magic_hour_workflows import sources
+from magic_hour_workflows import _sources as sources
 
 from .facts import is_refusal
 from .faults import Weather

@@ -17,10 +17,15 @@ import pytest
 import magic_hour_client.errors as client_errors
 import magic_hour_client.transport as transport
 from magic_hour_client.errors import MagicHourError
-from magic_hour_workflows import assets, checksums, client, files, retry, sources
+from magic_hour_workflows import _assets as assets
+from magic_hour_workflows import _checksums as checksums
+from magic_hour_workflows import _client as client
+from magic_hour_workflows import _partial_download as files
+from magic_hour_workflows import _retry as retry
+from magic_hour_workflows import _sources as sources
+from magic_hour_workflows._flows import call, download, generate, submit, upload, wait
+from magic_hour_workflows._retry import Outcome
 from magic_hour_workflows.errors import TransferFailed
-from magic_hour_workflows.flows import call, download, generate, submit, upload, wait
-from magic_hour_workflows.retry import Outcome
 
 Patch = pytest.MonkeyPatch
 SEEDED_BUGS: dict[str, tuple[Callable[[Patch], None], str]] = {}

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from magic_hour_workflows._results import Result
 from magic_hour_workflows.errors import DownloadFailed
-from magic_hour_workflows.results import Result
 
 from .facts import accepted, job_of, told_files
 from .outside import World

@@ -14,11 +14,11 @@ import attrs
 import httpx
 
 from magic_hour_client.sending import Wire
-from magic_hour_workflows.files import Partial
-from magic_hour_workflows.io import OnBytes
-from magic_hour_workflows.sources import Source
-from magic_hour_workflows.streams import read_chunk
-from magic_hour_workflows.wire import check_put, cut_short, fetch_request, network_errors, put_request
+from magic_hour_workflows._backend import OnBytes
+from magic_hour_workflows._partial_download import Partial
+from magic_hour_workflows._sources import Source
+from magic_hour_workflows._storage_http import check_put, cut_short, fetch_request, network_errors, put_request
+from magic_hour_workflows._streams import read_chunk
 
 from .faults import Fault, Phase
 from .outside import Exchange, Outside

@@ -13,13 +13,13 @@ import pytest
 
 from fakes import FakeIO, call, names_in, project
 from magic_hour_client.api.v1_image_projects.get_image_project import request as get
-from magic_hour_workflows.checksums import told
+from magic_hour_workflows._backend import run_sync
+from magic_hour_workflows._checksums import told
+from magic_hour_workflows._flows.download import download
+from magic_hour_workflows._partial_download import Partial
+from magic_hour_workflows._results import Job
+from magic_hour_workflows._retry import may_repeat
 from magic_hour_workflows.errors import DownloadFailed, TransferFailed
-from magic_hour_workflows.files import Partial
-from magic_hour_workflows.flows.download import download
-from magic_hour_workflows.io import run_sync
-from magic_hour_workflows.results import Job
-from magic_hour_workflows.retry import may_repeat
 
 URL = "https://storage.example/a.png?signature=canary"
 CONTENT = b"\x01234567890"

@@ -16,13 +16,13 @@ from magic_hour_client.api.v1_ai_image_generator.create_ai_image import request 
 from magic_hour_client.api.v1_image_projects.delete_image_project import request as delete
 from magic_hour_client.api.v1_image_projects.get_image_project import request as get
 from magic_hour_client.errors import ConnectionFailed, NotFound, RequestTimeout, UnexpectedResponse
+from magic_hour_workflows._backend import run_sync
+from magic_hour_workflows._flows.submit import query, send, submit
+from magic_hour_workflows._flows.wait import wait
+from magic_hour_workflows._results import Job, number
+from magic_hour_workflows._retry import Backoff, may_repeat
 from magic_hour_workflows.errors import JobCanceled, JobTimeout, SubmissionUnknown, TransferFailed
 from magic_hour_workflows.events import Event, Retrying, StatusChanged, SubmissionLost
-from magic_hour_workflows.flows.submit import query, send, submit
-from magic_hour_workflows.flows.wait import wait
-from magic_hour_workflows.io import run_sync
-from magic_hour_workflows.results import Job, number
-from magic_hour_workflows.retry import Backoff, may_repeat
 
 CREATE, DELETE, GET = "v1.ai_image_generator.create", "v1.image_projects.delete", "v1.image_projects.get"
 JOB = Job("image", "job-1", 5, "my job")

@@ -14,16 +14,16 @@ from fakes import FakeIO, call, created, names_in, places, project, refused, uns
 from magic_hour_client.api.v1_ai_image_generator import create_ai_image
 from magic_hour_client.api.v1_image_projects.get_image_project import request as get
 from magic_hour_client.errors import NotFound, UnexpectedResponse
-from magic_hour_workflows.assets import to_source
+from magic_hour_workflows._assets import to_source
+from magic_hour_workflows._backend import run_sync
+from magic_hour_workflows._flows.download import download
+from magic_hour_workflows._flows.generate import Outputs, check_result, generate, job_name, save, upload_file
+from magic_hour_workflows._flows.upload import upload
+from magic_hour_workflows._partial_download import Partial
+from magic_hour_workflows._results import Job, Result
+from magic_hour_workflows._sources import Source
 from magic_hour_workflows.errors import DownloadFailed, InvalidArgument, JobFailed, TransferFailed, UploadFailed
 from magic_hour_workflows.events import Downloading, Event, Retrying, Uploading
-from magic_hour_workflows.files import Partial
-from magic_hour_workflows.flows.download import download
-from magic_hour_workflows.flows.generate import Outputs, check_result, generate, job_name, save, upload_file
-from magic_hour_workflows.flows.upload import upload
-from magic_hour_workflows.io import run_sync
-from magic_hour_workflows.results import Job, Result
-from magic_hour_workflows.sources import Source
 
 CREATE, GET, PLACES = "v1.ai_image_generator.create", "v1.image_projects.get", "v1.files.upload_urls.create"
 IMAGE: dict[str, Any] = {"image_count": 1, "style": {"prompt": "a"}}

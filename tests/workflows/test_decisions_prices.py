@@ -9,8 +9,8 @@ import pytest
 from magic_hour_client.models import V1AiTalkingPhotoCreateBodyStyle
 from magic_hour_client.types import Endpoint
 from magic_hour_workflows import Estimate, InvalidArgument, estimate_credits
-from magic_hour_workflows.checks import check
-from magic_hour_workflows.credits import estimate
+from magic_hour_workflows._checks import check
+from magic_hour_workflows._credits import estimate
 
 TALKING, EDIT, IMAGE = (f"v1.ai_{name}.create" for name in ("talking_photo", "image_editor", "image_generator"))
 

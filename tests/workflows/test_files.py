@@ -18,12 +18,12 @@ import pytest
 
 from fakes import names_in
 from magic_hour_client.errors import InvalidArgument
-from magic_hour_workflows import unpacking
+from magic_hour_workflows import _unpacking as unpacking
+from magic_hour_workflows._outputs import checked_directory, checked_output_name, output_names, safe_stem
+from magic_hour_workflows._partial_download import Partial
+from magic_hour_workflows._results import Job
+from magic_hour_workflows._urls import checked_url
 from magic_hour_workflows.errors import DownloadFailed, TransferFailed, UnusableURL
-from magic_hour_workflows.files import Partial
-from magic_hour_workflows.outputs import checked_directory, checked_output_name, output_names, safe_stem
-from magic_hour_workflows.results import Job
-from magic_hour_workflows.urls import checked_url
 
 URL = "https://storage.example/a.png?signature=canary"
 
@@ -96,7 +96,7 @@ def test_discard_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_gone_is_a_typed_error_that_is_not_repeated(tmp_path: Path) -> None:
-    from magic_hour_workflows.retry import may_repeat
+    from magic_hour_workflows._retry import may_repeat
 
     partial = Partial(tmp_path / "gone", "a", ".png")
     with pytest.raises(DownloadFailed, match=r"a\.png cannot be written") as caught:
@@ -162,7 +162,7 @@ def test_a_wrong_length_is_not_complete(tmp_path: Path, content: bytes) -> None:
 @pytest.mark.parametrize("headers", [{"content-length": "5", "content-encoding": "br"}, {}])
 def test_bytes_that_cannot_be_trusted_are_not_taken(tmp_path: Path, headers: dict[str, str]) -> None:
     """An encoding would be saved as if it were the file; without a length a cut would look like the end."""
-    from magic_hour_workflows.retry import may_repeat
+    from magic_hour_workflows._retry import may_repeat
 
     with pytest.raises(TransferFailed) as caught:
         Partial(tmp_path, "a", ".png").begin(URL, 200, headers)

@@ -20,6 +20,8 @@ from magic_hour_client.api.v1_video_projects.get_video_project import request as
 from magic_hour_client.calls import encoded
 from magic_hour_client.models import V1AiHeadshotGeneratorCreateBodyAssets
 from magic_hour_client.types import Placeholder
+from magic_hour_workflows._backend import run_sync
+from magic_hour_workflows._flows.generate import Outputs, check_result, generate, job_name, save
 from magic_hour_workflows.errors import (
     APIError,
     DownloadFailed,
@@ -30,8 +32,6 @@ from magic_hour_workflows.errors import (
     UnprocessableEntity,
 )
 from magic_hour_workflows.events import Created, Downloading, Event, StatusChanged, Uploading
-from magic_hour_workflows.flows.generate import Outputs, check_result, generate, job_name, save
-from magic_hour_workflows.io import run_sync
 
 APIS = {
     "headshot": (create_ai_headshot, get_image),

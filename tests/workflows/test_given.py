@@ -20,12 +20,12 @@ from magic_hour_client.api.v1_ai_headshot_generator import create_ai_headshot
 from magic_hour_client.api.v1_ai_image_editor import create_ai_image_edit
 from magic_hour_client.api.v1_image_projects.get_image_project import request as get_image
 from magic_hour_client.errors import InvalidArgument, MagicHourError
-from magic_hour_workflows.assets import to_source
+from magic_hour_workflows._assets import to_source
+from magic_hour_workflows._backend import run_sync
+from magic_hour_workflows._flows.generate import Outputs, generate, upload_file
+from magic_hour_workflows._sources import Source
 from magic_hour_workflows.errors import TransferFailed, UploadFailed
 from magic_hour_workflows.events import Uploading
-from magic_hour_workflows.flows.generate import Outputs, generate, upload_file
-from magic_hour_workflows.io import run_sync
-from magic_hour_workflows.sources import Source
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(200))
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF" + bytes(range(200))

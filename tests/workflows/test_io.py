@@ -25,14 +25,14 @@ from magic_hour_client.api.v1_image_projects.get_image_project import request as
 from magic_hour_client.errors import ConnectionFailed, RequestTimeout
 from magic_hour_client.settings import settings
 from magic_hour_client.transport import AsyncTransport, BlockingTransport
-from magic_hour_workflows.assets import to_source
-from magic_hour_workflows.asynchronous import AsyncIO
-from magic_hour_workflows.blocking import BlockingIO
+from magic_hour_workflows._assets import to_source
+from magic_hour_workflows._async_backend import AsyncIO
+from magic_hour_workflows._backend import IO, run_sync
+from magic_hour_workflows._flows.generate import job_name
+from magic_hour_workflows._partial_download import Partial
+from magic_hour_workflows._storage_http import chunk_bytes, network_errors
+from magic_hour_workflows._sync_backend import BlockingIO
 from magic_hour_workflows.errors import TransferFailed
-from magic_hour_workflows.files import Partial
-from magic_hour_workflows.flows.generate import job_name
-from magic_hour_workflows.io import IO, run_sync
-from magic_hour_workflows.wire import chunk_bytes, network_errors
 from servers import drip, serving
 
 Use = Callable[[IO], Coroutine[Any, Any, Any]]

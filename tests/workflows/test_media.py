@@ -12,7 +12,7 @@ import av
 import pytest
 from PIL import Image
 
-from magic_hour_workflows.media import FIRST_BYTES, Media, is_text, sniff
+from magic_hour_workflows._media import FIRST_BYTES, Media, is_text, sniff
 
 
 def picture(format: str) -> bytes:

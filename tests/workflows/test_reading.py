@@ -12,9 +12,9 @@ import anyio
 import pytest
 
 from magic_hour_client.errors import InvalidArgument
-from magic_hour_workflows import reading
-from magic_hour_workflows.assets import to_source
-from magic_hour_workflows.sources import Source
+from magic_hour_workflows import _file_stream as reading
+from magic_hour_workflows._assets import to_source
+from magic_hour_workflows._sources import Source
 
 MIB = 1024 * 1024
 CONTENT = bytes(range(256)) * 800

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from magic_hour_workflows import AsyncClient, Client, InvalidArgument, estimate_credits
+from magic_hour_workflows._settings import DEFAULT_TIMEOUT
 from magic_hour_workflows.batch import Batch
-from magic_hour_workflows.settings import DEFAULT_TIMEOUT
 
 NOBODY = "http://127.0.0.1:1"
 CLIENTS = pytest.mark.parametrize("kind", [Client, AsyncClient])

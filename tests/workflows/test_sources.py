@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from magic_hour_client.errors import InvalidArgument
-from magic_hour_workflows.assets import is_remote, to_source
+from magic_hour_workflows._assets import is_remote, to_source
+from magic_hour_workflows._sources import EXTENSIONS, Source, checked_extension
+from magic_hour_workflows._streams import read_chunk
 from magic_hour_workflows.errors import AssetNotFound, TransferFailed
-from magic_hour_workflows.sources import EXTENSIONS, Source, checked_extension
-from magic_hour_workflows.streams import read_chunk
 
 FIELD = "assets.image_file_path"
 

@@ -10,11 +10,11 @@ import pytest
 
 from fakes import FakeIO, call, names_in, project, unsent
 from magic_hour_client.api.v1_image_projects.get_image_project import request as get
+from magic_hour_workflows._backend import run_sync
+from magic_hour_workflows._flows.call import STALLED_SECONDS
+from magic_hour_workflows._flows.download import download
+from magic_hour_workflows._results import Job
 from magic_hour_workflows.errors import DownloadFailed, TransferFailed
-from magic_hour_workflows.flows.call import STALLED_SECONDS
-from magic_hour_workflows.flows.download import download
-from magic_hour_workflows.io import run_sync
-from magic_hour_workflows.results import Job
 from worlds import World
 
 JOB = Job(kind="image", id="job-1")

@@ -18,8 +18,8 @@ import pytest
 from PIL import Image
 
 from fakes import names_in
+from magic_hour_workflows._flows import call
 from magic_hour_workflows.errors import DownloadFailed
-from magic_hour_workflows.flows import call
 from storages import Answer, RawService, raw_service
 from worlds import World
 

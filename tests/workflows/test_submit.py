@@ -16,12 +16,12 @@ from magic_hour_client.errors import (
     TooManyRequests,
     UnexpectedResponse,
 )
+from magic_hour_workflows._backend import run_sync
+from magic_hour_workflows._flows.call import Call
+from magic_hour_workflows._flows.submit import query, submit
+from magic_hour_workflows._retry import Backoff
 from magic_hour_workflows.errors import SubmissionUnknown
 from magic_hour_workflows.events import Created, Event, Retrying, SubmissionLost
-from magic_hour_workflows.flows.call import Call
-from magic_hour_workflows.flows.submit import query, submit
-from magic_hour_workflows.io import run_sync
-from magic_hour_workflows.retry import Backoff
 
 NAME = "v1.ai_image_generator.create"
 

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from fakes import FakeIO, call, lost, project, refused
 from magic_hour_client.api.v1_image_projects.get_image_project import request as get
 from magic_hour_client.errors import NotFound, TooManyRequests, Unauthorized, UnexpectedResponse
+from magic_hour_workflows._backend import run_sync
+from magic_hour_workflows._flows.download import download
+from magic_hour_workflows._flows.wait import interval, wait
+from magic_hour_workflows._results import Job
 from magic_hour_workflows.errors import JobCanceled, JobFailed, JobTimeout
 from magic_hour_workflows.events import Event, StatusChanged
-from magic_hour_workflows.flows.download import download
-from magic_hour_workflows.flows.wait import interval, wait
-from magic_hour_workflows.io import run_sync
-from magic_hour_workflows.results import Job
 
 GET = "v1.image_projects.get"
 JOB = Job("image", "job-1", 5, "my job")

@@ -19,10 +19,11 @@ from ._version import __version__ as __version__
 if TYPE_CHECKING:
     from . import errors as errors
     from . import events as events
-    from .client import AsyncClient as AsyncClient
-    from .client import Client as Client
-    from .credits import Estimate as Estimate
-    from .credits import estimate_credits as estimate_credits
+    from ._client import AsyncClient as AsyncClient
+    from ._client import Client as Client
+    from ._credits import Estimate as Estimate
+    from ._credits import estimate_credits as estimate_credits
+    from ._results import Result as Result
     from .errors import APIError as APIError
     from .errors import DownloadFailed as DownloadFailed
     from .errors import InvalidArgument as InvalidArgument
@@ -35,13 +36,12 @@ if TYPE_CHECKING:
     from .errors import TransferFailed as TransferFailed
     from .errors import UploadFailed as UploadFailed
     from .events import Event as Event
-    from .results import Result as Result
 
 _EXPORTS = {
-    "AsyncClient": "client",
-    "Client": "client",
-    "Estimate": "credits",
-    "estimate_credits": "credits",
+    "AsyncClient": "_client",
+    "Client": "_client",
+    "Estimate": "_credits",
+    "estimate_credits": "_credits",
     "APIError": "errors",
     "InvalidArgument": "errors",
     "UploadFailed": "errors",
@@ -54,7 +54,7 @@ _EXPORTS = {
     "SubmissionUnknown": "errors",
     "TransferFailed": "errors",
     "Event": "events",
-    "Result": "results",
+    "Result": "_results",
 }
 _MODULES = ("errors", "events")
 

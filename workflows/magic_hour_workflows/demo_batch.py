@@ -85,7 +85,7 @@ def _play(emulator: Emulator, manifest: Path, folder: Path) -> int:
 @contextmanager
 def _answering(text: str) -> Iterator[None]:
     """What is typed when a command asks. It waits a second before, of 135: nothing is late in this process."""
-    from .batch import settling
+    from .batch import _settling as settling
 
     stdin, seconds = sys.stdin, settling.WAIT_SECONDS
     sys.stdin, settling.WAIT_SECONDS = io.StringIO(text), 1.0

@@ -60,7 +60,7 @@ from magic_hour_client.errors import (
 )
 
 if TYPE_CHECKING:
-    from .results import Job
+    from ._results import Job
 
 
 class AssetNotFound(InvalidArgument, FileNotFoundError):

@@ -20,7 +20,7 @@ from typing import TypeAlias
 
 import attrs
 
-from .results import Kind
+from ._results import Kind
 
 
 @attrs.frozen(kw_only=True)

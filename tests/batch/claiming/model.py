@@ -22,21 +22,22 @@ import attrs
 import sqlalchemy as sa
 
 from magic_hour_client.errors import ConnectionFailed, MagicHourError, TooManyRequests
-from magic_hour_workflows.batch import paying, settling
-from magic_hour_workflows.batch.claims import Claims
-from magic_hour_workflows.batch.halt import Halt
-from magic_hour_workflows.batch.outcomes import NotMine, described
-from magic_hour_workflows.batch.paying import Paying
-from magic_hour_workflows.batch.permit import Instant
-from magic_hour_workflows.batch.rows import Row, RowResult, RowStatus
-from magic_hour_workflows.batch.run import planned
-from magic_hour_workflows.batch.server import DatabaseAway
-from magic_hour_workflows.batch.sidefile import SideFile
-from magic_hour_workflows.batch.store import Store
-from magic_hour_workflows.batch.tables import adopted, batch, paid, rows, strays
-from magic_hour_workflows.flows.call import Call
-from magic_hour_workflows.flows.generate import prepare
-from magic_hour_workflows.operations import module
+from magic_hour_workflows._flows.call import Call
+from magic_hour_workflows._flows.generate import prepare
+from magic_hour_workflows._operations import module
+from magic_hour_workflows.batch import _paying as paying
+from magic_hour_workflows.batch import _settling as settling
+from magic_hour_workflows.batch._claims import Claims
+from magic_hour_workflows.batch._outcomes import NotMine, described
+from magic_hour_workflows.batch._paying import Paying
+from magic_hour_workflows.batch._permit import Instant
+from magic_hour_workflows.batch._rows import Row, RowResult, RowStatus
+from magic_hour_workflows.batch._run import planned
+from magic_hour_workflows.batch._server import DatabaseAway
+from magic_hour_workflows.batch._side_file import SideFile
+from magic_hour_workflows.batch._stop_signal import Halt
+from magic_hour_workflows.batch._store import Store
+from magic_hour_workflows.batch._tables import adopted, batch, paid, rows, strays
 
 KEY = "fox"
 NEVER = float("inf")

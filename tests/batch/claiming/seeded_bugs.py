@@ -7,12 +7,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from batch.claiming.model import KEY, Person
-from magic_hour_workflows.batch import paying
-from magic_hour_workflows.batch.claims import Claims
-from magic_hour_workflows.batch.paying import Paying
-from magic_hour_workflows.batch.permit import Instant
-from magic_hour_workflows.batch.sidefile import Note
-from magic_hour_workflows.batch.tables import paid
+from magic_hour_workflows.batch import _paying as paying
+from magic_hour_workflows.batch._claims import Claims
+from magic_hour_workflows.batch._paying import Paying
+from magic_hour_workflows.batch._permit import Instant
+from magic_hour_workflows.batch._side_file import Note
+from magic_hour_workflows.batch._tables import paid
 
 
 class _Unchecked(Paying):

@@ -23,7 +23,9 @@ from unittest.mock import patch
 from batch.fleet.fleet_harness import FleetHarness, problems, service
 from batch.fleet.postgres import Postgres, programs
 from magic_hour_client.errors import InvalidArgument
-from magic_hour_workflows.batch import Batch, Settled, engine, settling
+from magic_hour_workflows.batch import Batch, Settled
+from magic_hour_workflows.batch import _engine as engine
+from magic_hour_workflows.batch import _settling as settling
 
 KINDS = ("slowed", "refused")
 PERMIT_SECONDS = 1.0

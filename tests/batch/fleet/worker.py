@@ -19,7 +19,7 @@ from typing import Any
 
 def _stop_after_claim() -> None:
     """Stand still, once, at the moment between a claim and the submission."""
-    from magic_hour_workflows.batch.claims import Claim, Claims
+    from magic_hour_workflows.batch._claims import Claim, Claims
 
     claim, stopped = Claims.claim, []
 
@@ -36,7 +36,7 @@ def _stop_after_claim() -> None:
 
 def _stay_until_idle() -> None:
     """Stay until the last try has come to its end, although all rows are saved by others."""
-    from magic_hour_workflows.batch.run import Run
+    from magic_hour_workflows.batch._run import Run
 
     over = Run.over
     Run.over = lambda self: over(self) and (self._engine is None or self._engine.idle())  # type: ignore[method-assign]
@@ -58,13 +58,14 @@ def main(told: dict[str, Any]) -> int:
     from magic_hour_workflows.batch import Batch
 
     if "patience" in told:
-        import magic_hour_workflows.batch.server as server
+        import magic_hour_workflows.batch._server as server
 
         server.AWAY_SECONDS = told["patience"]
     if told.get("stops_after_claim"):
         _stop_after_claim()
     if "permit" in told:
-        from magic_hour_workflows.batch import paying, permit
+        from magic_hour_workflows.batch import _paying as paying
+        from magic_hour_workflows.batch import _permit as permit
 
         permit.PERMIT_SECONDS = told["permit"]
         _stay_until_idle()

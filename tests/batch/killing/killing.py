@@ -19,8 +19,8 @@ from PIL import Image
 
 from batch.killing.program import OUTPUT, SAID, batch, main
 from magic_hour_emulator import Emulator
-from magic_hour_workflows.batch import settling
-from magic_hour_workflows.batch.rows import RowStatus
+from magic_hour_workflows.batch import _settling as settling
+from magic_hour_workflows.batch._rows import RowStatus
 from programs import Program
 
 PATIENCE_SECONDS = 120.0

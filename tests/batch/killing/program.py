@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from magic_hour_emulator import samples
-from magic_hour_workflows import files
-from magic_hour_workflows.batch.batch import Batch
-from magic_hour_workflows.batch.claims import Claim, Claims
-from magic_hour_workflows.batch.places import Places
-from magic_hour_workflows.batch.rows import RowStatus
-from magic_hour_workflows.batch.store import Store
-from magic_hour_workflows.flows import submit
+from magic_hour_workflows import _partial_download as files
+from magic_hour_workflows._flows import submit
+from magic_hour_workflows.batch._batch import Batch
+from magic_hour_workflows.batch._claims import Claim, Claims
+from magic_hour_workflows.batch._output_dir import Places
+from magic_hour_workflows.batch._rows import RowStatus
+from magic_hour_workflows.batch._store import Store
 
 DATABASE = "rows.batch.sqlite"
 OUTPUT = "out"

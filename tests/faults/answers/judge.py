@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from magic_hour_client.errors import without_secrets
-from magic_hour_workflows.batch.rows import RowResult, RowStatus
+from magic_hour_workflows.batch._rows import RowResult, RowStatus
 from magic_hour_workflows.errors import APIError, MagicHourError, RequestTimeout, SubmissionUnknown
 
 from .answer import KEY, Answer, Told

@@ -15,8 +15,8 @@ from typing import Any
 import anyio
 
 from magic_hour_workflows import AsyncClient, Client
-from magic_hour_workflows.batch.batch import Batch
-from magic_hour_workflows.batch.rows import RowStatus
+from magic_hour_workflows.batch._batch import Batch
+from magic_hour_workflows.batch._rows import RowStatus
 from magic_hour_workflows.cli import main
 
 from .answer import KEY, SECONDS, SILENT_SECONDS, Answer

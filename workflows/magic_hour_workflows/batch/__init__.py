@@ -15,25 +15,25 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .batch import Batch
-    from .mistakes import ManifestError, Mistake
-    from .rows import DamagedFile, FileProblem, Plan, Row, RowResult, RowStatus, Stray, Summary, Verification
-    from .settling import Settled
+    from ._batch import Batch
+    from ._mistakes import ManifestError, Mistake
+    from ._rows import DamagedFile, FileProblem, Plan, Row, RowResult, RowStatus, Stray, Summary, Verification
+    from ._settling import Settled
 
 _HOMES = {
-    "Batch": "batch",
-    "DamagedFile": "rows",
-    "FileProblem": "rows",
-    "ManifestError": "mistakes",
-    "Mistake": "mistakes",
-    "Plan": "rows",
-    "Row": "rows",
-    "RowResult": "rows",
-    "RowStatus": "rows",
-    "Settled": "settling",
-    "Stray": "rows",
-    "Summary": "rows",
-    "Verification": "rows",
+    "Batch": "_batch",
+    "DamagedFile": "_rows",
+    "FileProblem": "_rows",
+    "ManifestError": "_mistakes",
+    "Mistake": "_mistakes",
+    "Plan": "_rows",
+    "Row": "_rows",
+    "RowResult": "_rows",
+    "RowStatus": "_rows",
+    "Settled": "_settling",
+    "Stray": "_rows",
+    "Summary": "_rows",
+    "Verification": "_rows",
 }
 
 

@@ -12,7 +12,8 @@ from typing import Annotated, Any
 import typer
 
 from .. import __version__
-from . import batch, ends, generate, jobs, local, schema, signals, uploads
+from . import batch, generate, jobs, local, schema, signals, uploads
+from . import exit_status as ends
 from .command import exit_codes
 from .streams import prepare, to_stderr
 from .terminal import Terminal

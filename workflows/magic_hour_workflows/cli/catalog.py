@@ -16,8 +16,8 @@ import attrs
 
 from magic_hour_client.errors import InvalidArgument
 
-from ..hints import meant
-from ..operations import Schema, operations, resolved
+from .._hints import meant
+from .._operations import Schema, operations, resolved
 
 _TYPES: Mapping[str, type] = {"string": str, "integer": int, "number": float, "boolean": bool}
 _NAMES: Mapping[type, str] = {str: "string", int: "integer", float: "number", bool: "boolean"}

@@ -14,12 +14,12 @@ from typing import IO, Any, get_args
 
 from magic_hour_client.errors import InvalidArgument
 
-from ..client import Client
+from .._client import Client
+from .._media import FIRST_BYTES, is_text
+from .._results import Kind
+from .._streams import read_chunk
+from .._urls import checked_url
 from ..errors import TransferFailed
-from ..media import FIRST_BYTES, is_text
-from ..results import Kind
-from ..streams import read_chunk
-from ..urls import checked_url
 from .catalog import Flag
 from .jobs import jobs_of
 from .terminal import Terminal

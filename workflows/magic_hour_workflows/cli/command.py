@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from .ends import EXIT_CODES
+from .exit_status import EXIT_CODES
 from .terminal import Terminal
 
 Work = TypeVar("Work", bound=Callable[..., object])

@@ -14,11 +14,11 @@ from typing import Any
 
 from magic_hour_client.settings import KEY_VARIABLE
 
-from ..client import Client
-from ..credits import estimate
-from ..flows.generate import prepare
-from ..flows.upload import measure
-from ..operations import module
+from .._client import Client
+from .._credits import estimate
+from .._flows.generate import prepare
+from .._flows.upload import measure
+from .._operations import module
 from .catalog import parameters
 from .chain import replaced, unasked
 from .progress import size

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import attrs
 import typer
 
-from ..operations import operations
+from .._operations import operations
 from .catalog import Flag, flags, parameters, parsed_json
 from .command import SHARED, among, command, option, typed
 from .outputs import NoDownload, Output, PollInterval, Timeout, place, resume_options, show
 from .terminal import Terminal
 
 if TYPE_CHECKING:
-    from ..client import Client
+    from .._client import Client
 
 
 @attrs.frozen

@@ -13,13 +13,13 @@ import typer
 
 from magic_hour_client.errors import InvalidArgument, MagicHourError, escaped
 
-from ..results import Kind, number
+from .._results import Kind, number
 from .command import command
 from .outputs import Id, NoDownload, Output, PollInterval, Timeout, place, resume_options, show
 from .terminal import Terminal
 
 if TYPE_CHECKING:
-    from ..client import Client
+    from .._client import Client
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.", show_default=False)]
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import typer
 
-from . import ends
+from . import exit_status as ends
 from .streams import to_stderr
 from .terminal import Terminal
 

@@ -13,9 +13,9 @@ import typer
 
 from magic_hour_client.errors import InvalidArgument, escaped
 
-from ..outputs import checked_directory, checked_output_name, names_a_file
-from ..results import Kind, Result
-from ..wording import shown
+from .._formatting import shown
+from .._outputs import checked_directory, checked_output_name, names_a_file
+from .._results import Kind, Result
 from .terminal import Terminal
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="The id of the job.", show_default=False)]

@@ -12,7 +12,7 @@ import typer
 
 from magic_hour_client.errors import InvalidArgument
 
-from ..operations import complete, document, operations
+from .._operations import complete, document, operations
 from .catalog import Flag, flags
 from .command import command
 from .generate import COMMANDS, TAKEN

@@ -20,17 +20,18 @@ import attrs
 
 from magic_hour_client.errors import escaped
 
+from .._operations import operations
+from .._results import Job, Kind
 from ..errors import MagicHourError, SubmissionUnknown
 from ..events import Created, Event, SubmissionLost
-from ..operations import operations
-from ..results import Job, Kind
-from . import ends, signals
+from . import exit_status as ends
+from . import signals
 from .catalog import Flag
 from .progress import showing
 from .streams import Formatter, to_stderr, to_stdout
 
 if TYPE_CHECKING:
-    from ..client import Client
+    from .._client import Client
 
 
 @attrs.define(kw_only=True)
@@ -59,7 +60,7 @@ class Terminal:
 
     def client(self) -> Client:
         """A client as the options and the environment say."""
-        from ..client import Client
+        from .._client import Client
 
         client = Client(base_url=self.base_url, allow_http=self.allow_http)
         self.address = client._transport.settings.base_url

@@ -15,16 +15,16 @@ from magic_hour_client.api.v1_ai_headshot_generator import create_ai_headshot as
 from magic_hour_client.api.v1_image_projects.get_image_project import request as get_request
 from magic_hour_client.resources.v1_ai_headshot_generator import AsyncV1AiHeadshotGenerator, V1AiHeadshotGenerator
 
+from .._backend import run_sync
+from .._flows.generate import Outputs, generate
+from .._flows.submit import carry
+from .._results import Result
 from ..events import Event
-from ..flows.generate import Outputs, generate
-from ..flows.submit import carry
-from ..io import run_sync
-from ..results import Result
 
 if TYPE_CHECKING:
     from magic_hour_client.params import V1AiHeadshotGeneratorCreateBodyGenerateParams
 
-    from ..client import AsyncClient, Client
+    from .._client import AsyncClient, Client
 
 
 class AiHeadshotGenerator(V1AiHeadshotGenerator):

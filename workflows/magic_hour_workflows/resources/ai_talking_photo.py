@@ -15,16 +15,16 @@ from magic_hour_client.api.v1_ai_talking_photo import create_ai_talking_photo as
 from magic_hour_client.api.v1_video_projects.get_video_project import request as get_request
 from magic_hour_client.resources.v1_ai_talking_photo import AsyncV1AiTalkingPhoto, V1AiTalkingPhoto
 
+from .._backend import run_sync
+from .._flows.generate import Outputs, generate
+from .._flows.submit import carry
+from .._results import Result
 from ..events import Event
-from ..flows.generate import Outputs, generate
-from ..flows.submit import carry
-from ..io import run_sync
-from ..results import Result
 
 if TYPE_CHECKING:
     from magic_hour_client.params import V1AiTalkingPhotoCreateBodyGenerateParams
 
-    from ..client import AsyncClient, Client
+    from .._client import AsyncClient, Client
 
 
 class AiTalkingPhoto(V1AiTalkingPhoto):

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from magic_hour_client.resources.v1_files import AsyncV1Files, V1Files
 from magic_hour_client.types import AssetRole, AssetSource
 
+from .._backend import run_sync
+from .._flows.generate import upload_file
 from ..events import Event
-from ..flows.generate import upload_file
-from ..io import run_sync
 
 if TYPE_CHECKING:
-    from ..client import AsyncClient, Client
+    from .._client import AsyncClient, Client
 
 
 class Files(V1Files):

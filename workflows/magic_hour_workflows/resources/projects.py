@@ -17,16 +17,16 @@ from magic_hour_client.resources.v1_image_projects import AsyncV1ImageProjects, 
 from magic_hour_client.resources.v1_video_projects import AsyncV1VideoProjects, V1VideoProjects
 from magic_hour_client.types import Operation
 
-from ..io import run_sync
+from .._backend import run_sync
 
 if TYPE_CHECKING:
     from magic_hour_client.models import V1ImageProjectsGetResponse as Image  # noqa: F401  (named in quotes below)
     from magic_hour_client.models import V1VideoProjectsGetResponse as Video  # noqa: F401
 
-    from ..client import AsyncClient, Client
+    from .._client import AsyncClient, Client
+    from .._flows.wait import Project
+    from .._results import Kind, Result
     from ..events import Event
-    from ..flows.wait import Project
-    from ..results import Kind, Result
 
 P = TypeVar("P", bound="Project")
 
@@ -66,8 +66,8 @@ class Jobs(Generic[P]):
             >>> client.v1.image_projects.wait(image_id).status
             'complete'
         """
-        from ..flows.wait import wait
-        from ..results import Job
+        from .._flows.wait import wait
+        from .._results import Job
 
         call = self._client._begin(timeout, poll_interval, on_progress)
         self._get(id)  # refuses what is no id
@@ -102,7 +102,7 @@ class Jobs(Generic[P]):
             >>> [path.suffix for path in client.v1.image_projects.download(image_id, folder)]
             ['.png']
         """
-        from ..flows.generate import Outputs, save
+        from .._flows.generate import Outputs, save
 
         call = self._client._begin(timeout, None, on_progress)
         outputs = Outputs(download_directory=download_directory, output_name=output_name)
@@ -143,7 +143,7 @@ class Jobs(Generic[P]):
             >>> client.v1.image_projects.check_result(image_id, download_outputs=False).status
             'complete'
         """
-        from ..flows.generate import Outputs, check_result
+        from .._flows.generate import Outputs, check_result
 
         call = self._client._begin(timeout, poll_interval, on_progress)
         outputs = Outputs(
@@ -190,8 +190,8 @@ class AsyncJobs(Generic[P]):
             >>> client.v1.image_projects.wait(image_id).status
             'complete'
         """
-        from ..flows.wait import wait
-        from ..results import Job
+        from .._flows.wait import wait
+        from .._results import Job
 
         call = self._client._begin(timeout, poll_interval, on_progress)
         self._get(id)  # refuses what is no id
@@ -226,7 +226,7 @@ class AsyncJobs(Generic[P]):
             >>> [path.suffix for path in client.v1.image_projects.download(image_id, folder)]
             ['.png']
         """
-        from ..flows.generate import Outputs, save
+        from .._flows.generate import Outputs, save
 
         call = self._client._begin(timeout, None, on_progress)
         outputs = Outputs(download_directory=download_directory, output_name=output_name)
@@ -267,7 +267,7 @@ class AsyncJobs(Generic[P]):
             >>> client.v1.image_projects.check_result(image_id, download_outputs=False).status
             'complete'
         """
-        from ..flows.generate import Outputs, check_result
+        from .._flows.generate import Outputs, check_result
 
         call = self._client._begin(timeout, poll_interval, on_progress)
         outputs = Outputs(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import magic_hour_client.resources.v1 as low_level
 
 if TYPE_CHECKING:
-    from ..client import AsyncClient, Client
+    from .._client import AsyncClient, Client
     from .ai_headshot_generator import AiHeadshotGenerator, AsyncAiHeadshotGenerator
     from .ai_image_editor import AiImageEditor, AsyncAiImageEditor
     from .ai_image_generator import AiImageGenerator, AsyncAiImageGenerator

@@ -12,12 +12,12 @@ from typing import Annotated, Any
 
 import typer
 
-from .. import ends
+from .. import exit_status as ends
 from ..command import command
 from ..outputs import PollInterval
 from ..streams import to_stderr
 from ..terminal import Terminal
-from .places import VARIABLE, where
+from .database_option import VARIABLE, where
 from .rates import per_minute
 
 _EXTRA = ("dbos", "jinja2", "psycopg", "sqlalchemy")
@@ -175,7 +175,7 @@ def _add_status(group: typer.Typer) -> None:
 
     @_command(group, "status", help=help, examples=examples)
     def status(terminal: Terminal, manifest: OfManifest = None, database: DatabaseOf = None) -> None:
-        from .looking import show_status
+        from .status import show_status
 
         show_status(terminal, where(terminal, database, manifest))
 
@@ -190,7 +190,7 @@ def _add_verify(group: typer.Typer) -> None:
 
     @_command(group, "verify", help=help, examples=examples)
     def verify(terminal: Terminal, manifest: OfManifest = None, database: DatabaseOf = None) -> int:
-        from .looking import verify_files
+        from .status import verify_files
 
         return verify_files(terminal, where(terminal, database, manifest))
 
@@ -254,7 +254,7 @@ def _add_settle(group: typer.Typer) -> None:
         manifest: FromManifest = None,
         database: DatabaseOf = None,
     ) -> object:
-        from .looking import settle_row
+        from .status import settle_row
 
         return settle_row(terminal, where(terminal, database, manifest), key, project, not_charged)
 
@@ -292,6 +292,6 @@ def _add_report(group: typer.Typer) -> None:
     def report(
         terminal: Terminal, manifest: OfManifest = None, database: DatabaseOf = None, browser: Open = False
     ) -> None:
-        from .looking import show_report
+        from .status import show_report
 
         show_report(terminal, where(terminal, database, manifest), browser=browser)

@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 from magic_hour_client.errors import escaped
 
-from ...batch.rows import RowResult, RowStatus
-from ...wording import shown
-from .tally import Tally, duration
+from ..._formatting import shown
+from ...batch._rows import RowResult, RowStatus
+from .stats import Tally, duration
 
 HEARTBEAT_SECONDS = 30.0
 

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ...batch.rows import RowResult, RowStatus
-from ...wording import shown
+from ..._formatting import shown
+from ...batch._rows import RowResult, RowStatus
 from .lines import halt_line, row_line, speed_of
-from .tally import Tally
+from .stats import Tally
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType

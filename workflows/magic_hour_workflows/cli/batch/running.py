@@ -15,17 +15,17 @@ from typing import Any, Literal
 from magic_hour_client.errors import InvalidArgument
 from magic_hour_client.settings import KEY_VARIABLE
 
-from ...batch.batch import Batch
-from ...batch.results import record
-from ...batch.rows import RowStatus, Summary
-from ...wording import shown
+from ..._formatting import shown
+from ...batch._batch import Batch
+from ...batch._results import record
+from ...batch._rows import RowStatus, Summary
 from .. import signals
 from ..terminal import Terminal
-from .ending import Ending, finish
-from .opening import database_errors, output_of, plan_data, plan_lines, remarks, stands, title_of
-from .places import Where
-from .tally import Tally
-from .watching import watching
+from .database_option import Where
+from .monitor import watching
+from .preview import database_errors, output_of, plan_data, plan_lines, remarks, stands, title_of
+from .stats import Tally
+from .summary import Ending, finish
 
 INTERRUPTED = "interrupted"
 """Why a batch is halted by Ctrl-C."""

@@ -1,0 +1,204 @@
+"""Which parts of a call are files, and putting the uploaded ones in their places.
+
+Rule: the caller's own dicts and lists are never changed. A string that names an existing file is that file; else
+URLs and remote paths pass through as they are, and anything else is a path with nothing at its end.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+import attrs
+
+from magic_hour_client.errors import InvalidArgument
+from magic_hour_client.schema import Model, vars_of
+from magic_hour_client.types import AssetField, AssetRole, Endpoint, Placeholder
+
+from ._foreign_inputs import Picture, data_in, is_answer, is_picture, refused, upload_of
+from ._formatting import reason, shown
+from ._sources import Source, checked_extension, from_bytes, from_path, from_stream
+from ._streams import ask
+
+REMOTE_PREFIXES = ("api-assets/", "image/", "video/", "audio/", "saved-items/")
+"""How paths in the service's storage begin."""
+_OTHER_URL = re.compile(r"(?i)[a-z][a-z0-9+.-]+://")
+MOST_FILES = 1000
+"""More than any operation takes; the end of a list that has none."""
+_PICTURE = "image.png"
+LONGEST_PATH = 4096
+"""Characters. What is longer is no path on any system (PATH_MAX of Linux)."""
+
+
+@attrs.define
+class Assets:
+    """The files of one call, each once however often it was given."""
+
+    sources: list[Source] = attrs.field(factory=list)
+    _placeholders: list[Placeholder] = attrs.field(factory=list)
+    _known: dict[object, Placeholder] = attrs.field(factory=dict)
+
+    def placeholder(self, source: Source) -> Placeholder:
+        """The object that stands for the file until it is uploaded.
+
+        Raises:
+            InvalidArgument: it is a stream that was given as another kind of file already.
+        """
+        key = (source.identity, source.role)
+        for other in self.sources:
+            if source.is_read_once and other.identity == source.identity and other.role != source.role:
+                kinds = f"{source.role} and {other.role}"
+                message = f"`{source.field}`: one stream cannot be both {kinds}; open the file twice"
+                raise InvalidArgument(message, field=source.field)
+        if key not in self._known:
+            self._known[key] = Placeholder(source.name)
+            self._placeholders.append(self._known[key])
+            self.sources.append(source)
+        return self._known[key]
+
+    def filled(self, body: Any, paths: Sequence[str]) -> Any:
+        """A copy of `body` with the path of its upload for every placeholder; `paths` are those of `sources`."""
+        return _replaced(body, dict(zip(self._placeholders, paths, strict=True)))
+
+    def close(self) -> None:
+        """Drop what was kept of streams."""
+        for source in self.sources:
+            source.close()
+
+
+def collect(endpoint: Endpoint, parameters: Mapping[str, Any]) -> tuple[dict[str, Any], Assets]:
+    """The parameters with placeholders in place of local files, and the files. Nothing is read or sent.
+
+    Raises:
+        InvalidArgument: a file is missing, empty, unreadable or of the wrong type.
+    """
+    assets = Assets()
+    prepared = dict(parameters)
+    for field in endpoint.assets:
+        prepared = _within(prepared, field, field.path, assets)
+    return prepared, assets
+
+
+def _within(node: Any, field: AssetField, path: Sequence[str], assets: Assets) -> Any:
+    """A copy of `node` in which the value at `path` is looked at; what has another shape is left to the contract."""
+    if isinstance(node, Model):
+        node = {**node.additional_properties, **vars_of(node)}
+    name, *rest = path
+    if not isinstance(node, Mapping) or node.get(name) is None:
+        return node
+    value = node[name]
+    if rest:
+        return {**node, name: _within(value, field, rest, assets)}
+    where = ".".join(field.path)
+    if not field.many:
+        return {**node, name: _marked(value, field.role, where, assets)}
+    marked = [
+        _marked(item, field.role, f"{where}[{number}]", assets) for number, item in enumerate(listed(value, where))
+    ]
+    return {**node, name: marked}
+
+
+def listed(value: Any, where: str) -> list[Any]:
+    """The files of a field that takes several, from any iterable of them; it is gone through once.
+
+    Raises:
+        InvalidArgument: it is a single file, or none.
+    """
+    single = isinstance(value, (str, bytes, bytearray, memoryview, os.PathLike, Mapping)) or _is_pair(value)
+    if single or upload_of(value) is not None or is_picture(value) or _reads(value) or not isinstance(value, Iterable):
+        message = f"`{where}`: expected a list of files, got {type(value).__name__}; put a single file in brackets"
+        raise InvalidArgument(message, field=where)
+    try:
+        files = list(islice(value, MOST_FILES + 1))
+    except Exception as error:
+        message = f"`{where}`: the files could not be listed ({reason(error)}); pass a list of them"
+        raise InvalidArgument(message, field=where) from error
+    if len(files) > MOST_FILES:
+        raise InvalidArgument(f"`{where}`: more than {MOST_FILES} files; pass fewer", field=where)
+    return files
+
+
+def _is_pair(value: object) -> bool:
+    """Whether it is one file with its name, and not two files."""
+    return (
+        isinstance(value, tuple)
+        and len(value) == 2
+        and isinstance(value[0], str)
+        and not isinstance(value[1], (str, os.PathLike))
+        and (isinstance(value[1], (bytes, bytearray, memoryview)) or is_picture(value[1]) or _reads(value[1]))
+    )
+
+
+def _reads(value: object) -> bool:
+    return ask(lambda: callable(getattr(value, "read", None)), otherwise=False)
+
+
+def _marked(value: Any, role: AssetRole, where: str, assets: Assets) -> str | Placeholder:
+    if isinstance(value, str) and is_remote(value):
+        return value
+    return assets.placeholder(to_source(value, role, where))
+
+
+def is_remote(value: str) -> bool:
+    """Whether a string is for the service to look up, and not a file here."""
+    if value.lower().startswith(("http://", "https://")):
+        return True
+    return value.startswith(REMOTE_PREFIXES) and not os.path.exists(value)
+
+
+def to_source(value: Any, role: AssetRole | None, where: str) -> Source:
+    """The input file behind any value that may stand for one.
+
+    Raises:
+        InvalidArgument: it cannot be one.
+    """
+    if isinstance(value, str) and value[:5].lower() == "data:" and not os.path.lexists(value[:LONGEST_PATH]):
+        source = from_bytes(data_in(value, where), "data", role, where)
+        source.identity = ("data", value)
+        return source
+    if isinstance(value, (str, os.PathLike)):
+        if value == "":
+            raise InvalidArgument(f"`{where}`: the path is empty; give one of a file", field=where)
+        _check_is_local(value, where)
+        return from_path(value, role, where)
+    name, held = (value[0], value[1]) if _is_pair(value) else (None, value)
+    if isinstance(held, (bytes, bytearray, memoryview)):
+        if name is None:
+            pair = 'give a pair instead, ("portrait.png", content)'
+            raise InvalidArgument(f"`{where}`: bytes need a name to tell their type by; {pair}", field=where)
+        return from_bytes(held if isinstance(held, bytes) else bytes(held), name, role, where)
+    if is_picture(held):
+        checked_extension(_PICTURE, role, where)
+        source = from_stream(Picture(held), _PICTURE, role, where)
+        source.identity = ("picture", id(held))
+        return source
+    if (upload := upload_of(held)) is not None:
+        return from_stream(upload.stream, upload.name if name is None else name, role, where)
+    if _reads(held) and not is_answer(held):
+        return from_stream(held, name, role, where)
+    raise refused(held, where)
+
+
+def _check_is_local(value: str | os.PathLike[str], where: str) -> None:
+    """Say what can be done with a URL instead of looking for a file of that name."""
+    if not isinstance(value, str):
+        return
+    if is_remote(value):
+        message = f"`{where}`: {shown(value)} needs no upload; give it to the field that takes the file, as it is"
+        raise InvalidArgument(message, field=where)
+    if (url := _OTHER_URL.match(value)) and not os.path.lexists(value):
+        message = f"`{where}`: a URL that begins with {url[0]} cannot be read; give a path, or one with https://"
+        raise InvalidArgument(message, field=where)
+
+
+def _replaced(node: Any, known: Mapping[Placeholder, str]) -> Any:
+    if isinstance(node, Placeholder):
+        return known[node]
+    if isinstance(node, Mapping):
+        return {key: _replaced(value, known) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_replaced(item, known) for item in node]
+    return node

@@ -1,0 +1,198 @@
+"""The outside world for async code: everything awaits, on asyncio and on trio; file work happens in threads.
+
+Rule: no decisions. Each operation keeps to its deadline as a whole, and nothing blocks the event loop.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import anyio
+import httpx
+
+from magic_hour_client.bodies import close, unwind
+from magic_hour_client.discreet import discreet
+from magic_hour_client.errors import connection_error
+from magic_hour_client.sending import Wire
+from magic_hour_client.transport import AsyncTransport
+from magic_hour_client.types import Operation
+
+from ._backend import CHANCE, BeforeSending, OnBytes
+from ._file_stream import reading
+from ._partial_download import Partial
+from ._sources import Source
+from ._storage_http import answer_headers, check_put, fetch_request, is_empty, network_errors, put_request
+from ._worker_threads import in_left_thread, in_thread
+from .errors import TransferFailed
+
+T = TypeVar("T")
+Item = TypeVar("Item")
+
+_API_GATE = 12
+"""Requests to the API at a time: a large connection pool is slower than a short queue in front of it. Creates have a
+gate of their own, so that slow ones do not keep running jobs from being looked at."""
+_TRANSFER_GATE = 8
+"""Files on their way at a time, of all jobs of a client: more would only open connections to share the same line."""
+_BUFFER_BYTES = 4 * 1024 * 1024
+"""Bytes that a thread writes at a time: going to a thread and back takes longer than a smaller piece."""
+
+
+class AsyncIO:
+    """An `IO` that awaits."""
+
+    def __init__(self, transport: AsyncTransport, max_parallel: int) -> None:
+        self._transport = transport
+        self._max_parallel = max_parallel
+        self._gates = {charges: anyio.Semaphore(_API_GATE) for charges in (True, False)}
+        self._transfers = anyio.Semaphore(_TRANSFER_GATE)
+        discreet(AsyncIO.put)
+        discreet(AsyncIO.fetch)
+
+    async def send(
+        self,
+        operation: Operation[T],
+        deadline: float,
+        before_sending: BeforeSending | None = None,
+        wire: Wire | None = None,
+    ) -> T:
+        gate = self._gates[operation.endpoint.charges_credits]
+        try:
+            await self._pass(gate, operation.name, deadline)
+        except anyio.get_cancelled_exc_class() as cancelled:
+            if operation.endpoint.charges_credits:
+                cancelled.unsent = True  # type: ignore[attr-defined]
+            raise
+        try:
+            timeout = max(self._left(deadline), 0.001)
+            return await self._transport.send(operation, timeout=timeout, before_sending=before_sending, wire=wire)
+        finally:
+            gate.release()
+
+    async def _pass(self, gate: anyio.Semaphore, name: str, deadline: float) -> None:
+        try:
+            with anyio.fail_after(self._left(deadline)):
+                await gate.acquire()
+        except TimeoutError as error:
+            raise connection_error(name, error, unsent=True) from None
+
+    @asynccontextmanager
+    async def _transfer(self, name: str, deadline: float) -> AsyncIterator[None]:
+        """Around a transfer: its turn, its deadline, and its errors."""
+        await self._pass(self._transfers, name, deadline)
+        try:
+            with network_errors(name), anyio.fail_after(self._left(deadline)):
+                yield
+        finally:
+            self._transfers.release()
+
+    async def put(self, url: str, source: Source, deadline: float, on_bytes: OnBytes) -> None:
+        async with self._transfer(f"upload of {source.name}", deadline), reading(source, on_bytes) as chunks:
+            response = await self._send(put_request(url, chunks, chunks.size))
+            try:
+                headers = answer_headers(response)
+                if is_empty(headers):
+                    await response.aread()
+                check_put(response.status_code, headers)
+            finally:
+                await close(response)
+
+    async def fetch(self, url: str, target: Partial, deadline: float, on_bytes: OnBytes) -> Path:
+        async with self._transfer(f"download of {target.name}", deadline):
+            while True:
+                response = await self._send(fetch_request(url, target.request_headers()))
+                try:
+                    next_url = target.begin(url, response.status_code, answer_headers(response))
+                    if next_url is None:
+                        return await self._receive(response, target, on_bytes)
+                    url = next_url
+                finally:
+                    await close(response)
+
+    async def _receive(self, response: httpx.Response, target: Partial, on_bytes: OnBytes) -> Path:
+        gathered: list[bytes] = []
+        size = 0
+        chunks = response.aiter_raw()
+        try:
+            async for chunk in chunks:
+                gathered.append(chunk)
+                size += len(chunk)
+                if size >= _BUFFER_BYTES:
+                    content, gathered, size = gathered, [], 0
+                    await in_thread(partial(_write, target, content))
+                    on_bytes(target.received, target.total)
+        except BaseException:
+            await unwind(response, chunks)
+            if gathered:  # what arrived before a cut need not be fetched again
+                await in_thread(partial(_write, target, gathered))
+                on_bytes(target.received, target.total)
+            raise
+        path = await in_thread(partial(_finish, target, gathered))
+        on_bytes(target.received, target.total)
+        return path
+
+    async def _send(self, request: httpx.Request) -> httpx.Response:
+        client = self._transport.client(secure=request.url.scheme == "https", storage=True)
+        return await client.send(request, stream=True, follow_redirects=False, auth=None)
+
+    async def sleep(self, seconds: float) -> None:
+        await anyio.sleep(seconds)
+
+    async def map(self, work: Callable[[Item], Coroutine[Any, Any, T]], items: Sequence[Item]) -> list[T]:
+        if len(items) < 2:
+            return [await work(item) for item in items]
+        results: dict[int, T] = {}
+        failures: list[Exception] = []
+        gate = anyio.Semaphore(self._max_parallel)
+
+        async def run(number: int, item: Item) -> None:
+            async with gate:
+                try:
+                    results[number] = await work(item)
+                except Exception as error:  # noqa: BLE001  (raised below, outside of the group)
+                    failures.append(error)
+                    group.cancel_scope.cancel()
+
+        async with anyio.create_task_group() as group:
+            for number, item in enumerate(items):
+                group.start_soon(run, number, item)
+        if failures:
+            raise failures[0]
+        return [results[number] for number in range(len(items))]
+
+    async def run(self, function: Callable[[], T]) -> T:
+        return await in_thread(function)
+
+    async def read(self, function: Callable[[], T], deadline: float) -> T:
+        try:
+            with anyio.fail_after(self._left(deadline)):
+                return await in_left_thread(function)
+        except TimeoutError:
+            raise TransferFailed("it could not be read in time", final=True) from None
+
+    def _left(self, deadline: float) -> float:
+        return deadline - self.now()
+
+    def now(self) -> float:
+        return time.monotonic()
+
+    def utc(self) -> datetime:
+        return datetime.now(UTC)
+
+    def random(self) -> float:
+        return CHANCE.random()
+
+
+def _write(target: Partial, chunks: Sequence[bytes]) -> None:
+    for chunk in chunks:
+        target.write(chunk)
+
+
+def _finish(target: Partial, chunks: Sequence[bytes]) -> Path:
+    _write(target, chunks)
+    return target.finish()

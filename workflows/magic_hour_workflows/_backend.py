@@ -1,0 +1,137 @@
+"""The port between the decisions and the outside world.
+
+Flows are coroutines that know time, network and disk only through an `IO`. `BlockingIO` never suspends, so sync code
+drives the same flows to their end with `run_sync`; `AsyncIO` really awaits; tests bring a third one whose clock they
+move by hand.
+
+Rule: an `IO` does what it is told, once. Retrying, waiting, naming and giving up are decided in the flows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from datetime import datetime
+from random import SystemRandom
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from magic_hour_client.types import Operation
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from magic_hour_client.sending import Wire
+
+    from ._partial_download import Partial
+    from ._sources import Source
+
+T = TypeVar("T")
+Item = TypeVar("Item")
+OnBytes = Callable[[int, int | None], None]
+"""Called with the bytes so far and the bytes in all, if known."""
+BeforeSending = Callable[[], Coroutine[Any, Any, None]]
+"""Asked whether a request may go out; one that must not raises."""
+CHANCE = SystemRandom()
+"""The generator of the operating system. A program's `random.seed` does not repeat it and a fork does not share it."""
+
+
+class IO(Protocol):
+    """What flows may ask of the outside world. Instants are those of `now`, in seconds."""
+
+    async def send(
+        self,
+        operation: Operation[T],
+        deadline: float,
+        before_sending: BeforeSending | None = None,
+        wire: Wire | None = None,
+    ) -> T:
+        """Send a call once and give its result; raises the typed errors of the generated client.
+
+        A call that charges credits is not torn down by a cancellation while its answer may still come; if it does,
+        the cancellation carries the result as its attribute `reply`.
+
+        Args:
+            operation: the call.
+            deadline: the instant at which it has to end.
+            before_sending: awaited directly before the first byte goes out, and maybe earlier too. What it raises
+                leaves here as it is, and nothing is sent.
+            wire: gets to know whether a byte went out, and what was answered, before this returns or raises.
+        """
+        ...
+
+    async def put(self, url: str, source: Source, deadline: float, on_bytes: OnBytes) -> None:
+        """Send the bytes of `source` to a signed URL once; raises ConnectionFailed or TransferFailed."""
+        ...
+
+    async def fetch(self, url: str, target: Partial, deadline: float, on_bytes: OnBytes) -> Path:
+        """Get what `target` still lacks from a signed URL once, and its path when it has its final name.
+
+        Raises:
+            ConnectionFailed, TransferFailed: it is not complete.
+            DownloadFailed: the disk did not take it.
+        """
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
+
+    async def map(self, work: Callable[[Item], Coroutine[Any, Any, T]], items: Sequence[Item]) -> list[T]:
+        """The results of `work` for each item, in the order of the items, several at a time.
+
+        The first failure stops the others and is raised as it is.
+        """
+        ...
+
+    async def run(self, function: Callable[[], T]) -> T:
+        """The result of a function that waits for the disk, and is not left behind by a cancellation."""
+        ...
+
+    async def read(self, function: Callable[[], T], deadline: float) -> T:
+        """The result of a function that reads from a file or stream of the caller's.
+
+        A stream may be silent for ever, so a cancellation or the deadline leaves the function behind; blocking code
+        can look at the time only when it returns.
+
+        Raises:
+            TransferFailed: it did not end in time.
+        """
+        ...
+
+    def now(self) -> float:
+        """Seconds on a clock that never goes back."""
+        ...
+
+    def utc(self) -> datetime:
+        """The date and time of day, for people."""
+        ...
+
+    def random(self) -> float:
+        """A number from 0 up to 1 that no seed repeats, for spreading retries and telling jobs apart."""
+        ...
+
+
+def run_sync(coroutine: Coroutine[Any, Any, T], ending: Callable[[BaseException], None] | None = None) -> T:
+    """Drive a flow whose `IO` never suspends to its end.
+
+    Args:
+        coroutine: the flow.
+        ending: called with whatever is raised, also by Ctrl-C after the flow has ended and before its result is given.
+
+    Raises:
+        RuntimeError: the flow awaited something of an event loop.
+    """
+    try:
+        try:
+            coroutine.send(None)
+        except StopIteration as finished:
+            result: T = finished.value
+            return result
+        coroutine.close()
+        raise RuntimeError("a flow awaited something that BlockingIO did not provide")
+    except BaseException as error:
+        if ending is not None:
+            ending(error)
+        raise
+
+
+__all__ = ["IO", "BeforeSending", "OnBytes", "run_sync"]

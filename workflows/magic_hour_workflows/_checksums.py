@@ -1,0 +1,118 @@
+"""Checksums of a file that storage tells beside it.
+
+Rule: the strongest one that is told counts. What is told in another form than its own, of another thing than the bytes
+that come, or not at all proves nothing, and is no reason to refuse a file. An ETag is no checksum.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import zlib
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Protocol
+
+from ._unpacking import encoding_names
+
+
+class _Hash(Protocol):
+    def update(self, data: bytes, /) -> None: ...
+    def digest(self) -> bytes: ...
+
+
+class _CRC32:
+    def __init__(self) -> None:
+        self._value = 0
+
+    def update(self, data: bytes, /) -> None:
+        self._value = zlib.crc32(data, self._value)
+
+    def digest(self) -> bytes:
+        return self._value.to_bytes(4)  # the first byte is the highest
+
+
+_ALGORITHMS: Mapping[str, Callable[[], _Hash]] = {
+    "SHA-256": hashlib.sha256,
+    "SHA-1": partial(hashlib.sha1, usedforsecurity=False),
+    "MD5": partial(hashlib.md5, usedforsecurity=False),
+    "CRC-32": _CRC32,
+}
+_WAYS = (
+    ("SHA-256", "x-amz-checksum-sha256", ""),
+    ("SHA-256", "repr-digest", "sha-256"),
+    ("SHA-256", "digest", "sha-256"),
+    ("SHA-256", "content-digest", "sha-256"),
+    ("SHA-1", "x-amz-checksum-sha1", ""),
+    ("MD5", "x-goog-hash", "md5"),
+    ("MD5", "content-md5", ""),
+    ("CRC-32", "x-amz-checksum-crc32", ""),
+)
+"""What is told in which header, and under which key if there can be several in it; the strongest first."""
+_OF_THE_ANSWER = frozenset({"content-digest", "content-md5"})
+"""These are of the bytes of this answer (RFC 9530, RFC 2616), so in a partial one of a part; the others of the file."""
+
+
+class Checksum:
+    """One that storage told, and that of the bytes which have come so far."""
+
+    def __init__(self, name: str, told: bytes) -> None:
+        self.name = name
+        self._told = told
+        self._hash = _ALGORITHMS[name]()
+
+    def update(self, chunk: bytes) -> None:
+        """Take the next bytes into account."""
+        self._hash.update(chunk)
+
+    @property
+    def fits(self) -> bool:
+        """Whether these are the bytes that storage means."""
+        return self._hash.digest() == self._told
+
+
+def told(headers: Mapping[str, str], *, part: bool = False, unpacked: bool = False) -> Checksum | None:
+    """What an answer tells of its bytes, if anything.
+
+    Args:
+        headers: names in lowercase.
+        part: whether the answer is a partial one, of which the checksum of the whole file says nothing.
+        unpacked: whether those bytes are meant that a compressed answer unpacks to, which storage or something in
+            front of it may have compressed only now.
+
+    >>> told({"content-md5": "CY9rzUYh03PK3k6DJie09g=="}).name
+    'MD5'
+    """
+    for name, header, key in _WAYS:
+        if header not in headers or (part and header not in _OF_THE_ANSWER):
+            continue
+        if header == "x-goog-hash" and _stored(headers) != ([] if unpacked else _sent(headers)):
+            continue  # the checksum is of what is stored, compressed or not; what comes is the other one
+        digest = _decoded(_value(headers[header], key))
+        if len(digest) == len(_ALGORITHMS[name]().digest()):
+            return Checksum(name, digest)
+    return None
+
+
+def _stored(headers: Mapping[str, str]) -> list[str]:
+    return encoding_names(headers.get("x-goog-stored-content-encoding", ""))
+
+
+def _sent(headers: Mapping[str, str]) -> list[str]:
+    return encoding_names(headers.get("content-encoding", ""))
+
+
+def _value(text: str, key: str) -> str:
+    """One of the values of `md5=…,crc32c=…` or of `sha-256=:…:`; without a key, the text is the value."""
+    if not key:
+        return text
+    pairs = [item.strip().partition("=") for item in text.split(",")]
+    return next((value for name, _, value in pairs if name.lower() == key), "").strip(":")
+
+
+def _decoded(text: str) -> bytes:
+    """Nothing for what is no base64: the checksum of checksums of an upload in parts, say, which ends in `-3`."""
+    try:
+        return base64.b64decode(text.strip(), validate=True)
+    except ValueError:
+        return b""

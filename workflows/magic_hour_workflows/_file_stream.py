@@ -1,0 +1,154 @@
+"""A file as the body of an async request: read in a thread, and beyond the first bytes ahead of what is being sent.
+Only what is in memory anyway is read at once.
+
+Rule: a thread that reads is waited for before the file is read again, and left behind by a cancellation only.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections import deque
+from collections.abc import AsyncIterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from typing import IO
+
+import attrs
+import httpx
+
+from ._backend import OnBytes
+from ._sources import Source
+from ._storage_http import chunk_bytes, cut_short
+from ._streams import read_chunk
+from ._worker_threads import in_left_thread
+
+_LARGEST_PIECE = 512 * 1024
+"""Bytes sent at a time: each piece costs a turn of the event loop, and has to go within the inactivity."""
+_WHOLE_BYTES = 4 * 1024 * 1024
+"""Up to this size a file is read at once: going to a thread and back takes longer than reading it."""
+_AT_HAND_BYTES = 1024 * 1024
+"""Up to this size a file that the system has in memory is read without a thread."""
+_AHEAD_BYTES = 1024 * 1024
+"""Bytes of a larger file read at a time: what was just read is still near the processor when it goes out."""
+
+
+@attrs.define(eq=False)
+class Chunks(httpx.AsyncByteStream):
+    """The pieces of a file.
+
+    An iterator and no generator: httpx does not close a generator that a cancellation leaves half-way.
+    """
+
+    size: int
+    _file: IO[bytes]
+    _on_bytes: OnBytes
+    _pieces: deque[bytes]
+    """What was read and is not sent yet."""
+    _asked: int
+    """How far the file was read, or is being read."""
+    _ahead: Future[deque[bytes]] | None = None
+    """What is being read while the pieces are sent."""
+    _reader: ThreadPoolExecutor | None = None
+    _sent: int = 0
+
+    def __attrs_post_init__(self) -> None:
+        self._read_ahead()
+
+    def _read_ahead(self) -> None:
+        most = min(self.size - self._asked, _AHEAD_BYTES)
+        if most:
+            self._reader = self._reader or ThreadPoolExecutor(1, thread_name_prefix="magic-hour")
+            self._ahead = self._reader.submit(_read, self._file, self.size, most)
+            self._asked += most
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._sent:
+            self._on_bytes(self._sent, self.size)
+        if self._sent == self.size:
+            raise StopAsyncIteration
+        if not self._pieces and self._ahead is not None:
+            ahead = self._ahead
+            self._pieces = ahead.result() if ahead.done() else await in_left_thread(ahead.result)
+            self._ahead = None
+            self._read_ahead()
+        if not self._pieces:
+            raise cut_short()
+        piece = self._pieces.popleft()
+        self._sent += len(piece)
+        return piece
+
+    async def wait(self) -> None:
+        """Until nothing reads the file any more."""
+        if self._ahead is not None and not self._ahead.cancel():
+            with suppress(Exception):  # nobody needs it any more
+                await in_left_thread(self._ahead.result)
+
+    def close(self) -> None:
+        """Let the thread end."""
+        if self._reader is not None:
+            self._reader.shutdown(wait=False, cancel_futures=True)
+
+
+@asynccontextmanager
+async def reading(source: Source, on_bytes: OnBytes) -> AsyncIterator[Chunks]:
+    """The pieces of a source, from its beginning."""
+    with source.opened() as file:
+        begun = _at_hand(source, file)
+        size, pieces = begun if begun is not None else await in_left_thread(partial(_begin, source, file))
+        chunks = Chunks(size, file, on_bytes, pieces, _at_first(size))
+        try:
+            yield chunks
+        except Exception:
+            await chunks.wait()  # whoever tries once more reads the same file
+            raise
+        finally:
+            chunks.close()
+
+
+def _at_hand(source: Source, file: IO[bytes]) -> tuple[int, deque[bytes]] | None:
+    """The length of a source, and its first bytes, if they are in memory; None if the disk may have to be waited for.
+
+    Going to a thread and back takes longer than reading such a file, and much longer where many do it at once.
+    """
+    if type(file) is io.BytesIO:
+        return _begin(source, file)
+    if sys.platform != "linux" or source.path is None:
+        return None
+    size = os.fstat(file.fileno()).st_size
+    if not 0 < size <= _AT_HAND_BYTES:
+        return None
+    content = bytearray(size)
+    try:
+        read = os.preadv(file.fileno(), [content], 0, os.RWF_NOWAIT)
+    except (AttributeError, OSError):  # not in memory; or this kernel or file system does not know
+        return None
+    if read < size:
+        return None
+    source.size = size
+    return size, _read(io.BytesIO(content), size, size)
+
+
+def _begin(source: Source, file: IO[bytes]) -> tuple[int, deque[bytes]]:
+    """The length of a source, and its first bytes."""
+    size = source.prepare()
+    return size, _read(file, size, _at_first(size))
+
+
+def _at_first(size: int) -> int:
+    return size if size <= _WHOLE_BYTES else _AHEAD_BYTES
+
+
+def _read(file: IO[bytes], size: int, most: int) -> deque[bytes]:
+    """The next bytes of a file of `size`, at most so many, in the pieces in which they are sent."""
+    pieces: deque[bytes] = deque()
+    piece = chunk_bytes(size, _LARGEST_PIECE)
+    while most and (read := read_chunk(file, min(piece, most))):
+        pieces.append(read)
+        most -= len(read)
+    return pieces

@@ -1,0 +1,157 @@
+"""What every step of one call shares: its port, its deadline, its listener, and how it repeats what failed.
+
+Rule: one deadline for the whole call, however many attempts are made in it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from magic_hour_client.errors import MagicHourError
+
+from .._retry import Backoff, may_repeat
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from magic_hour_client.sending import Wire
+    from magic_hour_client.types import Operation
+
+    from .._backend import IO, BeforeSending
+    from ..errors import SubmissionUnknown
+    from ..events import Event
+
+T = TypeVar("T")
+logger: logging.Logger = logging.getLogger("magic_hour_workflows")
+
+TRIES_BEFORE_CHARGE = 5
+"""Attempts at a step while nothing is paid for: better an error soon than a caller who waits in vain."""
+LAST_ATTEMPT_SECONDS = 1.0
+LAST_ATTEMPT_SHARE = 0.1
+"""How long before the deadline the last attempt at anything is made: a second, or a tenth of a shorter timeout."""
+STALLED_SECONDS = 300.0
+"""What makes no progress for so long is given up, although its job is paid for: outputs stay available, and can be
+fetched by the id. Five times as long as storage may be silent within one attempt."""
+ATTEMPT_SECONDS = 60.0
+"""How long one attempt at an API call that can be repeated may take."""
+
+
+class Attempt(NamedTuple):
+    """One sending of a paid request. `wire` tells whether a byte went out, and what was answered."""
+
+    operation: Operation[Any]
+    submitted_at: datetime
+    wire: Wire
+
+
+class Submission:
+    """What is known of the paid request of a call; made with the call, so before anything could end it."""
+
+    def __init__(self) -> None:
+        self.attempt: Attempt | None = None
+        """The last one."""
+        self.settled: bool = False
+        """Whether its outcome was told: the id, that it was refused, or that it is unknown."""
+        self.tellings: int = 0
+        """How often it was begun to tell the id."""
+        self.unknown: SubmissionUnknown | None = None
+        """What says that the outcome is unknown; kept, because the exception that carries it may be replaced."""
+
+    def begin(self, attempt: Attempt) -> None:
+        """A request is about to be sent."""
+        self.attempt, self.settled, self.unknown = attempt, False, None
+
+
+class Call(NamedTuple):
+    """One call of the user's, from its beginning to its deadline."""
+
+    io: IO
+    timeout: float
+    deadline: float
+    submission: Submission
+    poll_interval: float | None = None
+    on_progress: Callable[[Event], object] | None = None
+    allow_http: bool = False
+    tries: int | None = TRIES_BEFORE_CHARGE
+    """Attempts at a step; None for as many as fit before the deadline, once the job is paid for."""
+    before_sending: BeforeSending | None = None
+    """Asked before each attempt at a paid create, directly before its first byte: one that must not go out raises."""
+
+    @classmethod
+    def begin(cls, io: IO, timeout: float, **options: Any) -> Call:
+        """A call whose time starts now."""
+        return cls(io=io, timeout=timeout, deadline=io.now() + timeout, submission=Submission(), **options)
+
+    def paid(self) -> Call:
+        """The same call after the job was accepted: from now on only the deadline ends it."""
+        return self._replace(tries=None)
+
+    def left(self) -> float:
+        """Seconds until the deadline, never less than 0."""
+        return max(0.0, self.deadline - self.io.now())
+
+    def room(self, reserve: float = 0.0) -> float:
+        """Seconds that may be slept, so that there is time for a last attempt before the deadline.
+
+        Args:
+            reserve: seconds the last attempt needs, if that is more than usual.
+        """
+        return self.left() - max(reserve, min(LAST_ATTEMPT_SECONDS, LAST_ATTEMPT_SHARE * self.timeout))
+
+    def attempt_deadline(self, seconds: float = ATTEMPT_SECONDS) -> float:
+        """The instant at which one attempt has to end."""
+        return min(self.deadline, self.io.now() + seconds)
+
+    def tell(self, event: Event) -> None:
+        """Call the listener; if it raises, that is logged and the call goes on."""
+        if self.on_progress is None:
+            return
+        try:
+            self.on_progress(event)
+        except Exception:
+            logger.exception("on_progress raised for %s; the call goes on", type(event).__name__)
+
+    async def repeat(
+        self,
+        step: str,
+        attempt: Callable[[], Awaitable[T]],
+        *,
+        again: Callable[[Exception], bool] = may_repeat,
+        progress: Callable[[], int] | None = None,
+        reserve: float = 0.0,
+    ) -> T:
+        """The result of `attempt`, made again while `again` allows it, tries are left and time is left.
+
+        Args:
+            step: what is being done, for people.
+            attempt: does it once.
+            again: whether a failure may pass.
+            progress: how far the work has come; once it is further than ever, the patience starts over. After five
+                minutes without any, it is given up.
+            reserve: seconds an attempt needs at least, if that is more than usual.
+        """
+        backoff = Backoff()
+        furthest = progress() if progress else 0
+        moved_at = self.io.now()
+        while True:
+            try:
+                return await attempt()
+            except MagicHourError as error:
+                if progress and progress() > furthest:
+                    furthest, moved_at = progress(), self.io.now()
+                    backoff.made_progress()
+                stalled = progress is not None and self.io.now() - moved_at >= STALLED_SECONDS
+                delay = backoff.delay(error, self.io.random())
+                out_of_tries = self.tries is not None and backoff.failures >= self.tries
+                room = self.room(reserve)
+                if not again(error) or out_of_tries or stalled or room <= (getattr(error, "retry_after", None) or 0.0):
+                    raise
+                delay = min(delay, room)  # a last attempt shortly before the deadline
+                reason = str(error)
+            from ..events import Retrying
+
+            logger.info("%s failed, attempt %d in %.1f s: %s", step, backoff.failures + 1, delay, reason)
+            self.tell(Retrying(step=step, reason=reason, attempt=backoff.failures, delay=delay))
+            await self.io.sleep(delay)

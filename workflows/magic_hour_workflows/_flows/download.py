@@ -1,0 +1,174 @@
+"""Saving the outputs of a complete job, several at a time.
+
+Rule: the job is paid for, so only the deadline ends the trying, and a failure of one output never costs another: what
+can be saved is saved before it is raised. A URL that has become too old, or that cannot be used, is replaced by
+asking for the job again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from magic_hour_client.types import Operation
+
+from .._outputs import output_names
+from .._partial_download import Partial
+from .._results import Job
+from .._retry import has_expired, may_repeat
+from .._urls import checked_url
+from ..errors import DownloadFailed, MagicHourError, TransferFailed, UnusableURL, naming
+from ..events import Downloading
+from .call import Call
+from .wait import SHORTEST_INTERVAL, Project, look
+
+_MOST_REFRESHES = 3
+_MOST_MISMATCHES = 3
+"""How often a file is fetched once more because its bytes do not fit the checksum that storage tells of it."""
+_LOOKS_FOR_OUTPUTS = 3
+_MOST_TOLD = 3
+"""How many outputs an error tells about; the others went wrong as well."""
+
+
+class Saving:
+    """The outputs of one job: where they are now, and what has become of them."""
+
+    def __init__(self, call: Call, job: Job, project: Project, get: Callable[[str], Operation[Project]]) -> None:
+        self.call = call
+        self.job = job
+        self.get = get
+        self.urls: list[object] = _urls(project)
+        self.saved: dict[int, Path] = {}
+        self.failures: dict[int, MagicHourError] = {}
+        """In the order in which they came."""
+
+    async def refresh(self, number: int, stale: object) -> None:
+        """Get fresh URLs, unless somebody has done so since `stale` was read."""
+        if self.urls[number] == stale:
+            project = await look(self.call, self.job, self.get)
+            fresh = _urls(project)
+            if len(fresh) == len(self.urls):
+                self.urls = [new or old for new, old in zip(fresh, self.urls, strict=True)]
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether this machine has refused a file, and will refuse the next one too: its disk is full, say."""
+        return any(isinstance(failure, DownloadFailed) for failure in self.failures.values())
+
+    def paths(self) -> list[Path]:
+        return [self.saved[number] for number in sorted(self.saved)]
+
+    def failed(self) -> DownloadFailed:
+        """The error for those that were not saved; what went wrong first counts."""
+        first = next(iter(self.failures.values()))
+        told = [f"output {number + 1}: {error}" for number, error in sorted(self.failures.items())]
+        others = [f"and {len(told) - _MOST_TOLD} more"] if len(told) > _MOST_TOLD else []
+        saved = f"{len(self.saved)} of {len(self.urls)}"
+        return DownloadFailed(
+            f"not every output of {self.job.shown_id} was saved ({saved}): {'; '.join(told[:_MOST_TOLD] + others)}",
+            status=getattr(first, "status", None),
+            retry_after=getattr(first, "retry_after", None),
+            final=self.hopeless,
+            downloaded_paths=self.paths(),
+        )
+
+
+async def download(
+    call: Call,
+    job: Job,
+    project: Project,
+    get: Callable[[str], Operation[Project]],
+    directory: Path,
+    output_name: str | None = None,
+) -> list[Path]:
+    """Save every output; the paths come in the order of the outputs.
+
+    If one of them fails, the others go on; what the first failure was is raised when all have ended.
+
+    Raises:
+        DownloadFailed: an output could not be saved; `downloaded_paths` has those that were.
+    """
+    call = call.paid()
+    project = await _listed(call, job, project, get)
+    outputs = Saving(call, job, project, get)
+    names = output_names(job, outputs.urls, output_name)
+
+    async def save(number: int) -> None:
+        if outputs.hopeless:
+            return
+        partial = Partial(directory, *names[number], allow_http=call.allow_http)
+        try:
+            outputs.saved[number] = await _save(outputs, number, partial)
+        except MagicHourError as error:
+            outputs.failures[number] = error
+
+    with naming(job):
+        await call.io.map(save, range(len(names)))
+        if outputs.failures:
+            raise outputs.failed() from next(iter(outputs.failures.values()))
+    return outputs.paths()
+
+
+async def _listed(call: Call, job: Job, project: Project, get: Callable[[str], Operation[Project]]) -> Project:
+    """The project once it lists its outputs, for which a complete one is looked at a few times more.
+
+    Raises:
+        DownloadFailed: it lists none.
+    """
+    for _ in range(_LOOKS_FOR_OUTPUTS):
+        if _urls(project) or call.left() <= SHORTEST_INTERVAL:
+            break
+        with naming(job):
+            await call.io.sleep(SHORTEST_INTERVAL)
+        project = await look(call, job, get)
+    if not _urls(project):
+        with naming(job):
+            raise DownloadFailed(f"the {job.kind} job {job.shown_id} is complete, but the service lists no outputs")
+    return project
+
+
+def _urls(project: Project) -> list[object]:
+    """Where the outputs are, each in its place, whatever stands there; nowhere if there is no list of them."""
+    downloads = project.downloads
+    return [getattr(item, "url", None) for item in downloads] if isinstance(downloads, list) else []
+
+
+async def _save(outputs: Saving, number: int, partial: Partial) -> Path:
+    call = outputs.call
+    refreshes = 0
+    replaced = False
+
+    def told(received: int, total: int | None) -> None:
+        if partial.is_known:  # else its name may still change
+            call.tell(Downloading(id=outputs.job.id, name=partial.name, received=received, total=total))
+
+    async def refresh(stale: object) -> None:
+        nonlocal refreshes, replaced
+        refreshes += 1
+        await outputs.refresh(number, stale)
+        replaced = outputs.urls[number] != stale
+
+    async def attempt() -> Path:
+        nonlocal replaced
+        given, replaced = outputs.urls[number], False
+        try:
+            url = checked_url(given, call.allow_http)
+        except UnusableURL:
+            await refresh(given)
+            raise
+        try:
+            return await call.io.fetch(url, partial, call.deadline, told)
+        except TransferFailed as error:
+            if has_expired(error):
+                await refresh(given)
+            raise
+
+    def again(error: Exception) -> bool:
+        passing = may_repeat(error) and partial.mismatches <= _MOST_MISMATCHES
+        return passing or ((replaced or has_expired(error)) and refreshes <= _MOST_REFRESHES)
+
+    try:
+        step = f"download of {partial.name}"
+        return await call.repeat(step, attempt, again=again, progress=lambda: partial.received)
+    finally:
+        partial.discard()

@@ -1,0 +1,185 @@
+"""The whole story in one call: check, upload, create, wait, download.
+
+Rule: everything that can be wrong is found before the first upload, and from the moment the job is accepted nothing
+leaves this module without its id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import attrs
+
+from magic_hour_client.calls import encoded
+from magic_hour_client.errors import InvalidArgument
+from magic_hour_client.schema import unknown_field
+from magic_hour_client.types import Endpoint, Operation
+
+from .._assets import Assets, collect, to_source
+from .._backend import IO
+from .._checks import check, checked_flag
+from .._outputs import checked_directory, checked_output_name
+from .._results import Job, Kind, Result, number
+from ..errors import name_job, naming
+from .call import Call
+from .download import download
+from .submit import carry, kind_of, submit
+from .upload import upload
+from .wait import Project, finished, look, told_status, wait
+
+Get = Callable[[str], Operation[Project]]
+
+
+@attrs.frozen(kw_only=True)
+class Outputs:
+    """Whether to wait, and what to do with the outputs."""
+
+    wait_for_completion: bool = True
+    download_outputs: bool = True
+    download_directory: Any = None
+    output_name: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        checked_flag("wait_for_completion", self.wait_for_completion)
+        checked_flag("download_outputs", self.download_outputs)
+        checked_output_name(self.output_name)
+
+    def directory(self, kind: Kind) -> Path | None:
+        """Where to save outputs of this kind, checked; None if nothing will be saved."""
+        checked_output_name(self.output_name, kind)
+        return checked_directory(self.download_directory) if self.download_outputs else None
+
+
+OPTIONS = (*(field.name for field in attrs.fields(Outputs)), "timeout", "poll_interval", "on_progress", "extra_body")
+"""What `generate` takes beside the fields of the contract."""
+
+
+async def generate(call: Call, api: ModuleType, get: Get, parameters: Mapping[str, Any], outputs: Outputs) -> Result:
+    """Run one job from local files to files on disk.
+
+    Args:
+        call: how long, how often, who listens.
+        api: the generated module of the operation.
+        get: makes the call that looks at a job of this kind.
+        parameters: the operation's parameters, with files where the contract has paths.
+        outputs: whether to wait, and where to save.
+    """
+    operation, assets = prepare(call.io, api, parameters)
+    try:
+        directory = None
+        if outputs.wait_for_completion:
+            directory = await call.io.run(partial(outputs.directory, kind_of(operation)))
+        paths = await upload(call, assets.sources)
+    finally:
+        assets.close()
+    operation = attrs.evolve(operation, body=assets.filled(operation.body, paths))
+    try:
+        _, job = await submit(call, operation)
+        with naming(job):
+            if not outputs.wait_for_completion:
+                return Result(id=job.id, kind=job.kind, status="queued", credits_charged=job.credits_charged)
+            project = await wait(call, job, get, new=True)
+            return await _saved(call, job, project, get, directory, outputs)
+    except BaseException as error:
+        carry(call, error)
+        raise
+
+
+def prepare(io: IO, api: ModuleType, parameters: Mapping[str, Any]) -> tuple[Operation[Any], Assets]:
+    """The call to send, fully checked, with placeholders in place of local files; and those files.
+
+    Raises:
+        InvalidArgument: something cannot be right.
+    """
+    endpoint: Endpoint = api.ENDPOINT
+    parameters = dict(parameters)
+    extra_body = parameters.pop("extra_body", None)
+    for name in parameters:
+        if name not in endpoint.body:
+            raise unknown_field("", name, dict.fromkeys((*endpoint.body, *OPTIONS)))
+    for name in endpoint.required:
+        if parameters.get(name) is None:
+            raise InvalidArgument(f"`{name}` is missing: {endpoint.name} needs it", field=name)
+    if "name" in endpoint.body and parameters.get("name") is None:
+        parameters["name"] = job_name(io, endpoint)
+    prepared, assets = collect(endpoint, parameters)
+    operation: Operation[Any] = api.request(**prepared, extra_body=extra_body)
+    check(endpoint.name, operation.body)
+    encoded(operation, placeholders=True)  # what cannot be written as JSON is found now, not after the upload
+    return operation, assets
+
+
+def job_name(io: IO, endpoint: Endpoint) -> str:
+    """A name to find the job by in the web app and in webhook events, should its id ever be lost."""
+    digits = f"{int(io.random() * 16**8):08x}"
+    return f"{endpoint.name.split('.')[1]} {io.utc():%Y-%m-%dT%H:%M:%SZ} {digits}"
+
+
+async def check_result(call: Call, kind: Kind, id: str, get: Get, outputs: Outputs) -> Result:
+    """Pick a job up by its id: wait for it, save its outputs.
+
+    Without waiting, a job that is not complete yet is returned as it is.
+    """
+    get(id)  # refuses what is no id, before anything else
+    directory = outputs.directory(kind)
+    job = Job(kind=kind, id=id, known=False)
+    call = call.paid()
+    with naming(job):
+        if outputs.wait_for_completion:
+            project = await wait(call, job, get)
+        else:
+            project = await look(call, job, get)
+            if not finished(job, project):
+                return _result(job, project, [])
+        return await _saved(call, job, project, get, directory, outputs)
+
+
+async def save(call: Call, kind: Kind, id: str, get: Get, outputs: Outputs) -> list[Path]:
+    """Save the outputs of a complete job.
+
+    Raises:
+        InvalidArgument: it is not complete yet.
+    """
+    get(id)
+    directory = outputs.directory(kind)
+    job = Job(kind=kind, id=id, known=False)
+    call = call.paid()
+    project = await look(call, job, get)
+    if not finished(job, project):
+        early = InvalidArgument(
+            f"the {kind} job {job.shown_id} is not complete yet ({told_status(project) or 'unknown'})", field="id"
+        )
+        name_job(early, job)  # not a mistake alone: there is a job, and a way to go on
+        raise early
+    return (await _saved(call, job, project, get, directory, outputs)).downloaded_paths
+
+
+async def upload_file(call: Call, value: Any, role: Any) -> str:
+    """Upload one file and give its remote path."""
+    source = to_source(value, role, "file")
+    try:
+        [path] = await upload(call, [source])
+    finally:
+        source.close()
+    return path
+
+
+async def _saved(call: Call, job: Job, project: Project, get: Get, directory: Path | None, outputs: Outputs) -> Result:
+    paths = [] if directory is None else await download(call, job, project, get, directory, outputs.output_name)
+    return _result(job, project, paths)
+
+
+def _result(job: Job, project: Project, paths: list[Path]) -> Result:
+    credits = number(project.credits_charged)
+    return Result(
+        id=job.id,
+        kind=job.kind,
+        status=told_status(project) or "unknown",
+        credits_charged=job.credits_charged if credits is None else credits,
+        downloaded_paths=paths,
+        project=project,
+    )

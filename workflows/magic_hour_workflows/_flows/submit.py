@@ -1,0 +1,204 @@
+"""Sending a call: once and only once where it costs credits, as often as it takes where it does not.
+
+Rule: after the first byte of a paid request went out, it is never sent again. Its outcome is known, or reported as
+unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import attrs
+
+from magic_hour_client.calls import checked_headers
+from magic_hour_client.errors import InvalidArgument, MagicHourError, NotFound, RequestTimeout, UnexpectedResponse
+from magic_hour_client.sending import Wire
+from magic_hour_client.types import Operation
+
+from .._hints import hinting
+from .._retry import Outcome, may_repeat, outcome
+from ..errors import SubmissionUnknown, name_job, naming
+from .call import Attempt, Call, logger
+
+if TYPE_CHECKING:
+    from .._results import Job, Kind
+
+T = TypeVar("T")
+
+LEAST_SECONDS = 5.0
+"""With less time than this left, or half of a shorter timeout, a create is not sent: its answer might come too late."""
+SUBMIT_SECONDS = 120.0
+"""How long to wait for the answer to a create. Giving up early would make an accepted job an unknown one."""
+_MOST_TELLINGS = 2
+"""How often a listener is called with an id: what interrupts the first time may be an exception of its own."""
+
+
+async def send(call: Call, operation: Operation[T], extra_headers: Mapping[str, str] | None = None) -> T:
+    """Send any call and give its result; failures that may pass are tried again as the kind of call allows."""
+    if extra_headers is not None:
+        operation = attrs.evolve(operation, headers={**operation.headers, **checked_headers(extra_headers)})
+    if operation.endpoint.charges_credits:
+        try:
+            created, _ = await submit(call, operation)
+            return created
+        except BaseException as error:
+            carry(call, error)
+            raise
+    return await query(call, operation)
+
+
+async def query(call: Call, operation: Operation[T], *, again: Callable[[Exception], bool] = may_repeat) -> T:
+    """Send a call that can be repeated freely.
+
+    A DELETE that finds nothing has done its work before, if it may have arrived before.
+    """
+    may_be_done = False
+
+    async def attempt() -> Any:
+        nonlocal may_be_done
+        try:
+            return await call.io.send(operation, call.attempt_deadline())
+        except NotFound:
+            if may_be_done:
+                return None
+            raise
+        except MagicHourError as error:
+            may_be_done = operation.endpoint.method == "DELETE" and (may_be_done or outcome(error) is Outcome.UNKNOWN)
+            raise
+
+    result: T = await call.repeat(operation.name, attempt, again=again)
+    return result
+
+
+async def submit(call: Call, operation: Operation[T]) -> tuple[T, Job]:
+    """Send a call that charges credits, at most once as far as the service can tell. Gives its answer and the job.
+
+    The id is published, as an event and in the log, before anything else happens.
+
+    Raises:
+        SubmissionUnknown: it went out, and what became of it is not known.
+        APIError: the service refused it; nothing was charged.
+        ConnectionFailed: it could not be sent in time; nothing was charged.
+    """
+    kind_of(operation)  # a job that nobody could wait for is not paid for
+    reserve = min(LEAST_SECONDS, call.timeout / 2)
+    if call.left() < reserve:
+        message = f"{operation.name} was not sent: too little time is left for its answer"
+        raise RequestTimeout(message, operation=operation.name, sent=False)
+
+    async def attempt() -> tuple[T, Job]:
+        wire = Wire()
+        this = Attempt(operation, call.io.utc(), wire)
+        call.submission.begin(this)
+        try:
+            created = await call.io.send(operation, call.attempt_deadline(SUBMIT_SECONDS), call.before_sending, wire)
+            job = job_from(operation, created)
+            publish(call, job)
+            return created, job
+        except Exception as error:
+            known = isinstance(error, MagicHourError) and outcome(error) is not Outcome.UNKNOWN
+            if error is wire.refusal or (known and wire.result is None):
+                call.submission.settled = True
+                raise
+            carry(call, error)
+            if call.submission.settled or (wire.unsent and not isinstance(error, MagicHourError)):
+                raise
+            raise _lost(call, this, str(error) or type(error).__name__) from error
+
+    try:
+        with hinting(operation):
+            return await call.repeat(operation.name, attempt, again=may_submit_again, reserve=reserve)
+    except BaseException as error:
+        carry(call, error)
+        raise
+
+
+def may_submit_again(error: Exception) -> bool:
+    """Only what certainly was not accepted is sent again."""
+    return outcome(error) in (Outcome.NOT_SENT, Outcome.SLOWED)
+
+
+def publish(call: Call, job: Job) -> None:
+    """Make the id known, whatever happens next: if the telling is interrupted, it is told once more."""
+    from ..events import Created
+
+    if call.submission.settled or call.submission.tellings == _MOST_TELLINGS:
+        return
+    call.submission.tellings += 1
+    with naming(job):
+        logger.info("%s job accepted: id=%s credits=%s name=%s", job.kind, job.shown_id, job.credits_charged, job.name)
+        call.tell(Created(id=job.id, kind=job.kind, credits_charged=job.credits_charged, name=job.name))
+    call.submission.settled = True
+
+
+def job_from(operation: Operation[Any], created: Any) -> Job:
+    """The job that the answer to a create speaks of.
+
+    Raises:
+        UnexpectedResponse: by an id that cannot be one.
+    """
+    from .._results import Job, number
+
+    if not (isinstance(created.id, str) and created.id):
+        message = f"{operation.name} answered without an id that can be used"
+        raise UnexpectedResponse(message, operation=operation.name, status=200)
+    credits = number(created.credits_charged)
+    return Job(kind=kind_of(operation), id=created.id, credits_charged=credits, name=_name(operation))
+
+
+def kind_of(operation: Operation[Any]) -> Kind:
+    """What the job of a call makes, as the contract says.
+
+    Raises:
+        InvalidArgument: it makes no job.
+    """
+    if operation.endpoint.project_kind is None:
+        raise InvalidArgument(f"{operation.name} makes no job that could be waited for", field=None)
+    return operation.endpoint.project_kind
+
+
+def carry(call: Call, error: BaseException) -> None:
+    """Let whatever ends a call, a cancellation and Ctrl-C at any line included, carry what is known of its job.
+
+    It is told from the submission, which is written down before the request and as the answer comes in; so nothing
+    depends on where the call was interrupted.
+    """
+    attempt, settled = call.submission.attempt, call.submission.settled
+    if attempt is None or attempt.wire.unsent:
+        return
+    if attempt.wire.result is not None:
+        with suppress(UnexpectedResponse, InvalidArgument):  # by an id that cannot be one: then nobody knows
+            job = job_from(attempt.operation, attempt.wire.result)
+            publish(call, job)
+            name_job(error, job)
+            return
+    if isinstance(error, Exception):
+        return
+    lost = call.submission.unknown  # told before; a second Ctrl-C has replaced the exception that carried it
+    if lost is None:
+        failure = getattr(error, "failure", None)
+        if settled or (failure and outcome(failure) is not Outcome.UNKNOWN):
+            return
+        lost = _lost(call, attempt, f"interrupted by {type(error).__name__}")
+    error.submission_unknown = lost  # type: ignore[attr-defined]
+    error.add_note(str(lost))
+
+
+def _lost(call: Call, attempt: Attempt, reason: str) -> SubmissionUnknown:
+    """Nobody knows: say so where it cannot be overlooked, because the exception may be replaced on its way."""
+    from ..events import SubmissionLost
+
+    operation, submitted_at = attempt.operation, attempt.submitted_at
+    name = _name(operation)
+    unknown = SubmissionUnknown(operation=operation.name, name=name, submitted_at=submitted_at, reason=reason)
+    call.submission.unknown, call.submission.settled = unknown, True
+    logger.warning("%s", unknown)
+    call.tell(SubmissionLost(operation=operation.name, name=name, submitted_at=submitted_at, reason=reason))
+    return unknown
+
+
+def _name(operation: Operation[Any]) -> str | None:
+    """The name the job was given, by which it can be found again."""
+    return operation.body.get("name") if isinstance(operation.body, dict) else None

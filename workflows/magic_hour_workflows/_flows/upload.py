@@ -1,0 +1,106 @@
+"""Uploading the input files of a call: one request for all places, then all files at once.
+
+Rule: nothing is paid for yet, so everything here may be repeated, and anything that cannot work is an error soon.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from magic_hour_client.api.v1_files_upload_urls.create_upload_urls import request as places_request
+from magic_hour_client.errors import ConnectionFailed, UnexpectedResponse
+
+from .._retry import has_expired, may_repeat
+from .._sources import Source
+from .._urls import checked_url
+from ..errors import TransferFailed, UploadFailed
+from ..events import Uploading
+from .call import Call
+
+
+async def upload(call: Call, sources: Sequence[Source]) -> list[str]:
+    """Upload every source; the remote paths come in the same order.
+
+    Raises:
+        UploadFailed: storage did not take a file.
+        InvalidArgument: a stream turned out to be empty.
+    """
+    if not sources:
+        return []
+    for source in sources:
+        if source.size is None:  # a stream that has to be read to know; the others are looked at again when they go
+            with _naming(source):
+                await call.io.read(partial(source.prepare, call.left), call.deadline)
+    places = await _places(call, sources)
+    return await call.io.map(lambda pair: _upload_one(call, *pair), list(zip(sources, places, strict=True)))
+
+
+def measure(source: Source) -> None:
+    """Read a stream that has to be read to know its length and form, without a call around it.
+
+    Raises:
+        UploadFailed: it cannot be read.
+        InvalidArgument: it turned out to be empty, or no file that the service takes.
+    """
+    if source.size is None:
+        with _naming(source):
+            source.prepare()
+
+
+async def _places(call: Call, sources: Sequence[Source]) -> list[Any]:
+    operation = places_request(
+        items=[{"type": source.known.role, "extension": source.known.extension} for source in sources]
+    )
+
+    async def attempt() -> list[Any]:
+        answer = await call.io.send(operation, call.attempt_deadline())
+        usable = [place for place in answer.items if _is_text(place.upload_url) and _is_text(place.file_path)]
+        if not len(usable) == len(answer.items) == len(sources):
+            message = f"{operation.name} answered {len(usable)} places for {len(sources)} files"
+            raise UnexpectedResponse(message, operation=operation.name, status=200)
+        return usable
+
+    return await call.repeat(operation.name, attempt)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+async def _upload_one(call: Call, source: Source, place: Any) -> str:
+    size = source.size or 0
+
+    def told(sent: int, _: int | None) -> None:
+        call.tell(Uploading(name=source.name, sent=sent, total=size))
+
+    async def attempt() -> str:
+        nonlocal place
+        try:
+            url = checked_url(place.upload_url, call.allow_http)
+            await call.io.put(url, source, call.deadline, told)
+        except TransferFailed as error:
+            if has_expired(error):
+                [place] = await _places(call, [source])
+            raise
+        return str(place.file_path)
+
+    with _naming(source):
+        return await call.repeat(f"upload of {source.name}", attempt, again=_may_upload_again)
+
+
+@contextmanager
+def _naming(source: Source) -> Iterator[None]:
+    """Let what goes wrong with a file say which one it is, and that nothing was charged."""
+    try:
+        yield
+    except (TransferFailed, ConnectionFailed) as error:
+        message = f"{source.name} was not uploaded: {error}. No job was submitted"
+        status, retry_after = getattr(error, "status", None), getattr(error, "retry_after", None)
+        raise UploadFailed(message, status=status, retry_after=retry_after) from error
+
+
+def _may_upload_again(error: Exception) -> bool:
+    return may_repeat(error) or has_expired(error)

@@ -1,0 +1,160 @@
+"""Waiting for a job: how often to look, what each status means, when to stop.
+
+Rule: a look at the job can always be repeated, so nothing but the deadline ends the waiting for a paid job. There is
+always a look shortly before the deadline, and no sleep after the last one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+from magic_hour_client.errors import MagicHourError, NotFound, UnexpectedResponse, clean
+from magic_hour_client.types import Operation
+
+from .._results import Job, number
+from .._retry import may_repeat
+from ..errors import JobCanceled, JobFailed, JobTimeout, naming
+from ..events import StatusChanged
+from .call import Call
+
+
+class Project(Protocol):
+    """What flows need to know of a job, image or video."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def credits_charged(self) -> float | None: ...
+    @property
+    def error(self) -> Any: ...
+    @property
+    def downloads(self) -> Any: ...
+
+
+P = TypeVar("P", bound=Project)
+
+SHORTEST_INTERVAL = 1.0
+LONGEST_INTERVAL = 30.0
+GROWTH = 0.15
+JITTER = 0.1
+SLOWEST_LOOKS = 1.5
+"""The last look gets this many times the time of the slowest so far."""
+NEW_JOB_SECONDS = 10.0
+"""A job that was just accepted may not be found by its id yet; only after this long that is believed."""
+
+
+def interval(elapsed: float, random: float, fixed: float | None = None) -> float:
+    """Seconds until the next look: 15 % of the time waited so far, from 1 to 30; shortened by up to 10 %.
+
+    So a job is seen to be done within max(1 s, 15 % of its duration, at most 30 s), with at most 26 looks in the
+    first minute and 100 in half an hour.
+
+    >>> [interval(elapsed, random=0.0) for elapsed in (0, 20, 1000)]
+    [1.0, 3.0, 30.0]
+    """
+    if fixed is not None:
+        return fixed
+    growing = min(LONGEST_INTERVAL, max(SHORTEST_INTERVAL, GROWTH * elapsed))
+    return growing * (1 - JITTER * random)
+
+
+async def wait(call: Call, job: Job, get: Callable[[str], Operation[P]], *, new: bool = False) -> P:
+    """The project, once it is complete.
+
+    Args:
+        call: how long, how often, who listens.
+        job: the job to wait for.
+        get: makes the call that looks at it.
+        new: True if it was accepted only now: the first look can wait, and may not find it yet.
+
+    Raises:
+        JobFailed: the service could not do it; the credits are refunded.
+        JobCanceled: somebody canceled it in the web app.
+        JobTimeout: it was not done in time; it goes on.
+    """
+    call = call.paid()
+    began = call.io.now()
+    status: str | None = None
+    credits = job.credits_charged
+    cause: MagicHourError | None = None
+    slowest = 0.0
+    if new:
+        await _pause(call, job, interval(0.0, call.io.random(), call.poll_interval))
+    while call.left() > 0:
+        elapsed = call.io.now() - began
+        try:
+            project = await look(call, job, get, missing_until=began + NEW_JOB_SECONDS if new else None)
+        except MagicHourError as error:
+            if not may_repeat(error) or getattr(error, "retry_after", None):
+                raise
+            cause = error
+            break
+        slowest = max(slowest, call.io.now() - began - elapsed)
+        told = number(project.credits_charged)
+        credits = credits if told is None else told
+        if told_status(project) != status:
+            status = told_status(project)
+            call.tell(StatusChanged(id=job.id, kind=job.kind, status=status or "unknown", elapsed=elapsed))
+        if finished(job, project):
+            return project
+        # The last look has to have its answer before the deadline.
+        reserve = min(SLOWEST_LOOKS * slowest, call.timeout / 2)
+        if call.room(reserve) <= 0:
+            break
+        await _pause(call, job, interval(call.io.now() - began, call.io.random(), call.poll_interval), reserve)
+    raise JobTimeout(job=job, status=status, credits_charged=credits, timeout=call.timeout) from cause
+
+
+async def look(call: Call, job: Job, get: Callable[[str], Operation[P]], *, missing_until: float | None = None) -> P:
+    """The project as it is now; if asked before `missing_until`, that it is not found is not believed."""
+    asked = 0.0
+
+    def again(error: Exception) -> bool:
+        early = missing_until is not None and asked < missing_until
+        return may_repeat(error) or (early and isinstance(error, NotFound))
+
+    async def attempt() -> P:
+        nonlocal asked
+        asked = call.io.now()  # the answer may be as old as that, however long it took to come
+        project = await call.io.send(operation, call.attempt_deadline())
+        if project.id not in (job.id, None):
+            message = f"{operation.name} answered about another job than {job.shown_id}"
+            raise UnexpectedResponse(message, operation=operation.name, status=200)
+        return project
+
+    with naming(job):
+        operation = get(job.id)
+        return await call.repeat(operation.name, attempt, again=again)
+
+
+def told_status(project: Project) -> str | None:
+    """The status in the service's own words, which may be new ones; None if it told none."""
+    return clean(project.status)
+
+
+def finished(job: Job, project: Project) -> bool:
+    """Whether the job is complete; an unknown status counts as not yet.
+
+    Raises:
+        JobFailed, JobCanceled: it never will be.
+    """
+    if project.status == "error":
+        error = project.error
+        raise JobFailed(
+            job=job,
+            credits_charged=number(project.credits_charged),
+            code=getattr(error, "code", None),
+            reason=error if isinstance(error, str) else getattr(error, "message", None),
+        )
+    if project.status == "canceled":
+        raise JobCanceled(job=job, credits_charged=number(project.credits_charged))
+    return bool(project.status == "complete")
+
+
+async def _pause(call: Call, job: Job, seconds: float, reserve: float = 0.0) -> None:
+    """Sleep, but wake up early enough for a last look before the deadline."""
+    with naming(job):
+        await call.io.sleep(min(seconds, max(0.0, call.room(reserve))))

@@ -1,0 +1,163 @@
+"""Where outputs go: the directory and the names, checked before anything is paid for.
+
+Rule: no name leaves its directory, says another kind of file than it holds, or is refused by some system.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import sys
+import unicodedata
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from magic_hour_client.errors import InvalidArgument
+from magic_hour_client.schema import wrong_type
+
+from ._formatting import reason, shown
+from ._results import Job, Kind
+from ._sources import EXTENSIONS
+
+_MEDIA = {extension for group in EXTENSIONS.values() for extension in group} | {"gif", "zip"}
+_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\.|$)")  # device names on Windows
+_LONGEST_NAME = 120
+
+
+def checked_directory(directory: str | os.PathLike[str] | None, *, make: bool = True) -> Path:
+    """The directory to save into, made if it is missing, known to be writable; the current one by default.
+
+    Args:
+        directory: what the caller gave.
+        make: False to look only whether it could be made.
+
+    Raises:
+        InvalidArgument: it is a file, or nothing can be written there.
+    """
+    field = "download_directory"
+    if not (directory is None or isinstance(directory, (str, os.PathLike))):
+        raise wrong_type(field, "a path", directory)
+    if directory == "":
+        raise InvalidArgument(f"`{field}`: the path is empty; leave it out for the current directory", field=field)
+    if isinstance(directory, str) and "://" in directory:
+        message = f"`{field}`: {shown(directory)} is a URL; give a directory of this machine"
+        raise InvalidArgument(message, field=field)
+    where = "the current directory" if directory is None else shown(directory)
+    try:
+        path = Path.cwd() if directory is None else Path(directory).expanduser()
+        if make:
+            path.mkdir(parents=True, exist_ok=True)
+        _try_out(path if make else next(known for known in (path, *path.absolute().parents) if os.path.lexists(known)))
+    except (FileExistsError, NotADirectoryError):
+        message = f"`{field}`: {where} is not a directory; give one, or the name of a new one"
+        raise InvalidArgument(message, field=field) from None
+    except (OSError, ValueError, RuntimeError) as error:
+        message = f"`{field}`: nothing can be written to {where} ({reason(error)}); give another directory"
+        raise InvalidArgument(message, field=field) from None
+    return path
+
+
+def _try_out(directory: Path) -> None:
+    """Make a file there; one without a name where that can be done, because nothing is left of it whatever happens."""
+    if sys.platform == "linux":
+        with suppress(OSError):  # not every file system can; if it is the directory, the other way says so
+            os.close(os.open(directory, os.O_TMPFILE | os.O_WRONLY, 0o600))
+            return
+    probe = directory / f".{secrets.token_hex(8)}.probe"
+    os.close(os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    probe.unlink()
+
+
+def checked_output_name(name: object, kind: Kind | None = None) -> str | None:
+    """A name for the outputs; it cannot lead out of the directory.
+
+    Args:
+        name: what the caller gave.
+        kind: what the outputs are, if it is known: a picture saved as .mp4 would be found out by whoever opens it.
+
+    Raises:
+        InvalidArgument: it is no plain file name, or one of another kind of file.
+    """
+    if name is None:
+        return None
+    if not isinstance(name, str) or not _is_plain(name):
+        wanted = "give a plain one without a folder, such as 'portrait'"
+        message = f"`output_name`: {shown(name)} cannot be a file name on every system; {wanted}"
+        raise InvalidArgument(message, field="output_name")
+    extension = os.path.splitext(name)[1].lstrip(".").lower()
+    kinds = [known for known, extensions in EXTENSIONS.items() if extension in extensions]
+    if kind is not None and kinds and kind not in kinds:
+        other = f"is a name for {kinds[0]}, and the outputs are {kind}s"
+        message = f"`output_name`: {shown(name)} {other}; leave .{extension} out"
+        raise InvalidArgument(message, field="output_name")
+    return name
+
+
+def _is_plain(name: str) -> bool:
+    """Whether every system takes this as a name of a file, with a number behind it, in one directory."""
+    fits = 0 < len(name.encode("utf-8", "replace")) <= _LONGEST_NAME
+    clean = name.isprintable() and not re.search(r'[/\\:*?"<>|]', name) and name.strip(". ") == name
+    return fits and clean and not _RESERVED.match(name)
+
+
+def output_names(job: Job, urls: Sequence[object], output_name: str | None) -> list[tuple[str, str]]:
+    """Stem and expected suffix for each output: `<id>-<n>`, or the name that was asked for, numbered if there are
+    several. What arrives may call for another suffix.
+
+    >>> output_names(Job("image", "abc"), ["https://s.example/abc/output.png?sig=1"], None)
+    [('abc-1', '.png')]
+    """
+    names = []
+    for number, url in enumerate(urls, 1):
+        suffix = _suffix(url, job)
+        if output_name is None:
+            stem = f"{safe_stem(job.id)}-{number}"
+        else:
+            stem, given = os.path.splitext(output_name)
+            if not names_a_file(output_name):
+                stem, given = output_name, ""
+            suffix = given or suffix
+            stem = stem if len(urls) == 1 else f"{stem}-{number}"
+        names.append((stem, suffix))
+    return names
+
+
+def names_a_file(name: str) -> bool:
+    """Whether a name ends like a file of media, and not like a folder.
+
+    >>> names_a_file("sunset.png"), names_a_file("run.2026")
+    (True, False)
+    """
+    return os.path.splitext(name)[1].lstrip(".").lower() in _MEDIA
+
+
+_USUAL: Mapping[str, str] = {"image": ".png", "video": ".mp4", "audio": ".mp3"}
+"""How an output ends of which only the kind of its job is known."""
+
+
+def safe_stem(text: str) -> str:
+    """`text` as the beginning of a file name on any system: letters and digits of any script, dots, dashes and _.
+
+    >>> safe_stem("Zoë & 日本/2026?")
+    'Zoë_日本_2026'
+    """
+    kept = "".join(character if _is_safe(character) else "/" for character in unicodedata.normalize("NFC", text))
+    stem = re.sub("/+", "_", kept).strip("._").encode()[:_LONGEST_NAME].decode(errors="ignore") or "output"
+    return f"_{stem}" if _RESERVED.match(stem) else stem
+
+
+def _is_safe(character: str) -> bool:
+    """Marks belong to the letters before them, in many scripts as vowels."""
+    return character.isalnum() or character in "._-" or unicodedata.category(character).startswith("M")
+
+
+def _suffix(url: object, job: Job) -> str:
+    try:
+        path = urlsplit(url).path if isinstance(url, str) else ""
+    except ValueError:  # an output that cannot be fetched costs no other its name
+        path = ""
+    extension = os.path.splitext(path)[1].lstrip(".").lower()
+    return f".{extension}" if extension in _MEDIA else _USUAL.get(job.kind, "")

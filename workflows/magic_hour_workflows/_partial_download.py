@@ -1,0 +1,285 @@
+"""Downloads on disk: a temporary file that grows, and a final name that appears only when it is complete.
+
+Rule: never a partial file under a final name, never an existing file overwritten. The decisions about an answer of
+storage (go on, start over, refuse) are made here, once for both worlds.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+from typing import IO
+
+from magic_hour_client.errors import retry_after
+
+from . import _checksums as checksums
+from ._formatting import shown
+from ._media import FIRST_BYTES, is_media_type, output_extension
+from ._unpacking import NotUnpackable, Unpacker, unpacker
+from ._urls import checked_url
+from .errors import DownloadFailed, TransferFailed
+
+_SIZE = r"[0-9]{1,15}"
+"""Up to a petabyte: no file is larger, and no number is that Python refuses to read."""
+_LENGTH = re.compile(_SIZE)
+_CONTENT_RANGE = re.compile(rf"bytes ({_SIZE})-({_SIZE})/({_SIZE}|\*)")
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_MOST_REDIRECTS = 5
+_NO_FILE = "storage answered nothing where a file should be"
+
+
+class Partial:
+    """One output on its way to disk."""
+
+    def __init__(self, directory: Path, stem: str, suffix: str, *, allow_http: bool = False) -> None:
+        self.directory = directory
+        self.stem = stem
+        self.suffix: str = suffix
+        """The one that is expected, then the one that the first bytes call for."""
+        self.expected = suffix
+        self.allow_http = allow_http
+        self.path: Path = directory / f".{stem}.{secrets.token_hex(6)}.part"
+        self.received: int = 0
+        self.total: int | None = None
+        self._etag: str | None = None
+        self.mismatches: int = 0
+        """How often all bytes had come, and were not those that storage has a checksum of."""
+        self._checksum: checksums.Checksum | None = None
+        self._unpacked: checksums.Checksum | None = None
+        """Of the bytes as they come, and as they are when they are unpacked."""
+        self._redirects = 0
+        self._type = ""
+        self._first = b""
+        self.is_known: bool = False
+        """Whether enough has come to know what it is, and so its suffix."""
+        self._unpacker: Unpacker | None = None
+        self._file: IO[bytes] | None = None
+        self._named = False
+        """Whether there may be something under `path`."""
+
+    @property
+    def name(self) -> str:
+        return f"{self.stem}{self.suffix}"
+
+    def request_headers(self) -> dict[str, str]:
+        """What to ask for: all of it, or the rest if the file cannot have changed meanwhile."""
+        headers = {"accept-encoding": "identity"}
+        if self.received and self._etag and self._unpacker is None:
+            headers["range"] = f"bytes={self.received}-"
+            headers["if-range"] = self._etag
+        return headers
+
+    def begin(self, url: str, status: int, headers: Mapping[str, str]) -> str | None:
+        """Take the head of an answer. Returns the URL to ask instead, if storage says so.
+
+        Raises:
+            TransferFailed: storage refused, or its answer does not fit what is there already.
+        """
+        if status in _REDIRECTS and "location" in headers:
+            self._redirects += 1
+            if self._redirects > _MOST_REDIRECTS:
+                self._redirects = 0
+                raise TransferFailed("storage redirects in circles", status=status)
+            return checked_url(headers["location"], self.allow_http, url)
+        self._redirects = 0
+        if status == 206 and self.received:
+            self._go_on(headers)
+        elif status == 200:
+            self._start_over(headers)
+        elif status in (206, 416):
+            self.reset()
+            raise TransferFailed("storage answered another part than was asked for")
+        else:
+            message = f"storage answered with status {status}"
+            raise TransferFailed(message, status=status, retry_after=retry_after(headers))
+        return None
+
+    def _start_over(self, headers: Mapping[str, str]) -> None:
+        self.reset()
+        length = headers.get("content-length", "").strip()
+        if length == "0":
+            raise TransferFailed(_NO_FILE)
+        told = _LENGTH.fullmatch(length) is not None
+        if not told and "transfer-encoding" not in headers:
+            raise TransferFailed("storage did not say how long the file is, so a cut could not be seen", final=True)
+        try:
+            self._unpacker = unpacker(headers.get("content-encoding", ""))
+        except NotUnpackable as error:
+            raise TransferFailed(str(error), final=error.final) from None
+        self.total = int(length) if told else None
+        etag = headers.get("etag", "")
+        self._etag = etag if etag.startswith('"') else None  # a weak one does not promise the same bytes
+        self._type = headers.get("content-type", "")
+        self._checksum = checksums.told(headers)
+        self._unpacked = checksums.told(headers, unpacked=True) if self._unpacker is not None else None
+
+    def _go_on(self, headers: Mapping[str, str]) -> None:
+        found = _CONTENT_RANGE.fullmatch(headers.get("content-range", ""))
+        same = found is not None and int(found[1]) == self.received and found[3] in ("*", str(self.total))
+        if not same or not _is_as_it_is(headers) or headers.get("etag", self._etag) != self._etag:
+            self.reset()
+            raise TransferFailed("storage answered another part than was asked for")
+        # What is followed already, from further back, covers this part as well.
+        is_the_rest = self.total is not None and headers.get("content-length") == str(self.total - self.received)
+        if self._checksum is None and is_the_rest:
+            self._checksum = checksums.told(headers, part=True)
+
+    def reset(self) -> None:
+        """Forget what arrived; the next request starts over."""
+        self.received = 0
+        self.total = self._etag = self._unpacker = None
+        self._first, self.is_known = b"", False
+        if self._file is not None:
+            self._file.seek(0)
+            self._file.truncate()
+
+    def write(self, chunk: bytes) -> None:
+        """Append what arrived.
+
+        Raises:
+            TransferFailed: it is no output, or is packed in a way that cannot be undone.
+            DownloadFailed: the disk did not take it.
+        """
+        if self._unpacker is None:
+            self._append(chunk)
+        else:
+            self._unpack(chunk, self._unpacker)
+        self.received += len(chunk)
+        if self._checksum is not None:
+            self._checksum.update(chunk)
+        if self.received == self.total and not self.is_known:
+            self._know()
+
+    def _unpack(self, chunk: bytes, unpacker: Unpacker) -> None:
+        try:
+            for piece in unpacker.unpack(chunk):
+                self._append(piece)
+                if self._unpacked is not None:
+                    self._unpacked.update(piece)
+        except NotUnpackable as error:
+            raise self._damaged(str(error), final=error.final) from None
+
+    def _damaged(self, message: str, *, final: bool = False) -> TransferFailed:
+        self.mismatches += 1
+        self.reset()
+        return TransferFailed(message, final=final)
+
+    def _append(self, piece: bytes) -> None:
+        try:
+            if self._file is None:
+                self._named = True
+                descriptor = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+                self._file = os.fdopen(descriptor, "wb", buffering=0)
+            view = memoryview(piece)
+            while view:
+                view = view[self._file.write(view) :]
+        except OSError as error:
+            raise self._unwritable(error) from None
+        if not self.is_known:
+            self._first += piece[: FIRST_BYTES - len(self._first)]
+            if len(self._first) == FIRST_BYTES:
+                self._know()
+
+    def _know(self) -> None:
+        """Find out what it is, and with that its suffix."""
+        expected = self.expected.lstrip(".").lower()
+        extension = output_extension(self._first, self._type, expected)
+        if extension is None:
+            told, nothing = self._type, not self._first
+            self.reset()
+            what = shown(told) if told and not is_media_type(told) else "a message"
+            raise TransferFailed(_NO_FILE if nothing else f"storage returned {what} instead of a media file")
+        self.suffix = self.expected if extension == expected else f".{extension}"
+        self.is_known = True
+
+    def _unwritable(self, error: OSError) -> DownloadFailed:
+        why = error.strerror or type(error).__name__
+        # A status of its own kind: asking again does not make room on the disk.
+        return DownloadFailed(f"{self.name} cannot be written to {shown(self.directory)}: {why}", final=True)
+
+    def check_complete(self) -> None:
+        """Called at the end of an answer.
+
+        Raises:
+            TransferFailed: bytes are missing, there are too many, or they are others than storage told.
+        """
+        if not self.received:
+            raise TransferFailed(_NO_FILE)
+        if self.total is not None and self.received != self.total:
+            received, total = self.received, self.total
+            if received > total:
+                self.reset()
+            raise TransferFailed(f"{received} of {total} bytes of {self.name} arrived")
+        if self._unpacker is not None and not self._unpacker.finished:
+            raise self._damaged(f"{self.name} ends early: it cannot be decompressed to its end")
+        if not self.is_known:
+            self._know()
+        told = [checksum for checksum in (self._checksum, self._unpacked) if checksum is not None]
+        if told and not any(checksum.fits for checksum in told):
+            name = told[0].name
+            raise self._damaged(f"{self.name} arrived with other bytes than storage told: its {name} does not fit")
+
+    def finish(self) -> Path:
+        """Put the file, if it is complete, under the first free final name and return its path.
+
+        Raises:
+            TransferFailed: it is not complete.
+            DownloadFailed: the disk refused.
+        """
+        self.check_complete()
+        try:
+            self._close()
+            for target in self._candidates():
+                if moved(self.path, target):
+                    self._named = False
+                    return target
+        except OSError as error:
+            raise self._unwritable(error) from None
+        raise AssertionError("there is always another name")
+
+    def _candidates(self) -> Iterator[Path]:
+        yield self.directory / f"{self.stem}{self.suffix}"
+        for number in count(2):
+            yield self.directory / f"{self.stem} ({number}){self.suffix}"
+
+    def discard(self) -> None:
+        """Remove what is left of an unfinished download."""
+        with suppress(OSError):  # the directory may be gone; what went wrong before says more
+            self._close()
+            if self._named:
+                self.path.unlink(missing_ok=True)
+
+    def _close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def _is_as_it_is(headers: Mapping[str, str]) -> bool:
+    try:
+        return unpacker(headers.get("content-encoding", "")) is None
+    except NotUnpackable:
+        return False
+
+
+def moved(source: Path, target: Path) -> bool:
+    """Give the file its final name unless something has it: a link fails where a rename would overwrite."""
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        return False
+    except OSError:
+        # No hard links here (FAT, some network drives). What is left is to look first, with a moment in between in
+        # which somebody else could take the name.
+        if os.path.lexists(target):
+            return False
+        os.rename(source, target)
+        return True
+    with suppress(OSError):  # the file has its name; a hidden second one is no reason to call it failed
+        source.unlink()
+    return True

@@ -1,0 +1,103 @@
+"""What a workflow client was told beyond what the low-level client needs: time limits and habits.
+
+Rule: checked when the client is made; a wrong value is never noticed only after a charge.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable
+from numbers import Integral
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from magic_hour_client.errors import InvalidArgument
+from magic_hour_client.settings import checked_seconds
+
+from ._checks import checked_flag
+from ._flows.call import Call
+
+if TYPE_CHECKING:
+    from ._backend import IO
+    from .events import Event
+
+DEFAULT_TIMEOUT = 1800.0
+"""Seconds a whole call may take. The vendor's own examples give up after half an hour."""
+DEFAULT_MAX_PARALLEL = 4
+SHORTEST_POLL_INTERVAL = 0.01
+"""Seconds. Meant for the emulator at high speed; the service itself advises 2 seconds and more."""
+POLL_INTERVAL_VARIABLE = "MAGIC_HOUR_POLL_INTERVAL"
+
+
+class Defaults(NamedTuple):
+    """What holds for every call of a client unless the call says otherwise."""
+
+    timeout: float
+    poll_interval: float | None
+    max_parallel: int
+    allow_http: bool
+
+    @classmethod
+    def checked(cls, *, timeout: float, poll_interval: float | None, max_parallel: int, allow_http: bool) -> Defaults:
+        """Check the arguments of a client, with the environment filling in the poll interval.
+
+        Raises:
+            InvalidArgument: a value cannot be right.
+        """
+        return cls(
+            timeout=checked_seconds("timeout", timeout) or DEFAULT_TIMEOUT,
+            poll_interval=_interval("poll_interval", poll_interval) or _from_environment(),
+            max_parallel=_count("max_parallel", max_parallel),
+            allow_http=checked_flag("allow_http", allow_http),
+        )
+
+    def begin(
+        self,
+        io: IO,
+        timeout: float | None = None,
+        poll_interval: float | None = None,
+        on_progress: Callable[[Event], object] | None = None,
+    ) -> Call:
+        """Start the time of one call."""
+        _check_listener(on_progress)
+        return Call.begin(
+            io,
+            checked_seconds("timeout", timeout) or self.timeout,
+            poll_interval=_interval("poll_interval", poll_interval) or self.poll_interval,
+            on_progress=on_progress,
+            allow_http=self.allow_http,
+        )
+
+
+def _check_listener(value: object) -> None:
+    if value is None:
+        return
+    if not callable(value) or inspect.iscoroutinefunction(value) or inspect.iscoroutinefunction(type(value).__call__):
+        message = "`on_progress`: expected a plain function of one event; it is called and not awaited"
+        raise InvalidArgument(message, field="on_progress")
+
+
+def _count(name: str, value: Any) -> int:
+    if not isinstance(value, bool) and isinstance(value, Integral) and int(value) >= 1:  # of other libraries too
+        return int(value)
+    raise InvalidArgument(f"`{name}`: expected a whole number from 1", field=name)
+
+
+def _interval(name: str, value: object) -> float | None:
+    seconds = checked_seconds(name, value)
+    if seconds is not None and seconds < SHORTEST_POLL_INTERVAL:
+        message = f"`{name}`: {seconds:g} s is too often; give {SHORTEST_POLL_INTERVAL:g} at least"
+        raise InvalidArgument(message, field=name)
+    return seconds
+
+
+def _from_environment() -> float | None:
+    text = os.environ.get(POLL_INTERVAL_VARIABLE)
+    if text is None or not text.strip():
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:  # the text is not shown: it may be a key in the wrong place
+        message = f"`{POLL_INTERVAL_VARIABLE}`: expected a number of seconds, such as 2.5; mend or unset it"
+        raise InvalidArgument(message, field=POLL_INTERVAL_VARIABLE) from None
+    return _interval(POLL_INTERVAL_VARIABLE, seconds)

@@ -1,0 +1,280 @@
+"""`Batch`: thousands of rows, each charged at most once, whatever happens to the process.
+
+Rule: thin. What is checked and planned, remembered, done and said is next door; here it is put in order.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
+from functools import cached_property, partial
+from typing import Any, Self
+
+import anyio
+import anyio.to_thread
+import attrs
+
+from magic_hour_client.errors import InvalidArgument
+
+from .._client import AsyncClient
+from .._outputs import checked_directory
+from .._results import plain_number
+from ..events import Event
+from ._database import Database, database_of, looked
+from ._manifest import RowLike, read
+from ._plan import plan
+from ._rows import Plan, Row, RowResult, Summary, Verification
+from ._run import Run
+from ._saved import checked
+from ._server import DatabaseLost
+from ._settling import Settled, with_id
+from ._settling import not_charged as settle_not_charged
+from ._stop_signal import Halt
+from ._store import Store
+
+_LOOK_SECONDS = 0.2
+"""How often finished rows are looked for."""
+
+
+class Batch:
+    """Many jobs, from a manifest or from Python, each charged at most once, whatever happens to the process.
+
+    Start it again with the same rows, and it goes on where it was.
+
+    Args:
+        rows: a manifest (`.jsonl`, `.csv`), or rows; None for those that are in the database already.
+        output: the directory for the outputs; None for that of the last run.
+        database: where the batch is remembered: a path, or `postgresql://...` to work on it with several machines;
+            `NAME.batch.sqlite` beside a manifest called NAME if not given.
+        endpoint: that of the rows which name none.
+        concurrency: how many rows are under way at a time, on all machines together; 16 if not given.
+        rate: how many rows may begin in a minute, on all machines together; any number if not given.
+        max_credits: no row is begun that would bring the credits of the whole batch beyond this. Without `rows`, what
+            is not given of these three stays as it was.
+        token, base_url, allow_http: as for `Client`.
+        timeout: seconds each step of a row may take.
+        poll_interval: as for `Client`.
+        on_event: called with the key of a row and each of its events, from another thread.
+
+    Raises:
+        InvalidArgument: a value cannot be right.
+
+    Example:
+        >>> rows = [("fox", "ai_image_generator", {"image_count": 1, "style": {"prompt": "A red fox"}})]
+        >>> with Batch(rows, output=folder, database=folder / "foxes", token=token, base_url=base_url) as batch:
+        ...     for row in batch.run():
+        ...         print(row.key, row.status, [path.name for path in row.paths])
+        fox saved ['fox-1.png']
+    """
+
+    def __init__(
+        self,
+        rows: str | os.PathLike[str] | Iterable[RowLike] | None = None,
+        *,
+        output: str | os.PathLike[str] | None = None,
+        database: str | os.PathLike[str] | None = None,
+        endpoint: str | None = None,
+        concurrency: int | None = None,
+        rate: float | None = None,
+        max_credits: float | None = None,
+        token: str | None = None,
+        base_url: str | None = None,
+        allow_http: bool = False,
+        timeout: float = 1800.0,
+        poll_interval: float | None = None,
+        on_event: Callable[[str, Event], object] | None = None,
+    ) -> None:
+        self._given = rows
+        self._endpoint = endpoint
+        self._output = None if output is None else checked_directory(output, make=False)
+        self.database: Database = database_of(database, rows)
+        self._limits: dict[str, Any] = {
+            "concurrency": _positive("concurrency", concurrency, whole=True),
+            "rate": _positive("rate", rate),
+            "max_credits": _positive("max_credits", max_credits, zero=True),
+        }
+        self._make_client = partial(
+            AsyncClient,
+            token,
+            base_url=base_url,
+            timeout=timeout,
+            poll_interval=poll_interval,
+            allow_http=allow_http,
+        )
+        if rows is not None:  # else it may be opened to look at it only, which takes no key
+            self._make_client()  # what is wrong with these is said now
+        self._on_event = on_event
+        self._halt = Halt()
+        self._ran = False
+        self._identity: str | None = None
+
+    @cached_property
+    def rows(self) -> list[Row] | None:
+        """The rows that were given, read and checked; None if none were.
+
+        Raises:
+            ManifestError: with every mistake of every row.
+        """
+        return None if self._given is None else read(self._given, endpoint=self._endpoint)
+
+    @cached_property
+    def plan(self) -> Plan:
+        """What the rows will do and cost. Nothing is sent.
+
+        Raises:
+            ManifestError: with every mistake of every row.
+        """
+        if self.rows is None:
+            with looked(self.database) as store:
+                return plan(list(store.rows()))
+        return plan(self.rows)
+
+    def run(self, *, retry: Iterable[str] | bool = False) -> Generator[RowResult, None, None]:
+        """Work until every row has ended, or no more may be submitted; gives each row as it ends.
+
+        Args:
+            retry: True to try the failed rows anew as well, or the keys of some. That is charged again, as the
+                failed ones were refused or refunded.
+
+        Raises:
+            ManifestError: with every mistake of every row.
+            InvalidArgument: a key was submitted with other parameters before, or another process runs the batch.
+        """
+        with self._run() as run:
+            self._start(run, retry)
+            while True:
+                over = run.over()
+                yield from run.finished(last=over)
+                if over:
+                    return
+                time.sleep(_LOOK_SECONDS)
+
+    async def run_async(self, *, retry: Iterable[str] | bool = False) -> AsyncGenerator[RowResult, None]:
+        """Like `run`, for asyncio and trio.
+
+        Args:
+            retry: as for `run`.
+
+        Raises:
+            ManifestError, InvalidArgument: as for `run`.
+        """
+        run = self._run()
+        try:
+            await anyio.to_thread.run_sync(self._start, run, retry)
+            while True:
+                over = await anyio.to_thread.run_sync(run.over)
+                for result in await anyio.to_thread.run_sync(list, run.finished(last=over)):
+                    yield result
+                if over:
+                    return
+                await anyio.sleep(_LOOK_SECONDS)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(run.__exit__, None, None, None)
+
+    def halt(self, reason: str = "it was asked to stop") -> None:
+        """Submit no more jobs; those under way are waited for, and then `run` ends. Safe in a signal handler."""
+        self._halt(reason)
+
+    @property
+    def halted(self) -> str | None:
+        """Why no more jobs are submitted, if so."""
+        return self._halt.reason
+
+    def results(self) -> list[RowResult]:
+        """Every row as it stands, in the order of the manifest."""
+        with self._looked() as store:
+            return list(store.results())
+
+    def summary(self) -> Summary:
+        """How the batch stands."""
+        with self._looked() as store:
+            return store.summary()
+
+    def verify(self) -> Verification:
+        """Read every file of every saved row, and say which are not as they were saved. Nothing is sent.
+
+        The next `run` fetches those rows again, without submitting anything.
+        """
+        with self._looked() as store:
+            found = Verification(rows=0, files=0, bytes=0)
+            for row, damaged in checked(store.saved()):
+                files, size = found.files + len(row.paths), found.bytes + sum(row.sizes)
+                found = attrs.evolve(found, rows=found.rows + 1, files=files, bytes=size)
+                found.damaged.extend(damaged)
+            return found
+
+    @contextmanager
+    def _looked(self) -> Iterator[Store]:
+        with looked(self.database) as store:
+            if self._identity is not None and store.identity != self._identity:
+                raise DatabaseLost("another one is in its place since it was run")
+            yield store
+
+    def settle(
+        self,
+        key: str,
+        *,
+        project_id: str | None = None,
+        not_charged: Callable[[str], bool | None] | None = None,
+        on_wait: Callable[[float], object] = lambda left: None,
+    ) -> Settled:
+        """Say what became of a doubtful row, found out in the web app or from a webhook event.
+
+        With `not_charged` this takes 135 seconds: the row is closed, so that nobody can submit it any more, and
+        whatever may be on its way is waited for. A look before that does not count.
+
+        Args:
+            key: the row.
+            project_id: the id of its job: the next run goes on with it.
+            not_charged: called after the wait with the name of the job. True if there is no such job: the next run
+                submits the row anew. False if there is one, None if nobody knows: the row stays in doubt.
+            on_wait: called every second with the seconds that are left.
+
+        Returns:
+            What came of it; an id that arrived meanwhile wins over the answer.
+
+        Raises:
+            InvalidArgument: the row is not in doubt, the answer is missing, or a worker that may still submit the
+                row can be seen to live.
+        """
+        if (project_id is None) == (not_charged is None):
+            raise InvalidArgument("give either `project_id` or `not_charged`", field="project_id")
+        if project_id is not None:
+            return with_id(self.database, key, project_id)
+        if not callable(not_charged):
+            message = (
+                "`not_charged`: expected a function, which is called with the name of the job once nobody can submit"
+                " it any more, and says whether there is no such job; an earlier look does not count"
+            )
+            raise InvalidArgument(message, field="not_charged")
+        return settle_not_charged(self.database, key, not_charged, on_wait)
+
+    def _start(self, run: Run, retry: Iterable[str] | bool) -> None:
+        self._make_client()
+        run.start(self.rows, self._output, self._limits, retry)
+        self._identity = run.identity
+
+    def _run(self) -> Run:
+        if self._ran:  # what stopped the last run may be mended
+            self._halt = Halt()
+        self._ran = True
+        return Run(self.database, self._halt, self._make_client, self._on_event)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.halt("the batch was closed")
+
+
+def _positive(name: str, value: Any, *, whole: bool = False, zero: bool = False) -> Any:
+    if value is None:
+        return None
+    number = plain_number(value, whole=whole)
+    if number is None or not (number > 0 or (zero and number == 0)):
+        expected = "a whole number from 1" if whole else ("a number from 0" if zero else "a number above 0")
+        raise InvalidArgument(f"`{name}`: expected {expected}", field=name)
+    return number

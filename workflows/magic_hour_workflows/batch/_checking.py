@@ -1,0 +1,260 @@
+"""Whether a row can be right: its key, its endpoint, its files and what the contract and the checks say of the rest.
+
+Rule: everything that `generate` would refuse before it uploads is refused here in the same words, for every field of
+every row; a file is looked at once, however many rows name it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from magic_hour_client.calls import encoded
+from magic_hour_client.errors import InvalidArgument
+from magic_hour_client.schema import Model, unknown_field, vars_of, wrong_type
+from magic_hour_client.types import AssetField, AssetRole, Endpoint
+
+from .._assets import REMOTE_PREFIXES, is_remote, listed, to_source
+from .._checks import check
+from .._credits import estimate
+from .._flows.generate import OPTIONS
+from .._formatting import shown
+from .._operations import operations
+from .._outputs import safe_stem
+from ._endpoints import RESERVED, api, not_of_a_row, resource
+from ._entries import Collector, Entry
+from ._rows import Row
+
+LONGEST_KEY = 200
+_UNFIT = ("Cc", "Cs", "Zl", "Zp")
+"""Unicode categories that no line of a log, a table or a page can hold: controls, halves of characters, line breaks."""
+_SCHEME = re.compile(r"(?i)[a-z][a-z0-9+.-]+://|data:")
+_INDEX = re.compile(r"\[\d+\]")
+_OUTLIVED = "a batch outlives this process, and what is in its memory does not"
+
+
+class Checker:
+    """Checks one manifest, row by row."""
+
+    def __init__(self, folder: Path, found: Collector) -> None:
+        self._folder = _absolute(folder)
+        self._found = found
+        self._lines: dict[str, int] = {}
+        self._stems: dict[str, str] = {}
+        self._files: dict[tuple[str, AssetRole], tuple[str, str | None]] = {}
+
+    def row(self, entry: Entry) -> Row | None:
+        """The row, with the paths of its files made absolute; None if it has mistakes."""
+        before = len(self._found.mistakes)
+        if entry.key is not None:
+            self._check_key(entry)
+        if entry.endpoint is None:
+            return None
+        try:
+            name = resource(entry.endpoint)
+        except InvalidArgument as error:
+            self._add(entry, error)
+            return None
+        parameters = self._parameters(entry, api(name))
+        if len(self._found.mistakes) > before or entry.key is None:
+            return None
+        return Row(key=str(entry.key), endpoint=name, parameters=parameters, line=entry.line)
+
+    def _add(self, entry: Entry, error: InvalidArgument) -> None:
+        self._found.add(entry.line, entry.key, error.field, str(error))
+
+    # --- key -----------------------------------------------------------------------------------------------------
+
+    def _check_key(self, entry: Entry) -> None:
+        try:
+            key = checked_key(entry.key)
+        except InvalidArgument as error:
+            self._found.add(entry.line, None, error.field, str(error))
+            return
+        stem = safe_stem(key).casefold()
+        if key in self._lines:
+            message = f"`key`: line {self._lines[key]} has it too; a key is charged once, so give each row its own"
+            self._add(entry, InvalidArgument(message, field="key"))
+        elif stem in self._stems:
+            other = self._stems[stem]
+            same = f"would name its outputs like {shown(other)} in line {self._lines[other]}, as {stem}-1"
+            message = f"`key`: {shown(key)} {same}; let them differ in letters, digits, - or _"
+            self._add(entry, InvalidArgument(message, field="key"))
+        self._lines.setdefault(key, entry.line)
+        self._stems.setdefault(stem, key)
+
+    # --- parameters ----------------------------------------------------------------------------------------------
+
+    def _parameters(self, entry: Entry, api: ModuleType) -> dict[str, Any]:
+        """The parameters as JSON can say them; mistakes are collected on the way."""
+        endpoint: Endpoint = api.ENDPOINT
+        before = len(self._found.mistakes)
+        given = {name: value for name, value in entry.parameters.items() if self._belongs(entry, endpoint, name)}
+        for name in endpoint.required:
+            if given.get(name) is None:
+                message = f"`{name}` is missing: {endpoint.name} needs it"
+                self._add(entry, InvalidArgument(message, field=name))
+        for field in endpoint.assets:
+            given = self._placed(given, field, field.path, entry)
+        if len(self._found.mistakes) > before:
+            self._refused(entry, api, given, before)
+            return given
+        try:
+            return _written(api, given)
+        except InvalidArgument as error:
+            self._add(entry, error)
+            self._refused(entry, api, given, before)
+            return given
+
+    def _belongs(self, entry: Entry, endpoint: Endpoint, name: Any) -> bool:
+        """Whether a name is a field; one that is not is told."""
+        if name in endpoint.body or name == "extra_body":
+            return True
+        if name in RESERVED:
+            self._add(entry, InvalidArgument(not_of_a_row(name), field=name))
+        else:
+            self._add(entry, unknown_field("", name, dict.fromkeys((*endpoint.body, *OPTIONS))))
+        return False
+
+    def _refused(self, entry: Entry, api: ModuleType, given: dict[str, Any], since: int) -> None:
+        """Everything else that the contract refuses.
+
+        It tells one mistake at a time, so what it refuses is put right with the contract's own example, or left
+        out, and it is asked again. What compares fields with each other is left for when they are right.
+        """
+        example = operations()[api.ENDPOINT.name].get("example", {})
+        told = {mistake.field for mistake in self._found.mistakes[since:] if mistake.field}
+        for field in (*told, *api.ENDPOINT.required):
+            if field in told or given.get(field) is None:
+                given = _mended(given, _INDEX.sub("", field).split("."), example)
+        while True:
+            try:
+                api.request(**{**dict.fromkeys(api.ENDPOINT.body), **given})
+            except InvalidArgument as error:
+                if error.field is None or error.field in told:
+                    return
+                self._add(entry, error)
+                told.add(error.field)
+                given = _mended(given, _INDEX.sub("", error.field).split("."), example)
+            else:
+                return
+
+    # --- files ---------------------------------------------------------------------------------------------------
+
+    def _placed(self, node: Any, field: AssetField, path: Sequence[str], entry: Entry) -> Any:
+        """A copy of `node` with the files of a field checked and their paths absolute; other shapes are left as they
+        are, for the contract to refuse."""
+        if isinstance(node, Model):
+            node = {**node.additional_properties, **vars_of(node)}
+        name, *rest = path
+        if not isinstance(node, Mapping) or node.get(name) is None:
+            return node
+        if rest:
+            return {**node, name: self._placed(node[name], field, rest, entry)}
+        where, value = ".".join(field.path), node[name]
+        if not field.many:
+            return {**node, name: self._file(value, field.role, where, entry)}
+        try:
+            items = listed(value, where)
+        except InvalidArgument as error:
+            self._add(entry, error)
+            return node
+        files = [self._file(item, field.role, f"{where}[{number}]", entry) for number, item in enumerate(items)]
+        return {**node, name: files}
+
+    def _file(self, value: Any, role: AssetRole, where: str, entry: Entry) -> Any:
+        value = os.fspath(value) if isinstance(value, os.PathLike) else value
+        if isinstance(value, (bytes, bytearray, memoryview, tuple)) or hasattr(value, "read"):
+            message = f"`{where}`: {_OUTLIVED}; write it to a file and give its path"
+        elif not isinstance(value, str):
+            message = str(wrong_type(where, "the path of a file or a URL", value))
+        else:
+            if (value, role) not in self._files:
+                self._files[value, role] = self._looked_at(value, role)
+            path, complaint = self._files[value, role]
+            if complaint is None:
+                return path
+            message = f"`{where}`: {complaint}"
+        self._add(entry, InvalidArgument(message, field=where))
+        return value
+
+    def _looked_at(self, value: str, role: AssetRole) -> tuple[str, str | None]:
+        """The absolute path of a file, or what the service is to look up; and what is wrong with it."""
+        as_it_is = value == "" or value.startswith("~") or _SCHEME.match(value)
+        path = value if as_it_is else os.path.join(self._folder, value)
+        if (is_remote(value) or value.startswith(REMOTE_PREFIXES)) and not os.path.exists(path):
+            return value, None
+        try:
+            source = to_source(path, role, "")
+        except InvalidArgument as error:
+            return value, str(error).removeprefix("``: ")
+        if source.path is None or source.is_pipe:
+            return value, f"{_OUTLIVED}; write it to a file and give its path"
+        return _absolute(source.path), None
+
+
+def _absolute(path: str | os.PathLike[str]) -> str:
+    """The same file from anywhere; `..` stays, since behind a symbolic link it means another folder without it."""
+    return os.path.join(os.getcwd(), path)
+
+
+def checked_key(key: object) -> str:
+    """What a row may be called.
+
+    Raises:
+        InvalidArgument: it is no text, empty, too long, or has characters that cannot be shown.
+
+    Example:
+        >>> checked_key("Zoë, winter 2026")
+        'Zoë, winter 2026'
+    """
+    if not isinstance(key, str):
+        raise wrong_type("key", "a string", key)
+    if not key.strip():
+        raise InvalidArgument("`key`: it is empty; give every row one of its own", field="key")
+    if len(key) > LONGEST_KEY:
+        message = f"`key`: {len(key)} characters are more than {LONGEST_KEY}; give a shorter one"
+        raise InvalidArgument(message, field="key")
+    for character in key:
+        if unicodedata.category(character) in _UNFIT:
+            message = f"`key`: {shown(key)} has a character that cannot be shown; leave U+{ord(character):04X} out"
+            raise InvalidArgument(message, field="key")
+    return key
+
+
+def _written(api: ModuleType, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters as the contract writes them.
+
+    Raises:
+        InvalidArgument: it refuses them, or the checks do, or what they cost cannot be told.
+    """
+    fields = {**dict.fromkeys(api.ENDPOINT.body), **given}
+    operation = api.request(**fields)
+    check(api.ENDPOINT.name, operation.body)
+    encoded(operation)
+    estimate(api.ENDPOINT, operation.body)
+    extra = given.get("extra_body")
+    body = operation.body if extra is None else api.request(**{**fields, "extra_body": None}).body
+    written = {name: body.get(name, value) for name, value in given.items() if value is not None}
+    return written if extra is None else {**written, "extra_body": json.loads(json.dumps(extra))}
+
+
+def _mended(node: Any, path: Sequence[str], good: Any) -> Any:
+    """A copy of `node` with what stands at `path` taken from `good`, or left out if nothing stands there."""
+    name, *rest = path
+    inner = good.get(name) if isinstance(good, Mapping) else None
+    if isinstance(node, Model):
+        node = {**node.additional_properties, **vars_of(node)}
+    node = node if isinstance(node, Mapping) else {}
+    if rest and inner is None and name not in node:
+        return node  # a name with a dot in it, or a key that is no text: nothing to put right
+    if rest:
+        inner = _mended(node.get(name), rest, inner)
+    others = {key: value for key, value in node.items() if key != name}
+    return others if inner is None else {**others, name: inner}

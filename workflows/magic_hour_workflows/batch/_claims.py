@@ -1,0 +1,337 @@
+"""Who may submit the job of a row, and what it cost: the guard that no row is charged twice.
+
+Rule: a claim is granted once, to one execution, before anything is sent. It is given back only when it is certain that
+the service accepted nothing, or by a person who closed it, waited until nobody could use it any more, and then looked.
+An id is never refused: what is not the row's own is kept beside it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from enum import Enum
+
+import attrs
+import sqlalchemy as sa
+
+from .._results import number
+from ._rows import RowStatus, Stray
+from ._server import patient
+from ._side_file import Note
+from ._tables import adopted, batch, chunks, database_time, durable, inserted, paid, rows, strays
+
+logger: logging.Logger = logging.getLogger("magic_hour_workflows")
+
+
+class Claim(Enum):
+    """What came of asking for the right to submit the job of a row."""
+
+    GRANTED = "granted"
+    """This execution, and no other ever, submits it."""
+    TAKEN = "taken"
+    """Another execution has, or had, that right."""
+    OVER_BUDGET = "over budget"
+    """It would go beyond `max_credits`."""
+    TOO_SOON = "too soon"
+    """It would go beyond the rate; ask again."""
+
+
+_SIDE_FILE = "a side file"
+"""The worker and the token of a claim that only a side file knows of."""
+_MINUTE_SECONDS = 61.0
+"""What a minute's submissions are spread over: a second more, as a request may take longer than the next one."""
+
+
+@attrs.frozen(kw_only=True)
+class Paid:
+    """What is known of the one job a row may have.
+
+    Attributes:
+        project_id: the id of the job; None as long as nobody knows whether there is one.
+        name: the name it was submitted under.
+        worker: the executor that claimed it.
+        claimed_at: when, in seconds since 1970.
+        closed: whether somebody is settling it, so that its holder may not send any more.
+    """
+
+    project_id: str | None
+    name: str
+    worker: str
+    claimed_at: float
+    closed: bool | None = False
+
+
+class Claims:
+    """The table `paid`, and the credits that are charged or set aside.
+
+    Args:
+        engine: a connection pool to the batch database.
+    """
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._now = database_time(engine.dialect.name)
+
+    @patient
+    def claim(self, key: str, *, name: str, estimate: float, token: str, worker: str) -> Claim:
+        """Ask for the right to submit the job of a row now, and set aside the credits it will cost.
+
+        With a rate, claims are spaced by the database's clock, all workers' together: the engine's own limiter holds
+        for the beginnings of rows, and those that upload for long would submit in a bunch.
+
+        Args:
+            key: the row.
+            name: what the job will be called.
+            estimate: the credits to set aside.
+            token: what tells this execution from all others.
+            worker: the executor that asks.
+        """
+        claimed = {"key": key, "name": name, "token": token, "worker": worker, "reserved": estimate, "closed": False}
+        claimed["claimed_at"] = claimed["permitted_at"] = self._now
+        room = sa.or_(batch.c.max_credits.is_(None), batch.c.committed + estimate <= batch.c.max_credits)
+        wait = batch.c.next_submit_at - self._now
+        interval = _MINUTE_SECONDS / batch.c.rate
+        # No clock is trusted for longer than one interval: a moment further away was written when it was wrong.
+        wrong = wait > interval
+        due = sa.or_(batch.c.rate.is_(None), batch.c.next_submit_at.is_(None), wait <= 0, wrong)
+        after = {"committed": batch.c.committed + estimate, "next_submit_at": self._now + interval}
+        with durable(self._engine) as connection:
+            if not inserted(connection, paid, [claimed]):
+                holder = connection.scalar(sa.select(paid.c.token).where(paid.c.key == key))
+                return Claim.GRANTED if holder == token else Claim.TAKEN  # asked again: the first answer was lost
+            ahead = connection.scalar(sa.select(wait).where(wrong))
+            if connection.execute(sa.update(batch).where(room, due).values(after)).rowcount == 1:
+                if ahead is not None:
+                    logger.warning(
+                        "the next submission was due in %.0f s, which the rate does not allow: the clock", ahead
+                    )
+                return Claim.GRANTED
+            fits = connection.scalar(sa.select(sa.func.count()).select_from(batch).where(room))
+            connection.rollback()
+            return Claim.TOO_SOON if fits else Claim.OVER_BUDGET
+
+    @patient
+    def renew(self, key: str, token: str) -> bool:
+        """Whether the execution still has its claim: there is no job, and nobody is settling it."""
+        mine = _open(key, token)
+        with durable(self._engine) as connection:
+            return connection.execute(sa.update(paid).where(mine).values(permitted_at=self._now)).rowcount == 1
+
+    @patient
+    def pause(self) -> float:
+        """How many seconds the rate wants until the next submission, never more than its interval."""
+        left = sa.select(batch.c.next_submit_at - self._now, _MINUTE_SECONDS / batch.c.rate)
+        with self._engine.connect() as connection:
+            seconds, interval = connection.execute(left.where(batch.c.rate.is_not(None))).one_or_none() or (0, 0)
+        return 0.0 if seconds is None or seconds > interval else max(0.0, float(seconds))
+
+    @patient
+    def release(self, key: str, token: str) -> None:
+        """Give a claim back: it is certain that the service accepted nothing."""
+        with durable(self._engine) as connection:
+            _give_back(connection, _open(key, token))
+
+    @patient
+    def doubt(self, key: str, token: str, reason: str) -> None:
+        """Say of a row that the submission of this execution was cut off, and nobody knows what came of it."""
+        mine = sa.exists().where(_open(key, token))
+        this = sa.and_(rows.c.key == key, rows.c.state.in_([RowStatus.WAITING, RowStatus.RUNNING]), mine)
+        said = {"state": RowStatus.DOUBTFUL, "error": reason, "error_type": "SubmissionUnknown"}
+        with durable(self._engine) as connection:
+            connection.execute(sa.update(rows).where(this).values(**said, finished_at=self._now))
+
+    @patient
+    def accepted(self, key: str, project_id: str, credits: float | None, *, name: str, worker: str) -> bool:
+        """Write down a job that the service accepted for a row, whoever has the claim by now, and what it cost.
+
+        Args:
+            key: the row.
+            project_id: the id of the job.
+            credits: what the service says it charged, if it said so; else the estimate counts.
+            name: what the job is called.
+            worker: the executor that submitted it.
+
+        Returns:
+            Whether it is the job of the row. If not, the row has another one (or is gone), and this one is a stray.
+        """
+        with durable(self._engine) as connection:
+            return self._take(connection, Note(key=key, project_id=project_id, credits=credits, name=name), worker)
+
+    def _take(self, connection: sa.Connection, note: Note, worker: str) -> bool:
+        """Give a job to its row if that has none, else keep it as a stray."""
+        key, id, credits = note.key, note.project_id, number(note.credits)
+        estimate = connection.scalar(sa.select(rows.c.estimate).where(rows.c.key == key))
+        if estimate is not None:
+            fresh = self._claimed(note, worker, estimate)
+            if inserted(connection, paid, [fresh]):  # its claim was given back
+                _commit(connection, estimate)
+                ended = sa.and_(rows.c.key == key, rows.c.state.in_([RowStatus.FAILED, RowStatus.SKIPPED]))
+                connection.execute(sa.update(rows).where(ended).values(state=RowStatus.DOUBTFUL))
+            this = sa.and_(paid.c.key == key, sa.or_(paid.c.project_id.is_(None), paid.c.project_id == id))
+            reserved = connection.scalar(sa.select(paid.c.reserved).where(this).with_for_update())
+            if reserved is not None:
+                cost = reserved if credits is None else credits
+                connection.execute(
+                    sa.update(paid)
+                    .where(this)
+                    .values(project_id=id, name=note.name or paid.c.name, credits=credits, reserved=cost)
+                )
+                _commit(connection, cost - reserved)
+                return True
+        cost = credits if credits is not None else note.estimate if estimate is None else estimate
+        stray = {
+            "project_id": id,
+            "key": key,
+            "name": note.name,
+            "worker": worker,
+            "credits": credits,
+            "reserved": cost,
+        }
+        if inserted(connection, strays, [{**stray, "found_at": self._now}]):
+            _commit(connection, cost)
+        return False
+
+    def _claimed(self, note: Note, worker: str, estimate: float) -> dict[str, object]:
+        """A claim as it would be if it had been kept here."""
+        claimed = {"key": note.key, "name": note.name, "token": _SIDE_FILE, "worker": worker, "reserved": estimate}
+        return {**claimed, "closed": False, "claimed_at": self._now, "permitted_at": self._now}
+
+    def adopt(self, note: Note) -> bool | None:
+        """Take over what a side file knows of a row, once.
+
+        Returns:
+            None if that was done before; else whether it is the row's own, as for `accepted`.
+        """
+        with durable(self._engine) as connection:
+            if note.project_id is not None and connection.scalar(
+                sa.select(adopted.c.note).where(adopted.c.note == note.project_id)
+            ):
+                return None  # it was known, and is at an end
+            if not inserted(connection, adopted, [{"note": note.digest}]):
+                return None
+            if note.project_id is not None:
+                return self._take(connection, note, _SIDE_FILE)
+            estimate = connection.scalar(sa.select(rows.c.estimate).where(rows.c.key == note.key))
+            if estimate is None:
+                return False
+            if inserted(connection, paid, [self._claimed(note, _SIDE_FILE, estimate)]):
+                _commit(connection, estimate)
+            open_claim = sa.exists().where(paid.c.key == note.key, paid.c.project_id.is_(None))
+            doubtful = sa.update(rows).where(rows.c.key == note.key, open_claim)
+            connection.execute(
+                doubtful.values(state=RowStatus.DOUBTFUL, error=note.reason, error_type="SubmissionUnknown")
+            )
+        return True
+
+    def strays(self) -> list[Stray]:
+        """The jobs that belong to no row, or to one that has another, in the order in which they were found."""
+        query = sa.select(strays).order_by(strays.c.found_at, strays.c.project_id)
+        with self._engine.connect() as connection:
+            return [
+                Stray(key=one.key, id=one.project_id, name=one.name, credits=one.credits)
+                for one in connection.execute(query)
+            ]
+
+    def unknown_here(self, ids: Iterable[str]) -> list[str]:
+        """Those of the ids that the tables do not have: the database has lost what it had committed."""
+        missing = []
+        with self._engine.connect() as connection:
+            for some in chunks(list(ids)):
+                known = set(connection.scalars(sa.select(paid.c.project_id).where(paid.c.project_id.in_(some))))
+                known |= set(connection.scalars(sa.select(strays.c.project_id).where(strays.c.project_id.in_(some))))
+                known |= set(connection.scalars(sa.select(adopted.c.note).where(adopted.c.note.in_(some))))
+                missing += [id for id in some if id not in known]
+        return missing
+
+    @patient
+    def paid_for(self, key: str) -> Paid | None:
+        """What is known of the job of a row; None if it was never submitted."""
+        with self._engine.connect() as connection:
+            return _paid(connection, key)
+
+    # A person finds out what became of a doubtful row
+
+    def found(self, key: str, project_id: str) -> bool:
+        """A person found the job of a doubtful row. False if it is not in doubt."""
+        same = sa.or_(paid.c.project_id.is_(None), paid.c.project_id == project_id)
+        mine = sa.and_(_in_doubt(key), same)
+        with durable(self._engine) as connection:
+            return connection.execute(sa.update(paid).where(mine).values(project_id=project_id)).rowcount == 1
+
+    def close(self, key: str, token: str) -> Paid | None:
+        """Take the claim on a doubtful row away from its holder, who can renew it no more; None if it is not in doubt.
+
+        Args:
+            key: the row.
+            token: what tells who settles it from everybody else.
+        """
+        mine = sa.and_(paid.c.project_id.is_(None), _in_doubt(key))
+        with durable(self._engine) as connection:
+            if not connection.execute(sa.update(paid).where(mine).values(token=token, closed=True)).rowcount:
+                return None
+            return _paid(connection, key)
+
+    def give_back(self, key: str, token: str) -> bool:
+        """Let a row that was closed with this token be submitted anew; False if an id arrived or it was closed anew."""
+        mine = sa.and_(paid.c.key == key, paid.c.token == token, paid.c.closed, paid.c.project_id.is_(None))
+        with durable(self._engine) as connection:
+            return _give_back(connection, mine)
+
+    @patient
+    def settled(self) -> list[str]:
+        """The doubtful rows of which the answer has arrived since: an id, or that nothing was charged."""
+        known = sa.or_(paid.c.key.is_(None), paid.c.project_id.is_not(None))
+        query = (
+            sa.select(rows.c.key)
+            .outerjoin(paid, paid.c.key == rows.c.key)
+            .where(rows.c.state == RowStatus.DOUBTFUL, known)
+        )
+        with self._engine.connect() as connection:
+            return list(connection.scalars(query))
+
+    def forget_jobs(self, keys: Iterable[str]) -> None:
+        """Let failed rows be submitted anew: their jobs are at an end. The credits they cost stay counted."""
+        ended = sa.select(rows.c.key).where(rows.c.state == RowStatus.FAILED)
+        with self._engine.begin() as connection:
+            for some in chunks(list(keys)):
+                job = sa.and_(paid.c.key.in_(some), paid.c.project_id.is_not(None), paid.c.key.in_(ended))
+                keep_ids(connection, job)
+                connection.execute(sa.delete(paid).where(job))
+
+
+def keep_ids(connection: sa.Connection, which: sa.ColumnElement[bool]) -> None:
+    """Remember the ids of jobs that are at an end, and of which the rows are about to be submitted anew."""
+    ids = list(connection.scalars(sa.select(paid.c.project_id).where(which, paid.c.project_id.is_not(None))))
+    if ids:
+        inserted(connection, adopted, [{"note": id} for id in ids])
+
+
+def _paid(connection: sa.Connection, key: str) -> Paid | None:
+    found = connection.execute(sa.select(paid).where(paid.c.key == key)).one_or_none()
+    names = [field.name for field in attrs.fields(Paid)]
+    return None if found is None else Paid(**{name: getattr(found, name) for name in names})
+
+
+def _open(key: str, token: str) -> sa.ColumnElement[bool]:
+    """The claim of this execution, as long as it may be used."""
+    return sa.and_(paid.c.key == key, paid.c.token == token, paid.c.project_id.is_(None), paid.c.closed.is_not(True))
+
+
+def _in_doubt(key: str) -> sa.ColumnElement[bool]:
+    """The claim on a doubtful row, and not on one that is being submitted right now."""
+    doubtful = sa.exists().where(rows.c.key == key, rows.c.state == RowStatus.DOUBTFUL)
+    return sa.and_(paid.c.key == key, doubtful)
+
+
+def _commit(connection: sa.Connection, credits: float) -> None:
+    connection.execute(sa.update(batch).values(committed=batch.c.committed + credits))
+
+
+def _give_back(connection: sa.Connection, mine: sa.ColumnElement[bool]) -> bool:
+    reserved = connection.scalar(sa.select(paid.c.reserved).where(mine).with_for_update())
+    if reserved is None:
+        return False
+    if not connection.execute(sa.delete(paid).where(mine)).rowcount:
+        return False
+    _commit(connection, -reserved)
+    return True

@@ -1,0 +1,235 @@
+"""A manifest as a table: a column for every field, named as errors name it, and text in every cell.
+
+    key,endpoint,image_count,style.prompt
+    fox,ai_image_generator,1,A red fox in the snow
+
+Rule: the contract says what a cell means, so a number is a number where the contract has one, and text elsewhere. An
+empty cell is a field that was not given.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from magic_hour_client.errors import InvalidArgument
+from magic_hour_client.schema import BOOLEAN, INTEGER, NUMBER, Kind, List, Object, Parsed, Scalar, Union, unknown_field
+
+from .._formatting import shown
+from ._endpoints import RESERVED, api, names, not_of_a_row, resource
+from ._entries import NO_KEY, Collector, Entry, lines, no_endpoint, parsed
+
+Step = str | int
+_PART = re.compile(r"([^.\[\]]+)((?:\[\d{1,4}\])*)")
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_DEEPEST = 6
+"""How far fields are followed into each other for a hint; some never end."""
+
+
+def from_csv(path: Path, found: Collector) -> Iterator[Entry]:
+    """The entries of a file of comma-separated values with a header."""
+    reader = csv.reader((text for _, text in lines(path, found)), strict=True)
+    table: Table | None = None
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            found.add(line, None, None, f"it is not CSV: {error}")
+            continue
+        if cells is None:
+            return
+        if not any(cells):  # spreadsheets leave such rows at the end
+            continue
+        if table is None:
+            table = Table(line, cells, found)
+        elif len(cells) != len(table.columns):
+            message = f"{len(cells)} cells under {len(table.columns)} columns; put text with a comma in double quotes"
+            found.add(line, None, None, message)
+        else:
+            yield table.entry(line, cells)
+
+
+class Table:
+    """What the header says."""
+
+    def __init__(self, line: int, header: Sequence[str], found: Collector) -> None:
+        self.columns: list[str] = [column.strip() for column in header]
+        self._found = found
+        self._fields: list[tuple[int, str, tuple[Step, ...]]] = []
+        for column, times in Counter(self.columns).items():
+            if times > 1 and column:
+                found.add(line, None, column, f"`{column}` is the name of {times} columns; give each field one")
+        if "key" not in self.columns:
+            separated = len(header) == 1 and any(mark in header[0] for mark in ";\t")
+            hint = "; separate the columns by commas" if separated else ""
+            found.add(line, None, "key", NO_KEY + hint)
+        if "endpoint" not in self.columns and found.endpoint is None:
+            found.add(line, None, "endpoint", no_endpoint("column"))
+        for number, column in enumerate(self.columns):
+            if column not in ("", "key", "endpoint"):
+                self._add(line, number, column)
+
+    def _add(self, line: int, number: int, column: str) -> None:
+        """Take a column that some endpoint has; another is told once, and not again for every row."""
+        path = steps(column)
+        if column in RESERVED:
+            self._found.add(line, None, column, not_of_a_row(column))
+        elif not any(kind_at(each, path) for each in set(names().values())) and column != "extra_body":
+            self._found.add(line, None, column, str(unknown_field("", column, dict.fromkeys(_known()))))
+        else:
+            self._fields.append((number, column, path))
+
+    def entry(self, line: int, cells: Sequence[str]) -> Entry:
+        """One row."""
+        key, endpoint = self._cell(cells, "key", line), self._cell(cells, "endpoint", line) or self._found.endpoint
+        for number, (column, text) in enumerate(zip(self.columns, cells, strict=True), 1):
+            if text and not column:
+                self._found.add(line, key, None, f"column {number} has no name in the header")
+        try:
+            of = None if endpoint is None else resource(endpoint)
+        except InvalidArgument:
+            of = None  # told when the row is checked
+        tree = _Tree()
+        for number, column, path in self._fields if of else ():
+            if cells[number] and of:
+                self._put(tree, line, key, column, path, of, cells[number])
+        return Entry(line, key, endpoint, _plain(tree))
+
+    def _cell(self, cells: Sequence[str], column: str, line: int) -> str | None:
+        """The key or the endpoint; what is missing in this row alone is told here."""
+        if column not in self.columns:
+            return None
+        text = cells[self.columns.index(column)]
+        if not text and not (column == "endpoint" and self._found.endpoint):
+            self._found.add(line, None, column, f"`{column}`: the cell is empty; every row needs one")
+        return text or None
+
+    def _put(self, tree: _Tree, line: int, key: Any, column: str, path: Sequence[Step], of: str, text: str) -> None:
+        kind = kind_at(of, path)
+        try:
+            value = parsed(text) if column == "extra_body" else converted(kind, text)
+        except (ValueError, RecursionError) as error:
+            wanted = f"{kind.noun}, got {shown(text)}" if isinstance(kind, Scalar) else f"JSON: {error}"
+            self._found.add(line, key, column, f"`{column}`: expected {wanted}")
+            return
+        if not tree.put(path, value):
+            self._found.add(line, key, column, f"`{column}` is given in another column too; leave one of them empty")
+
+
+@cache
+def steps(column: str) -> tuple[Step, ...]:
+    """The way a column leads into the parameters; none for a name that is no way.
+
+    Example:
+        >>> steps("assets.image_file_paths[0]")
+        ('assets', 'image_file_paths', 0)
+    """
+    found: list[Step] = []
+    for part in column.split("."):
+        match = _PART.fullmatch(part)
+        if match is None:
+            return ()
+        found += [match[1], *(int(index) for index in re.findall(r"\d+", match[2]))]
+    return tuple(found)
+
+
+@cache
+def kind_at(endpoint: str, path: tuple[Step, ...]) -> Kind | None:
+    """What the contract of an endpoint has there; None if it has nothing."""
+    kind: Kind | None = api(endpoint).BODY if path else None
+    for step in path:
+        kind = _inside(kind, step)
+    return kind
+
+
+def _inside(kind: Kind | None, step: Step) -> Kind | None:
+    if isinstance(kind, Union):
+        return next((found for each in kind.kinds if (found := _inside(each, step))), None)
+    if isinstance(step, int):
+        return kind.item if isinstance(kind, List) else None
+    fields = kind.model()._fields if isinstance(kind, Object) else ()
+    return next((field.kind for field in fields if step in (field.name, field.attribute)), None)
+
+
+def converted(kind: Kind | None, text: str) -> Any:
+    """The value that a cell stands for; text where the contract has nothing, which is told when the row is checked.
+
+    Raises:
+        ValueError: it stands for none.
+
+    Example:
+        >>> converted(NUMBER, "2.5"), converted(BOOLEAN, "TRUE"), converted(List(NUMBER), "[1, 2]")
+        (2.5, True, [1, 2])
+    """
+    if isinstance(kind, Union):
+        return _first(kind, text)
+    plain = kind._replace(bounds=None) if isinstance(kind, Scalar) else kind  # bounds come when the row is checked
+    if plain in (INTEGER, NUMBER):
+        return _number(text.strip())
+    if plain == BOOLEAN:
+        return parsed(text.strip().lower())
+    if isinstance(kind, List):
+        return parsed(text) if text.lstrip().startswith("[") else [converted(kind.item, text)]
+    if kind is None or isinstance(kind, (Scalar, Parsed)):
+        return text
+    return parsed(text)
+
+
+def _first(kind: Union, text: str) -> Any:
+    for each in kind.kinds:
+        try:
+            return converted(each, text)
+        except ValueError:
+            continue
+    raise ValueError(f"{shown(text)} is none of what it may be")
+
+
+def _number(text: str) -> float:
+    if not _NUMBER.fullmatch(text):
+        raise ValueError("it is no number")
+    return int(text) if text.lstrip("+-").isdigit() else float(text)
+
+
+class _Tree(dict[Step, Any]):
+    """Parameters on their way from cells to objects and lists; a list is a tree with numbers."""
+
+    def put(self, path: Sequence[Step], value: Any) -> bool:
+        """Whether there was room for the value."""
+        node: Any = self
+        for step in path[:-1]:
+            node = node.setdefault(step, _Tree())
+            if not isinstance(node, _Tree):
+                return False
+        return bool(node.setdefault(path[-1], value) is value)
+
+
+def _plain(node: Any) -> Any:
+    """The objects and lists of a tree; an empty cell leaves no hole in a list."""
+    if not isinstance(node, _Tree):
+        return node
+    if node and all(isinstance(step, int) for step in node):
+        return [_plain(node[step]) for step in sorted(node)]
+    return {step: _plain(value) for step, value in node.items()}
+
+
+@cache
+def _known() -> list[str]:
+    """Every column that some endpoint has."""
+    found = ["key", "endpoint", "extra_body"]
+    for endpoint in dict.fromkeys(names().values()):
+        found += _below(api(endpoint).BODY, "", _DEEPEST)
+    return found
+
+
+def _below(kind: Kind, path: str, depth: int) -> Iterator[str]:
+    if isinstance(kind, Object) and depth:
+        for field in kind.model()._fields:
+            yield from _below(field.kind, f"{path}.{field.attribute}" if path else field.attribute, depth - 1)
+    else:
+        yield path

@@ -1,0 +1,203 @@
+"""The engine of a batch: DBOS keeps the queue and what each row has done; here is how it is started and stopped.
+
+Rule: no scheduler and no queue of our own. Everything the engine may do twice is safe to do twice, because the right
+to submit a job is not the engine's to give (`claims`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import threading
+import uuid
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Any
+
+from dbos import DBOS, DBOSConfig
+
+from magic_hour_client.errors import InvalidArgument
+
+from ._queue import APPLICATION, QUEUE, VERSION, WORKFLOW, Json, Queue
+from ._row_workflow import Way
+from ._rows import RowResult, RowStatus
+from ._server import Session
+from ._stop_signal import Halt
+from ._store import Store
+
+logger: logging.Logger = logging.getLogger("magic_hour_workflows")
+
+BEAT_SECONDS = 5.0
+SILENT_SECONDS = 20.0
+"""A worker not heard of for so long has its rows taken over. It may come back: the claims make that safe."""
+_POLL_SECONDS = 0.1
+_STOP_SECONDS = 30.0
+"""How long the end waits for the answers to what is being submitted."""
+
+_running: Engine | None = None
+"""DBOS is one to a process, and so is this."""
+
+
+class Engine:
+    """One process's part in a batch.
+
+    Args:
+        store: what is remembered in the batch database; DBOS shares its connections.
+        halt: whether jobs may be submitted.
+        make_way: makes what takes a row to its end, for this engine, on its event loop.
+    """
+
+    def __init__(self, store: Store, halt: Halt, make_way: Callable[[Engine], Way]) -> None:
+        self.worker: str = f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
+        self._store = store
+        self._halt = halt
+        self._make_way = make_way
+        self._way: Way | None = None
+        self._queue = Queue(store)
+        self._active: dict[str, asyncio.Task[Any]] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ended = threading.Event()
+        self._heart: threading.Thread | None = None
+        self.session: Session = Session(store.engine, self.worker)
+        """By what others see that this worker lives."""
+
+    def start(self, *, shared: bool, anew: Iterable[str]) -> None:
+        """Begin to work on the rows in the queue.
+
+        Args:
+            shared: whether other machines work on this batch too.
+            anew: rows that had ended and begin again; what is recorded of their last way is forgotten.
+        """
+        global _running
+        if _running is not None:
+            raise InvalidArgument("this process runs a batch already; run one after the other")
+        dbos_logger = logging.getLogger("dbos")
+        if not dbos_logger.handlers:  # else DBOS writes to the terminal
+            dbos_logger.addHandler(logging.NullHandler())
+        config: DBOSConfig = {
+            "name": APPLICATION,
+            "system_database_engine": self._store.engine,
+            "application_version": VERSION,
+            "executor_id": self.worker,
+            "serializer": Json(),
+            "enable_otlp": False,
+            "notification_listener_polling_interval_sec": _POLL_SECONDS,  # nobody waits for any, but the end for this
+            "log_level": "ERROR",
+        }
+        DBOS(config=config)
+        _running = self
+        try:
+            self.session.hold()
+            self._store.fleet.beat(self.worker, socket.gethostname())
+            DBOS.launch()
+            self._queue.forget(self._queue.ended(list(anew)) if shared else anew)
+            busy = self._queue.workers()  # asked first: who begins to work now is alive before it has rows
+            alive = self._store.fleet.alive(SILENT_SECONDS) if shared else [self.worker]
+            self._queue.take_over(busy.difference(alive))
+            self._heart = threading.Thread(target=self._beat, name="magic-hour-batch-heartbeat", daemon=True)
+            self._heart.start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def limit(self, *, concurrency: int, shared: bool) -> None:
+        """Set how much may be under way, on a shared batch by all workers together. The claims hold the rate.
+
+        Args:
+            concurrency: how many rows at a time.
+            shared: whether other machines work on this batch too.
+        """
+        limits: dict[str, Any] = {"worker_concurrency": concurrency}
+        if shared:
+            limits["global_concurrency"] = concurrency
+        DBOS.register_queue(QUEUE, polling_interval_sec=_POLL_SECONDS, on_conflict="always_update", **limits)
+
+    def put(self, keys: Iterable[str]) -> None:
+        """Put rows into the queue."""
+        self._queue.put(keys)
+
+    def idle(self) -> bool:
+        """Whether nothing is under way here but rows that wait at the halt."""
+        return self._active.keys() <= self._halt.parked
+
+    def stop(self) -> None:
+        """End at once: what is being submitted gets its answer, everything else is left for the next run."""
+        global _running
+        try:
+            self._stop()
+        finally:
+            _running = None
+
+    def _stop(self) -> None:
+        self._ended.set()
+        if self._heart is not None:
+            self._heart.join(timeout=BEAT_SECONDS)
+        if self._loop is not None and self._loop.is_running():
+            with suppress(TimeoutError):
+                asyncio.run_coroutine_threadsafe(self._cancel(), self._loop).result(timeout=_STOP_SECONDS)
+        waiting = True
+        with suppress(Exception):  # without its database it ends all the same
+            waiting = self._store.any(RowStatus.WAITING)
+        DBOS.destroy(
+            workflow_completion_timeout_sec=int(waiting)
+        )  # the queue may be beginning one: its loop has to be there
+        with suppress(Exception):  # the next run takes over by itself
+            self._queue.take_over([self.worker])
+        self._queue.close()
+        self.session.close()
+
+    async def _cancel(self) -> None:
+        tasks = list(self._active.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._way is not None:
+            await self._way.close()
+
+    async def run(self, key: str) -> None:
+        """One row, for as long as this run lasts."""
+        self._loop = asyncio.get_running_loop()
+        task = asyncio.current_task()
+        if self._ended.is_set() or task is None:
+            await asyncio.Event().wait()  # until it is cancelled: the next run does this row
+            return
+        if self._way is None:
+            self._way = self._make_way(self)
+        self._active[key] = task
+        try:
+            await self._way.go(key)
+        finally:
+            if self._active.get(key) is task:
+                del self._active[key]
+
+    def _beat(self) -> None:
+        while not self._ended.wait(BEAT_SECONDS):
+            try:
+                self.session.hold()
+                self._store.fleet.beat(self.worker, socket.gethostname())
+                self._queue.take_over(self._store.fleet.silent(SILENT_SECONDS, self.worker))
+                self._settle()
+                self._report_given_up()
+            except Exception:
+                logger.exception("the heartbeat of batch worker %s failed; it is tried again", self.worker)
+
+    def _settle(self) -> None:
+        """Go on with the doubtful rows whose id has arrived, once the engine is done with their first way."""
+        if settled := self._queue.ended(self._store.claims.settled()):
+            self._queue.put(settled, reopen=True)
+
+    def _report_given_up(self) -> None:
+        """Say of rows that the engine ended, at somebody's wish or by a fault, that the next run goes on."""
+        for key, status in self._queue.given_up().items():
+            known = self._store.result(key)
+            if known is not None and known.status in (RowStatus.WAITING, RowStatus.RUNNING) and known.error is None:
+                error = f"the engine ended it ({status.lower()}); run the batch again to go on"
+                self._store.finish(RowResult(key=key, endpoint=known.endpoint, status=RowStatus.RUNNING, error=error))
+
+
+@DBOS.workflow(name=WORKFLOW, max_recovery_attempts=None)
+async def _row(key: str) -> None:
+    if _running is None:
+        raise RuntimeError("no batch runs in this process")
+    await _running.run(key)

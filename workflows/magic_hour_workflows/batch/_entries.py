@@ -1,0 +1,145 @@
+"""A manifest as it stands there: lines of JSON, or objects in memory, taken apart into key, endpoint and parameters.
+
+Rule: a line that cannot be read is a mistake of that line, and the next one is read all the same. Nothing is judged
+here but form.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+import attrs
+
+from ._mistakes import Mistake
+from ._rows import Row
+
+NO_KEY = "`key` is missing: give every row one of its own, which stays the same when rows move; outputs are named by it"
+
+
+@attrs.frozen
+class Entry:
+    """One row before it is checked. A key or endpoint of None is absent, which was said already."""
+
+    line: int
+    key: Any
+    endpoint: Any
+    parameters: Mapping[str, Any]
+
+
+@attrs.frozen
+class Collector:
+    """What the readers share: where mistakes go, and the endpoint of rows that name none."""
+
+    endpoint: str | None
+    mistakes: list[Mistake] = attrs.field(factory=list)
+
+    def add(self, line: int, key: Any, field: str | None, message: str) -> None:
+        """One more mistake."""
+        self.mistakes.append(Mistake(line, key if isinstance(key, str) else None, field, message))
+
+    def entry(self, line: int, given: Mapping[str, Any]) -> Entry:
+        """The parts of a row; parameters stand beside `key` and `endpoint`, or together under `parameters`."""
+        rest = {name: value for name, value in given.items() if name not in ("key", "endpoint")}
+        key, endpoint = given.get("key"), given.get("endpoint", self.endpoint)
+        if key is None:
+            self.add(line, None, "key", NO_KEY)
+        if endpoint is None:
+            self.add(line, key, "endpoint", no_endpoint("row"))
+        if isinstance(inner := rest.get("parameters"), Mapping):
+            for name in rest.keys() - {"parameters"}:
+                self.add(line, key, str(name), f"`{name}` stands beside `parameters`; put it inside")
+            rest = dict(inner)
+        return Entry(line, key, endpoint, rest)
+
+
+def no_endpoint(part: str) -> str:
+    """What is said where nothing names the endpoint."""
+    return f"`endpoint` is missing: name it in a {part} of this name, or give endpoint=... for all rows"
+
+
+def from_memory(source: Iterable[Any], found: Collector) -> Iterator[Entry]:
+    """The entries of an iterable; lines are counted from 1."""
+    for number, item in enumerate(source, 1):
+        if isinstance(item, Row):
+            yield Entry(item.line or number, item.key, item.endpoint, item.parameters)
+        elif isinstance(item, Mapping):
+            yield found.entry(number, item)
+        elif isinstance(item, tuple) and len(item) == 3 and isinstance(item[2], Mapping):
+            yield Entry(number, *item)
+        else:
+            message = f"expected a Row, a dict or (key, endpoint, parameters), got {type(item).__name__}"
+            found.add(number, None, None, message)
+
+
+def from_jsonl(path: Path, found: Collector) -> Iterator[Entry]:
+    """The entries of a file with a JSON object in every line; empty lines do not matter."""
+    for number, text in lines(path, found):
+        if not text.strip():
+            continue
+        try:
+            given = parsed(text)
+        except (ValueError, RecursionError) as error:
+            found.add(number, None, None, f"it is not JSON: {error}")
+            continue
+        if isinstance(given, dict):
+            yield found.entry(number, given)
+        else:
+            message = f'expected an object in one line, such as {{"key": "fox", ...}}, got {type(given).__name__}'
+            found.add(number, None, None, message)
+
+
+def parsed(text: str) -> Any:
+    """The value that JSON stands for; what JSON readers commonly let pass is refused.
+
+    Raises:
+        ValueError: it is no JSON, has no number where it seems to have one, or says a name twice.
+
+    Example:
+        >>> parsed('{"seed": 1, "seed": 2}')
+        Traceback (most recent call last):
+        ...
+        ValueError: "seed" is there twice
+    """
+    return json.loads(text, parse_constant=_no_constant, object_pairs_hook=_unique)
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number in JSON")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"{json.dumps(name)} is there twice")
+        found[name] = value
+    return found
+
+
+def lines(path: Path, found: Collector) -> Iterator[tuple[int, str]]:
+    """The lines of a file of UTF-8, with or without a byte order mark, each with its number."""
+    with path.open("rb") as file:
+        for number, raw in enumerate(file, 1):
+            if number == 1:
+                if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+                    found.add(1, None, None, "the file is UTF-16; save it as UTF-8")
+                    return
+                raw = raw.removeprefix(codecs.BOM_UTF8)
+            yield number, _text(number, raw, found)
+
+
+def _text(number: int, raw: bytes, found: Collector) -> str:
+    """A line as text; a mistake is told once, and what is readable all the same goes on to be checked."""
+    if b"\0" in raw:
+        found.add(number, None, None, "there is a NUL byte in it, which is no text; save the file as UTF-8 text")
+        raw = raw.replace(b"\0", b"")
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        message = f"it is not UTF-8 (byte 0x{raw[error.start]:02x} after {error.start} others); save the file as UTF-8"
+        found.add(number, None, None, message)
+        return raw.decode(errors="replace")

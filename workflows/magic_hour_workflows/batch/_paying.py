@@ -1,0 +1,260 @@
+"""The one moment at which credits are spent: from the claim of a row to its id on the disk.
+
+Rule: the right to send is looked at directly before the first byte, at every attempt, and renewed in the database after
+any wait. What came of it is written down before anything else happens, in the database or, whatever fails, beside it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+import attrs
+from sqlalchemy import exc
+
+from magic_hour_client.errors import MagicHourError
+
+from .._flows.call import Call
+from .._flows.submit import submit
+from .._results import Job
+from ..errors import SubmissionUnknown
+from . import _permit as permit
+from ._claims import Claim, Claims
+from ._outcomes import NotMine, OverBudget, doubtful
+from ._permit import Instant, Permit, passed
+from ._rows import Row
+from ._server import DatabaseAway, DatabaseLost, kind
+from ._side_file import Note, SideFile
+from ._stop_signal import Halt
+
+T = TypeVar("T")
+logger: logging.Logger = logging.getLogger("magic_hour_workflows")
+
+_LOOK_SECONDS = 0.5
+"""How often a row that waits for the rate looks whether it should still wait."""
+_HELD_UP_SECONDS = 5.0
+"""A claim granted so long ago is given back: this process was stopped, and the moment is now another's."""
+_RENEWALS = 3
+"""How often a permit is renewed that is over again as soon as it is there: the machine is stopped or slow."""
+_WRITE_TRIES = 150
+_WRITE_PAUSE = 2.0
+"""Seconds between tries to write an id down; together five minutes."""
+
+
+class Session(Protocol):
+    """By what others see that this worker lives."""
+
+    @property
+    def current(self) -> object:
+        """What tells this session from one that was lost; None if none is needed."""
+
+    def hold(self) -> object:
+        """See that the session is there, or begin another one; gives `current`."""
+
+
+async def finished(function: Callable[[], T]) -> T:
+    """The result of a short piece of work on the database or the disk, which a cancellation does not leave behind."""
+    work = asyncio.ensure_future(asyncio.to_thread(function))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        await asyncio.wait([work])
+        raise
+
+
+@attrs.frozen(kw_only=True)
+class World:
+    """What time it is, and how to wait for the database: a test has another one.
+
+    Attributes:
+        now: this moment.
+        run: does something on the database, to its end even if the row is cancelled meanwhile.
+        sleep: waits.
+        permit_seconds: how long a permit lasts.
+    """
+
+    now: Callable[[], Instant] = permit.now
+    run: Callable[[Callable[[], Any]], Awaitable[Any]] = finished
+    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
+    permit_seconds: float = attrs.field(factory=lambda: permit.PERMIT_SECONDS)
+
+
+class Paying:
+    """Submits the jobs of rows, each once.
+
+    Args:
+        claims: who may submit, and what it cost.
+        session: by what others see that this worker lives.
+        side: what the database cannot be told.
+        halt: whether jobs may be submitted.
+        worker: the executor, for those who look at the claims.
+        world: time, and how to wait.
+    """
+
+    def __init__(
+        self, claims: Claims, session: Session, side: SideFile, halt: Halt, worker: str, world: World | None = None
+    ) -> None:
+        self._claims = claims
+        self._session = session
+        self._side = side
+        self._halt = halt
+        self._worker = worker
+        self._world = world or World()
+        self._line = asyncio.Lock()
+
+    async def known(self, row: Row) -> str | None:
+        """The id of the job of a row; None if it was never submitted.
+
+        Raises:
+            SubmissionUnknown: it was submitted before, and nobody knows what came of it.
+        """
+        paid = await self._world.run(partial(self._claims.paid_for, row.key))
+        if paid is not None and paid.project_id is None:
+            raise doubtful(row, paid)
+        return None if paid is None else str(paid.project_id)
+
+    async def submit(self, call: Call, row: Row, operation: Any, estimate: float) -> str:
+        """Submit the job of a row, once and only once, and give its id.
+
+        Raises:
+            SubmissionUnknown: it was submitted before, and nobody knows what came of it.
+            OverBudget: it would cost more than is left.
+            NotMine: another execution, or a person, has the row by now; nothing was sent.
+        """
+        note = Note(key=row.key, name=str(operation.body["name"]), token=uuid.uuid4().hex, estimate=estimate)
+        granted, since = await self._claim(note)
+        if granted is Claim.OVER_BUDGET:
+            raise OverBudget(row.key, estimate)
+        if granted is Claim.TAKEN:
+            id = await self.known(row)
+            return id if id is not None else await self.submit(call, row, operation, estimate)
+        right = _Right(self, note, since)
+        return await self._submit(call._replace(before_sending=right.check), row, operation, note)
+
+    async def _claim(self, note: Note) -> tuple[Claim, Permit]:
+        """Ask for the claim, as soon as the rate allows it."""
+        ask = partial(self._claims.claim, note.key, name=note.name, estimate=note.estimate)
+        ask = partial(ask, token=note.token, worker=self._worker)
+        release = partial(self._claims.release, note.key, note.token)
+        while True:
+            await self._halt.gate(note.key)
+            async with self._line:  # one row of this process asks at a time
+                if self._halt.reason is not None:
+                    continue
+                since = self._world.now()
+                try:
+                    session = await self._world.run(self._session.hold)
+                    granted = await self._world.run(ask)
+                except BaseException:
+                    self._record(note, release)  # if it was granted, nobody uses it
+                    raise
+                if granted is Claim.TOO_SOON:
+                    pause = await self._world.run(self._claims.pause)
+                    await self._world.sleep(min(pause, _LOOK_SECONDS))
+                elif granted is Claim.GRANTED and passed(since, self._world.now()) > _HELD_UP_SECONDS:
+                    await self._world.run(release)
+                else:
+                    return granted, Permit(since, session, self._world.permit_seconds)
+
+    async def _submit(self, call: Call, row: Row, operation: Any, note: Note) -> str:
+        self._side.submitting(note)
+        try:
+            _, job = await submit(call, operation)
+        except SubmissionUnknown:
+            raise
+        except MagicHourError:  # certainly not accepted
+            await self._kept(partial(self._released, note))
+            raise
+        except BaseException as stopped:
+            self._record(note, partial(self._settle, note, stopped))
+            raise
+        return await self._written(row, job, note)
+
+    async def _written(self, row: Row, job: Job, note: Note) -> str:
+        own = await self._kept(partial(self._accepted, note, job.id, job.credits_charged))
+        if own:
+            return job.id
+        return await self.known(row) or job.id
+
+    def _accepted(self, note: Note, id: str, credits: float | None) -> bool:
+        """Write an id down. Whatever fails, it is on stderr and in the side file first."""
+        told = self._side.accepted(note.key, id, credits)
+        try:
+            own = self._claims.accepted(note.key, id, credits, name=note.name, worker=self._worker)
+        except Exception as error:
+            why = error.why if isinstance(error, (DatabaseLost, DatabaseAway)) else kind(error)
+            self._side.keep(told, why)
+            self._halt(f"the batch database does not take the id of a job ({why})")
+            raise
+        self._side.recorded(id)
+        if not own:
+            stray = f"{told.words()}, and the row has another job or is gone: it may be charged twice"
+            self._side.say(stray)
+            self._halt(stray)
+        return own
+
+    def _released(self, note: Note) -> None:
+        self._claims.release(note.key, note.token)
+        self._side.returned(note.key)
+
+    async def _kept(self, write: Callable[[], T]) -> T:
+        """Write down what must not be forgotten, for as long as it takes a full disk or a lost database to mend."""
+        for attempt in range(1, _WRITE_TRIES + 1):
+            try:
+                return await self._world.run(write)  # type: ignore[no-any-return]
+            except (exc.OperationalError, exc.TimeoutError, DatabaseAway) as error:
+                if attempt == _WRITE_TRIES:
+                    raise
+                logger.error("the batch database refuses what has to be kept (%s); trying again", kind(error))
+                self._halt(f"the batch database cannot be written to ({kind(error)})")
+                await self._world.sleep(_WRITE_PAUSE)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _record(self, note: Note, write: Callable[[], object]) -> None:
+        """Write something down at the end of a run that does not wait any longer."""
+        try:
+            write()
+        except Exception:
+            logger.exception("what came of submitting row %r could not be written down; it will be in doubt", note.key)
+
+    def _settle(self, note: Note, stopped: BaseException) -> None:
+        """Keep what is known of a submission that the end of the run interrupted."""
+        project_id = getattr(stopped, "project_id", None)
+        if project_id is not None:
+            self._accepted(note, project_id, None)
+        elif (unknown := getattr(stopped, "submission_unknown", None)) is not None:
+            self._claims.doubt(note.key, note.token, str(unknown))  # said by this run, and not only by the next
+        else:
+            self._released(note)
+
+
+class _Right:
+    """The right to send one job, asked for directly before each first byte."""
+
+    def __init__(self, paying: Paying, note: Note, permit: Permit) -> None:
+        self._paying = paying
+        self._note = note
+        self._permit = permit
+
+    async def check(self) -> None:
+        """Return if sending may begin at this very moment; renew the claim if its permit is over.
+
+        Raises:
+            NotMine: the row is another's by now.
+            DatabaseAway: the database cannot be asked.
+        """
+        paying, world = self._paying, self._paying._world
+        for _ in range(_RENEWALS):
+            if self._permit.valid(world.now(), paying._session.current):
+                return
+            since = world.now()
+            session = await world.run(paying._session.hold)
+            if not await world.run(partial(paying._claims.renew, self._note.key, self._note.token)):
+                raise NotMine(self._note.key)
+            self._permit = Permit(since, session, world.permit_seconds)
+        if not self._permit.valid(world.now(), paying._session.current):
+            raise DatabaseAway("it answers too late to be sure that nobody else has the row")

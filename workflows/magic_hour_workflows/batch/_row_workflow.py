@@ -1,0 +1,124 @@
+"""The way of one row through its steps, as the engine runs it: each step once, as far as it is recorded.
+
+Rule: whatever happens, the row says where it stands. A failure of the service is an answer; one of our own stops the
+submitting, because the next row would meet it too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+from dbos import DBOS
+from dbos import error as dbos_errors
+
+from magic_hour_client.errors import MagicHourError
+
+from .._results import Kind
+from ._outcomes import NotMine, described
+from ._paying import finished
+from ._rows import Row, RowResult, RowStatus
+from ._saved import recorded
+from ._steps import Steps
+from ._stop_signal import Halt
+from ._store import Store
+
+logger: logging.Logger = logging.getLogger("magic_hour_workflows")
+
+
+class Way:
+    """Takes rows to their ends.
+
+    Args:
+        steps: does the work.
+        store: remembers.
+        halt: told of what would stop every row.
+    """
+
+    def __init__(self, steps: Steps, store: Store, halt: Halt) -> None:
+        self._steps = steps
+        self._store = store
+        self._halt = halt
+
+    async def go(self, key: str) -> None:
+        """Take a row to its end, or as far as it goes."""
+        began = time.monotonic()
+        try:
+            found = await asyncio.to_thread(self._store.row, key)
+            if found is None:
+                return  # it is no longer in the manifest
+            row, state, estimate, kind = found
+            if state not in (RowStatus.WAITING, RowStatus.RUNNING):
+                return  # it ended, and the process did before the engine could write that down
+            answer = await self._steps_of(row, estimate, kind)
+        except dbos_errors.DBOSException:
+            raise  # the row was cancelled, or somebody else has it now
+        except _Left:
+            return  # to who has it now
+        except Exception as fault:
+            logger.exception("row %r met a fault that is not the service's", key)
+            self._halt(f"row {key!r} met {type(fault).__name__}: {fault}; run the batch again when that is mended")
+            answer = {"status": RowStatus.RUNNING, "error": f"{type(fault).__name__}: {fault}"}
+        await finished(partial(self._finish, key, answer, time.monotonic() - began))
+
+    async def close(self) -> None:
+        """Close the connections, and remove what was not finished."""
+        await self._steps.close()
+
+    async def _steps_of(self, row: Row, estimate: float, kind: Kind) -> dict[str, Any]:
+        async def stopping(work: Callable[..., Awaitable[Any]], *given: Any, accepted: bool) -> Any:
+            try:
+                return await work(row, *given)
+            except NotMine as error:
+                logger.warning("%s", error)
+                raise _Left from error
+            except MagicHourError as error:
+                raise _Stopped(described(error, accepted=accepted)) from error
+
+        async def step(name: str, work: Callable[..., Awaitable[Any]], *given: Any, accepted: bool) -> Any:
+            return await DBOS.run_step_async({"name": name}, partial(stopping, work, *given, accepted=accepted))
+
+        try:
+            id = await step("create", self._steps.create, estimate, accepted=False)
+            saved = await step("save", self._steps.save, kind, id, accepted=True)
+            saved = await stopping(self._steps.unchanged, kind, id, saved, accepted=True)
+        except _Stopped as stopped:
+            return stopped.answer
+        return {"status": RowStatus.SAVED, **saved}
+
+    def _finish(self, key: str, answer: dict[str, Any], seconds: float) -> None:
+        known = self._store.result(key)
+        if known is None:
+            return  # taken out of the manifest while it was refused
+        files = recorded(answer.get("files", []))
+        self._store.finish(
+            RowResult(
+                key=key,
+                endpoint=known.endpoint,
+                status=RowStatus(answer["status"]),
+                id=known.id,
+                credits=answer.get("credits"),
+                paths=[file.path for file in files],
+                sizes=[file.size for file in files if file.size is not None],
+                sha256=[file.sha256 for file in files],
+                seconds=seconds,
+                error=answer.get("error"),
+                error_type=answer.get("error_type"),
+            )
+        )
+
+
+class _Left(BaseException):
+    """The row is another's by now, who says what became of it. No `Exception`, for the reason that `_Stopped` has."""
+
+
+class _Stopped(BaseException):
+    """A step came to no good end. No `Exception`, so that the engine records nothing: the next run tries it again."""
+
+    def __init__(self, answer: dict[str, Any]) -> None:
+        super().__init__(answer["error"])
+        self.answer = answer

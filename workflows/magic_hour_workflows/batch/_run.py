@@ -1,0 +1,232 @@
+"""One run of a batch: from opening its database to the last row that can be finished now.
+
+Rule: everything that can be wrong is found before the engine starts, and whatever ends a run, the next one goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from hashlib import sha256
+from pathlib import Path
+from threading import Lock
+from typing import Any, Self
+
+from sqlalchemy import exc
+
+from magic_hour_client.errors import InvalidArgument
+
+from .._client import AsyncClient
+from .._operations import operations
+from .._outputs import checked_directory
+from ..events import Event
+from ._database import Database, adopt, opened, side_paths
+from ._engine import SILENT_SECONDS, Engine
+from ._manifest import fingerprint
+from ._output_dir import Places
+from ._paying import Paying
+from ._plan import estimate_row
+from ._row_workflow import Way
+from ._rows import Row, RowResult, RowStatus
+from ._saved import checked
+from ._server import DatabaseAway, DatabaseLost, kind
+from ._side_file import SideFile
+from ._steps import Steps
+from ._stop_signal import Halt
+from ._store import Planned
+
+DEFAULT_CONCURRENCY = 16
+_LATE_SECONDS = 10.0
+"""How much later than its time a finished row may show up, when several machines write."""
+
+
+class Run:
+    """A run under way; a context manager that ends it.
+
+    Args:
+        database: where the batch is.
+        halt: whether jobs may be submitted.
+        make_client: makes the client.
+        on_event: called with the key of a row and each of its events.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        halt: Halt,
+        make_client: Callable[[], AsyncClient],
+        on_event: Callable[[str, Event], object] | None,
+    ) -> None:
+        self._database = database
+        self._halt = halt
+        self._make_client = make_client
+        self._on_event = on_event
+        self._stack = ExitStack()
+        self._starting = Lock()
+        self._over = False
+        self._engine: Engine | None = None
+        self._seen: set[tuple[str, RowStatus]] = set()
+        self.identity: str | None = None
+        """What tells this batch from one in a database that took the place of its own."""
+
+    def start(
+        self, rows: Sequence[Row] | None, output: Path | None, limits: Mapping[str, Any], retry: Iterable[str] | bool
+    ) -> None:
+        """Write the rows down, and begin to work on those that are not done.
+
+        Raises:
+            InvalidArgument: this cannot be the same batch, or another process runs it.
+        """
+        with self._starting, ExitStack() as stack:
+            if self._over:
+                return  # whoever wanted it is gone
+            self._store = stack.enter_context(opened(self._database, existing=rows is None))
+            self.identity = self._store.identity
+            self._output = self._directory(output, joins=rows is None and self._database.shared)
+            if rows is not None:
+                self._take(rows)
+            adopt(self._database, self._store, self._output)
+            self._side = SideFile(*side_paths(self._database, self._store, self._output))
+            kept = {} if rows is not None else {name: value for name, value in limits.items() if value is None}
+            given = {name: value for name, value in limits.items() if name not in kept}
+            self._store.configure(output=str(self._output), halted=None, **given)
+            self._since = self._began = self._store.fleet.now()
+            anew = self._reopen(rows, retry)
+            if waiting := self._store.keys(RowStatus.WAITING):
+                engine = Engine(self._store, self._halt, self._way)
+                stack.callback(self._verify)  # when what is under way has got its answers
+                engine.start(shared=self._database.shared, anew=anew)
+                stack.callback(engine.stop)
+                limited = self._store.settings()
+                concurrency = limited["concurrency"] or DEFAULT_CONCURRENCY
+                engine.limit(concurrency=concurrency, shared=self._database.shared)
+                engine.put(waiting)
+                self._engine = engine
+            self._stack = stack.pop_all()
+
+    def _directory(self, given: Path | None, *, joins: bool) -> Path:
+        known = self._store.settings()["output"]
+        if joins and known is None:
+            message = f"`database`: no batch was begun in {self._database}; a worker needs one that runs or has run"
+            raise InvalidArgument(message, field="database")
+        if given is None and known is None:
+            raise InvalidArgument("`output`: give the directory for the outputs", field="output")
+        wanted = (given if given is not None else Path(known)).absolute()
+        if joins and (str(wanted) != known or not wanted.is_dir()):
+            message = f"`output`: the batch saves in {known}, which all machines have to share under this very path"
+            raise InvalidArgument(message, field="output")
+        return checked_directory(wanted, make=self._database.shared).absolute()
+
+    def _take(self, rows: Sequence[Row]) -> None:
+        known = set(self._store.keys(*RowStatus))
+        if known.isdisjoint(row.key for row in rows) and known:
+            message = (
+                f"`database`: {self._database} has another batch, of {len(known)} rows with none of these keys; "
+                "give another database"
+            )
+            raise InvalidArgument(message, field="database")
+        if refused := self._store.take(planned(rows)):
+            some = ", ".join(repr(key) for key in refused[:10]) + (", ..." if len(refused) > 10 else "")
+            message = (
+                f"{len(refused)} rows were submitted with other parameters before: {some}; "
+                "give the changed rows new keys, or put back what they were"
+            )
+            raise InvalidArgument(message, field="key")
+
+    def _reopen(self, rows: Sequence[Row] | None, retry: Iterable[str] | bool) -> list[str]:
+        """Go on with what was stopped, settled, left out or lost from the disk, and with failed rows if asked to."""
+        store = self._store
+        given = None if rows is None else {row.key for row in rows}
+        again = [*store.keys(RowStatus.RUNNING), *store.claims.settled()]
+        again += store.keys(RowStatus.SKIPPED, only=given)
+        again += self._damaged()
+        if retry is not False:
+            failed = store.keys(RowStatus.FAILED, only=given if retry is True else retry)
+            store.claims.forget_jobs(failed)
+            again += failed
+        store.reopen(again)
+        return again
+
+    def _damaged(self) -> list[str]:
+        """The saved rows whose files are not as they were saved; whoever joins others at work looks at sizes only."""
+        joins = self._database.shared and bool(self._store.fleet.alive(SILENT_SECONDS))
+        looked_at = checked(self._store.saved(), content=not joins, stop=lambda: self._halt.reason is not None)
+        return [row.key for row, damaged in looked_at if damaged]
+
+    def _verify(self) -> None:
+        """At the end, see that the database has what it was told; else keep that beside it.
+
+        Raises:
+            DatabaseLost: it has not, so nothing that it says can be believed.
+        """
+        ids = self._side.ids()
+        try:
+            missing = self._store.verify(ids)
+        except DatabaseLost as lost:
+            self._side.keep_all(lost.why)
+            raise
+        except (exc.SQLAlchemyError, OSError, DatabaseAway) as error:
+            self._side.keep_all(kind(error))
+            raise
+        if missing:
+            why = f"it has forgotten {len(missing)} of {len(ids)} jobs"
+            self._side.keep_all(why, only=missing)
+            raise DatabaseLost(why)
+
+    def _way(self, engine: Engine) -> Way:
+        worker = engine.worker
+        path = self._database.file  # a file has one process at a time, which so finds what the last one left behind
+        places = Places(self._output, worker if path is None else f"{path.name}-{sha256(bytes(path)).hexdigest()[:8]}")
+        places.clean()
+        paying = Paying(self._store.claims, engine.session, self._side, self._halt, worker)
+        steps = Steps(self._make_client(), self._store, places, self._halt, paying, self._tell)
+        return Way(steps, self._store, self._halt)
+
+    def _tell(self, key: str, event: Event) -> None:
+        if self._on_event is not None:
+            self._on_event(key, event)
+
+    def finished(self, *, last: bool = False) -> Iterator[RowResult]:
+        """The rows that ended since the last time this was asked.
+
+        Args:
+            last: look at the whole run once more, for what a machine wrote down that stood still in between.
+        """
+        now = self._store.fleet.now()
+        self._since = self._began if last else self._since
+        for key, state in self._store.ended(self._since):
+            if (key, state) not in self._seen:
+                self._seen.add((key, state))
+                if (result := self._store.result(key)) is not None:
+                    yield result
+        self._since = max(self._since, now - _LATE_SECONDS)
+
+    def over(self) -> bool:
+        """Whether nothing more will end in this run."""
+        if self._engine is None or not self._store.any(RowStatus.WAITING):
+            return True
+        return self._halt.reason is not None and self._engine.idle()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over = True
+        with self._starting, self._stack:
+            if self._engine is not None and self._halt.reason is not None:
+                with suppress(exc.SQLAlchemyError, OSError):  # a full disk, for which it was halted
+                    self._store.configure(halted=self._halt.reason)
+
+
+def planned(rows: Iterable[Row]) -> list[Planned]:
+    """The rows with what tells them apart, what they will cost and what they make."""
+    known = operations()
+    return [
+        Planned(
+            row=row,
+            fingerprint=fingerprint(row),
+            estimate=estimate_row(row).highest,
+            kind=known[f"v1.{row.endpoint}.create"]["project_kind"],
+        )
+        for row in rows
+    ]

@@ -1,0 +1,214 @@
+"""What is done for one row: upload and create, wait and download. The flows do the work; here is what a batch adds.
+
+Rule: a job is submitted only by the execution that was granted the claim, and its id is written down before anything
+else happens. Each step can be done again: what is recorded of it are ids and paths, never a signed URL.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from magic_hour_client.errors import MagicHourError, PaymentRequired, Unauthorized
+
+from .._client import AsyncClient
+from .._flows.call import Call
+from .._flows.download import download
+from .._flows.generate import prepare
+from .._flows.upload import upload
+from .._flows.wait import wait
+from .._operations import module, project_request
+from .._results import Job, Kind, number
+from .._sources import Source
+from ..errors import DownloadFailed, SubmissionUnknown
+from ..events import Event
+from ._outcomes import OutputsMissing
+from ._output_dir import Incoming, Places, digest
+from ._paying import Paying, finished
+from ._rows import Row
+from ._saved import SavedFile, listed, problem, recorded
+from ._stop_signal import Halt
+from ._store import Store
+
+UPLOADS_LAST = 6 * 24 * 3600.0
+"""Seconds after which an upload is renewed. The service keeps inputs for 7 days (upload URLs API)."""
+_CLOCKS_DIFFER = 3600.0
+"""Seconds by which the clocks of machines may differ. What seems to have been uploaded later may be long gone."""
+
+
+class Steps:
+    """The steps of every row that one process works on.
+
+    Args:
+        client: talks to the service.
+        store: remembers.
+        places: where outputs go.
+        halt: whether jobs may be submitted.
+        paying: submits.
+        tell: called with the key of a row and each of its events.
+    """
+
+    def __init__(
+        self,
+        client: AsyncClient,
+        store: Store,
+        places: Places,
+        halt: Halt,
+        paying: Paying,
+        tell: Callable[[str, Event], object],
+    ) -> None:
+        self._client = client
+        self._store = store
+        self._places = places
+        self._halt = halt
+        self.paying: Paying = paying
+        self._tell = tell
+        self._uploading: dict[object, asyncio.Lock] = {}
+        self._saved: set[tuple[str, str]] = set()
+        """Rows and jobs whose files this process has saved just now, and so need no second look."""
+
+    async def close(self) -> None:
+        """Close the connections, and remove what was not finished."""
+        await self._client.close()
+        await asyncio.to_thread(self._places.clean)
+
+    async def create(self, row: Row, estimate: float) -> str:
+        """Submit the job of a row, once and only once, and give its id.
+
+        Raises:
+            SubmissionUnknown: it was submitted before, and nobody knows what came of it.
+            OverBudget: it would cost more than is left.
+        """
+        if (known := await self.paying.known(row)) is not None:
+            return known
+        await self._halt.gate(row.key)
+        call = self._begin(row)
+        operation, assets = prepare(call.io, module(f"v1.{row.endpoint}.create"), row.parameters)
+        paths = await self._remote_paths(call, assets.sources)
+        operation = attrs.evolve(operation, body=assets.filled(operation.body, paths))
+        try:
+            return await self.paying.submit(call, row, operation, estimate)
+        except SubmissionUnknown:
+            raise
+        except MagicHourError as error:
+            await self._pause(row, error)
+            raise
+
+    async def _pause(self, row: Row, error: MagicHourError) -> None:
+        """Stop submitting when every other row would be refused as well, and leave this one for the next run."""
+        if isinstance(error, PaymentRequired):
+            self._halt(f"the account has too few credits ({error}); add some and run the batch again")
+        elif isinstance(error, Unauthorized):
+            self._halt(f"the API key was refused ({error}); give a valid one and run the batch again")
+        else:
+            return
+        await self._halt.gate(row.key)
+
+    async def save(self, row: Row, kind: Kind, id: str) -> dict[str, Any]:
+        """Wait until the job of a row is complete, and save its outputs.
+
+        Gives the credits it cost, if the service says so, and each output as `listed` has it.
+
+        Raises:
+            OutputsMissing: some outputs could not be saved; it knows those that could.
+        """
+        call = self._begin(row)
+        job = Job(kind=kind, id=id)
+        project = await wait(call, job, project_request(kind), new=True)
+        credits = number(project.credits_charged)
+        try:
+            return {"credits": credits, "files": listed(await self._download(row, job, project))}
+        except OutputsMissing as missing:
+            missing.known["credits"] = credits
+            raise
+
+    async def unchanged(self, row: Row, kind: Kind, id: str, saved: dict[str, Any]) -> dict[str, Any]:
+        """What `save` gave, maybe in an earlier run, if the files are still the same; else they are saved again.
+
+        Raises:
+            OutputsMissing: as `save`.
+        """
+        if (row.key, id) in self._saved:
+            self._saved.discard((row.key, id))
+            return saved
+        files = recorded(saved["files"])
+        if await finished(lambda: all(problem(file.path, file.size, file.sha256) is None for file in files)):
+            return saved
+        return await self.save(row, kind, id)
+
+    async def _download(self, row: Row, job: Job, project: Any) -> list[SavedFile]:
+        call, get = self._begin(row), project_request(job.kind)
+        staging = self._places.staging()
+        missing: DownloadFailed | None = None
+        try:
+            await finished(partial(staging.mkdir, parents=True))
+            try:
+                paths = await download(call, job, project, get, staging)
+            except DownloadFailed as error:
+                missing, paths = error, error.downloaded_paths
+            files = await self._placed(row, paths)
+        except OSError as error:
+            self._cannot_save(error)
+            raise DownloadFailed(f"the outputs of {job.shown_id} cannot be saved: {error}", final=True) from error
+        finally:
+            with suppress(OSError):
+                shutil.rmtree(staging, ignore_errors=True)
+        if missing is not None:
+            if missing.final or isinstance(missing.__cause__, DownloadFailed):  # this machine refused one, not storage
+                self._cannot_save(missing)
+            raise OutputsMissing(missing, listed(files)) from missing
+        self._saved.add((row.key, job.id))
+        return files
+
+    async def _placed(self, row: Row, paths: Sequence[Path]) -> list[SavedFile]:
+        """Outputs under their final names, which have their numbers."""
+        if not paths:
+            return []
+        numbered = [(int(path.stem.rpartition("-")[2]), path) for path in paths]
+        return await self._places.save(Incoming(key=row.key, files=numbered, before=partial(self._before, row.key)))
+
+    def _before(self, key: str) -> list[Path]:
+        known = self._store.result(key)
+        return [] if known is None else known.paths
+
+    def _cannot_save(self, error: Exception) -> None:
+        self._halt(f"outputs cannot be saved ({error}); make room and run the batch again")
+
+    async def _remote_paths(self, call: Call, sources: Sequence[Source]) -> list[str]:
+        """Where the service finds the files: uploaded now, or not long ago with the same bytes."""
+        if not sources:
+            return []
+        wanted = [
+            (await asyncio.to_thread(digest, source), source.known.role, source.known.extension) for source in sources
+        ]
+        async with AsyncExitStack() as stack:
+            for key in sorted(set(wanted)):  # in one order, so that two rows never wait for each other
+                await stack.enter_async_context(self._uploading.setdefault(key, asyncio.Lock()))
+            known = await asyncio.to_thread(self._recent, wanted)
+            missing = {key: source for key, source in zip(wanted, sources, strict=True) if key not in known}
+            uploaded_at = time.time()
+            paths = await upload(call, list(missing.values()))
+            for key, path in zip(missing, paths, strict=True):
+                known[key] = path
+                await asyncio.to_thread(self._store.add_upload, *key, path, uploaded_at)
+        return [known[key] for key in wanted]
+
+    def _recent(self, wanted: Sequence[tuple[str, str, str]]) -> dict[tuple[str, str, str], str]:
+        found = {key: self._store.upload(*key) for key in set(wanted)}
+        now = time.time()
+        return {
+            key: place[0]
+            for key, place in found.items()
+            if place is not None and now - UPLOADS_LAST <= place[1] <= now + _CLOCKS_DIFFER
+        }
+
+    def _begin(self, row: Row) -> Call:
+        return self._client._begin(on_progress=partial(self._tell, row.key))

@@ -1,0 +1,351 @@
+"""What a batch remembers beside the engine's own tables: its rows and what became of them, uploads, settings.
+
+Rule: all SQL is here and in its two parts, `claims` and `fleet`, and every method is one transaction.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+import sqlalchemy as sa
+from sqlalchemy import exc
+
+from .._results import Kind, number
+from ._claims import Claims, keep_ids
+from ._fleet import Fleet
+from ._rows import Row, RowResult, RowStatus, Summary
+from ._server import DatabaseLost, away, kind, patient
+from ._tables import CHUNK, SETTINGS, batch, chunks, database_time, inserted, paid, prepare, rows, uploads
+
+
+@attrs.frozen(kw_only=True)
+class Planned:
+    """A row as it is written down: with what tells it from another of the same key, and what it will cost."""
+
+    row: Row
+    fingerprint: str
+    estimate: int
+    kind: Kind
+
+
+_DOUBTFUL = rows.c.state == RowStatus.DOUBTFUL
+_STANDING = sa.case(
+    (sa.and_(rows.c.state == RowStatus.WAITING, paid.c.key.is_not(None)), RowStatus.RUNNING),
+    (sa.and_(_DOUBTFUL, paid.c.key.is_(None)), RowStatus.WAITING),
+    (sa.and_(_DOUBTFUL, paid.c.project_id.is_not(None)), RowStatus.RUNNING),
+    else_=rows.c.state,
+)
+"""Where a row stands, as people say it: one that was submitted does not wait, one that was settled is not in doubt."""
+_WITH_JOBS = sa.select(
+    rows, _STANDING.label("standing"), paid.c.project_id, paid.c.name, paid.c.credits, paid.c.key.label("claimed")
+).outerjoin(paid, paid.c.key == rows.c.key)
+
+
+class Store:
+    """The tables of one batch.
+
+    Args:
+        engine: a connection pool to the batch database.
+    """
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._now = database_time(engine.dialect.name)
+        self.claims: Claims = Claims(engine)
+        self.fleet: Fleet = Fleet(engine)
+        with engine.begin() as connection:
+            if engine.dialect.name == "postgresql":  # two workers that begin at once would both make the tables
+                connection.execute(sa.text("SELECT pg_advisory_xact_lock(7245091)"))
+            prepare(connection)
+            inserted(connection, batch, [{"id": 1, "committed": 0, **SETTINGS}])
+            nameless = sa.update(batch).where(batch.c.identity.is_(None))
+            connection.execute(nameless.values(identity=uuid.uuid4().hex))
+        self.identity: str = self._identity()
+        """What tells this batch from one in a database that took the place of this one."""
+
+    @property
+    def engine(self) -> sa.Engine:
+        """The connection pool."""
+        return self._engine
+
+    @contextmanager
+    def transaction(self) -> Iterator[sa.Connection]:
+        """A transaction for what the engine writes into its own tables of the same database."""
+        with self._engine.begin() as connection:
+            yield connection
+
+    def _identity(self) -> str:
+        with self._engine.connect() as connection:
+            return str(connection.scalar(sa.select(batch.c.identity)))
+
+    @patient
+    def verify(self, ids: Iterable[str]) -> list[str]:
+        """See that this is still the batch that was opened, and has what it was told.
+
+        Args:
+            ids: the jobs that it was told of.
+
+        Returns:
+            Those of the ids that it has not.
+
+        Raises:
+            DatabaseLost: it is not the batch that was opened.
+        """
+        try:
+            identity = self._identity()
+            missing = self.claims.unknown_here(ids)
+        except exc.DBAPIError as error:
+            if away(error):
+                raise
+            raise DatabaseLost(f"it cannot be read any more ({kind(error)})") from None
+        if identity != self.identity:
+            raise DatabaseLost("another one is in its place")
+        return missing
+
+    # What the batch consists of
+
+    def take(self, planned: Sequence[Planned]) -> list[str]:
+        """Write down what the batch consists of now.
+
+        New rows are added. Rows that were changed are replaced unless they were submitted already; rows that are no
+        longer there are forgotten unless they have a job that has not failed.
+
+        Returns:
+            The keys that were submitted with other parameters. If there are any, nothing is changed.
+        """
+        wanted = {one.row.key: one for one in planned}
+        values = [_written(one, position) for position, one in enumerate(planned)]  # no transaction waits for this
+        with self._engine.begin() as connection:
+            columns = sa.select(rows.c.key, rows.c.fingerprint, rows.c.state, rows.c.position)
+            known = {one.key: one for one in connection.execute(columns)}
+            claimed = set(connection.scalars(sa.select(paid.c.key)))
+            changed = [key for key, one in wanted.items() if key in known and known[key].fingerprint != one.fingerprint]
+            failed = {key for key, one in known.items() if one.state == RowStatus.FAILED}
+            if refused := [key for key in changed if key in claimed and key not in failed]:
+                return refused
+            _forget(connection, changed, failed)
+            for some_values in chunks(
+                [value for value in values if value["key"] in changed or value["key"] not in known]
+            ):
+                inserted(connection, rows, some_values)
+            moved = [
+                {"moved": value["key"], "to": value["position"]}
+                for value in values
+                if value["key"] in known and known[value["key"]].position != value["position"]
+            ]
+            if moved:
+                place = sa.update(rows).where(rows.c.key == sa.bindparam("moved"))
+                connection.execute(place.values(position=sa.bindparam("to")), moved)
+            gone = [key for key, one in known.items() if key not in wanted]
+            _forget(connection, [key for key in gone if key not in claimed or key in failed], failed)
+        return []
+
+    def rows(self) -> Iterator[Row]:
+        """Every row, in the order of the manifest."""
+        query = sa.select(rows.c.key, rows.c.endpoint, rows.c.parameters).order_by(rows.c.position)
+        with self._engine.connect() as connection:
+            for found in connection.execution_options(yield_per=CHUNK).execute(query):
+                yield Row(key=found.key, endpoint=found.endpoint, parameters=json.loads(found.parameters))
+
+    @patient
+    def row(self, key: str) -> tuple[Row, RowStatus, int, Kind] | None:
+        """A row, the state it was left in, its estimate and what it makes; None if it was taken out of the batch."""
+        query = sa.select(rows).where(rows.c.key == key)
+        with self._engine.connect() as connection:
+            found = connection.execute(query).one_or_none()
+        if found is None:
+            return None
+        row = Row(key=found.key, endpoint=found.endpoint, parameters=json.loads(found.parameters))
+        return row, RowStatus(found.state), found.estimate, found.kind
+
+    def keys(self, *states: RowStatus, only: Iterable[str] | None = None) -> list[str]:
+        """The keys of the rows in one of these states, in the order of the manifest."""
+        query = sa.select(rows.c.key).where(rows.c.state.in_(states)).order_by(rows.c.position)
+        with self._engine.connect() as connection:
+            found = list(connection.scalars(query))
+        if only is None:
+            return found
+        wanted = set(only)
+        return [key for key in found if key in wanted]
+
+    @patient
+    def any(self, state: RowStatus) -> bool:
+        """Whether a row is in this state."""
+        with self._engine.connect() as connection:
+            return connection.scalar(sa.select(rows.c.key).where(rows.c.state == state).limit(1)) is not None
+
+    def reopen(self, keys: Iterable[str], connection: sa.Connection | None = None) -> None:
+        """Put rows back to the beginning of their way; what was paid for stays paid for."""
+        if connection is None:
+            with self._engine.begin() as connection:
+                return self.reopen(keys, connection)
+        begun = {"state": RowStatus.WAITING, "error": None, "error_type": None}
+        for some in chunks(list(keys)):
+            connection.execute(sa.update(rows).where(rows.c.key.in_(some)).values(begun))
+
+    # What became of the rows
+
+    @patient
+    def finish(self, result: RowResult) -> None:
+        """Write down what became of a row in this run; `running` is for one that the next run goes on with."""
+        values = {
+            "state": result.status,
+            "seconds": result.seconds,
+            "error": result.error,
+            "error_type": result.error_type,
+            "finished_at": self._now,
+        }
+        if result.paths:  # else it keeps those of before, which are no worse for what went wrong now
+            values |= {
+                "paths": json.dumps([str(path) for path in result.paths]),
+                "sizes": json.dumps(result.sizes),
+                "sha256": json.dumps(result.sha256),
+            }
+        with self._engine.begin() as connection:
+            this = sa.and_(rows.c.key == result.key, rows.c.state.in_([RowStatus.WAITING, RowStatus.RUNNING]))
+            if not connection.execute(sa.update(rows).where(this).values(values)).rowcount:
+                return  # somebody else took the row to its end
+            credits = number(result.credits)
+            if result.id is not None and credits is not None:
+                mine = sa.and_(paid.c.key == result.key, paid.c.project_id == result.id)
+                job = connection.execute(sa.select(paid.c.reserved, paid.c.credits).where(mine)).one_or_none()
+                if job is not None and job.credits != credits:  # a settled one's may be what was set aside
+                    now = {"credits": credits, "reserved": credits}
+                    connection.execute(sa.update(paid).where(mine).values(now))
+                    change = credits - job.reserved
+                    connection.execute(sa.update(batch).values(committed=batch.c.committed + change))
+
+    @patient
+    def ended(self, since: float) -> list[tuple[str, RowStatus]]:
+        """The rows that ended at or after that time, and how."""
+        query = sa.select(rows.c.key, rows.c.state).where(
+            rows.c.finished_at >= since, rows.c.state != RowStatus.WAITING
+        )
+        with self._engine.connect() as connection:
+            return [(key, RowStatus(state)) for key, state in connection.execute(query)]
+
+    def results(self) -> Iterator[RowResult]:
+        """Every row as it stands, in the order of the manifest."""
+        with self._engine.connect() as connection:
+            query = _WITH_JOBS.order_by(rows.c.position)
+            for found in connection.execution_options(yield_per=CHUNK).execute(query):
+                yield _result(found)
+
+    def saved(self) -> Iterator[RowResult]:
+        """The rows that are saved, in the order of the manifest. Whoever takes long over them keeps nobody waiting."""
+        last = -1
+        while some := self._saved(last):
+            last = some[-1][0]
+            yield from (result for _, result in some)
+
+    @patient
+    def _saved(self, after: int) -> list[tuple[int, RowResult]]:
+        query = _WITH_JOBS.where(rows.c.state == RowStatus.SAVED, rows.c.position > after)
+        with self._engine.connect() as connection:
+            found = connection.execute(query.order_by(rows.c.position).limit(CHUNK)).all()
+        return [(one.position, _result(one)) for one in found]
+
+    @patient
+    def result(self, key: str) -> RowResult | None:
+        """One row as it stands; None if it was taken out of the batch."""
+        with self._engine.connect() as connection:
+            found = connection.execute(_WITH_JOBS.where(rows.c.key == key)).one_or_none()
+        return None if found is None else _result(found)
+
+    def summary(self) -> Summary:
+        """How the batch stands."""
+        counted = sa.select(_STANDING, sa.func.count()).outerjoin_from(rows, paid, paid.c.key == rows.c.key)
+        unknown = sa.select(sa.func.sum(paid.c.reserved)).where(paid.c.project_id.is_(None))
+        with self._engine.connect() as connection:
+            counts = {RowStatus(state): number for state, number in connection.execute(counted.group_by(_STANDING))}
+            of_batch = connection.execute(sa.select(batch)).one()
+            reserved = connection.scalar(unknown) or 0
+        return Summary(
+            counts={status: counts[status] for status in RowStatus if counts.get(status)},
+            credits=of_batch.committed - reserved,
+            halted=of_batch.halted,
+            strays=tuple(self.claims.strays()),
+        )
+
+    # Files that several rows share
+
+    @patient
+    def upload(self, digest: str, role: str, extension: str) -> tuple[str, float] | None:
+        """Where a file with this content was uploaded to, and when (seconds since 1970)."""
+        same = sa.and_(uploads.c.digest == digest, uploads.c.role == role, uploads.c.extension == extension)
+        with self._engine.connect() as connection:
+            found = connection.execute(sa.select(uploads).where(same)).one_or_none()
+        return None if found is None else (found.remote_path, found.uploaded_at)
+
+    @patient
+    def add_upload(self, digest: str, role: str, extension: str, remote_path: str, uploaded_at: float) -> None:
+        """Write down where a file was uploaded to."""
+        same = sa.and_(uploads.c.digest == digest, uploads.c.role == role, uploads.c.extension == extension)
+        known = {"digest": digest, "role": role, "extension": extension}
+        place = {"remote_path": remote_path, "uploaded_at": uploaded_at}
+        with self._engine.begin() as connection:
+            if not inserted(connection, uploads, [{**known, **place}]):
+                connection.execute(sa.update(uploads).where(same).values(place))
+
+    # Settings that all workers share
+
+    def configure(self, **settings: Any) -> None:
+        """Write settings down: `output`, `max_credits`, `concurrency`, `rate`, `halted`."""
+        with self._engine.begin() as connection:
+            connection.execute(sa.update(batch).values(settings))
+
+    def settings(self) -> Mapping[str, Any]:
+        """The settings, and `committed`: credits charged or set aside so far."""
+        with self._engine.connect() as connection:
+            return dict(connection.execute(sa.select(batch)).one()._mapping)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._engine.dispose()
+
+
+def _forget(connection: sa.Connection, keys: Sequence[str], failed: set[str]) -> None:
+    """Forget rows, with the jobs of those that had failed; one that another machine claims meanwhile stays as it is."""
+    for some in chunks(keys):
+        ended = sa.and_(paid.c.key.in_([key for key in some if key in failed]), paid.c.project_id.is_not(None))
+        keep_ids(connection, ended)
+        connection.execute(sa.delete(paid).where(ended))
+        unclaimed = ~sa.exists().where(paid.c.key == rows.c.key)
+        connection.execute(sa.delete(rows).where(rows.c.key.in_(some), unclaimed))
+
+
+def _written(one: Planned, position: int) -> dict[str, Any]:
+    return {
+        "key": one.row.key,
+        "position": position,
+        "endpoint": one.row.endpoint,
+        "kind": one.kind,
+        "parameters": json.dumps(one.row.parameters),
+        "fingerprint": one.fingerprint,
+        "estimate": one.estimate,
+        "state": RowStatus.WAITING,
+    }
+
+
+def _result(found: Any) -> RowResult:
+    return RowResult(
+        key=found.key,
+        endpoint=found.endpoint,
+        status=RowStatus(found.standing),
+        id=found.project_id,
+        kind=found.kind,
+        name=found.name,
+        credits=0 if found.claimed is None else found.credits,
+        paths=[Path(path) for path in json.loads(found.paths or "[]")],
+        sizes=json.loads(found.sizes or "[]"),
+        sha256=json.loads(found.sha256 or "[]"),
+        seconds=found.seconds,
+        error=found.error if found.standing == found.state else None,
+        error_type=found.error_type if found.standing == found.state else None,
+    )
