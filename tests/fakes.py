@@ -1,4 +1,4 @@
-"""An `IO` without an outside world: answers are scripted, time passes only in `sleep`, everything is recorded."""
+"""An `Backend` without an outside world: answers are scripted, time passes only in `sleep`, everything is recorded."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from magic_hour_client.sending import Wire
 from magic_hour_client.types import Operation, Reply
 from magic_hour_workflows._backend import BeforeSending
 from magic_hour_workflows._flows.call import Call
-from magic_hour_workflows._partial_download import Partial
+from magic_hour_workflows._partial_download import PartialDownload
 from magic_hour_workflows._sources import Source
 from magic_hour_workflows._streams import read_chunk
 
@@ -21,7 +21,7 @@ Answer = Any
 """A result, an exception to raise, or a function of the operation that gives either."""
 
 
-class FakeIO:
+class FakeBackend:
     """Scripted per operation name, `put` and `fetch`: a list is used up from the front, its last entry stays."""
 
     def __init__(self, *, random: float = 0.0, **scripts: Sequence[Answer]) -> None:
@@ -39,7 +39,7 @@ class FakeIO:
         self.puts: list[tuple[str, bytes]] = []
         self.fetched: list[str] = []
 
-    def script(self, name: str, *answers: Answer) -> FakeIO:
+    def script(self, name: str, *answers: Answer) -> FakeBackend:
         self.scripts[name] = list(answers)
         return self
 
@@ -81,7 +81,7 @@ class FakeIO:
         on_bytes(len(content), len(content))
 
     async def fetch(
-        self, url: str, target: Partial, deadline: float, on_bytes: Callable[[int, int | None], None]
+        self, url: str, target: PartialDownload, deadline: float, on_bytes: Callable[[int, int | None], None]
     ) -> Path:
         self.fetched.append(url)
         content = self._next("fetch", url) if "fetch" in self.scripts else b"\0bytes of " + url.encode()
@@ -114,8 +114,8 @@ class FakeIO:
         return self.randomness
 
 
-def call(io: FakeIO, timeout: float = 1800.0, **options: Any) -> Call:
-    return Call.begin(io, timeout, **options)
+def call(backend: FakeBackend, timeout: float = 1800.0, **options: Any) -> Call:
+    return Call.begin(backend, timeout, **options)
 
 
 def places(operation: Operation[Any]) -> Any:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from magic_hour_workflows import AsyncClient, Client
-from magic_hour_workflows._async_backend import AsyncIO
+from magic_hour_workflows._async_backend import AsyncBackend
 from magic_hour_workflows._results import Result
 
 from .course import Figures, Order, Stopwatch, order, repeated, repeated_sync, report, several, several_sync, watched
@@ -46,7 +46,7 @@ def threads(settings: Order) -> Figures:
             return watch.read()
 
 
-class ScaledIO(AsyncIO):
+class ScaledIO(AsyncBackend):
     """A clock that runs faster, so that half an hour can be waited for; how long a request may take stays as it is."""
 
     scale = 1.0
@@ -61,9 +61,9 @@ class ScaledIO(AsyncIO):
 async def wait(settings: Order) -> Figures:
     """One job, from its submission to being seen to be done, with the growing interval."""
     async with AsyncClient(KEY, base_url=settings["url"], timeout=7200) as client:
-        io = ScaledIO(client._transport, 1)
-        io.scale = settings["scale"]
-        client.__dict__["_io"] = io
+        backend = ScaledIO(client._transport, 1)
+        backend.scale = settings["scale"]
+        client.__dict__["_io"] = backend
         await client.v1.image_projects.get("warm-up")
         return await watched(lambda: job(client, {**settings, "kind": "image", "download": False}, 0))
 
@@ -131,7 +131,7 @@ async def down_async(settings: Order) -> Figures:
 
 def steps(settings: Order) -> Figures:
     """What the decisions of one job cost: three looks, one output, and a world that answers at once."""
-    from fakes import FakeIO, created, project  # the tests' world without time, network or disk
+    from fakes import FakeBackend, created, project  # the tests' world without time, network or disk
 
     client = Client(KEY, base_url="http://127.0.0.1:1")
     looks = [project("rendering"), project("rendering"), project("complete")]
@@ -139,11 +139,11 @@ def steps(settings: Order) -> Figures:
 
     def generate() -> Result:
         nonlocal calls
-        io: Any = FakeIO(fetch=[b"x"])
-        io.script("v1.ai_image_generator.create", created()).script("v1.image_projects.get", *looks)
-        client.__dict__["_io"] = io
+        backend: Any = FakeBackend(fetch=[b"x"])
+        backend.script("v1.ai_image_generator.create", created()).script("v1.image_projects.get", *looks)
+        client.__dict__["_io"] = backend
         result: Result = job(client, {**settings, "kind": "image", "download": False}, 0)
-        calls = len(io.sent) + len(io.sleeps)
+        calls = len(backend.sent) + len(backend.sleeps)
         return result
 
     seconds = repeated_sync(generate, settings["times"])

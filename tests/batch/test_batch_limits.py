@@ -94,11 +94,11 @@ def test_a_service_that_is_away_leaves_the_rows_for_later(den: Den) -> None:
 
 
 def test_a_full_disk_stops_the_batch_and_loses_nothing(den: Den, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(self: files.Partial, chunk: bytes) -> None:
+    def full(self: files.PartialDownload, chunk: bytes) -> None:
         raise self._unwritable(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
 
     with monkeypatch.context() as patch:
-        patch.setattr(files.Partial, "write", full)
+        patch.setattr(files.PartialDownload, "write", full)
         batch = den.batch(foxes(10), concurrency=2)
         ended = den.ran(batch)
     assert {row.status for row in ended.values()} == {RowStatus.RUNNING}

@@ -19,12 +19,12 @@ import anyio
 import httpx
 import pytest
 
-from fakes import FakeIO, call, project
+from fakes import FakeBackend, call, project
 from magic_hour_client.api.v1_image_projects.get_image_project import request as get
 from magic_hour_workflows import AsyncClient
 from magic_hour_workflows._backend import run_sync
 from magic_hour_workflows._flows.wait import wait
-from magic_hour_workflows._partial_download import Partial
+from magic_hour_workflows._partial_download import PartialDownload
 from magic_hour_workflows._results import Job
 from worlds import World
 
@@ -132,11 +132,11 @@ class TestModules:
 @pytest.mark.parametrize(("seconds", "most"), [(2, 3), (10, 11), (60, 26), (1800, 100)])
 @pytest.mark.parametrize("random", [0.0, 0.999])
 def test_looks_at_a_job(seconds: float, most: int, random: float) -> None:
-    io = FakeIO(random=random)
-    done = io.clock + seconds
-    io.script("v1.image_projects.get", lambda _: project("complete" if io.clock >= done else "rendering"))
-    run_sync(wait(call(io, timeout=7200), Job("image", "job-1"), get, new=True))
-    assert len(io.sent) <= most
+    backend = FakeBackend(random=random)
+    done = backend.clock + seconds
+    backend.script("v1.image_projects.get", lambda _: project("complete" if backend.clock >= done else "rendering"))
+    run_sync(wait(call(backend, timeout=7200), Job("image", "job-1"), get, new=True))
+    assert len(backend.sent) <= most
 
 
 def image(client: Any, folder: Path) -> Any:
@@ -310,13 +310,13 @@ class TestCopies:
 
     def test_download(self, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         kept = Kept()
-        write = Partial.write
+        write = PartialDownload.write
 
-        def noted(partial: Partial, chunk: bytes) -> None:
+        def noted(partial: PartialDownload, chunk: bytes) -> None:
             kept.take(chunk)
             write(partial, chunk)
 
-        monkeypatch.setattr(Partial, "write", noted)
+        monkeypatch.setattr(PartialDownload, "write", noted)
         self.run(world, kept, lambda client: client.v1.image_projects.download("a", tmp_path))
         assert kept.taken == CHUNKS * CHUNK
         assert kept.copied == 0

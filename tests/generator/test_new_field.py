@@ -40,7 +40,7 @@ from magic_hour_client.api.v1_ai_image_generator import create_ai_image
 from magic_hour_client.resources.v1_ai_image_generator import AsyncV1AiImageGenerator, V1AiImageGenerator
 from magic_hour_workflows._flows.generate import prepare
 
-class FakeIO:
+class FakeBackend:
     def utc(self):
         return datetime.datetime(2026, 1, 31, tzinfo=datetime.timezone.utc)
 
@@ -54,7 +54,7 @@ assert "seed" in params.V1AiImageGeneratorCreateBodyParams.__annotations__
 assert "mood" in params.V1AiImageGeneratorCreateBodyStyleParams.__annotations__
 call = create_ai_image.request(**given)
 assert call.body == given, call.body
-call, assets = prepare(FakeIO(), create_ai_image, given)
+call, assets = prepare(FakeBackend(), create_ai_image, given)
 assert call.body == {**given, "name": call.body["name"]}, call.body
 
 sent = []

@@ -20,10 +20,10 @@ from magic_hour_client.types import Operation
 from magic_hour_emulator import Emulator
 from magic_hour_workflows import Client
 from magic_hour_workflows._backend import OnBytes
-from magic_hour_workflows._partial_download import Partial
+from magic_hour_workflows._partial_download import PartialDownload
 from magic_hour_workflows._sources import Source
 from magic_hour_workflows._storage_http import INACTIVITY_SECONDS
-from magic_hour_workflows._sync_backend import BlockingIO
+from magic_hour_workflows._sync_backend import SyncBackend
 
 SILENT = frozenset({"hang", "stall", "upload_stall"})
 MOMENT_SECONDS = 0.3
@@ -31,8 +31,8 @@ PATIENCE_SECONDS = 30.0
 TIMEOUT = 300.0
 
 
-class VirtualIO(BlockingIO):
-    """`BlockingIO` on the emulator's clock, with a chance of its own."""
+class VirtualIO(SyncBackend):
+    """`SyncBackend` on the emulator's clock, with a chance of its own."""
 
     def __init__(self, transport: Any, emulator: Emulator, chance: random.Random) -> None:
         super().__init__(transport, max_parallel=1)  # one after the other, so that a fault hits the same one each time
@@ -48,7 +48,7 @@ class VirtualIO(BlockingIO):
         with self._patience(min(deadline, self.now() + INACTIVITY_SECONDS)) as seconds:
             await super().put(url, source, time.monotonic() + seconds, on_bytes)
 
-    async def fetch(self, url: str, target: Partial, deadline: float, on_bytes: OnBytes) -> Path:
+    async def fetch(self, url: str, target: PartialDownload, deadline: float, on_bytes: OnBytes) -> Path:
         with self._patience(min(deadline, self.now() + INACTIVITY_SECONDS)) as seconds:
             return await super().fetch(url, target, time.monotonic() + seconds, on_bytes)
 

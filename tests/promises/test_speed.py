@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from fakes import FakeIO, call, project
+from fakes import FakeBackend, call, project
 from magic_hour_client.api.v1_image_projects.get_image_project import request as get
 from magic_hour_emulator import Emulator
 from magic_hour_workflows import Client
@@ -182,14 +182,14 @@ class TestTransfersRunSideBySide:
 
 @pytest.mark.parametrize("random", [0.0, 0.999])
 def test_looks_are_never_close_together(random: float) -> None:
-    io = FakeIO(random=random)
-    done = io.clock + 60
-    io.script("v1.image_projects.get", lambda _: project("complete" if io.clock >= done else "rendering"))
-    began = io.clock
-    run_sync(wait(call(io), Job("image", "job-1"), get, new=True))
-    assert len(io.sent_at) > 2
-    assert min(after - before for before, after in pairwise([began, *io.sent_at])) >= 0.9
-    assert io.clock == io.sent_at[-1], "nothing is slept after the last look"
+    backend = FakeBackend(random=random)
+    done = backend.clock + 60
+    backend.script("v1.image_projects.get", lambda _: project("complete" if backend.clock >= done else "rendering"))
+    began = backend.clock
+    run_sync(wait(call(backend), Job("image", "job-1"), get, new=True))
+    assert len(backend.sent_at) > 2
+    assert min(after - before for before, after in pairwise([began, *backend.sent_at])) >= 0.9
+    assert backend.clock == backend.sent_at[-1], "nothing is slept after the last look"
 
 
 def test_no_class_is_made_for_an_answer(world: World) -> None:

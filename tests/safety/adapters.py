@@ -9,11 +9,11 @@ import anyio
 
 from magic_hour_client.settings import settings
 from magic_hour_client.transport import AsyncTransport, BlockingTransport
-from magic_hour_workflows._async_backend import AsyncIO
-from magic_hour_workflows._backend import IO, run_sync
-from magic_hour_workflows._sync_backend import BlockingIO
+from magic_hour_workflows._async_backend import AsyncBackend
+from magic_hour_workflows._backend import Backend, run_sync
+from magic_hour_workflows._sync_backend import SyncBackend
 
-Use = Callable[[IO], Coroutine[Any, Any, Any]]
+Use = Callable[[Backend], Coroutine[Any, Any, Any]]
 
 
 def nothing(done: int, total: int | None) -> None:
@@ -31,7 +31,7 @@ class Adapter:
         if self.name == "sync":
             transport = BlockingTransport(checked)
             try:
-                return run_sync(use(BlockingIO(transport, 4)))
+                return run_sync(use(SyncBackend(transport, 4)))
             finally:
                 transport.close()
         return anyio.run(self._main, use, checked, backend=self.name)
@@ -40,6 +40,6 @@ class Adapter:
     async def _main(use: Use, checked: Any) -> Any:
         transport = AsyncTransport(checked)
         try:
-            return await use(AsyncIO(transport, 4))
+            return await use(AsyncBackend(transport, 4))
         finally:
             await transport.close()

@@ -13,7 +13,7 @@ from magic_hour_client.api.v1_image_projects.get_image_project import request as
 from magic_hour_client.bodies import MAX_ANSWER_BYTES
 from magic_hour_client.errors import MagicHourError, ServerError, UnexpectedResponse
 from magic_hour_emulator import Emulator
-from magic_hour_workflows._backend import IO
+from magic_hour_workflows._backend import Backend
 from magic_hour_workflows.errors import SubmissionUnknown
 from safety.adapters import Adapter
 from servers import serving
@@ -24,8 +24,8 @@ STATUSES = pytest.mark.parametrize("status", ["200 OK", "403 Forbidden", "500 In
 
 
 def refusal(adapter: Adapter, base_url: str) -> MagicHourError:
-    async def use(io: IO) -> None:
-        await io.send(get(id="job-1"), io.now() + 60)
+    async def use(backend: Backend) -> None:
+        await backend.send(get(id="job-1"), backend.now() + 60)
 
     with pytest.raises(MagicHourError) as caught:
         adapter(use, base_url)

@@ -18,8 +18,8 @@ import pytest
 
 from magic_hour_client.errors import ConnectionFailed
 from magic_hour_emulator import Emulator
-from magic_hour_workflows._backend import IO
-from magic_hour_workflows._partial_download import Partial
+from magic_hour_workflows._backend import Backend
+from magic_hour_workflows._partial_download import PartialDownload
 from magic_hour_workflows.errors import TransferFailed
 from safety.adapters import Adapter, nothing
 from servers import serving
@@ -75,16 +75,16 @@ class Storage:
 def fetched(adapter: Adapter, storage: Storage, directory: Path) -> bytes:
     """The file as it ends up on disk."""
 
-    async def whole(io: IO, partial: Partial) -> Path | None:
+    async def whole(backend: Backend, partial: PartialDownload) -> Path | None:
         try:
-            return await io.fetch(server.url, partial, io.now() + 60, nothing)
+            return await backend.fetch(server.url, partial, backend.now() + 60, nothing)
         except (TransferFailed, ConnectionFailed):
             return None
 
-    async def use(io: IO) -> bytes:
-        partial = Partial(directory, "a", ".png")
+    async def use(backend: Backend) -> bytes:
+        partial = PartialDownload(directory, "a", ".png")
         try:
-            while (path := await whole(io, partial)) is None:
+            while (path := await whole(backend, partial)) is None:
                 assert len(storage.asked) <= CUTS
             return path.read_bytes()
         finally:

@@ -12,8 +12,8 @@ import pytest
 from magic_hour_client.errors import InvalidArgument, MagicHourError
 from magic_hour_emulator import Emulator
 from magic_hour_workflows import AsyncClient, Client
-from magic_hour_workflows._backend import IO
-from magic_hour_workflows._partial_download import Partial
+from magic_hour_workflows._backend import Backend
+from magic_hour_workflows._partial_download import PartialDownload
 from magic_hour_workflows.errors import DownloadFailed, TransferFailed, UploadFailed
 from safety.adapters import Adapter, nothing
 from servers import serving
@@ -102,9 +102,9 @@ def test_no_redirect_leads_into_the_clear(adapter: Adapter, tmp_path: Path, plac
     def behave(connection: socket.socket, head: bytes) -> None:
         connection.sendall(f"HTTP/1.1 302 Found\r\nLocation: {place}\r\nContent-Length: 0\r\n\r\n".encode())
 
-    async def use(io: IO) -> None:
+    async def use(backend: Backend) -> None:
         with pytest.raises(TransferFailed, match="URL"):
-            await io.fetch(server.url, Partial(tmp_path, "a", ".png"), io.now() + 9, nothing)
+            await backend.fetch(server.url, PartialDownload(tmp_path, "a", ".png"), backend.now() + 9, nothing)
 
     with serving(behave) as server:
         adapter(use)

@@ -16,7 +16,7 @@ import pytest
 
 from magic_hour_client.errors import InvalidArgument, MagicHourError
 from magic_hour_emulator import Emulator
-from magic_hour_workflows._partial_download import Partial
+from magic_hour_workflows._partial_download import PartialDownload
 from magic_hour_workflows.errors import DownloadFailed
 from magic_hour_workflows.events import Created
 from worlds import World
@@ -111,7 +111,7 @@ class TestUnfinished:
     """The temporary file: its name cannot be guessed, and if it were, what is there is not written to."""
 
     def test_its_name_cannot_be_guessed(self, tmp_path: Path) -> None:
-        names = {Partial(tmp_path, "a", ".png").path.name for _ in range(100)}
+        names = {PartialDownload(tmp_path, "a", ".png").path.name for _ in range(100)}
         assert len(names) == 100
         assert all(len(name.split(".")[-2]) >= 12 for name in names), "48 bits or more"
 
@@ -119,7 +119,7 @@ class TestUnfinished:
     def test_what_is_there_is_not_written_to(self, tmp_path: Path, kind: str) -> None:
         victim = tmp_path / "victim"
         victim.write_bytes(b"the user's own")
-        partial = Partial(tmp_path, "a", ".png")
+        partial = PartialDownload(tmp_path, "a", ".png")
         plant(kind, partial.path, victim)
         partial.begin("", 200, {"content-length": "1"})
         with pytest.raises(DownloadFailed):

@@ -19,8 +19,8 @@ from magic_hour_client.errors import MagicHourError
 from magic_hour_emulator import Emulator
 from magic_hour_emulator.faults import Fault
 from magic_hour_workflows._assets import to_source
-from magic_hour_workflows._backend import IO
-from magic_hour_workflows._partial_download import Partial
+from magic_hour_workflows._backend import Backend
+from magic_hour_workflows._partial_download import PartialDownload
 from magic_hour_workflows.cli import main
 from magic_hour_workflows.errors import TransferFailed
 from safety.adapters import Adapter, nothing
@@ -119,12 +119,12 @@ class TestHostileStorage:
         def behave(connection: socket.socket, head: bytes) -> None:
             connection.sendall(answer.format(url=server.url + self.SIGNED, path=self.SIGNED).encode())
 
-        async def use(io: IO) -> None:
+        async def use(backend: Backend) -> None:
             await self.attempt(
-                ear, lambda: io.put(url, to_source(("a.png", b"x"), "image", "f"), io.now() + 9, nothing)
+                ear, lambda: backend.put(url, to_source(("a.png", b"x"), "image", "f"), backend.now() + 9, nothing)
             )
-            target = Partial(tmp_path, "a", ".png")
-            await self.attempt(ear, lambda: io.fetch(url, target, io.now() + 9, nothing))
+            target = PartialDownload(tmp_path, "a", ".png")
+            await self.attempt(ear, lambda: backend.fetch(url, target, backend.now() + 9, nothing))
             target.discard()
 
         with serving(behave) as server, eavesdropping(monkeypatch, "canary-signature") as ear:
@@ -147,9 +147,9 @@ def test_others_keep_their_logs(adapter: Adapter, caplog: pytest.LogCaptureFixtu
     def behave(connection: socket.socket, head: bytes) -> None:
         connection.sendall(b"HTTP/1.1 302 Found\r\nLocation: /b.png?page=2\r\nContent-Length: 0\r\n\r\n")
 
-    async def use(io: IO) -> None:
+    async def use(backend: Backend) -> None:
         with pytest.raises(TransferFailed):
-            await io.put(server.url, to_source(("a.png", b"x"), "image", "f"), io.now() + 9, nothing)
+            await backend.put(server.url, to_source(("a.png", b"x"), "image", "f"), backend.now() + 9, nothing)
 
     caplog.set_level(logging.DEBUG)
     with serving(behave) as server:

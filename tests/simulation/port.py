@@ -1,4 +1,4 @@
-"""The whole `IO` port on the virtual clock, for one call of a user's.
+"""The whole `Backend` port on the virtual clock, for one call of a user's.
 
 What decides is the real thing: requests are made, answers read and failures translated by the client's own code, and
 downloads grow in real files. What is pretended is the network, the clock and who goes next.
@@ -30,7 +30,7 @@ MAX_PARALLEL = 3
 
 
 class SimulatedIO(Transfers):
-    """An `IO` whose outside world is the `World`."""
+    """An `Backend` whose outside world is the `World`."""
 
     def __init__(self, world: World, who: str, random: Random, *, blocking: bool) -> None:
         super().__init__(world, who, random, blocking=blocking)

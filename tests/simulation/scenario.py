@@ -39,7 +39,7 @@ class CallRecord:
     streams: list[tuple[Any, int]]
     wrong: bool
     """Whether the arguments cannot be right."""
-    io: SimulatedIO
+    backend: SimulatedIO
     started: float
     events: list[tuple[float, Event]] = attrs.field(factory=list)
     result: Any = None
@@ -49,7 +49,7 @@ class CallRecord:
 
     @property
     def exchanges(self) -> list[Exchange]:
-        return self.io.exchanges
+        return self.backend.exchanges
 
     @property
     def waits(self) -> bool:
@@ -167,7 +167,7 @@ class User:
     ) -> CallRecord:
         world, scheduler = self.world, self.world.scheduler
         who = f"{self.name}.{len(self.calls) + 1}"
-        io = SimulatedIO(world, who, Random(self.random.random()), blocking=self.blocking)
+        backend = SimulatedIO(world, who, Random(self.random.random()), blocking=self.blocking)
         timeout = options["timeout"]
         record = CallRecord(
             who=who,
@@ -180,10 +180,10 @@ class User:
             assets=assets or {},
             streams=streams or [],
             wrong=wrong,
-            io=io,
+            backend=backend,
             started=scheduler.clock,
         )
-        io.deadline = scheduler.clock + timeout
+        backend.deadline = scheduler.clock + timeout
         self.calls.append(record)
         world.note(who, f"{what} {id or ''} within {timeout:g} s{', blocking' if self.blocking else ''}")
 
@@ -196,7 +196,7 @@ class User:
                 raise ValueError("a bug in the listener")
 
         client = AsyncClient(KEY, base_url=BASE_URL)
-        client._io = io  # type: ignore[assignment]
+        client._io = backend  # type: ignore[assignment]
         task = scheduler.spawn(_run(use, client, listen), who)
         self._interrupt_perhaps(record, task)
         while not task.done:
@@ -215,11 +215,11 @@ class User:
             self.world.note(record.who, f"!! {type(error).__name__}")
             self.world.scheduler.cancel(task, error)
 
-        record.io.interrupt = interrupt
+        record.backend.interrupt = interrupt
         if self.random.random() < 0.5:
-            record.io.interrupt_at = self.random.randint(1, self.random.choice([5, 25]))
+            record.backend.interrupt_at = self.random.randint(1, self.random.choice([5, 25]))
         else:
-            record.io.interrupt_create_at = self.random.randint(1, 4)
+            record.backend.interrupt_create_at = self.random.randint(1, 4)
 
     def _learn(self, record: CallRecord) -> None:
         """What result and error say, put in the book."""

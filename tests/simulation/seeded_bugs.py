@@ -104,7 +104,7 @@ def retry_after_is_ignored(patch: Patch) -> None:
 
 @breaks("in_time")
 def attempts_know_no_deadline(patch: Patch) -> None:
-    patch.setattr(call.Call, "attempt_deadline", lambda self, seconds=60.0: self.io.now() + seconds)
+    patch.setattr(call.Call, "attempt_deadline", lambda self, seconds=60.0: self.backend.now() + seconds)
 
 
 @breaks("in_time")
@@ -119,11 +119,18 @@ def there_is_no_pause_between_attempts(patch: Patch) -> None:
 
 @breaks("bounded")
 def tries_are_not_counted(patch: Patch) -> None:
-    patch.setattr(call.Call, "begin", classmethod(lambda cls, io, timeout, **o: _begun(cls, io, timeout, o)))
+    patch.setattr(call.Call, "begin", classmethod(lambda cls, backend, timeout, **o: _begun(cls, backend, timeout, o)))
 
 
-def _begun(cls: Any, io: Any, timeout: float, options: dict[str, Any]) -> Any:
-    return cls(io=io, timeout=timeout, deadline=io.now() + timeout, submission=call.Submission(), tries=None, **options)
+def _begun(cls: Any, backend: Any, timeout: float, options: dict[str, Any]) -> Any:
+    return cls(
+        backend=backend,
+        timeout=timeout,
+        deadline=backend.now() + timeout,
+        submission=call.Submission(),
+        tries=None,
+        **options,
+    )
 
 
 @breaks("time_for_an_answer")
@@ -142,7 +149,7 @@ def one_sleep_too_many(patch: Patch) -> None:
 
     async def sleeps(call: Any, *arguments: Any, **options: Any) -> Any:
         project = await real(call, *arguments, **options)
-        await call.io.sleep(min(1.0, call.left()))
+        await call.backend.sleep(min(1.0, call.left()))
         return project
 
     patch.setattr(generate, "wait", sleeps)
@@ -169,7 +176,7 @@ def a_failed_job_is_a_result(patch: Patch) -> None:
 
 @breaks("files_are_the_outputs")
 def lengths_are_not_checked(patch: Patch) -> None:
-    patch.setattr(files.Partial, "check_complete", lambda self: None)
+    patch.setattr(files.PartialDownload, "check_complete", lambda self: None)
 
 
 @breaks("files_are_the_outputs")
@@ -181,15 +188,15 @@ def a_rest_is_asked_for_whatever_changed(patch: Patch) -> None:
         if status not in (200, 206):
             raise TransferFailed(f"status {status}", status=status)
 
-    patch.setattr(files.Partial, "request_headers", headers)
-    patch.setattr(files.Partial, "begin", begin)
+    patch.setattr(files.PartialDownload, "request_headers", headers)
+    patch.setattr(files.PartialDownload, "begin", begin)
 
 
 @breaks("fresh_url_after_an_expired_one")
 def expired_urls_are_not_replaced(patch: Patch) -> None:
     async def nothing(self: Any, number: int, stale: str) -> None: ...
 
-    patch.setattr(download.Saving, "refresh", nothing)
+    patch.setattr(download.DownloadState, "refresh", nothing)
 
 
 @breaks("fresh_url_after_an_expired_one")
@@ -200,18 +207,18 @@ def expired_places_are_not_replaced(patch: Patch) -> None:
 
 @breaks("files_are_the_outputs")
 def another_part_is_taken_for_the_rest(patch: Patch) -> None:
-    patch.setattr(files.Partial, "_go_on", lambda self, headers: None)
+    patch.setattr(files.PartialDownload, "_go_on", lambda self, headers: None)
 
 
 @breaks("files_are_the_outputs")
 def weak_tags_are_trusted(patch: Patch) -> None:
-    real = files.Partial._start_over
+    real = files.PartialDownload._start_over
 
     def start_over(self: Any, headers: Any) -> None:
         real(self, headers)
         self._etag = headers.get("etag")
 
-    patch.setattr(files.Partial, "_start_over", start_over)
+    patch.setattr(files.PartialDownload, "_start_over", start_over)
 
 
 @breaks("ends_as_expected")
@@ -234,7 +241,7 @@ def complete_jobs_are_not_seen(patch: Patch) -> None:
 
 @breaks("a leftover")
 def temporary_files_stay(patch: Patch) -> None:
-    patch.setattr(files.Partial, "discard", lambda self: self._close())
+    patch.setattr(files.PartialDownload, "discard", lambda self: self._close())
 
 
 @breaks("was overwritten")
@@ -248,13 +255,13 @@ def final_names_are_taken_from_others(patch: Patch) -> None:
 
 @breaks("saved and told to nobody")
 def a_failure_forgets_what_was_saved(patch: Patch) -> None:
-    real = download.Saving.paths
-    patch.setattr(download.Saving, "paths", lambda self: [] if self.failures else real(self))
+    real = download.DownloadState.paths
+    patch.setattr(download.DownloadState, "paths", lambda self: [] if self.failures else real(self))
 
 
 @breaks("one_output_costs_no_other")
 def after_a_failure_no_other_is_begun(patch: Patch) -> None:
-    patch.setattr(download.Saving, "hopeless", property(lambda self: bool(self.failures)))
+    patch.setattr(download.DownloadState, "hopeless", property(lambda self: bool(self.failures)))
 
 
 @breaks("files_are_the_outputs")

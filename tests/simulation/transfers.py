@@ -1,6 +1,7 @@
 """Uploads and downloads as storage and the network let them happen.
 
-Rule: files grow in the real `Partial`, are read from the real `Source`, and failures are translated by the real `wire`.
+Rule: files grow in the real `PartialDownload`, are read from the real `Source`, and failures are translated by
+the real `_storage_http`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import httpx
 
 from magic_hour_client.sending import Wire
 from magic_hour_workflows._backend import OnBytes
-from magic_hour_workflows._partial_download import Partial
+from magic_hour_workflows._partial_download import PartialDownload
 from magic_hour_workflows._sources import Source
 from magic_hour_workflows._storage_http import check_put, cut_short, fetch_request, network_errors, put_request
 from magic_hour_workflows._streams import read_chunk
@@ -66,7 +67,7 @@ class Transfers(Outside):
         record.status = 200
         check_put(200, {})
 
-    async def fetch(self, url: str, target: Partial, deadline: float, on_bytes: OnBytes) -> Path:
+    async def fetch(self, url: str, target: PartialDownload, deadline: float, on_bytes: OnBytes) -> Path:
         fault = self.world.weather.of_get(self.now(), begun=target.received > 0)
         record = self._begin("fetch", False, f"{target.name} from {url}", fault)
         with network_errors(f"download of {target.name}"), self._ending(record):
@@ -105,7 +106,7 @@ class Transfers(Outside):
         return _head(fault, url, status, headers), _changed(fault, url, headers), _body(fault, content, vouched)
 
     async def _receive(
-        self, fault: Fault | None, target: Partial, content: bytes, on_bytes: OnBytes, deadline: float
+        self, fault: Fault | None, target: PartialDownload, content: bytes, on_bytes: OnBytes, deadline: float
     ) -> Path:
         cut = self.world.random.randrange(len(content) + 1) if fault is not None and fault.phase is Phase.BODY else None
         size = max(1, len(content) // 3)
@@ -125,7 +126,7 @@ class Transfers(Outside):
             on_bytes(target.received, target.total)
         return target.finish()
 
-    async def _break(self, fault: Fault, target: Partial, deadline: float) -> None:
+    async def _break(self, fault: Fault, target: PartialDownload, deadline: float) -> None:
         if fault.name == "download: disk full":
             target._file = _FullDisk(target._file)  # type: ignore[assignment]
             target.write(b"one byte more")

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from fakes import FakeIO, call, names_in, project
+from fakes import FakeBackend, call, names_in, project
 from magic_hour_client.api.v1_image_projects.get_image_project import request as get
 from magic_hour_workflows._backend import run_sync
 from magic_hour_workflows._checksums import told
 from magic_hour_workflows._flows.download import download
-from magic_hour_workflows._partial_download import Partial
+from magic_hour_workflows._partial_download import PartialDownload
 from magic_hour_workflows._results import Job
 from magic_hour_workflows._retry import may_repeat
 from magic_hour_workflows.errors import DownloadFailed, TransferFailed
@@ -115,20 +115,20 @@ class TestTold:
 
 
 @pytest.fixture
-def partial(tmp_path: Path) -> Iterator[Partial]:
-    partial = Partial(tmp_path, "a", ".png")
+def partial(tmp_path: Path) -> Iterator[PartialDownload]:
+    partial = PartialDownload(tmp_path, "a", ".png")
     yield partial
     partial.discard()
 
 
-def begin(partial: Partial, content: bytes, **headers: str) -> None:
+def begin(partial: PartialDownload, content: bytes, **headers: str) -> None:
     """A first answer of which `content` comes."""
     told = {name.replace("_", "-"): value for name, value in headers.items()}
     partial.begin(URL, 200, {"content-length": "10", "etag": '"v1"', **told})
     partial.write(content)
 
 
-def go_on(partial: Partial, content: bytes, **headers: str) -> None:
+def go_on(partial: PartialDownload, content: bytes, **headers: str) -> None:
     """The rest of the same file."""
     told = {name.replace("_", "-"): value for name, value in headers.items()}
     place = {"content-range": f"bytes {partial.received}-9/10", "content-length": str(10 - partial.received)}
@@ -137,7 +137,7 @@ def go_on(partial: Partial, content: bytes, **headers: str) -> None:
 
 
 class TestPartial:
-    def test_other_bytes_of_the_right_length_are_not_complete(self, partial: Partial) -> None:
+    def test_other_bytes_of_the_right_length_are_not_complete(self, partial: PartialDownload) -> None:
         begin(partial, b"\x01234567899", x_amz_checksum_sha256=_sha256(CONTENT))
         with pytest.raises(
             TransferFailed, match=r"^a\.png arrived with other bytes .*: its SHA-256 does not"
@@ -147,7 +147,7 @@ class TestPartial:
         assert (partial.received, partial.mismatches) == (0, 1)
         assert "range" not in partial.request_headers()
 
-    def test_a_second_attempt_is_judged_by_itself(self, partial: Partial) -> None:
+    def test_a_second_attempt_is_judged_by_itself(self, partial: PartialDownload) -> None:
         begin(partial, b"\x01234567899", content_md5=_md5(CONTENT))
         with pytest.raises(TransferFailed):
             partial.check_complete()
@@ -156,7 +156,7 @@ class TestPartial:
         begin(partial, b"\x01234567899")  # nobody says any more what the bytes are
         partial.check_complete()
 
-    def test_what_was_told_at_the_beginning_holds_after_a_cut(self, partial: Partial) -> None:
+    def test_what_was_told_at_the_beginning_holds_after_a_cut(self, partial: PartialDownload) -> None:
         begin(partial, b"\x012345", x_amz_checksum_sha256=_sha256(CONTENT))
         go_on(partial, b"678")
         go_on(partial, b"90", content_md5=_md5(b"others, which would be noticed if they counted"))
@@ -166,7 +166,7 @@ class TestPartial:
         with pytest.raises(TransferFailed, match="SHA-256"):
             partial.check_complete()
 
-    def test_what_is_told_of_the_rest_holds_for_the_rest(self, partial: Partial) -> None:
+    def test_what_is_told_of_the_rest_holds_for_the_rest(self, partial: PartialDownload) -> None:
         begin(partial, b"\x012345")
         go_on(partial, b"67", content_md5=_md5(b"67890"))
         go_on(partial, b"890")
@@ -177,13 +177,15 @@ class TestPartial:
             partial.check_complete()
 
     @pytest.mark.parametrize("length", ["3", ""])
-    def test_what_is_told_of_less_than_the_rest_is_not_taken_for_it(self, partial: Partial, length: str) -> None:
+    def test_what_is_told_of_less_than_the_rest_is_not_taken_for_it(
+        self, partial: PartialDownload, length: str
+    ) -> None:
         begin(partial, b"\x012345")
         go_on(partial, b"678", content_md5=_md5(b"678"), content_length=length)
         go_on(partial, b"90")
         partial.check_complete()
 
-    def test_of_a_file_of_unknown_length_no_answer_is_the_rest(self, partial: Partial) -> None:
+    def test_of_a_file_of_unknown_length_no_answer_is_the_rest(self, partial: PartialDownload) -> None:
         partial.begin(URL, 200, {"transfer-encoding": "chunked", "etag": '"v1"'})
         partial.write(b"\x012345")
         headers = {"content-range": "bytes 5-9/*", "content-length": "5", "content-md5": _md5(b"something else")}
@@ -191,21 +193,21 @@ class TestPartial:
         partial.write(b"67890")
         partial.check_complete()
 
-    def test_starting_over_forgets_what_was_told(self, partial: Partial) -> None:
+    def test_starting_over_forgets_what_was_told(self, partial: PartialDownload) -> None:
         begin(partial, b"\x012345", content_md5=_md5(b"another version"))
         partial.reset()
         begin(partial, CONTENT)
         partial.check_complete()
 
 
-class Storage(FakeIO):
+class Storage(FakeBackend):
     """Tells the checksum of `CONTENT`, and gives what it is told to."""
 
     def __init__(self, *contents: bytes) -> None:
         super().__init__()
         self.contents = contents
 
-    async def fetch(self, url: str, target: Partial, deadline: float, on_bytes: Any) -> Path:
+    async def fetch(self, url: str, target: PartialDownload, deadline: float, on_bytes: Any) -> Path:
         content = self.contents[min(len(self.fetched), len(self.contents) - 1)]
         self.fetched.append(url)
         begin(target, content, x_amz_checksum_sha256=_sha256(CONTENT))
@@ -213,17 +215,17 @@ class Storage(FakeIO):
 
 
 def test_other_bytes_are_fetched_again(tmp_path: Path) -> None:
-    io = Storage(b"\x01234567899", b"\x00234567890", b"\x01234567899", CONTENT)
-    [path] = run_sync(download(call(io), Job("image", "job-1"), project(), get, tmp_path))
+    backend = Storage(b"\x01234567899", b"\x00234567890", b"\x01234567899", CONTENT)
+    [path] = run_sync(download(call(backend), Job("image", "job-1"), project(), get, tmp_path))
     assert path.read_bytes() == CONTENT
     assert names_in(tmp_path) == ["job-1-1.png"]
 
 
 def test_storage_whose_bytes_never_fit_is_not_asked_for_ever(tmp_path: Path) -> None:
-    io = Storage(b"\x01234567899")
+    backend = Storage(b"\x01234567899")
     with pytest.raises(DownloadFailed, match="other bytes") as caught:
-        run_sync(download(call(io), Job("image", "job-1"), project(), get, tmp_path))
-    assert len(io.fetched) == 4
+        run_sync(download(call(backend), Job("image", "job-1"), project(), get, tmp_path))
+    assert len(backend.fetched) == 4
     assert caught.value.project_id == "job-1"
     assert "check_result('job-1')" in str(caught.value)
     assert names_in(tmp_path) == []

@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 import pytest
 
-from fakes import FakeIO, call, created, lost, project, refused, unsent
+from fakes import FakeBackend, call, created, lost, project, refused, unsent
 from magic_hour_client.api.v1_ai_image_generator.create_ai_image import request as create
 from magic_hour_client.api.v1_image_projects.delete_image_project import request as delete
 from magic_hour_client.api.v1_image_projects.get_image_project import request as get
@@ -76,41 +76,41 @@ class TestBackoff:
 class TestSend:
     @pytest.mark.parametrize(("operation", "answer"), [(paid_call(), created()), (get("job-1"), project())])
     def test_headers_of_the_caller_are_added(self, operation: Any, answer: Any) -> None:
-        io = FakeIO().script(operation.name, answer)
+        backend = FakeBackend().script(operation.name, answer)
         operation = attrs.evolve(operation, headers={"accept": "application/json"})
-        assert run_sync(send(call(io), operation, {"x-tag": "mine"})) is answer
-        assert io.sent == [attrs.evolve(operation, headers={"accept": "application/json", "x-tag": "mine"})]
+        assert run_sync(send(call(backend), operation, {"x-tag": "mine"})) is answer
+        assert backend.sent == [attrs.evolve(operation, headers={"accept": "application/json", "x-tag": "mine"})]
 
     def test_a_delete_that_finds_nothing_the_second_time_has_done_its_work(self) -> None:
-        io = FakeIO().script(DELETE, lost(), refused(404))
-        assert run_sync(query(call(io), delete("job-1"))) is None
+        backend = FakeBackend().script(DELETE, lost(), refused(404))
+        assert run_sync(query(call(backend), delete("job-1"))) is None
 
     def test_a_delete_that_may_have_arrived_once_may_have_done_its_work(self) -> None:
-        io = FakeIO().script(DELETE, lost(), refused(429), refused(404))
-        assert run_sync(query(call(io), delete("job-1"))) is None
+        backend = FakeBackend().script(DELETE, lost(), refused(429), refused(404))
+        assert run_sync(query(call(backend), delete("job-1"))) is None
 
     @pytest.mark.parametrize("failure", [unsent(), refused(429), refused(503, headers={"retry-after": "1"})], ids=repr)
     def test_a_delete_that_was_turned_away_before_has_done_nothing(self, failure: Exception) -> None:
         """Found by `tests/machine`: it was said to be deleted."""
-        io = FakeIO().script(DELETE, failure, refused(404))
+        backend = FakeBackend().script(DELETE, failure, refused(404))
         with pytest.raises(NotFound):
-            run_sync(query(call(io), delete("job-1")))
+            run_sync(query(call(backend), delete("job-1")))
 
     def test_a_delete_that_finds_nothing_the_first_time_says_so(self) -> None:
-        io = FakeIO().script(DELETE, refused(404))
+        backend = FakeBackend().script(DELETE, refused(404))
         with pytest.raises(NotFound):
-            run_sync(query(call(io), delete("job-1")))
+            run_sync(query(call(backend), delete("job-1")))
 
     def test_anything_else_that_finds_nothing_says_so_every_time(self) -> None:
-        io = FakeIO().script(GET, lost(), refused(404))
+        backend = FakeBackend().script(GET, lost(), refused(404))
         with pytest.raises(NotFound):
-            run_sync(query(call(io), get("job-1")))
+            run_sync(query(call(backend), get("job-1")))
 
     def test_the_caller_of_a_query_decides_what_is_repeated(self) -> None:
-        io = FakeIO().script(GET, lost(), project())
+        backend = FakeBackend().script(GET, lost(), project())
         with pytest.raises(ConnectionFailed):
-            run_sync(query(call(io), get("job-1"), again=lambda error: False))
-        assert len(io.sent) == 1
+            run_sync(query(call(backend), get("job-1"), again=lambda error: False))
+        assert len(backend.sent) == 1
 
 
 @pytest.mark.parametrize(
@@ -124,37 +124,39 @@ class TestSend:
 )
 def test_a_repetition_says_of_what(flow: Callable[[Any], Any], name: str) -> None:
     events: list[Event] = []
-    io = FakeIO().script(name, unsent(), created() if name == CREATE else project())
-    run_sync(flow(call(io, on_progress=events.append)))
+    backend = FakeBackend().script(name, unsent(), created() if name == CREATE else project())
+    run_sync(flow(call(backend, on_progress=events.append)))
     assert [event.step for event in events if isinstance(event, Retrying)] == [name]
 
 
 class TestSubmit:
     def test_exactly_enough_time_is_enough(self) -> None:
-        io = FakeIO().script(CREATE, created("abc"))
-        late = call(io, 60)
-        io.clock += 55
+        backend = FakeBackend().script(CREATE, created("abc"))
+        late = call(backend, 60)
+        backend.clock += 55
         assert run_sync(submit(late, paid_call()))[1].id == "abc"
 
     def test_too_little_time_is_told_as_that(self) -> None:
-        late = call(io := FakeIO(), 60)
-        io.clock += 56
+        late = call(backend := FakeBackend(), 60)
+        backend.clock += 56
         with pytest.raises(RequestTimeout, match="too little time is left") as caught:
             run_sync(submit(late, paid_call()))
         assert (caught.value.operation, caught.value.sent) == (CREATE, False)
 
     def test_an_unknown_outcome_is_told_with_its_reason_everywhere(self, caplog: pytest.LogCaptureFixture) -> None:
         events: list[Event] = []
-        io = FakeIO().script(CREATE, lost())
+        backend = FakeBackend().script(CREATE, lost())
         with pytest.raises(SubmissionUnknown) as caught:
-            run_sync(submit(call(io, on_progress=events.append), paid_call()))
+            run_sync(submit(call(backend, on_progress=events.append), paid_call()))
         assert caught.value.reason == "no answer"
         assert caplog.messages == [str(caught.value)]
-        assert events == [SubmissionLost(operation=CREATE, name="my job", submitted_at=io.utc(), reason="no answer")]
+        assert events == [
+            SubmissionLost(operation=CREATE, name="my job", submitted_at=backend.utc(), reason="no answer")
+        ]
 
     def test_the_log_holds_all_it_takes_to_find_the_job(self, caplog: pytest.LogCaptureFixture) -> None:
         with caplog.at_level("INFO", "magic_hour_workflows"):
-            run_sync(submit(call(FakeIO().script(CREATE, created("abc", 7))), paid_call()))
+            run_sync(submit(call(FakeBackend().script(CREATE, created("abc", 7))), paid_call()))
         assert caplog.messages == ["image job accepted: id=abc credits=7 name=my job"]
 
     def test_ctrl_c_between_the_answer_and_its_publication_carries_the_id(self) -> None:
@@ -171,9 +173,9 @@ class TestSubmit:
 
         events: list[Event] = []
         answer = Answer()
-        io = FakeIO().script(CREATE, lambda operation: answer)
+        backend = FakeBackend().script(CREATE, lambda operation: answer)
         with pytest.raises(KeyboardInterrupt) as caught:
-            run_sync(submit(call(io, on_progress=events.append), paid_call()))
+            run_sync(submit(call(backend, on_progress=events.append), paid_call()))
         assert caught.value.project_id == "abc"
         assert [event.id for event in events] == ["abc"]
         assert not hasattr(caught.value, "submission_unknown")
@@ -187,20 +189,20 @@ class TestSubmit:
             raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            run_sync(submit(call(FakeIO().script(CREATE, created()), on_progress=interrupt), paid_call()))
+            run_sync(submit(call(FakeBackend().script(CREATE, created()), on_progress=interrupt), paid_call()))
         assert len(events) == 2
 
     def test_a_cancellation_whose_request_got_lost_carries_that_its_outcome_is_unknown(self) -> None:
         cancelled = KeyboardInterrupt()
         cancelled.failure = lost()
         with pytest.raises(KeyboardInterrupt) as caught:
-            run_sync(submit(call(FakeIO().script(CREATE, cancelled)), paid_call()))
+            run_sync(submit(call(FakeBackend().script(CREATE, cancelled)), paid_call()))
         assert caught.value.submission_unknown.reason == "interrupted by KeyboardInterrupt"
 
     @pytest.mark.parametrize("id", ["", None, 7])
     def test_an_id_that_cannot_be_one_leaves_it_unknown(self, id: Any) -> None:
         with pytest.raises(SubmissionUnknown) as caught:
-            run_sync(submit(call(FakeIO().script(CREATE, created(id))), paid_call()))
+            run_sync(submit(call(FakeBackend().script(CREATE, created(id))), paid_call()))
         cause = caught.value.__cause__
         assert isinstance(cause, UnexpectedResponse)
         assert (cause.operation, cause.status) == (CREATE, 200)
@@ -208,54 +210,54 @@ class TestSubmit:
 
     def test_a_cancellation_whose_answer_has_no_id_carries_that_its_outcome_is_unknown(self) -> None:
         def interrupted(_: object) -> KeyboardInterrupt:
-            io.wire.result = created("")
+            backend.wire.result = created("")
             return KeyboardInterrupt()
 
-        io = FakeIO().script(CREATE, interrupted)
+        backend = FakeBackend().script(CREATE, interrupted)
         with pytest.raises(KeyboardInterrupt) as caught:
-            run_sync(submit(call(io), paid_call()))
+            run_sync(submit(call(backend), paid_call()))
         assert isinstance(caught.value.submission_unknown, SubmissionUnknown)
 
     def test_a_call_without_a_body_has_no_name(self) -> None:
-        io = FakeIO().script(CREATE, created("abc"))
-        _, job = run_sync(submit(call(io), attrs.evolve(paid_call(), body=None)))
+        backend = FakeBackend().script(CREATE, created("abc"))
+        _, job = run_sync(submit(call(backend), attrs.evolve(paid_call(), body=None)))
         assert (job.id, job.name) == ("abc", None)
 
 
 class TestWait:
     @pytest.mark.parametrize(("told", "credits"), [(None, 5), (7, 7)])
     def test_a_timeout_tells_the_last_known_credits(self, told: float | None, credits: float) -> None:
-        io = FakeIO().script(GET, project("queued", credits=told))
+        backend = FakeBackend().script(GET, project("queued", credits=told))
         with pytest.raises(JobTimeout) as caught:
-            run_sync(wait(call(io, 60), JOB, get))
+            run_sync(wait(call(backend, 60), JOB, get))
         assert caught.value.credits_charged == credits
 
     def test_a_cancellation_tells_the_credits(self) -> None:
-        io = FakeIO().script(GET, project("canceled", credits=7))
+        backend = FakeBackend().script(GET, project("canceled", credits=7))
         with pytest.raises(JobCanceled) as caught:
-            run_sync(wait(call(io), JOB, get))
+            run_sync(wait(call(backend), JOB, get))
         assert caught.value.credits_charged == 7
 
     def test_the_status_of_a_job_that_was_never_seen_is_not_known(self) -> None:
-        io = FakeIO(random=1.0).script(GET, lost())
+        backend = FakeBackend(random=1.0).script(GET, lost())
         with pytest.raises(JobTimeout) as caught:
-            run_sync(wait(call(io, 60), JOB, get))
+            run_sync(wait(call(backend, 60), JOB, get))
         assert caught.value.status is None
 
     def test_no_status_is_no_change_of_status(self) -> None:
         events: list[Event] = []
-        io = FakeIO().script(GET, project(None), project("complete"))
-        run_sync(wait(call(io, on_progress=events.append), JOB, get))
+        backend = FakeBackend().script(GET, project(None), project("complete"))
+        run_sync(wait(call(backend, on_progress=events.append), JOB, get))
         assert events == [StatusChanged(id="job-1", kind="image", status="complete", elapsed=1.0)]
 
     def test_a_status_that_is_gone_is_unknown(self) -> None:
         events: list[Any] = []
-        io = FakeIO().script(GET, project("queued"), project(None), project("complete"))
-        run_sync(wait(call(io, on_progress=events.append), JOB, get))
+        backend = FakeBackend().script(GET, project("queued"), project(None), project("complete"))
+        run_sync(wait(call(backend, on_progress=events.append), JOB, get))
         assert [event.status for event in events] == ["queued", "unknown", "complete"]
 
     def test_ctrl_c_before_the_first_look_carries_the_id(self) -> None:
-        class Stopped(FakeIO):
+        class Stopped(FakeBackend):
             async def sleep(self, seconds: float) -> None:
                 raise KeyboardInterrupt
 
@@ -264,30 +266,30 @@ class TestWait:
         assert caught.value.project_id == "job-1"  # type: ignore[attr-defined]
 
     def test_a_fixed_interval_holds_before_the_first_look_too(self) -> None:
-        io = FakeIO().script(GET, project())
-        run_sync(wait(call(io, poll_interval=2.5), JOB, get, new=True))
-        assert io.sleeps == [2.5]
+        backend = FakeBackend().script(GET, project())
+        run_sync(wait(call(backend, poll_interval=2.5), JOB, get, new=True))
+        assert backend.sleeps == [2.5]
 
     def test_a_short_timeout_leaves_a_tenth_for_the_first_look(self) -> None:
-        io = FakeIO().script(GET, project())
-        run_sync(wait(call(io, 1.0), JOB, get, new=True))
-        assert io.sleeps == [pytest.approx(0.9)]
+        backend = FakeBackend().script(GET, project())
+        run_sync(wait(call(backend, 1.0), JOB, get, new=True))
+        assert backend.sleeps == [pytest.approx(0.9)]
 
     def test_slow_looks_keep_at_most_half_of_the_time_for_the_last_one(self) -> None:
-        class Slow(FakeIO):
+        class Slow(FakeBackend):
             async def send(self, operation: Any, deadline: float) -> Any:
                 answer = await super().send(operation, deadline)
                 self.clock += 40
                 return answer
 
-        io = Slow().script(GET, project("rendering"), project())
-        run_sync(wait(call(io, 100, poll_interval=30), JOB, get))
-        assert io.sleeps == [10.0]
+        backend = Slow().script(GET, project("rendering"), project())
+        run_sync(wait(call(backend, 100, poll_interval=30), JOB, get))
+        assert backend.sleeps == [10.0]
 
     def test_an_answer_about_another_job_says_to_what(self) -> None:
-        io = FakeIO(random=1.0).script(GET, project(id="job-2"))
+        backend = FakeBackend(random=1.0).script(GET, project(id="job-2"))
         with pytest.raises(JobTimeout) as caught:
-            run_sync(wait(call(io, 60), JOB, get))
+            run_sync(wait(call(backend, 60), JOB, get))
         cause = caught.value.__cause__
         assert isinstance(cause, UnexpectedResponse)
         assert (cause.operation, cause.status) == (GET, 200)
@@ -296,9 +298,9 @@ class TestWait:
 class TestCall:
     def test_a_repetition_is_told_and_logged_in_full(self, caplog: pytest.LogCaptureFixture) -> None:
         events: list[Event] = []
-        io = FakeIO(random=1.0).script(GET, lost(), lost(), project())
+        backend = FakeBackend(random=1.0).script(GET, lost(), lost(), project())
         with caplog.at_level("INFO", "magic_hour_workflows"):
-            run_sync(query(call(io, on_progress=events.append), get("job-1")))
+            run_sync(query(call(backend, on_progress=events.append), get("job-1")))
         assert events == [
             Retrying(step=GET, reason="no answer", attempt=1, delay=0.5),
             Retrying(step=GET, reason="no answer", attempt=2, delay=1.0),
@@ -312,16 +314,16 @@ class TestCall:
         def broken(event: Event) -> None:
             raise ValueError("bug in the caller's code")
 
-        call(FakeIO(), on_progress=broken).tell(Retrying(step="x", reason="y", attempt=1, delay=0.0))
+        call(FakeBackend(), on_progress=broken).tell(Retrying(step="x", reason="y", attempt=1, delay=0.0))
         assert caplog.messages == ["on_progress raised for Retrying; the call goes on"]
         assert caplog.records[0].exc_info is not None
 
     def test_a_short_call_is_repeated_while_less_than_a_second_is_left(self) -> None:
-        io = FakeIO(random=1.0).script(GET, lost(), project())
-        assert run_sync(query(call(io, 0.8), get("job-1"))).id == "job-1"
-        assert io.sleeps == [0.5]
+        backend = FakeBackend(random=1.0).script(GET, lost(), project())
+        assert run_sync(query(call(backend, 0.8), get("job-1"))).id == "job-1"
+        assert backend.sleeps == [0.5]
 
     def test_a_short_call_sleeps_until_a_tenth_of_it_is_left(self) -> None:
-        io = FakeIO()
-        assert call(io, 2.0).room() == pytest.approx(1.8)
-        assert call(io, 60.0).room() == pytest.approx(59.0)
+        backend = FakeBackend()
+        assert call(backend, 2.0).room() == pytest.approx(1.8)
+        assert call(backend, 60.0).room() == pytest.approx(59.0)

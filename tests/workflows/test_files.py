@@ -20,7 +20,7 @@ from fakes import names_in
 from magic_hour_client.errors import InvalidArgument
 from magic_hour_workflows import _unpacking as unpacking
 from magic_hour_workflows._outputs import checked_directory, checked_output_name, output_names, safe_stem
-from magic_hour_workflows._partial_download import Partial
+from magic_hour_workflows._partial_download import PartialDownload
 from magic_hour_workflows._results import Job
 from magic_hour_workflows._urls import checked_url
 from magic_hour_workflows.errors import DownloadFailed, TransferFailed, UnusableURL
@@ -28,14 +28,14 @@ from magic_hour_workflows.errors import DownloadFailed, TransferFailed, Unusable
 URL = "https://storage.example/a.png?signature=canary"
 
 
-def begun(folder: Path, content: bytes = b"\x012345", *, length: int = 10, etag: str = '"v1"') -> Partial:
-    partial = Partial(folder, "a", ".png")
+def begun(folder: Path, content: bytes = b"\x012345", *, length: int = 10, etag: str = '"v1"') -> PartialDownload:
+    partial = PartialDownload(folder, "a", ".png")
     assert partial.begin(URL, 200, {"content-length": str(length), "etag": etag}) is None
     partial.write(content)
     return partial
 
 
-def arrived(folder: Path) -> Partial:
+def arrived(folder: Path) -> PartialDownload:
     return begun(folder, b"\x01234567890")
 
 
@@ -98,7 +98,7 @@ def test_discard_leaves_nothing(tmp_path: Path) -> None:
 def test_a_folder_that_is_gone_is_a_typed_error_that_is_not_repeated(tmp_path: Path) -> None:
     from magic_hour_workflows._retry import may_repeat
 
-    partial = Partial(tmp_path / "gone", "a", ".png")
+    partial = PartialDownload(tmp_path / "gone", "a", ".png")
     with pytest.raises(DownloadFailed, match=r"a\.png cannot be written") as caught:
         partial.write(b"1")
     assert not may_repeat(caught.value)
@@ -165,19 +165,19 @@ def test_bytes_that_cannot_be_trusted_are_not_taken(tmp_path: Path, headers: dic
     from magic_hour_workflows._retry import may_repeat
 
     with pytest.raises(TransferFailed) as caught:
-        Partial(tmp_path, "a", ".png").begin(URL, 200, headers)
+        PartialDownload(tmp_path, "a", ".png").begin(URL, 200, headers)
     assert not may_repeat(caught.value)
 
 
 def test_a_chunked_answer_needs_no_length(tmp_path: Path) -> None:
-    partial = Partial(tmp_path, "a", ".png")
+    partial = PartialDownload(tmp_path, "a", ".png")
     partial.begin(URL, 200, {"transfer-encoding": "chunked"})
     partial.write(b"\x012345")
     assert partial.finish().read_bytes() == b"\x012345"
 
 
 def test_a_chunked_answer_of_nothing_is_no_file(tmp_path: Path) -> None:
-    partial = Partial(tmp_path, "a", ".png")
+    partial = PartialDownload(tmp_path, "a", ".png")
     partial.begin(URL, 200, {"transfer-encoding": "chunked"})
     with pytest.raises(TransferFailed, match="nothing where a file should be"):
         partial.finish()
@@ -188,11 +188,11 @@ def test_a_chunked_answer_of_nothing_is_no_file(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_closed_is_not_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As on network drives, which tell only then that there was no room."""
 
-    def full(self: Partial) -> None:
+    def full(self: PartialDownload) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     partial = arrived(tmp_path)
-    monkeypatch.setattr(Partial, "_close", full)
+    monkeypatch.setattr(PartialDownload, "_close", full)
     with pytest.raises(DownloadFailed, match="No space left on device"):
         partial.finish()
     monkeypatch.undo()
@@ -201,7 +201,7 @@ def test_a_file_that_cannot_be_closed_is_not_saved(tmp_path: Path, monkeypatch: 
 
 
 def test_a_redirect_per_attempt_is_no_circle(tmp_path: Path) -> None:
-    partial = Partial(tmp_path, "a", ".png")
+    partial = PartialDownload(tmp_path, "a", ".png")
     for _ in range(20):
         partial.begin(URL, 302, {"location": "/b.png"})
         partial.begin(URL, 200, {"content-length": "5"})
@@ -222,7 +222,7 @@ def test_an_output_name_that_no_file_system_takes_is_refused(name: str) -> None:
 
 
 def test_redirects_are_followed_only_to_safe_places(tmp_path: Path) -> None:
-    partial = Partial(tmp_path, "a", ".png")
+    partial = PartialDownload(tmp_path, "a", ".png")
     assert (
         partial.begin(URL, 302, {"location": "/b.png?signature=canary"})
         == "https://storage.example/b.png?signature=canary"
@@ -382,7 +382,7 @@ def test_what_is_no_url_is_a_typed_error_that_quotes_nothing(url: object) -> Non
 @pytest.mark.parametrize("url", [url for url in BAD_URLS[4:] if isinstance(url, str) and not url.startswith(" ")])
 def test_a_redirect_to_what_is_no_url(tmp_path: Path, url: str) -> None:
     with pytest.raises(UnusableURL):
-        Partial(tmp_path, "a", ".png").begin(URL, 302, {"location": url})
+        PartialDownload(tmp_path, "a", ".png").begin(URL, 302, {"location": url})
 
 
 PNG, JPEG, WEBP = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0\x00\x10JFIF", b"RIFF\x00\x00\x00\x00WEBPVP8 "
@@ -390,7 +390,7 @@ MP4, UNKNOWN = b"\x00\x00\x00\x1cftypisom\x00\x00\x02\x00isomiso2mp41", b"\x00un
 
 
 def saved(folder: Path, content: bytes, piece: int = 0, suffix: str = ".png", **headers: str) -> Path:
-    partial = Partial(folder, "a", suffix)
+    partial = PartialDownload(folder, "a", suffix)
     told = {"content-length": str(len(content)), **{name.replace("_", "-"): value for name, value in headers.items()}}
     try:
         partial.begin(URL, 200, told)
@@ -540,7 +540,7 @@ class TestResumeOfAPackedOutput:
     def test_it_starts_over(self, tmp_path: Path) -> None:
         packed = gzip.compress(PNG + os.urandom(3000))
         head = {"content-length": str(len(packed)), "content-encoding": "gzip", "etag": '"v1"'}
-        partial = Partial(tmp_path, "a", ".png")
+        partial = PartialDownload(tmp_path, "a", ".png")
         partial.begin(URL, 200, head)
         partial.write(packed[:1000])
         assert "range" not in partial.request_headers()
@@ -559,7 +559,7 @@ class TestResumeOfAPackedOutput:
 @pytest.mark.parametrize("length", ["9" * 5000, "1e3", "-1", "\N{ARABIC-INDIC DIGIT FIVE}", "5.0"])
 def test_a_length_that_cannot_be_is_none(tmp_path: Path, length: str) -> None:
     with pytest.raises(TransferFailed, match="how long the file is"):
-        Partial(tmp_path, "a", ".png").begin(URL, 200, {"content-length": length})
+        PartialDownload(tmp_path, "a", ".png").begin(URL, 200, {"content-length": length})
 
 
 @pytest.mark.parametrize("value", [f"bytes 5-9/{'9' * 5000}", f"bytes {'5' * 5000}-9/10", "bytes \u0665-9/10"])

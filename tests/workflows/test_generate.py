@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import copy
-import io as io_module
+import io
 import warnings
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fakes import FakeIO, call, created, lost, names_in, project, refused, unsent
+from fakes import FakeBackend, call, created, lost, names_in, project, refused, unsent
 from magic_hour_client.api.v1_ai_headshot_generator import create_ai_headshot
 from magic_hour_client.api.v1_ai_image_editor import create_ai_image_edit
 from magic_hour_client.api.v1_ai_image_generator import create_ai_image
@@ -21,7 +21,7 @@ from magic_hour_client.calls import encoded
 from magic_hour_client.models import V1AiHeadshotGeneratorCreateBodyAssets
 from magic_hour_client.types import Placeholder
 from magic_hour_workflows._backend import run_sync
-from magic_hour_workflows._flows.generate import Outputs, check_result, generate, job_name, save
+from magic_hour_workflows._flows.generate import OutputOptions, check_result, generate, job_name, save
 from magic_hour_workflows.errors import (
     APIError,
     DownloadFailed,
@@ -42,16 +42,25 @@ APIS = {
 IMAGE: dict[str, Any] = {"image_count": 1, "style": {"prompt": "a"}}
 
 
-def io_for(which: str, *, outputs: int = 1, id: str = "job-1") -> FakeIO:
+def io_for(which: str, *, outputs: int = 1, id: str = "job-1") -> FakeBackend:
     api, get = APIS[which]
     done = project(outputs=outputs)
-    return FakeIO().script(api.ENDPOINT.name, created(id)).script(get("x").name, done)
+    return FakeBackend().script(api.ENDPOINT.name, created(id)).script(get("x").name, done)
 
 
-def run(which: str, parameters: dict[str, Any], *, io: FakeIO | None = None, on_progress: Any = None, **outputs: Any):
+def run(
+    which: str,
+    parameters: dict[str, Any],
+    *,
+    backend: FakeBackend | None = None,
+    on_progress: Any = None,
+    **outputs: Any,
+):
     api, get = APIS[which]
-    io = io or io_for(which)
-    return io, run_sync(generate(call(io, on_progress=on_progress), api, get, parameters, Outputs(**outputs)))
+    backend = backend or io_for(which)
+    return backend, run_sync(
+        generate(call(backend, on_progress=on_progress), api, get, parameters, OutputOptions(**outputs))
+    )
 
 
 def test_the_steps_come_in_order(tmp_path: Path, portrait: Path, voice: Path) -> None:
@@ -61,11 +70,11 @@ def test_the_steps_come_in_order(tmp_path: Path, portrait: Path, voice: Path) ->
         "start_seconds": 0,
         "end_seconds": 2,
     }
-    io, result = run("talking", parameters, on_progress=events.append, download_directory=tmp_path)
-    assert io.names() == ["v1.files.upload_urls.create", "v1.ai_talking_photo.create", "v1.video_projects.get"]
+    backend, result = run("talking", parameters, on_progress=events.append, download_directory=tmp_path)
+    assert backend.names() == ["v1.files.upload_urls.create", "v1.ai_talking_photo.create", "v1.video_projects.get"]
     assert [type(event) for event in events] == [Uploading, Uploading, Created, StatusChanged, Downloading]
-    assert [content for _, content in io.puts] == [voice.read_bytes(), portrait.read_bytes()]
-    body = io.sent[1].body
+    assert [content for _, content in backend.puts] == [voice.read_bytes(), portrait.read_bytes()]
+    body = backend.sent[1].body
     assert body["assets"] == {"audio_file_path": "api-assets/id/0.mp3", "image_file_path": "api-assets/id/1.jpg"}
     assert (result.id, result.kind, result.status, result.credits_charged) == ("job-1", "video", "complete", 5)
     assert names_in(tmp_path) == ["job-1-1.png"]
@@ -75,39 +84,41 @@ def test_the_folder_is_checked_where_the_disk_may_take_its_time(tmp_path: Path) 
     folder = tmp_path / "new"
     there: list[tuple[bool, bool]] = []
 
-    class Slow(FakeIO):
+    class Slow(FakeBackend):
         async def run(self, function: Any) -> Any:
             before = folder.exists()
             result = function()
             there.append((before, folder.exists()))
             return result
 
-    io = Slow().script("v1.ai_image_generator.create", created()).script("v1.image_projects.get", project())
-    run("image", IMAGE, io=io, download_directory=folder)
+    backend = Slow().script("v1.ai_image_generator.create", created()).script("v1.image_projects.get", project())
+    run("image", IMAGE, backend=backend, download_directory=folder)
     assert there[0] == (False, True)
 
 
 def test_one_request_for_all_places(tmp_path: Path, portrait: Path, voice: Path) -> None:
     parameters = {"assets": {"image_file_paths": [portrait] * 3 + [("b.png", b"x")]}, "style": {"prompt": "a"}}
-    io, _ = run("edit", parameters, download_directory=tmp_path)
-    assert io.names().count("v1.files.upload_urls.create") == 1
-    assert len(io.puts) == 2, "the same file is uploaded once"
-    first = io.sent[1].body["assets"]["image_file_paths"]
+    backend, _ = run("edit", parameters, download_directory=tmp_path)
+    assert backend.names().count("v1.files.upload_urls.create") == 1
+    assert len(backend.puts) == 2, "the same file is uploaded once"
+    first = backend.sent[1].body["assets"]["image_file_paths"]
     assert first[0] == first[1] == first[2] != first[3]
 
 
 def test_nothing_to_upload_nothing_asked(tmp_path: Path) -> None:
-    io, _ = run("headshot", {"assets": {"image_file_path": "https://a.example/p.png"}}, download_directory=tmp_path)
-    assert io.names()[0] == "v1.ai_headshot_generator.create"
-    assert io.sent[0].body["assets"] == {"image_file_path": "https://a.example/p.png"}
+    backend, _ = run(
+        "headshot", {"assets": {"image_file_path": "https://a.example/p.png"}}, download_directory=tmp_path
+    )
+    assert backend.names()[0] == "v1.ai_headshot_generator.create"
+    assert backend.sent[0].body["assets"] == {"image_file_path": "https://a.example/p.png"}
 
 
 @pytest.mark.parametrize("prompt", ["\x00asset 0", "<upload of p.png>", "p.png"])
 def test_no_text_is_taken_for_a_file(tmp_path: Path, portrait: Path, prompt: str) -> None:
     """What stands for a file until it is uploaded is an object; a text of the caller's cannot be it."""
     assets = {"image_file_paths": [portrait, ("p.png", b"bytes"), portrait]}
-    io, _ = run("edit", {"assets": assets, "style": {"prompt": prompt}}, download_directory=tmp_path)
-    body = io.sent[1].body
+    backend, _ = run("edit", {"assets": assets, "style": {"prompt": prompt}}, download_directory=tmp_path)
+    body = backend.sent[1].body
     assert body["style"]["prompt"] == prompt
     assert body["assets"]["image_file_paths"] == ["api-assets/id/0.jpg", "api-assets/id/1.png", "api-assets/id/0.jpg"]
 
@@ -123,8 +134,8 @@ def test_a_placeholder_fits_an_input_file_only_and_is_never_sent(portrait: Path)
 
 def test_models_are_as_good_as_dicts(tmp_path: Path, portrait: Path) -> None:
     assets = V1AiHeadshotGeneratorCreateBodyAssets(image_file_path=str(portrait))
-    io, _ = run("headshot", {"assets": assets}, download_directory=tmp_path)
-    assert io.sent[1].body["assets"] == {"image_file_path": "api-assets/id/0.jpg"}
+    backend, _ = run("headshot", {"assets": assets}, download_directory=tmp_path)
+    assert backend.sent[1].body["assets"] == {"image_file_path": "api-assets/id/0.jpg"}
     assert assets.image_file_path == str(portrait)
 
 
@@ -140,22 +151,22 @@ def test_the_callers_values_are_not_changed(tmp_path: Path, portrait: Path) -> N
 
 
 def test_a_name_is_always_sent(tmp_path: Path) -> None:
-    io, _ = run("image", IMAGE, download_directory=tmp_path)
-    assert io.sent[0].body["name"] == "ai_image_generator 2026-11-20T12:00:00Z 00000000"
-    io, _ = run("image", {**IMAGE, "name": "mine"}, download_directory=tmp_path)
-    assert io.sent[0].body["name"] == "mine"
+    backend, _ = run("image", IMAGE, download_directory=tmp_path)
+    assert backend.sent[0].body["name"] == "ai_image_generator 2026-11-20T12:00:00Z 00000000"
+    backend, _ = run("image", {**IMAGE, "name": "mine"}, download_directory=tmp_path)
+    assert backend.sent[0].body["name"] == "mine"
 
 
 def test_names_differ() -> None:
-    assert job_name(FakeIO(random=0.1), create_ai_image.ENDPOINT) != job_name(
-        FakeIO(random=0.2), create_ai_image.ENDPOINT
+    assert job_name(FakeBackend(random=0.1), create_ai_image.ENDPOINT) != job_name(
+        FakeBackend(random=0.2), create_ai_image.ENDPOINT
     )
 
 
 def test_extra_body_reaches_the_service(tmp_path: Path) -> None:
-    io, _ = run("image", {**IMAGE, "extra_body": {"style": {"seed": 3}, "new": True}}, download_directory=tmp_path)
-    assert io.sent[0].body["style"] == {"prompt": "a", "seed": 3}
-    assert io.sent[0].body["new"] is True
+    backend, _ = run("image", {**IMAGE, "extra_body": {"style": {"seed": 3}, "new": True}}, download_directory=tmp_path)
+    assert backend.sent[0].body["style"] == {"prompt": "a", "seed": 3}
+    assert backend.sent[0].body["new"] is True
 
 
 @pytest.mark.parametrize(
@@ -183,12 +194,12 @@ def test_extra_body_reaches_the_service(tmp_path: Path) -> None:
     ids=lambda value: value if isinstance(value, str) else None,
 )  # fmt: skip
 def test_mistakes_are_found_before_anything_goes_out(which: str, parameters: dict[str, Any], field: str) -> None:
-    io = io_for(which)
+    backend = io_for(which)
     with pytest.raises(InvalidArgument) as caught:
-        run(which, parameters, io=io)
+        run(which, parameters, backend=backend)
     assert caught.value.field == field
-    assert io.sent == []
-    assert io.puts == []
+    assert backend.sent == []
+    assert backend.puts == []
 
 
 def test_a_misspelt_name_is_answered_with_the_right_one() -> None:
@@ -200,20 +211,20 @@ def test_a_misspelt_name_is_answered_with_the_right_one() -> None:
 @pytest.mark.parametrize("directory", ["file.txt", "file.txt/below"])
 def test_a_directory_that_is_none_is_found_before_anything_goes_out(tmp_path: Path, directory: str) -> None:
     (tmp_path / "file.txt").write_text("mine")
-    io = io_for("headshot")
+    backend = io_for("headshot")
     parameters = {"assets": {"image_file_path": ("a.png", b"bytes")}}
     with pytest.raises(InvalidArgument, match="download_directory"):
-        run("headshot", parameters, io=io, download_directory=tmp_path / directory)
-    assert io.sent == []
-    assert io.puts == []
+        run("headshot", parameters, backend=backend, download_directory=tmp_path / directory)
+    assert backend.sent == []
+    assert backend.puts == []
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "", ".", "..", "a\x00b", "a\\b", " a", "con:1", 7])
 def test_an_output_name_cannot_lead_anywhere(tmp_path: Path, name: Any) -> None:
-    io = io_for("image")
+    backend = io_for("image")
     with pytest.raises(InvalidArgument, match="output_name"):
-        run("image", IMAGE, io=io, download_directory=tmp_path, output_name=name)
-    assert io.sent == []
+        run("image", IMAGE, backend=backend, download_directory=tmp_path, output_name=name)
+    assert backend.sent == []
 
 
 def test_the_directory_is_made(tmp_path: Path) -> None:
@@ -222,8 +233,8 @@ def test_the_directory_is_made(tmp_path: Path) -> None:
 
 
 def test_without_waiting_the_id_comes_back_at_once(tmp_path: Path) -> None:
-    io, result = run("image", IMAGE, wait_for_completion=False, download_directory=tmp_path / "not made")
-    assert io.names() == ["v1.ai_image_generator.create"]
+    backend, result = run("image", IMAGE, wait_for_completion=False, download_directory=tmp_path / "not made")
+    assert backend.names() == ["v1.ai_image_generator.create"]
     assert (result.id, result.status, result.downloaded_paths) == ("job-1", "queued", [])
     assert not (tmp_path / "not made").exists()
 
@@ -245,7 +256,7 @@ def test_deprecated_parameters_warn_once(tmp_path: Path) -> None:
 
 
 def test_outputs_keep_their_order_and_are_numbered(tmp_path: Path) -> None:
-    _, result = run("image", IMAGE, io=io_for("image", outputs=3), download_directory=tmp_path)
+    _, result = run("image", IMAGE, backend=io_for("image", outputs=3), download_directory=tmp_path)
     assert [path.name for path in result.downloaded_paths] == ["job-1-1.png", "job-1-2.png", "job-1-3.png"]
     assert [path.read_bytes().split(b"/")[-2] for path in result.downloaded_paths] == [b"0", b"1", b"2"]
 
@@ -260,112 +271,114 @@ def test_outputs_keep_their_order_and_are_numbered(tmp_path: Path) -> None:
     ],
 )
 def test_output_name(tmp_path: Path, outputs: int, name: str, expected: list[str]) -> None:
-    io = io_for("image", outputs=outputs)
-    _, result = run("image", IMAGE, io=io, download_directory=tmp_path, output_name=name)
+    backend = io_for("image", outputs=outputs)
+    _, result = run("image", IMAGE, backend=backend, download_directory=tmp_path, output_name=name)
     assert [path.name for path in result.downloaded_paths] == expected
 
 
 def test_a_hostile_id_stays_in_the_directory(tmp_path: Path) -> None:
     folder = tmp_path / "out"
-    io = io_for("image").script("v1.ai_image_generator.create", created("..%2f..%2fetc"))
+    backend = io_for("image").script("v1.ai_image_generator.create", created("..%2f..%2fetc"))
     with pytest.raises(InvalidArgument):
-        run("image", IMAGE, io=io, download_directory=folder)
+        run("image", IMAGE, backend=backend, download_directory=folder)
     assert names_in(tmp_path) == ["out"]
     assert names_in(folder) == []
 
 
 def test_a_failed_job_carries_everything(tmp_path: Path) -> None:
-    io = io_for("image").script("v1.image_projects.get", project("error", credits=0))
+    backend = io_for("image").script("v1.image_projects.get", project("error", credits=0))
     with pytest.raises(JobFailed) as caught:
-        run("image", IMAGE, io=io, download_directory=tmp_path)
+        run("image", IMAGE, backend=backend, download_directory=tmp_path)
     assert caught.value.project_id == "job-1"
     assert names_in(tmp_path) == []
 
 
 def test_an_unknown_submission_ends_the_call(tmp_path: Path) -> None:
-    io = io_for("image").script("v1.ai_image_generator.create", lost())
+    backend = io_for("image").script("v1.ai_image_generator.create", lost())
     with pytest.raises(SubmissionUnknown):
-        run("image", IMAGE, io=io, download_directory=tmp_path)
-    assert io.names() == ["v1.ai_image_generator.create"]
+        run("image", IMAGE, backend=backend, download_directory=tmp_path)
+    assert backend.names() == ["v1.ai_image_generator.create"]
 
 
 def test_the_deadline_is_one_for_the_whole_call(tmp_path: Path) -> None:
     """40 s lost before the create are missing while waiting."""
-    io = FakeIO(random=1.0).script("v1.ai_image_generator.create", *[refused(429, headers={"retry-after": "20"})] * 2,
-                                   created())  # fmt: skip
-    io.script("v1.image_projects.get", project("queued"))
+    slowed = refused(429, headers={"retry-after": "20"})
+    backend = FakeBackend(random=1.0).script("v1.ai_image_generator.create", slowed, slowed, created())
+    backend.script("v1.image_projects.get", project("queued"))
     api, get = APIS["image"]
     with pytest.raises(TimeoutError) as caught:
-        run_sync(generate(call(io, 60), api, get, IMAGE, Outputs(download_directory=tmp_path)))
+        run_sync(generate(call(backend, 60), api, get, IMAGE, OutputOptions(download_directory=tmp_path)))
     assert caught.value.project_id == "job-1"
-    assert 1058 <= io.clock <= 1060
+    assert 1058 <= backend.clock <= 1060
 
 
 @pytest.mark.parametrize("value", [float("nan"), object(), b"bytes", "\ud800"])
 def test_what_json_cannot_say_is_found_before_anything_goes_out(value: Any) -> None:
-    io = io_for("headshot")
+    backend = io_for("headshot")
     parameters = {"assets": {"image_file_path": ("a.png", b"bytes")}, "extra_body": {"new": value}}
     with pytest.raises(InvalidArgument, match="JSON"):
-        run("headshot", parameters, io=io)
-    assert io.sent == []
+        run("headshot", parameters, backend=backend)
+    assert backend.sent == []
 
 
 def test_the_callers_stream_stands_where_it_stood(tmp_path: Path) -> None:
     """So that the same call can be made again with the same stream."""
-    stream = io_module.BytesIO(b"headbytes")
+    stream = io.BytesIO(b"headbytes")
     stream.seek(4)
     for _ in range(2):
-        io, _ = run("headshot", {"assets": {"image_file_path": ("a.png", stream)}}, download_directory=tmp_path)
-        assert io.puts[0][1] == b"bytes"
+        backend, _ = run("headshot", {"assets": {"image_file_path": ("a.png", stream)}}, download_directory=tmp_path)
+        assert backend.puts[0][1] == b"bytes"
     assert stream.tell() == 4
 
 
 def test_one_stream_cannot_be_two_kinds_of_file() -> None:
-    io = io_for("talking")
-    stream = io_module.BytesIO(b"bytes")
+    backend = io_for("talking")
+    stream = io.BytesIO(b"bytes")
     assets = {"image_file_path": ("a.png", stream), "audio_file_path": ("a.mp3", stream)}
     with pytest.raises(InvalidArgument, match="cannot be both"):
-        run("talking", {"assets": assets, "start_seconds": 0, "end_seconds": 1}, io=io)
-    assert io.sent == []
+        run("talking", {"assets": assets, "start_seconds": 0, "end_seconds": 1}, backend=backend)
+    assert backend.sent == []
 
 
 class TestByItsId:
     """`check_result` and `download`: any process can pick a job up."""
 
     def test_check_result_waits_and_saves(self, tmp_path: Path) -> None:
-        io = io_for("image").script("v1.image_projects.get", project("queued"), project(outputs=2))
-        result = run_sync(check_result(call(io), "image", "job-1", get_image, Outputs(download_directory=tmp_path)))
+        backend = io_for("image").script("v1.image_projects.get", project("queued"), project(outputs=2))
+        result = run_sync(
+            check_result(call(backend), "image", "job-1", get_image, OutputOptions(download_directory=tmp_path))
+        )
         assert [path.name for path in result.downloaded_paths] == ["job-1-1.png", "job-1-2.png"]
 
     def test_check_result_without_waiting_tells_the_status(self, tmp_path: Path) -> None:
-        io = io_for("image").script("v1.image_projects.get", project("rendering"))
-        outputs = Outputs(wait_for_completion=False, download_directory=tmp_path)
-        result = run_sync(check_result(call(io), "image", "job-1", get_image, outputs))
-        assert (result.status, result.downloaded_paths, len(io.sent)) == ("rendering", [], 1)
+        backend = io_for("image").script("v1.image_projects.get", project("rendering"))
+        outputs = OutputOptions(wait_for_completion=False, download_directory=tmp_path)
+        result = run_sync(check_result(call(backend), "image", "job-1", get_image, outputs))
+        assert (result.status, result.downloaded_paths, len(backend.sent)) == ("rendering", [], 1)
 
     def test_check_result_without_waiting_saves_what_is_complete(self, tmp_path: Path) -> None:
-        outputs = Outputs(wait_for_completion=False, download_directory=tmp_path)
+        outputs = OutputOptions(wait_for_completion=False, download_directory=tmp_path)
         result = run_sync(check_result(call(io_for("image")), "image", "job-1", get_image, outputs))
         assert len(result.downloaded_paths) == 1
 
     def test_download_refuses_what_is_not_complete(self, tmp_path: Path) -> None:
-        io = io_for("image").script("v1.image_projects.get", project("queued"))
+        backend = io_for("image").script("v1.image_projects.get", project("queued"))
         with pytest.raises(InvalidArgument, match="not complete yet"):
-            run_sync(save(call(io), "image", "job-1", get_image, Outputs(download_directory=tmp_path)))
+            run_sync(save(call(backend), "image", "job-1", get_image, OutputOptions(download_directory=tmp_path)))
 
     @pytest.mark.parametrize("flow", [check_result, save])
     def test_a_look_at_a_paid_job_is_repeated_for_as_long_as_there_is_time(self, tmp_path: Path, flow: Any) -> None:
-        io = io_for("image").script("v1.image_projects.get", *[unsent()] * 20, project())
-        outputs = Outputs(wait_for_completion=False, download_directory=tmp_path)
-        run_sync(flow(call(io), "image", "job-1", get_image, outputs))
+        backend = io_for("image").script("v1.image_projects.get", *[unsent()] * 20, project())
+        outputs = OutputOptions(wait_for_completion=False, download_directory=tmp_path)
+        run_sync(flow(call(backend), "image", "job-1", get_image, outputs))
         assert names_in(tmp_path) == ["job-1-1.png"]
 
     @pytest.mark.parametrize("id", ["", "a/b", "a?b", "a#b", "..", ".", "a b", "a%2Fb", "a\n", None])
     def test_what_is_no_id_is_refused(self, tmp_path: Path, id: Any) -> None:
-        io = io_for("image")
+        backend = io_for("image")
         with pytest.raises(InvalidArgument, match="`id`"):
-            run_sync(check_result(call(io), "image", id, get_image, Outputs(download_directory=tmp_path)))
-        assert io.sent == []
+            run_sync(check_result(call(backend), "image", id, get_image, OutputOptions(download_directory=tmp_path)))
+        assert backend.sent == []
 
 
 class TestDownload:
@@ -376,82 +389,84 @@ class TestDownload:
 
         fresh = project()
         fresh.downloads[0].url = "https://storage.example/fresh.png?signature=canary"
-        io = io_for("image").script("v1.image_projects.get", project(), fresh)
-        io.script("fetch", TransferFailed("expired", status=403), b"\0media")
-        _, result = run("image", IMAGE, io=io, download_directory=tmp_path)
-        assert io.fetched[1].startswith("https://storage.example/fresh.png")
+        backend = io_for("image").script("v1.image_projects.get", project(), fresh)
+        backend.script("fetch", TransferFailed("expired", status=403), b"\0media")
+        _, result = run("image", IMAGE, backend=backend, download_directory=tmp_path)
+        assert backend.fetched[1].startswith("https://storage.example/fresh.png")
         assert result.downloaded_paths[0].read_bytes() == b"\0media"
 
     def test_a_url_that_never_works_is_not_tried_for_ever(self, tmp_path: Path) -> None:
         from magic_hour_workflows.errors import TransferFailed
 
-        io = io_for("image").script("fetch", TransferFailed("forbidden", status=403))
+        backend = io_for("image").script("fetch", TransferFailed("forbidden", status=403))
         with pytest.raises(DownloadFailed) as caught:
-            run("image", IMAGE, io=io, download_directory=tmp_path)
+            run("image", IMAGE, backend=backend, download_directory=tmp_path)
         assert (caught.value.status, caught.value.project_id) == (403, "job-1")
-        assert len(io.fetched) == 4
+        assert len(backend.fetched) == 4
         assert names_in(tmp_path) == []
 
     def test_what_arrived_before_a_failure_is_kept_and_told(self, tmp_path: Path) -> None:
         from magic_hour_workflows.errors import TransferFailed
 
-        io = io_for("image", outputs=2).script("fetch", b"\0first", TransferFailed("gone for good", status=405))
+        backend = io_for("image", outputs=2).script("fetch", b"\0first", TransferFailed("gone for good", status=405))
         with pytest.raises(DownloadFailed) as caught:
-            run("image", IMAGE, io=io, download_directory=tmp_path)
+            run("image", IMAGE, backend=backend, download_directory=tmp_path)
         assert [path.read_bytes() for path in caught.value.downloaded_paths] == [b"\0first"]
         assert "check_result('job-1')" in str(caught.value)
 
     def test_a_short_answer_is_not_a_file(self, tmp_path: Path) -> None:
-        class Cutting(FakeIO):
+        class Cutting(FakeBackend):
             async def fetch(self, url: str, target: Any, deadline: float, on_bytes: Any) -> Any:
                 self.fetched.append(url)
                 target.begin(url, 200, {"content-length": "10"})
                 target.write(b"\x012345" if len(self.fetched) < 3 else b"\x01234567890")
                 return target.finish()
 
-        io = Cutting().script("v1.ai_image_generator.create", created()).script("v1.image_projects.get", project())
-        _, result = run("image", IMAGE, io=io, download_directory=tmp_path)
+        backend = Cutting().script("v1.ai_image_generator.create", created()).script("v1.image_projects.get", project())
+        _, result = run("image", IMAGE, backend=backend, download_directory=tmp_path)
         assert result.downloaded_paths[0].read_bytes() == b"\x01234567890"
-        assert len(io.fetched) == 3
+        assert len(backend.fetched) == 3
 
     def test_outputs_that_are_listed_late_are_waited_for(self, tmp_path: Path) -> None:
-        io = io_for("image").script("v1.image_projects.get", project(outputs=0), project(outputs=0), project(outputs=1))
-        _, result = run("image", IMAGE, io=io, download_directory=tmp_path)
+        backend = io_for("image").script(
+            "v1.image_projects.get", project(outputs=0), project(outputs=0), project(outputs=1)
+        )
+        _, result = run("image", IMAGE, backend=backend, download_directory=tmp_path)
         assert len(result.downloaded_paths) == 1
 
     def test_a_complete_job_without_outputs_is_no_success(self, tmp_path: Path) -> None:
-        io = io_for("image").script("v1.image_projects.get", project(outputs=0))
+        backend = io_for("image").script("v1.image_projects.get", project(outputs=0))
         with pytest.raises(DownloadFailed, match="lists no outputs") as caught:
-            run("image", IMAGE, io=io, download_directory=tmp_path)
+            run("image", IMAGE, backend=backend, download_directory=tmp_path)
         assert caught.value.project_id == "job-1"
-        assert len(io.sent) < 10
+        assert len(backend.sent) < 10
 
     def test_cuts_without_progress_are_not_progress(self, tmp_path: Path) -> None:
         """Storage that can only start over, cut at a random place each time, must not be asked without pause."""
 
-        class Cutting(FakeIO):
+        class Cutting(FakeBackend):
             async def fetch(self, url: str, target: Any, deadline: float, on_bytes: Any) -> Any:
                 self.fetched.append(url)
                 target.begin(url, 200, {"content-length": "1000"})
                 target.write(b"\0" * (100 + 37 * (len(self.fetched) % 7)))
                 return target.finish()
 
-        io = Cutting(random=1.0).script("v1.ai_image_generator.create", created())
-        io.script("v1.image_projects.get", project())
+        backend = Cutting(random=1.0).script("v1.ai_image_generator.create", created())
+        backend.script("v1.image_projects.get", project())
         with pytest.raises(DownloadFailed):
-            run("image", IMAGE, io=io, download_directory=tmp_path)
-        assert len(io.fetched) < 100, "1800 s with at most 30 s between attempts"
+            run("image", IMAGE, backend=backend, download_directory=tmp_path)
+        assert len(backend.fetched) < 100, "1800 s with at most 30 s between attempts"
 
     def test_plain_http_elsewhere_is_refused(self, tmp_path: Path) -> None:
         exposed = project()
         exposed.downloads[0].url = "http://storage.example/a.png?signature=canary"
-        io = io_for("image").script("v1.image_projects.get", exposed)
+        backend = io_for("image").script("v1.image_projects.get", exposed)
         with pytest.raises(DownloadFailed, match="http://") as caught:
-            run("image", IMAGE, io=io, download_directory=tmp_path)
+            run("image", IMAGE, backend=backend, download_directory=tmp_path)
         assert "canary" not in str(caught.value)
         assert caught.value.status is None, "storage was not asked"
-        assert io.fetched == []
-        assert io.names().count("v1.image_projects.get") == 1, "a fresh URL of that kind would be no better"
+        assert backend.fetched == []
+        assert backend.names().count("v1.image_projects.get") == 1, "a fresh URL of that kind would be no better"
 
 
 class TestUpload:
@@ -462,30 +477,30 @@ class TestUpload:
     def test_a_passing_failure_is_repeated_from_the_beginning(self, tmp_path: Path) -> None:
         from magic_hour_workflows.errors import TransferFailed
 
-        io = io_for("headshot").script("put", unsent(), TransferFailed("busy", status=503), None)
-        run("headshot", self.PARAMETERS, io=io, download_directory=tmp_path)
-        assert [content for _, content in io.puts] == [b"bytes"] * 3
+        backend = io_for("headshot").script("put", unsent(), TransferFailed("busy", status=503), None)
+        run("headshot", self.PARAMETERS, backend=backend, download_directory=tmp_path)
+        assert [content for _, content in backend.puts] == [b"bytes"] * 3
 
     def test_an_expired_place_is_replaced(self, tmp_path: Path) -> None:
         from magic_hour_workflows.errors import TransferFailed
 
-        io = io_for("headshot").script("put", TransferFailed("expired", status=403), None)
-        run("headshot", self.PARAMETERS, io=io, download_directory=tmp_path)
-        assert io.names().count("v1.files.upload_urls.create") == 2
+        backend = io_for("headshot").script("put", TransferFailed("expired", status=403), None)
+        run("headshot", self.PARAMETERS, backend=backend, download_directory=tmp_path)
+        assert backend.names().count("v1.files.upload_urls.create") == 2
 
     def test_storage_that_never_takes_it_is_an_error_before_any_charge(self, tmp_path: Path) -> None:
         from magic_hour_workflows.errors import TransferFailed, UploadFailed
 
-        io = io_for("headshot").script("put", TransferFailed("too large", status=413))
+        backend = io_for("headshot").script("put", TransferFailed("too large", status=413))
         with pytest.raises(UploadFailed, match="No job was submitted"):
-            run("headshot", self.PARAMETERS, io=io, download_directory=tmp_path)
-        io = io_for("headshot").script("put", unsent())
+            run("headshot", self.PARAMETERS, backend=backend, download_directory=tmp_path)
+        backend = io_for("headshot").script("put", unsent())
         with pytest.raises(UploadFailed, match="No job was submitted"):
-            run("headshot", self.PARAMETERS, io=io, download_directory=tmp_path)
-        assert "v1.ai_headshot_generator.create" not in io.names()
+            run("headshot", self.PARAMETERS, backend=backend, download_directory=tmp_path)
+        assert "v1.ai_headshot_generator.create" not in backend.names()
 
     def test_a_stream_that_cannot_be_read_names_the_file_and_is_not_repeated(self, tmp_path: Path) -> None:
-        class Broken(io_module.BytesIO):
+        class Broken(io.BytesIO):
             def seekable(self) -> bool:
                 return False
 
@@ -496,37 +511,40 @@ class TestUpload:
 
         from magic_hour_workflows.errors import UploadFailed
 
-        io = io_for("headshot")
+        backend = io_for("headshot")
         with pytest.raises(
             UploadFailed, match=r"^a\.png was not uploaded: it cannot be read \(unplugged\)\. No job was"
         ):
             run(
-                "headshot", {"assets": {"image_file_path": ("a.png", Broken(b"x"))}}, io=io, download_directory=tmp_path
+                "headshot",
+                {"assets": {"image_file_path": ("a.png", Broken(b"x"))}},
+                backend=backend,
+                download_directory=tmp_path,
             )
-        assert io.sent == []
+        assert backend.sent == []
 
     def test_a_missing_place_is_an_error(self, tmp_path: Path) -> None:
         from types import SimpleNamespace
 
         from magic_hour_client.errors import UnexpectedResponse
 
-        io = io_for("headshot").script("v1.files.upload_urls.create", SimpleNamespace(items=[]))
+        backend = io_for("headshot").script("v1.files.upload_urls.create", SimpleNamespace(items=[]))
         with pytest.raises(UnexpectedResponse, match="0 places for 1 files"):
-            run("headshot", self.PARAMETERS, io=io, download_directory=tmp_path)
+            run("headshot", self.PARAMETERS, backend=backend, download_directory=tmp_path)
 
 
 def test_a_refusal_says_which_value_may_be_misspelt(tmp_path: Path) -> None:
     """A model that is on no list is sent: lists grow faster than this package. Only the service can refuse it."""
-    io = FakeIO().script("v1.ai_image_generator.create", refused(422))
+    backend = FakeBackend().script("v1.ai_image_generator.create", refused(422))
     with pytest.raises(UnprocessableEntity) as caught:
-        run("image", {**IMAGE, "model": "nano-bananna"}, io=io, download_directory=tmp_path)
-    assert io.sent[0].body["model"] == "nano-bananna"
+        run("image", {**IMAGE, "model": "nano-bananna"}, backend=backend, download_directory=tmp_path)
+    assert backend.sent[0].body["model"] == "nano-bananna"
     assert str(caught.value).endswith("status 422: no; `model`: did you mean nano-banana?")
 
 
 @pytest.mark.parametrize(("status", "model"), [(422, "nano-banana"), (422, "of tomorrow"), (402, "nano-bananna")])
 def test_other_refusals_have_no_hint(tmp_path: Path, status: int, model: str) -> None:
-    io = FakeIO().script("v1.ai_image_generator.create", refused(status))
+    backend = FakeBackend().script("v1.ai_image_generator.create", refused(status))
     with pytest.raises(APIError) as caught:
-        run("image", {**IMAGE, "model": model}, io=io, download_directory=tmp_path)
+        run("image", {**IMAGE, "model": model}, backend=backend, download_directory=tmp_path)
     assert "did you mean" not in str(caught.value)

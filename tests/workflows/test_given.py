@@ -15,14 +15,14 @@ import pytest
 from PIL import Image
 from starlette.datastructures import UploadFile
 
-from fakes import FakeIO, call, created
+from fakes import FakeBackend, call, created
 from magic_hour_client.api.v1_ai_headshot_generator import create_ai_headshot
 from magic_hour_client.api.v1_ai_image_editor import create_ai_image_edit
 from magic_hour_client.api.v1_image_projects.get_image_project import request as get_image
 from magic_hour_client.errors import InvalidArgument, MagicHourError
 from magic_hour_workflows._assets import to_source
 from magic_hour_workflows._backend import run_sync
-from magic_hour_workflows._flows.generate import Outputs, generate, upload_file
+from magic_hour_workflows._flows.generate import OutputOptions, generate, upload_file
 from magic_hour_workflows._sources import Source
 from magic_hour_workflows.errors import TransferFailed, UploadFailed
 from magic_hour_workflows.events import Uploading
@@ -52,10 +52,10 @@ def picture(value: Any) -> Source:
     return to_source(value, "image", FIELD)
 
 
-def headshot(value: Any) -> FakeIO:
+def headshot(value: Any) -> FakeBackend:
     """Run a headshot; what went out is in the IO, also if it raises."""
-    io = FakeIO().script("v1.ai_headshot_generator.create", created())
-    outputs = Outputs(wait_for_completion=False)
+    io = FakeBackend().script("v1.ai_headshot_generator.create", created())
+    outputs = OutputOptions(wait_for_completion=False)
     given = {"assets": {"image_file_path": value}}
     try:
         run_sync(generate(call(io), create_ai_headshot, get_image, given, outputs))
@@ -228,7 +228,7 @@ class TestNames:
     )
     def test_are_safe_to_print_and_tell_no_secret(self, name: str, shown: str) -> None:
         events: list[Any] = []
-        io = FakeIO()
+        io = FakeBackend()
         run_sync(upload_file(call(io, on_progress=events.append), (name, PNG), "image"))
         assert picture((name, PNG)).name == shown
         assert [event.name for event in events if isinstance(event, Uploading)] == [shown]
@@ -265,8 +265,8 @@ class TestSeveral:
     def test_any_iterable_of_files_but_a_dict(self, portrait: Path, shape: Callable[[Any], Any]) -> None:
         files = [str(portrait), portrait, "https://a.example/b.png"]
         given = {"assets": {"image_file_paths": shape(files)}, "style": {"prompt": "x"}}
-        io = FakeIO().script("v1.ai_image_editor.create", created())
-        work = generate(call(io), create_ai_image_edit, get_image, given, Outputs(wait_for_completion=False))
+        io = FakeBackend().script("v1.ai_image_editor.create", created())
+        work = generate(call(io), create_ai_image_edit, get_image, given, OutputOptions(wait_for_completion=False))
         if shape == dict.fromkeys:
             with pytest.raises(InvalidArgument, match="put a single file in brackets"):
                 run_sync(work)
@@ -296,7 +296,9 @@ class TestSeveral:
 
 def create(files: Any) -> None:
     given = {"assets": {"image_file_paths": files}, "style": {"prompt": "x"}}
-    run_sync(generate(call(FakeIO()), create_ai_image_edit, get_image, given, Outputs(wait_for_completion=False)))
+    run_sync(
+        generate(call(FakeBackend()), create_ai_image_edit, get_image, given, OutputOptions(wait_for_completion=False))
+    )
 
 
 class FileStorage:

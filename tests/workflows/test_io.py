@@ -26,16 +26,16 @@ from magic_hour_client.errors import ConnectionFailed, RequestTimeout
 from magic_hour_client.settings import settings
 from magic_hour_client.transport import AsyncTransport, BlockingTransport
 from magic_hour_workflows._assets import to_source
-from magic_hour_workflows._async_backend import AsyncIO
-from magic_hour_workflows._backend import IO, run_sync
+from magic_hour_workflows._async_backend import AsyncBackend
+from magic_hour_workflows._backend import Backend, run_sync
 from magic_hour_workflows._flows.generate import job_name
-from magic_hour_workflows._partial_download import Partial
+from magic_hour_workflows._partial_download import PartialDownload
 from magic_hour_workflows._storage_http import chunk_bytes, network_errors
-from magic_hour_workflows._sync_backend import BlockingIO
+from magic_hour_workflows._sync_backend import SyncBackend
 from magic_hour_workflows.errors import TransferFailed
 from servers import drip, serving
 
-Use = Callable[[IO], Coroutine[Any, Any, Any]]
+Use = Callable[[Backend], Coroutine[Any, Any, Any]]
 SIGNED = "/file.png?signature=canary-signature"
 KEY = "canary-key"
 SLACK = 30.0
@@ -47,7 +47,7 @@ def nothing(done: int, total: int | None) -> None:
     """Nobody listens."""
 
 
-@pytest.mark.parametrize("adapter", [BlockingIO, AsyncIO])
+@pytest.mark.parametrize("adapter", [SyncBackend, AsyncBackend])
 def test_a_program_that_seeds_its_chance_gets_jobs_with_names_of_their_own(adapter: Any) -> None:
     """Names are how a job is found whose id was lost: programs that call `random.seed(42)` must not share them."""
     names = []
@@ -68,14 +68,14 @@ class Adapter:
         if self.name == "sync":
             transport = BlockingTransport(checked)
             try:
-                return run_sync(use(BlockingIO(transport, max_parallel)))
+                return run_sync(use(SyncBackend(transport, max_parallel)))
             finally:
                 transport.close()
 
         async def main() -> Any:
             transport = AsyncTransport(checked)
             try:
-                return await use(AsyncIO(transport, max_parallel))
+                return await use(AsyncBackend(transport, max_parallel))
             finally:
                 await transport.close()
 
@@ -89,7 +89,7 @@ def adapter(request: pytest.FixtureRequest) -> Adapter:
 
 class TestMap:
     def test_results_keep_the_order_of_the_items(self, adapter: Adapter) -> None:
-        async def use(io: IO) -> list[int]:
+        async def use(io: Backend) -> list[int]:
             async def work(number: int) -> int:
                 await io.sleep(0.02 * (4 - number))
                 return number * 10
@@ -101,7 +101,7 @@ class TestMap:
     def test_work_runs_at_the_same_time_but_not_more_than_allowed(self, adapter: Adapter) -> None:
         running, most, lock = 0, 0, threading.Lock()
 
-        async def use(io: IO) -> list[None]:
+        async def use(io: Backend) -> list[None]:
             async def work(number: int) -> None:
                 nonlocal running, most
                 with lock:
@@ -123,7 +123,7 @@ class TestMap:
     def test_the_first_failure_stops_the_others_and_is_raised_as_it_is(self, adapter: Adapter) -> None:
         finished: list[int] = []
 
-        async def use(io: IO) -> list[None]:
+        async def use(io: Backend) -> list[None]:
             async def work(number: int) -> None:
                 if number == 1:
                     await io.sleep(0.02)
@@ -142,7 +142,7 @@ class TestMap:
     def test_work_that_has_not_begun_is_not_begun_after_a_failure(self, adapter: Adapter) -> None:
         begun: list[int] = []
 
-        async def use(io: IO) -> list[None]:
+        async def use(io: Backend) -> list[None]:
             async def work(number: int) -> None:
                 begun.append(number)
                 raise TransferFailed("no", status=418)
@@ -154,7 +154,7 @@ class TestMap:
         assert len(begun) < 10
 
     def test_nothing_and_one(self, adapter: Adapter) -> None:
-        async def use(io: IO) -> list[Any]:
+        async def use(io: Backend) -> list[Any]:
             async def work(item: int) -> int:
                 return item
 
@@ -172,12 +172,12 @@ def test_a_sync_transfer_notices_that_a_sibling_failed(tmp_path: Path) -> None:
 
     with serving(silent) as server:
 
-        async def use(io: IO) -> Any:
+        async def use(io: Backend) -> Any:
             async def work(number: int) -> None:
                 if number == 0:
                     await io.sleep(0.2)
                     raise TransferFailed("sibling", status=418)
-                target = Partial(tmp_path, str(number), ".png")
+                target = PartialDownload(tmp_path, str(number), ".png")
                 try:
                     await io.fetch(server.url + SIGNED, target, io.now() + HELD, nothing)
                 finally:
@@ -200,12 +200,12 @@ def test_a_sync_worker_that_connects_notices_that_a_sibling_failed(tmp_path: Pat
             filler.setblocking(False)
             filler.connect_ex(address)
 
-        async def use(io: IO) -> Any:
+        async def use(io: Backend) -> Any:
             async def work(number: int) -> None:
                 if number == 0:
                     await io.sleep(0.3)
                     raise TransferFailed("sibling", status=418)
-                target = Partial(tmp_path, str(number), ".png")
+                target = PartialDownload(tmp_path, str(number), ".png")
                 await io.fetch(f"http://127.0.0.1:{address[1]}{SIGNED}", target, io.now() + HELD, nothing)
 
             return await io.map(work, range(3))
@@ -222,7 +222,7 @@ def test_a_silent_stream_does_not_hold_an_async_call() -> None:
     """A pipe whose writer says nothing: the thread that reads it is left behind."""
     reading, writing = os.pipe()
 
-    async def use(io: IO) -> None:
+    async def use(io: Backend) -> None:
         with os.fdopen(reading, "rb") as pipe:
             source = to_source(("a.png", pipe), "image", "file")
             try:
@@ -239,9 +239,9 @@ def test_a_silent_stream_does_not_hold_an_async_call() -> None:
 
 def test_a_cancelled_download_waits_for_the_thread_that_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What `asyncio.timeout` interrupts is a cancellation and stays one, and no thread is left at work on the file."""
-    writing, go_on, write = threading.Event(), threading.Event(), Partial.write
+    writing, go_on, write = threading.Event(), threading.Event(), PartialDownload.write
 
-    def slow_write(partial: Partial, chunk: bytes) -> None:
+    def slow_write(partial: PartialDownload, chunk: bytes) -> None:
         writing.set()
         assert go_on.wait(HELD)
         write(partial, chunk)
@@ -252,7 +252,7 @@ def test_a_cancelled_download_waits_for_the_thread_that_writes(tmp_path: Path, m
         await asyncio.sleep(0.1)
         go_on.set()
 
-    monkeypatch.setattr(Partial, "write", slow_write)
+    monkeypatch.setattr(PartialDownload, "write", slow_write)
 
     def behave(connection: socket.socket, head: bytes) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 40000000\r\n\r\n" + b"\0" * 20_000_000)
@@ -260,8 +260,8 @@ def test_a_cancelled_download_waits_for_the_thread_that_writes(tmp_path: Path, m
 
     with serving(behave) as server:
 
-        async def use(io: IO) -> None:
-            target = Partial(tmp_path, "a", ".png")
+        async def use(io: Backend) -> None:
+            target = PartialDownload(tmp_path, "a", ".png")
             try:
                 async with asyncio.timeout(None) as limit:
                     interrupting = asyncio.create_task(interrupt(limit))
@@ -277,7 +277,7 @@ def test_a_cancelled_download_waits_for_the_thread_that_writes(tmp_path: Path, m
 
 
 def test_a_stopped_worker_does_not_sleep_on() -> None:
-    async def use(io: IO) -> Any:
+    async def use(io: Backend) -> Any:
         async def work(number: int) -> None:
             if number:
                 await io.sleep(600)
@@ -316,7 +316,7 @@ class TestPut:
         content = bytes(range(256)) * 10_000
         seen: list[tuple[int, int | None]] = []
 
-        async def use(io: IO) -> None:
+        async def use(io: Backend) -> None:
             source = to_source(("a.png", content), "image", "file")
             await io.put(server.url + SIGNED, source, io.now() + 30, lambda *told: seen.append(told))
 
@@ -340,7 +340,7 @@ class TestPut:
 
         with serving(refuse) as server:
 
-            async def use(io: IO) -> None:
+            async def use(io: Backend) -> None:
                 await io.put(server.url + SIGNED, to_source(("a.png", b"x"), "image", "file"), io.now() + 30, nothing)
 
             with pytest.raises(TransferFailed) as caught:
@@ -357,7 +357,7 @@ class TestPut:
 
         with serving(read_on) as server:
 
-            async def use(io: IO) -> None:
+            async def use(io: Backend) -> None:
                 source = to_source(path, "image", "file")
                 cut = lambda sent, total: os.truncate(path, sent)  # noqa: E731
                 await io.put(server.url + SIGNED, source, io.now() + 30, cut)
@@ -382,7 +382,7 @@ class TestPut:
         bodies: list[bytes] = []
         with serving(behave) as server:
 
-            async def use(io: IO) -> None:
+            async def use(io: Backend) -> None:
                 source = to_source(("a.png", stream), "image", "file")
                 with pytest.raises((TransferFailed, ConnectionFailed)):
                     await io.put(server.url + SIGNED, source, io.now() + 30, nothing)
@@ -400,7 +400,7 @@ class TestPut:
 
         with serving(behave) as server:
 
-            async def use(io: IO) -> Watched:
+            async def use(io: Backend) -> Watched:
                 for seconds in (1, 10, 60):  # a busy machine may not begin in the first
                     stream = Watched(b"x" * 60_000_000)
                     source = to_source(("a.png", stream), "image", "file")
@@ -452,8 +452,8 @@ class TestDeadlines:
         return caught.value
 
     def fetch(self, url: str, folder: Path) -> Use:
-        async def use(io: IO) -> None:
-            target = Partial(folder, "a", ".png")
+        async def use(io: Backend) -> None:
+            target = PartialDownload(folder, "a", ".png")
             try:
                 await io.fetch(url + SIGNED, target, io.now() + 1, nothing)
             finally:
@@ -499,7 +499,7 @@ class TestDeadlines:
     def test_a_download_given_up_while_writing_leaves_nothing_half_way(self, adapter: Adapter, tmp_path: Path) -> None:
         """As when the time is up while the disk is busy: trio warns of generators that are not closed."""
 
-        class Full(Partial):
+        class Full(PartialDownload):
             def write(self, content: bytes) -> None:
                 raise TransferFailed("the disk is full", final=True)
 
@@ -508,7 +508,7 @@ class TestDeadlines:
             for _ in range(100):
                 connection.sendall(b"\0" * 1_000_000)
 
-        async def use(io: IO) -> None:
+        async def use(io: Backend) -> None:
             target = Full(tmp_path, "a", ".png")
             try:
                 with pytest.raises(TransferFailed, match="full"):
@@ -523,7 +523,7 @@ class TestDeadlines:
     def test_a_file_that_gets_its_name_is_told_of_however_late(self, adapter: Adapter, tmp_path: Path) -> None:
         """Else it would be there, and fetched once more by whoever picks the job up."""
 
-        class Slow(Partial):
+        class Slow(PartialDownload):
             def finish(self) -> Path:
                 path = super().finish()
                 time.sleep(max(0, until[-1] - time.monotonic()) + 0.1)
@@ -534,7 +534,7 @@ class TestDeadlines:
 
         until: list[float] = []
 
-        async def use(io: IO) -> Path:
+        async def use(io: Backend) -> Path:
             for seconds in (0.3, 3, 30):  # a busy machine may need more to come to the end of the file
                 until.append(time.monotonic() + seconds)
                 target = Slow(tmp_path, "a", ".png")
@@ -557,7 +557,7 @@ class TestDeadlines:
 
         with serving(behave) as server:
 
-            async def use(io: IO) -> None:
+            async def use(io: Backend) -> None:
                 source = to_source(("a.png", b"x" * 30_000_000), "image", "file")
                 await io.put(server.url + SIGNED, source, io.now() + 1, nothing)
 
@@ -574,11 +574,13 @@ def test_signatures_and_keys_are_in_no_log_and_no_error(
     errors: list[BaseException] = []
     with serving(behave) as server:
 
-        async def use(io: IO) -> None:
+        async def use(io: Backend) -> None:
             for attempt in (
                 lambda: io.put(server.url + SIGNED, to_source(("a.png", b"x"), "image", "f"), io.now() + 30, nothing),
-                lambda: io.fetch(server.url + SIGNED, Partial(tmp_path, "a", ".png"), io.now() + 30, nothing),
-                lambda: io.fetch("http://127.0.0.1:1" + SIGNED, Partial(tmp_path, "a", ".png"), io.now() + 30, nothing),
+                lambda: io.fetch(server.url + SIGNED, PartialDownload(tmp_path, "a", ".png"), io.now() + 30, nothing),
+                lambda: io.fetch(
+                    "http://127.0.0.1:1" + SIGNED, PartialDownload(tmp_path, "a", ".png"), io.now() + 30, nothing
+                ),
             ):
                 try:
                     await attempt()
@@ -601,14 +603,14 @@ async def fill(gate: anyio.Semaphore) -> None:
 class TestGate:
     """At most so many requests of an async client at a time; who waits in front has sent nothing."""
 
-    def io(self) -> AsyncIO:
+    def io(self) -> AsyncBackend:
         checked = settings(KEY, "http://127.0.0.1:1", 30, allow_http=False, product="test")
-        return AsyncIO(AsyncTransport(checked), 4)
+        return AsyncBackend(AsyncTransport(checked), 4)
 
     @pytest.mark.parametrize("backend", ["asyncio", "trio"])
     def test_time_that_runs_out_in_front_of_the_gate(self, backend: str) -> None:
         async def main() -> None:
-            io = self.io()
+            io = self.backend()
             await fill(io._gates[True])
             with pytest.raises(RequestTimeout) as caught:
                 await io.send(create(image_count=1, style={"prompt": "a"}), io.now() + 0.05)
@@ -619,7 +621,7 @@ class TestGate:
     @pytest.mark.parametrize("backend", ["asyncio", "trio"])
     def test_time_that_runs_out_before_the_turn_of_a_file(self, backend: str) -> None:
         async def main() -> None:
-            io = self.io()
+            io = self.backend()
             await fill(io._transfers)
             source = to_source(("a.png", b"x"), "image", "file")
             with anyio.fail_after(SLACK), pytest.raises(RequestTimeout, match=r"upload of a\.png") as caught:
@@ -640,7 +642,7 @@ class TestGate:
             sent.append(operation)
 
         async def main() -> None:
-            io = self.io()
+            io = self.backend()
             with pytest.raises(RequestTimeout) as caught:
                 await io.send(create(image_count=1, style={"prompt": "a"}), io.now() - 1)
             assert not caught.value.sent
@@ -653,7 +655,7 @@ class TestGate:
     def test_a_cancellation_in_front_of_the_gate(self, backend: str) -> None:
         cancelled: list[BaseException] = []
 
-        async def send(io: AsyncIO) -> None:
+        async def send(io: AsyncBackend) -> None:
             try:
                 await io.send(create(image_count=1, style={"prompt": "a"}), io.now() + 30)
             except BaseException as error:
@@ -661,7 +663,7 @@ class TestGate:
                 raise
 
         async def main() -> None:
-            io = self.io()
+            io = self.backend()
             await fill(io._gates[True])
             async with anyio.create_task_group() as group:
                 group.start_soon(send, io)
@@ -676,7 +678,7 @@ class TestGate:
         cancelled: list[BaseException] = []
 
         async def main() -> None:
-            io = self.io()
+            io = self.backend()
             await fill(io._gates[False])
             with anyio.move_on_after(0.05):
                 try:
@@ -690,7 +692,7 @@ class TestGate:
 
     def test_creates_do_not_keep_jobs_from_being_looked_at(self) -> None:
         async def main() -> None:
-            io = self.io()
+            io = self.backend()
             await fill(io._gates[True])
             with pytest.raises(ConnectionFailed) as caught:
                 await io.send(get("job-1"), io.now() + 10)
@@ -707,7 +709,7 @@ def test_run_sync_refuses_what_really_waits() -> None:
     async def flow() -> None:
         await Suspends()
 
-    with pytest.raises(RuntimeError, match="BlockingIO did not provide"):
+    with pytest.raises(RuntimeError, match="SyncBackend did not provide"):
         run_sync(flow())
 
 

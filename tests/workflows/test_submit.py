@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fakes import FakeIO, call, created, lost, project, refused, unsent
+from fakes import FakeBackend, call, created, lost, project, refused, unsent
 from magic_hour_client.api.v1_ai_image_generator.create_ai_image import request
 from magic_hour_client.api.v1_image_projects.get_image_project import request as get_request
 from magic_hour_client.errors import (
@@ -30,13 +30,13 @@ def operation():
     return request(image_count=1, style={"prompt": "a"}, name="my job")
 
 
-def run(*answers: object, timeout: float = 1800.0, on_progress: object = None) -> tuple[FakeIO, object]:
-    io = FakeIO(random=1.0).script(NAME, *answers)
+def run(*answers: object, timeout: float = 1800.0, on_progress: object = None) -> tuple[FakeBackend, object]:
+    backend = FakeBackend(random=1.0).script(NAME, *answers)
     try:
-        answer, _ = run_sync(submit(call(io, timeout, on_progress=on_progress), operation()))
-        return io, answer
+        answer, _ = run_sync(submit(call(backend, timeout, on_progress=on_progress), operation()))
+        return backend, answer
     except Exception as error:  # noqa: BLE001  (looked at by the tests)
-        return io, error
+        return backend, error
 
 
 def test_an_accepted_create_is_published_at_once(caplog: pytest.LogCaptureFixture) -> None:
@@ -49,23 +49,23 @@ def test_an_accepted_create_is_published_at_once(caplog: pytest.LogCaptureFixtur
 
 
 def test_not_sent_is_sent_again() -> None:
-    io, answer = run(unsent(), unsent(), created())
+    backend, answer = run(unsent(), unsent(), created())
     assert answer.id == "job-1"
-    assert len(io.sent) == 3
+    assert len(backend.sent) == 3
 
 
 def test_not_sent_gives_up_soon_while_nothing_is_paid() -> None:
-    io, answer = run(unsent())
+    backend, answer = run(unsent())
     assert isinstance(answer, ConnectionFailed)
-    assert len(io.sent) == 5
-    assert io.clock - 1000 < 60
+    assert len(backend.sent) == 5
+    assert backend.clock - 1000 < 60
 
 
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 405, 410, 413, 422])
 def test_refused_is_final(status: int) -> None:
-    io, answer = run(refused(status), created())
+    backend, answer = run(refused(status), created())
     assert answer.status == status
-    assert len(io.sent) == 1
+    assert len(backend.sent) == 1
 
 
 def test_refused_says_why() -> None:
@@ -86,17 +86,17 @@ def test_refused_says_why() -> None:
 )
 def test_slowed_is_sent_again_no_earlier_than_asked(error: Exception) -> None:
     events: list[Event] = []
-    io, answer = run(error, created(), on_progress=events.append)
+    backend, answer = run(error, created(), on_progress=events.append)
     assert answer.id == "job-1"
-    assert io.sent_at[1] - io.sent_at[0] >= (error.retry_after or 0)
+    assert backend.sent_at[1] - backend.sent_at[0] >= (error.retry_after or 0)
     assert isinstance(events[0], Retrying)
 
 
 def test_slowed_for_longer_than_there_is_time_is_raised_at_once() -> None:
-    io, answer = run(refused(429, headers={"retry-after": "3600"}), created(), timeout=60)
+    backend, answer = run(refused(429, headers={"retry-after": "3600"}), created(), timeout=60)
     assert isinstance(answer, TooManyRequests)
     assert answer.retry_after == 3600
-    assert io.sleeps == []
+    assert backend.sleeps == []
 
 
 UNKNOWN = [
@@ -110,9 +110,9 @@ UNKNOWN = [
 
 @pytest.mark.parametrize("error", UNKNOWN, ids=lambda error: f"{type(error).__name__} {getattr(error, 'status', '')}")
 def test_unknown_is_never_sent_again(error: Exception) -> None:
-    io, answer = run(error, created())
+    backend, answer = run(error, created())
     assert isinstance(answer, SubmissionUnknown)
-    assert len(io.sent) == 1
+    assert len(backend.sent) == 1
     assert (answer.operation, answer.name) == (NAME, "my job")
     assert f"{answer.submitted_at:%Y-%m-%d %H:%M}" == "2026-11-20 12:00"
     assert "my job" in str(answer)
@@ -128,30 +128,30 @@ def test_unknown_is_said_where_it_cannot_be_overlooked(caplog: pytest.LogCapture
 
 def test_a_mistake_found_while_sending_is_no_unknown_job() -> None:
     mistake = InvalidArgument("this client is closed")
-    io, answer = run(mistake)
+    backend, answer = run(mistake)
     assert answer is mistake
-    assert len(io.sent) == 1
+    assert len(backend.sent) == 1
 
 
 def test_a_create_is_not_sent_without_time_for_its_answer() -> None:
     """Its answer could come too late, and an accepted job would be an unknown one."""
-    io = FakeIO().script(NAME, created())
-    late = call(io, 60)
-    io.clock += 56
+    backend = FakeBackend().script(NAME, created())
+    late = call(backend, 60)
+    backend.clock += 56
     with pytest.raises(RequestTimeout) as caught:
         run_sync(submit(late, operation()))
     assert not caught.value.sent
-    assert io.sent == []
+    assert backend.sent == []
 
 
 @pytest.mark.parametrize(("timeout", "asked"), [(60, 57), (4, 2.5)])
 def test_a_create_is_not_repeated_without_time_for_its_answer(timeout: float, asked: float) -> None:
     """And what is told is why it was refused, at once, not that time ran out."""
-    io, answer = run(refused(429, headers={"retry-after": str(asked)}), created(), timeout=timeout)
+    backend, answer = run(refused(429, headers={"retry-after": str(asked)}), created(), timeout=timeout)
     assert isinstance(answer, TooManyRequests)
     assert answer.retry_after == asked
-    assert len(io.sent) == 1
-    assert io.sleeps == []
+    assert len(backend.sent) == 1
+    assert backend.sleeps == []
 
 
 def test_a_short_timeout_is_enough_for_a_create() -> None:
@@ -160,15 +160,15 @@ def test_a_short_timeout_is_enough_for_a_create() -> None:
 
 
 def test_unknown_after_slowed_is_still_unknown() -> None:
-    io, answer = run(refused(429), lost(), created())
+    backend, answer = run(refused(429), lost(), created())
     assert isinstance(answer, SubmissionUnknown)
-    assert len(io.sent) == 2
+    assert len(backend.sent) == 2
 
 
 def test_ctrl_c_during_a_create_carries_that_its_outcome_is_unknown() -> None:
-    io = FakeIO().script(NAME, KeyboardInterrupt())
+    backend = FakeBackend().script(NAME, KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt) as caught:
-        run_sync(submit(call(io), operation()))
+        run_sync(submit(call(backend), operation()))
     assert isinstance(caught.value.submission_unknown, SubmissionUnknown)
     assert "my job" in "".join(caught.value.__notes__)
 
@@ -177,12 +177,12 @@ def test_a_cancellation_that_still_got_its_reply_carries_the_id() -> None:
     events: list[Event] = []
 
     def interrupted(_: object) -> KeyboardInterrupt:
-        io.wire.result = created("late")
+        backend.wire.result = created("late")
         return KeyboardInterrupt()
 
-    io = FakeIO().script(NAME, interrupted)
+    backend = FakeBackend().script(NAME, interrupted)
     with pytest.raises(KeyboardInterrupt) as caught:
-        run_sync(submit(call(io, on_progress=events.append), operation()))
+        run_sync(submit(call(backend, on_progress=events.append), operation()))
     assert caught.value.project_id == "late"
     assert "late" in caught.value.__notes__[0]
     assert [event.id for event in events] == ["late"]
@@ -190,12 +190,12 @@ def test_a_cancellation_that_still_got_its_reply_carries_the_id() -> None:
 
 def test_a_cancellation_before_sending_says_nothing_of_unknown_jobs() -> None:
     def interrupted(_: object) -> KeyboardInterrupt:
-        io.wire.started, io.wire.traced = False, True
+        backend.wire.started, backend.wire.traced = False, True
         return KeyboardInterrupt()
 
-    io = FakeIO().script(NAME, interrupted)
+    backend = FakeBackend().script(NAME, interrupted)
     with pytest.raises(KeyboardInterrupt) as caught:
-        run_sync(submit(call(io), operation()))
+        run_sync(submit(call(backend), operation()))
     assert not hasattr(caught.value, "submission_unknown")
 
 
@@ -212,18 +212,18 @@ def test_ctrl_c_in_the_listener_carries_the_id() -> None:
     def interrupt(event: Event) -> None:
         raise KeyboardInterrupt
 
-    io = FakeIO().script(NAME, created("abc"))
+    backend = FakeBackend().script(NAME, created("abc"))
     with pytest.raises(KeyboardInterrupt) as caught:
-        run_sync(submit(call(io, on_progress=interrupt), operation()))
+        run_sync(submit(call(backend, on_progress=interrupt), operation()))
     assert caught.value.project_id == "abc"
 
 
 def test_a_refusal_during_a_cancellation_is_no_unknown_job() -> None:
     cancelled = KeyboardInterrupt()
     cancelled.failure = refused(402)
-    io = FakeIO().script(NAME, cancelled)
+    backend = FakeBackend().script(NAME, cancelled)
     with pytest.raises(KeyboardInterrupt) as caught:
-        run_sync(submit(call(io), operation()))
+        run_sync(submit(call(backend), operation()))
     assert not hasattr(caught.value, "submission_unknown")
 
 
@@ -249,16 +249,16 @@ def test_who_may_not_send_any_more_does_not_send_again(error: Exception) -> None
     events: list[Event] = []
 
     async def may_send() -> None:
-        asked.append(len(io.sent))
-        if io.sent:
+        asked.append(len(backend.sent))
+        if backend.sent:
             raise error
 
-    io = FakeIO().script(NAME, refused(429, headers={"retry-after": "75"}), created())
+    backend = FakeBackend().script(NAME, refused(429, headers={"retry-after": "75"}), created())
     with pytest.raises(type(error)) as caught:
-        run_sync(submit(call(io, before_sending=may_send, on_progress=events.append), operation()))
+        run_sync(submit(call(backend, before_sending=may_send, on_progress=events.append), operation()))
     assert caught.value is error
     assert asked == [0, 1]
-    assert len(io.sent) == 1
+    assert len(backend.sent) == 1
     assert not hasattr(error, "submission_unknown")
     assert not any(isinstance(event, SubmissionLost) for event in events)
 
@@ -268,16 +268,16 @@ def test_calls_that_cost_nothing_are_not_asked_for_the_right_to_send() -> None:
         raise AssertionError("asked")
 
     get = get_request("job-1")
-    io = FakeIO().script(get.name, project())
-    assert run_sync(query(call(io, before_sending=never), get)).id == "job-1"
+    backend = FakeBackend().script(get.name, project())
+    assert run_sync(query(call(backend, before_sending=never), get)).id == "job-1"
 
 
 def test_a_bug_in_something_that_may_have_sent_it_leaves_it_unknown() -> None:
     """Typed, because nobody can tell what a program of the caller's did before it failed; not sent again."""
-    io, error = run(ZeroDivisionError("in a transport of the caller's"))
+    backend, error = run(ZeroDivisionError("in a transport of the caller's"))
     assert isinstance(error, SubmissionUnknown)
     assert isinstance(error.__cause__, ZeroDivisionError)
-    assert len(io.sent) == 1
+    assert len(backend.sent) == 1
 
 
 def test_a_bug_after_the_answer_came_carries_the_id(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -293,11 +293,11 @@ def test_a_bug_after_the_answer_came_carries_the_id(monkeypatch: pytest.MonkeyPa
 def test_ctrl_c_after_a_refusal_says_nothing_of_unknown_jobs() -> None:
     """It comes while the next attempt is waited for."""
 
-    class Interrupted(FakeIO):
+    class Interrupted(FakeBackend):
         async def sleep(self, seconds: float) -> None:
             raise KeyboardInterrupt
 
-    io = Interrupted().script(NAME, refused(429))
+    backend = Interrupted().script(NAME, refused(429))
     with pytest.raises(KeyboardInterrupt) as caught:
-        run_sync(submit(call(io), operation()))
+        run_sync(submit(call(backend), operation()))
     assert not hasattr(caught.value, "submission_unknown")

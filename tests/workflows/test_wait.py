@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakes import FakeIO, call, lost, project, refused
+from fakes import FakeBackend, call, lost, project, refused
 from magic_hour_client.api.v1_image_projects.get_image_project import request as get
 from magic_hour_client.errors import NotFound, TooManyRequests, Unauthorized, UnexpectedResponse
 from magic_hour_workflows._backend import run_sync
@@ -23,10 +23,10 @@ GET = "v1.image_projects.get"
 JOB = Job("image", "job-1", 5, "my job")
 
 
-def job_of(io: FakeIO, seconds: float):
+def job_of(backend: FakeBackend, seconds: float):
     """Answers like a job that is done `seconds` after now."""
-    done = io.clock + seconds
-    return lambda operation: project("complete" if io.clock >= done else "rendering")
+    done = backend.clock + seconds
+    return lambda operation: project("complete" if backend.clock >= done else "rendering")
 
 
 @given(st.floats(0, 1e6), st.floats(0, 1, exclude_max=True))
@@ -39,23 +39,23 @@ def test_interval_is_within_its_bounds(elapsed: float, random: float) -> None:
 @pytest.mark.parametrize(("seconds", "most"), [(2, 4), (10, 12), (60, 26), (1800 - 30, 100)])
 def test_schedule(seconds: float, most: int, random: float) -> None:
     """DESIGN's promise: seen within max(1 s, min(15 %, 30 s)), with at most 26 looks in 60 s and 100 in 30 minutes."""
-    io = FakeIO(random=random)
-    began = io.clock
-    io.script(GET, job_of(io, seconds))
-    run_sync(wait(call(io), JOB, get, new=True))
-    assert len(io.sent) <= most
-    assert io.clock - began - seconds <= max(1.0, min(0.15 * seconds, 30.0))
+    backend = FakeBackend(random=random)
+    began = backend.clock
+    backend.script(GET, job_of(backend, seconds))
+    run_sync(wait(call(backend), JOB, get, new=True))
+    assert len(backend.sent) <= most
+    assert backend.clock - began - seconds <= max(1.0, min(0.15 * seconds, 30.0))
 
 
 def test_a_fixed_interval_is_kept() -> None:
-    io = FakeIO(random=0.9)
-    io.script(GET, job_of(io, 10))
-    run_sync(wait(call(io, poll_interval=2.5), JOB, get))
-    assert io.sleeps == [2.5] * 4
+    backend = FakeBackend(random=0.9)
+    backend.script(GET, job_of(backend, 10))
+    run_sync(wait(call(backend, poll_interval=2.5), JOB, get))
+    assert backend.sleeps == [2.5] * 4
 
 
 def test_a_new_job_is_not_looked_at_at_once_and_an_old_one_is() -> None:
-    new, old = FakeIO().script(GET, project()), FakeIO().script(GET, project())
+    new, old = FakeBackend().script(GET, project()), FakeBackend().script(GET, project())
     run_sync(wait(call(new), JOB, get, new=True))
     run_sync(wait(call(old), JOB, get))
     assert new.sleeps == [1.0]
@@ -63,26 +63,26 @@ def test_a_new_job_is_not_looked_at_at_once_and_an_old_one_is() -> None:
 
 
 def test_no_sleep_after_the_last_look() -> None:
-    io = FakeIO().script(GET, project("queued"), project("complete"))
-    run_sync(wait(call(io), JOB, get))
-    assert len(io.sleeps) == 1
+    backend = FakeBackend().script(GET, project("queued"), project("complete"))
+    run_sync(wait(call(backend), JOB, get))
+    assert len(backend.sleeps) == 1
 
 
 def test_status_changes_are_told_once_each() -> None:
     events: list[Event] = []
     states = ["queued", "queued", "rendering", "rendering", "complete"]
-    io = FakeIO().script(GET, *map(project, states))
-    run_sync(wait(call(io, on_progress=events.append), JOB, get))
+    backend = FakeBackend().script(GET, *map(project, states))
+    run_sync(wait(call(backend, on_progress=events.append), JOB, get))
     assert [event.status for event in events if isinstance(event, StatusChanged)] == ["queued", "rendering", "complete"]
 
 
 @pytest.mark.parametrize("status", ["draft", "queued", "rendering", "upscaling", None])
 def test_waiting_ends_at_the_deadline_whatever_the_status(status: str | None) -> None:
     """`draft` and unknown statuses are waited for, but never longer than asked."""
-    io = FakeIO().script(GET, project(status))
+    backend = FakeBackend().script(GET, project(status))
     with pytest.raises(JobTimeout) as caught:
-        run_sync(wait(call(io, 90), JOB, get))
-    assert 1088.9 <= io.clock <= 1090
+        run_sync(wait(call(backend, 90), JOB, get))
+    assert 1088.9 <= backend.clock <= 1090
     assert isinstance(caught.value, TimeoutError)
     assert caught.value.project_id == "job-1"
     assert caught.value.status == status
@@ -91,72 +91,72 @@ def test_waiting_ends_at_the_deadline_whatever_the_status(status: str | None) ->
 
 def test_nothing_is_asked_once_the_time_is_up() -> None:
     """The time may have gone into uploading and submitting."""
-    io = FakeIO().script(GET, project("queued"))
-    late = call(io, 10)
-    io.clock += 20
+    backend = FakeBackend().script(GET, project("queued"))
+    late = call(backend, 10)
+    backend.clock += 20
     with pytest.raises(JobTimeout):
         run_sync(wait(late, JOB, get))
-    assert io.sent == []
+    assert backend.sent == []
 
 
 def test_there_is_a_look_shortly_before_the_deadline() -> None:
     """However long the interval is: a job that is done in time is not reported as late."""
-    io = FakeIO()
-    io.script(GET, job_of(io, 6.5))
-    assert run_sync(wait(call(io, 8, poll_interval=10), JOB, get)).status == "complete"
-    assert len(io.sent) == 2
+    backend = FakeBackend()
+    backend.script(GET, job_of(backend, 6.5))
+    assert run_sync(wait(call(backend, 8, poll_interval=10), JOB, get)).status == "complete"
+    assert len(backend.sent) == 2
 
 
 def test_the_last_look_has_time_for_its_answer() -> None:
     """Where looks take long, the last one begins earlier."""
 
-    class Slow(FakeIO):
+    class Slow(FakeBackend):
         async def send(self, operation, deadline: float):
             answer = await super().send(operation, deadline)
             self.clock += 1.2
             assert self.clock <= deadline, "the answer came too late"
             return answer
 
-    io = Slow()
-    io.script(GET, job_of(io, 7))
-    assert run_sync(wait(call(io, 10), JOB, get)).status == "complete"
+    backend = Slow()
+    backend.script(GET, job_of(backend, 7))
+    assert run_sync(wait(call(backend, 10), JOB, get)).status == "complete"
 
 
 def test_a_reason_that_is_only_words_is_told() -> None:
-    io = FakeIO().script(GET, project("error", error="boom"))
+    backend = FakeBackend().script(GET, project("error", error="boom"))
     with pytest.raises(JobFailed, match="boom"):
-        run_sync(wait(call(io), JOB, get))
+        run_sync(wait(call(backend), JOB, get))
 
 
 def test_an_answer_about_another_job_is_not_believed() -> None:
-    io = FakeIO(random=1.0).script(GET, project(id="job-2"))
+    backend = FakeBackend(random=1.0).script(GET, project(id="job-2"))
     with pytest.raises(JobTimeout) as caught:
-        run_sync(wait(call(io, 60), JOB, get))
+        run_sync(wait(call(backend, 60), JOB, get))
     assert isinstance(caught.value.__cause__, UnexpectedResponse)
     assert "another job than job-1" in str(caught.value.__cause__)
 
 
 def test_error_raises_with_the_reason_and_the_refund() -> None:
     error = SimpleNamespace(code="no_source_face", message="We could not detect a face")
-    io = FakeIO().script(GET, project("error", credits=0, error=error))
+    backend = FakeBackend().script(GET, project("error", credits=0, error=error))
     with pytest.raises(JobFailed) as caught:
-        run_sync(wait(call(io), JOB, get))
+        run_sync(wait(call(backend), JOB, get))
     failed = caught.value
     assert (failed.project_id, failed.code, failed.credits_charged) == ("job-1", "no_source_face", 0)
     assert "We could not detect a face" in str(failed)
 
 
 def test_error_without_a_reason_is_still_an_error() -> None:
-    io = FakeIO().script(GET, project("error", credits=None))
+    backend = FakeBackend().script(GET, project("error", credits=None))
     with pytest.raises(JobFailed, match="no reason"):
-        run_sync(wait(call(io), JOB, get))
+        run_sync(wait(call(backend), JOB, get))
 
 
 def test_the_words_of_the_service_are_shown_without_secrets() -> None:
     error = SimpleNamespace(code=500, message="cannot read https://storage.example/a.png?signature=canary\nat all")
-    io = FakeIO().script(GET, project("error", error=error))
+    backend = FakeBackend().script(GET, project("error", error=error))
     with pytest.raises(JobFailed) as caught:
-        run_sync(wait(call(io), JOB, get))
+        run_sync(wait(call(backend), JOB, get))
     assert str(caught.value).endswith("failed: 500: cannot read https://storage.example/a.png?… at all")
     assert "canary" not in repr(vars(caught.value))
 
@@ -164,9 +164,9 @@ def test_the_words_of_the_service_are_shown_without_secrets() -> None:
 def test_a_status_of_the_services_own_is_shown_without_secrets() -> None:
     """Every word of it may be new; none of them may break a line or give a signature away."""
     events: list[Event] = []
-    io = FakeIO().script(GET, project("see https://storage.example/a.png?signature=canary\x1b[2J\nfor more"))
+    backend = FakeBackend().script(GET, project("see https://storage.example/a.png?signature=canary\x1b[2J\nfor more"))
     with pytest.raises(JobTimeout) as caught:
-        run_sync(wait(call(io, 20, on_progress=events.append), JOB, get))
+        run_sync(wait(call(backend, 20, on_progress=events.append), JOB, get))
     told = "see https://storage.example/a.png?… [2J for more"
     assert [event.status for event in events if isinstance(event, StatusChanged)] == [told]
     assert caught.value.status == told
@@ -176,23 +176,23 @@ def test_a_status_of_the_services_own_is_shown_without_secrets() -> None:
 @pytest.mark.parametrize("status", [{"unexpected": True}, ["complete"], ""])
 def test_a_status_that_is_no_word_is_none(status: object) -> None:
     events: list[Event] = []
-    io = FakeIO().script(GET, project(status))
+    backend = FakeBackend().script(GET, project(status))
     with pytest.raises(JobTimeout, match="last status: not known") as caught:
-        run_sync(wait(call(io, 20, on_progress=events.append), JOB, get))
+        run_sync(wait(call(backend, 20, on_progress=events.append), JOB, get))
     assert (caught.value.status, events) == (None, [])
 
 
 def test_a_status_that_goes_is_told() -> None:
     events: list[Event] = []
-    io = FakeIO().script(GET, project("queued"), project(None), project())
-    run_sync(wait(call(io, on_progress=events.append), JOB, get))
+    backend = FakeBackend().script(GET, project("queued"), project(None), project())
+    run_sync(wait(call(backend, on_progress=events.append), JOB, get))
     assert [event.status for event in events if isinstance(event, StatusChanged)] == ["queued", "unknown", "complete"]
 
 
 def test_canceled_raises() -> None:
-    io = FakeIO().script(GET, project("canceled"))
+    backend = FakeBackend().script(GET, project("canceled"))
     with pytest.raises(JobCanceled) as caught:
-        run_sync(wait(call(io), JOB, get))
+        run_sync(wait(call(backend), JOB, get))
     assert caught.value.project_id == "job-1"
 
 
@@ -212,53 +212,53 @@ def test_canceled_raises() -> None:
 )
 def test_looking_is_repeated_for_as_long_as_there_is_time(error: Exception) -> None:
     """The job is paid for: 40 failures in a row are not a reason to lose it."""
-    io = FakeIO().script(GET, *[error] * 40, project())
-    assert run_sync(wait(call(io), JOB, get)).status == "complete"
+    backend = FakeBackend().script(GET, *[error] * 40, project())
+    assert run_sync(wait(call(backend), JOB, get)).status == "complete"
 
 
 def test_an_outage_longer_than_the_deadline_is_a_timeout_with_the_id() -> None:
-    io = FakeIO(random=1.0).script(GET, lost())
+    backend = FakeBackend(random=1.0).script(GET, lost())
     with pytest.raises(JobTimeout) as caught:
-        run_sync(wait(call(io, 60), JOB, get))
+        run_sync(wait(call(backend, 60), JOB, get))
     assert caught.value.project_id == "job-1"
-    assert io.clock <= 1060
-    assert len(io.sent) < 20
+    assert backend.clock <= 1060
+    assert len(backend.sent) < 20
 
 
 def test_an_outage_that_ends_in_time_is_survived() -> None:
     """However far the attempts have come apart, there is one more shortly before the deadline."""
-    io = FakeIO(random=1.0)
-    io.script(GET, lambda operation: project() if io.clock >= 1095 else lost())
-    assert run_sync(wait(call(io, 100), JOB, get)).status == "complete"
+    backend = FakeBackend(random=1.0)
+    backend.script(GET, lambda operation: project() if backend.clock >= 1095 else lost())
+    assert run_sync(wait(call(backend, 100), JOB, get)).status == "complete"
 
 
 def test_retry_after_is_kept_while_looking() -> None:
-    io = FakeIO().script(GET, refused(429, headers={"retry-after": "25"}), project())
-    run_sync(wait(call(io), JOB, get))
-    assert io.sent_at[1] - io.sent_at[0] >= 25
+    backend = FakeBackend().script(GET, refused(429, headers={"retry-after": "25"}), project())
+    run_sync(wait(call(backend), JOB, get))
+    assert backend.sent_at[1] - backend.sent_at[0] >= 25
 
 
 def test_retry_after_beyond_the_deadline_is_raised_with_the_id() -> None:
-    io = FakeIO().script(GET, refused(429, headers={"retry-after": "3600"}))
+    backend = FakeBackend().script(GET, refused(429, headers={"retry-after": "3600"}))
     with pytest.raises(TooManyRequests) as caught:
-        run_sync(wait(call(io, 60), JOB, get))
+        run_sync(wait(call(backend, 60), JOB, get))
     assert caught.value.retry_after == 3600
     assert caught.value.project_id == "job-1"
     assert "job-1" in str(caught.value)
 
 
 def test_a_refused_look_carries_the_id() -> None:
-    io = FakeIO().script(GET, project("queued"), refused(401))
+    backend = FakeBackend().script(GET, project("queued"), refused(401))
     with pytest.raises(Unauthorized) as caught:
-        run_sync(wait(call(io), JOB, get))
+        run_sync(wait(call(backend), JOB, get))
     assert caught.value.project_id == "job-1"
     assert "check_result('job-1')" in str(caught.value)
 
 
 def test_ctrl_c_while_waiting_carries_the_id() -> None:
-    io = FakeIO().script(GET, KeyboardInterrupt())
+    backend = FakeBackend().script(GET, KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt) as caught:
-        run_sync(wait(call(io), JOB, get))
+        run_sync(wait(call(backend), JOB, get))
     assert caught.value.project_id == "job-1"
 
 
@@ -266,13 +266,15 @@ def test_ctrl_c_while_waiting_carries_the_id() -> None:
 def test_ctrl_c_between_two_looks_carries_the_id(status: str, tmp_path: Path) -> None:
     """The second sleeps because the job is complete and lists no outputs yet."""
 
-    class Interrupted(FakeIO):
+    class Interrupted(FakeBackend):
         async def sleep(self, seconds: float) -> None:
             raise KeyboardInterrupt
 
-    io = Interrupted().script(GET, project(status, outputs=0))
+    backend = Interrupted().script(GET, project(status, outputs=0))
     flow = (
-        wait(call(io), JOB, get) if status == "queued" else download(call(io), JOB, project(outputs=0), get, tmp_path)
+        wait(call(backend), JOB, get)
+        if status == "queued"
+        else download(call(backend), JOB, project(outputs=0), get, tmp_path)
     )
     with pytest.raises(KeyboardInterrupt) as caught:
         run_sync(flow)
@@ -280,31 +282,31 @@ def test_ctrl_c_between_two_looks_carries_the_id(status: str, tmp_path: Path) ->
 
 
 def test_a_new_job_may_not_be_found_at_first() -> None:
-    io = FakeIO().script(GET, refused(404), refused(404), project())
-    assert run_sync(wait(call(io), JOB, get, new=True)).status == "complete"
+    backend = FakeBackend().script(GET, refused(404), refused(404), project())
+    assert run_sync(wait(call(backend), JOB, get, new=True)).status == "complete"
 
 
 def test_a_new_job_that_stays_missing_is_missing() -> None:
-    io = FakeIO(random=1.0).script(GET, refused(404))
+    backend = FakeBackend(random=1.0).script(GET, refused(404))
     with pytest.raises(NotFound):
-        run_sync(wait(call(io), JOB, get, new=True))
-    assert io.clock < 1060
+        run_sync(wait(call(backend), JOB, get, new=True))
+    assert backend.clock < 1060
 
 
 def test_a_late_answer_about_a_new_job_is_as_old_as_the_question() -> None:
     """The job was not there when it was looked for, 1 s after it was accepted; that took 12 s to say."""
 
-    class Slow(FakeIO):
+    class Slow(FakeBackend):
         async def send(self, operation, deadline: float):
             self.clock += 12
             return await super().send(operation, deadline)
 
-    io = Slow().script(GET, refused(404), project())
-    assert run_sync(wait(call(io), JOB, get, new=True)).status == "complete"
+    backend = Slow().script(GET, refused(404), project())
+    assert run_sync(wait(call(backend), JOB, get, new=True)).status == "complete"
 
 
 def test_an_old_job_that_is_missing_is_missing_at_once() -> None:
-    io = FakeIO().script(GET, refused(404))
+    backend = FakeBackend().script(GET, refused(404))
     with pytest.raises(NotFound):
-        run_sync(wait(call(io), JOB, get))
-    assert len(io.sent) == 1
+        run_sync(wait(call(backend), JOB, get))
+    assert len(backend.sent) == 1

@@ -25,7 +25,7 @@ from magic_hour_client.types import Operation
 
 from ._backend import CHANCE, BeforeSending, OnBytes
 from ._file_stream import reading
-from ._partial_download import Partial
+from ._partial_download import PartialDownload
 from ._sources import Source
 from ._storage_http import answer_headers, check_put, fetch_request, is_empty, network_errors, put_request
 from ._worker_threads import in_left_thread, in_thread
@@ -43,16 +43,16 @@ _BUFFER_BYTES = 4 * 1024 * 1024
 """Bytes that a thread writes at a time: going to a thread and back takes longer than a smaller piece."""
 
 
-class AsyncIO:
-    """An `IO` that awaits."""
+class AsyncBackend:
+    """An `Backend` that awaits."""
 
     def __init__(self, transport: AsyncTransport, max_parallel: int) -> None:
         self._transport = transport
         self._max_parallel = max_parallel
         self._gates = {charges: anyio.Semaphore(_API_GATE) for charges in (True, False)}
         self._transfers = anyio.Semaphore(_TRANSFER_GATE)
-        discreet(AsyncIO.put)
-        discreet(AsyncIO.fetch)
+        discreet(AsyncBackend.put)
+        discreet(AsyncBackend.fetch)
 
     async def send(
         self,
@@ -102,7 +102,7 @@ class AsyncIO:
             finally:
                 await close(response)
 
-    async def fetch(self, url: str, target: Partial, deadline: float, on_bytes: OnBytes) -> Path:
+    async def fetch(self, url: str, target: PartialDownload, deadline: float, on_bytes: OnBytes) -> Path:
         async with self._transfer(f"download of {target.name}", deadline):
             while True:
                 response = await self._send(fetch_request(url, target.request_headers()))
@@ -114,7 +114,7 @@ class AsyncIO:
                 finally:
                     await close(response)
 
-    async def _receive(self, response: httpx.Response, target: Partial, on_bytes: OnBytes) -> Path:
+    async def _receive(self, response: httpx.Response, target: PartialDownload, on_bytes: OnBytes) -> Path:
         gathered: list[bytes] = []
         size = 0
         chunks = response.aiter_raw()
@@ -188,11 +188,11 @@ class AsyncIO:
         return CHANCE.random()
 
 
-def _write(target: Partial, chunks: Sequence[bytes]) -> None:
+def _write(target: PartialDownload, chunks: Sequence[bytes]) -> None:
     for chunk in chunks:
         target.write(chunk)
 
 
-def _finish(target: Partial, chunks: Sequence[bytes]) -> Path:
+def _finish(target: PartialDownload, chunks: Sequence[bytes]) -> Path:
     _write(target, chunks)
     return target.finish()

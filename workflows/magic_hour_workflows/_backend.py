@@ -1,10 +1,10 @@
 """The port between the decisions and the outside world.
 
-Flows are coroutines that know time, network and disk only through an `IO`. `BlockingIO` never suspends, so sync code
-drives the same flows to their end with `run_sync`; `AsyncIO` really awaits; tests bring a third one whose clock they
-move by hand.
+Flows are coroutines that know time, network and disk only through a `Backend`. `SyncBackend` never suspends, so sync
+code drives the same flows to completion with `run_sync`; `AsyncBackend` really awaits; tests bring a third one whose
+clock they move by hand.
 
-Rule: an `IO` does what it is told, once. Retrying, waiting, naming and giving up are decided in the flows.
+Rule: a `Backend` carries out each request once. Retries, waiting, naming and giving up are decided in the flows.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from magic_hour_client.sending import Wire
 
-    from ._partial_download import Partial
+    from ._partial_download import PartialDownload
     from ._sources import Source
 
 T = TypeVar("T")
@@ -34,7 +34,7 @@ CHANCE = SystemRandom()
 """The generator of the operating system. A program's `random.seed` does not repeat it and a fork does not share it."""
 
 
-class IO(Protocol):
+class Backend(Protocol):
     """What flows may ask of the outside world. Instants are those of `now`, in seconds."""
 
     async def send(
@@ -62,7 +62,7 @@ class IO(Protocol):
         """Send the bytes of `source` to a signed URL once; raises ConnectionFailed or TransferFailed."""
         ...
 
-    async def fetch(self, url: str, target: Partial, deadline: float, on_bytes: OnBytes) -> Path:
+    async def fetch(self, url: str, target: PartialDownload, deadline: float, on_bytes: OnBytes) -> Path:
         """Get what `target` still lacks from a signed URL once, and its path when it has its final name.
 
         Raises:
@@ -111,7 +111,7 @@ class IO(Protocol):
 
 
 def run_sync(coroutine: Coroutine[Any, Any, T], ending: Callable[[BaseException], None] | None = None) -> T:
-    """Drive a flow whose `IO` never suspends to its end.
+    """Drive a flow whose `Backend` never suspends to its end.
 
     Args:
         coroutine: the flow.
@@ -127,11 +127,11 @@ def run_sync(coroutine: Coroutine[Any, Any, T], ending: Callable[[BaseException]
             result: T = finished.value
             return result
         coroutine.close()
-        raise RuntimeError("a flow awaited something that BlockingIO did not provide")
+        raise RuntimeError("a flow awaited something that SyncBackend did not provide")
     except BaseException as error:
         if ending is not None:
             ending(error)
         raise
 
 
-__all__ = ["IO", "BeforeSending", "OnBytes", "run_sync"]
+__all__ = ["Backend", "BeforeSending", "OnBytes", "run_sync"]

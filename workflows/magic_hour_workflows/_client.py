@@ -1,6 +1,6 @@
 """`Client` and `AsyncClient`: the low-level clients with `generate`, `wait` and `download` on top.
 
-Rule: no decision here. A client brings settings, an `IO` and the tree of resources together, and closes them.
+Rule: no decision here. A client brings settings, a `Backend` and the tree of resources together, and closes them.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from ._settings import DEFAULT_MAX_PARALLEL, DEFAULT_TIMEOUT, Defaults
 if TYPE_CHECKING:
     import httpx
 
-    from ._async_backend import AsyncIO
-    from ._sync_backend import BlockingIO
+    from ._async_backend import AsyncBackend
+    from ._sync_backend import SyncBackend
     from .events import Event
     from .resources.tree import V1, AsyncV1
 
@@ -82,10 +82,10 @@ class Client(low_level.Client):
         return V1(self)
 
     @cached_property
-    def _io(self) -> BlockingIO:
-        from ._sync_backend import BlockingIO
+    def _backend(self) -> SyncBackend:
+        from ._sync_backend import SyncBackend
 
-        return BlockingIO(self._transport, self._defaults.max_parallel)
+        return SyncBackend(self._transport, self._defaults.max_parallel)
 
     def _begin(
         self,
@@ -94,7 +94,7 @@ class Client(low_level.Client):
         on_progress: Callable[[Event], object] | None = None,
     ) -> Call:
         """Start the time of one call."""
-        return self._defaults.begin(self._io, timeout, poll_interval, on_progress)
+        return self._defaults.begin(self._backend, timeout, poll_interval, on_progress)
 
     def send(
         self, operation: Operation[T], *, timeout: float | None = None, extra_headers: Mapping[str, str] | None = None
@@ -170,10 +170,10 @@ class AsyncClient(low_level.AsyncClient):
         return AsyncV1(self)
 
     @cached_property
-    def _io(self) -> AsyncIO:
-        from ._async_backend import AsyncIO
+    def _backend(self) -> AsyncBackend:
+        from ._async_backend import AsyncBackend
 
-        return AsyncIO(self._transport, self._defaults.max_parallel)
+        return AsyncBackend(self._transport, self._defaults.max_parallel)
 
     def _begin(
         self,
@@ -182,7 +182,7 @@ class AsyncClient(low_level.AsyncClient):
         on_progress: Callable[[Event], object] | None = None,
     ) -> Call:
         """Start the time of one call."""
-        return self._defaults.begin(self._io, timeout, poll_interval, on_progress)
+        return self._defaults.begin(self._backend, timeout, poll_interval, on_progress)
 
     async def send(
         self, operation: Operation[T], *, timeout: float | None = None, extra_headers: Mapping[str, str] | None = None

@@ -33,7 +33,7 @@ _MOST_REDIRECTS = 5
 _NO_FILE = "storage answered nothing where a file should be"
 
 
-class Partial:
+class PartialDownload:
     """One output on its way to disk."""
 
     def __init__(self, directory: Path, stem: str, suffix: str, *, allow_http: bool = False) -> None:

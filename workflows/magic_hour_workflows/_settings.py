@@ -18,7 +18,7 @@ from ._checks import checked_flag
 from ._flows.call import Call
 
 if TYPE_CHECKING:
-    from ._backend import IO
+    from ._backend import Backend
     from .events import Event
 
 DEFAULT_TIMEOUT = 1800.0
@@ -53,7 +53,7 @@ class Defaults(NamedTuple):
 
     def begin(
         self,
-        io: IO,
+        backend: Backend,
         timeout: float | None = None,
         poll_interval: float | None = None,
         on_progress: Callable[[Event], object] | None = None,
@@ -61,7 +61,7 @@ class Defaults(NamedTuple):
         """Start the time of one call."""
         _check_listener(on_progress)
         return Call.begin(
-            io,
+            backend,
             checked_seconds("timeout", timeout) or self.timeout,
             poll_interval=_interval("poll_interval", poll_interval) or self.poll_interval,
             on_progress=on_progress,

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from magic_hour_client.sending import Wire
 
-    from ._partial_download import Partial
+    from ._partial_download import PartialDownload
     from ._sources import Source
     from ._storage_http import Timeouts
 
@@ -42,14 +42,14 @@ _stop: ContextVar[threading.Event | None] = ContextVar("stop", default=None)
 """Set only in the threads of `map`, which end with it: a thread of the caller's never has one."""
 
 
-class BlockingIO:
-    """An `IO` that waits for everything."""
+class SyncBackend:
+    """An `Backend` that waits for everything."""
 
     def __init__(self, transport: BlockingTransport, max_parallel: int) -> None:
         self._transport = transport
         self._max_parallel = max_parallel
-        discreet(BlockingIO.put)
-        discreet(BlockingIO.fetch)
+        discreet(SyncBackend.put)
+        discreet(SyncBackend.fetch)
 
     async def send(
         self,
@@ -76,7 +76,7 @@ class BlockingIO:
             finally:
                 response.close()
 
-    async def fetch(self, url: str, target: Partial, deadline: float, on_bytes: OnBytes) -> Path:
+    async def fetch(self, url: str, target: PartialDownload, deadline: float, on_bytes: OnBytes) -> Path:
         from ._storage_http import answer_headers, fetch_request, network_errors
 
         with network_errors(f"download of {target.name}"):

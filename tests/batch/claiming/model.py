@@ -178,7 +178,7 @@ class World:
 
 
 class Connection:
-    """The port of one worker to the service (`IO`, as far as a submission needs it)."""
+    """The port of one worker to the service (`Backend`, as far as a submission needs it)."""
 
     def __init__(self, world: World, machine: Machine, plot: str | None) -> None:
         self.world = world

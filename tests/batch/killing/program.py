@@ -34,7 +34,7 @@ PLACES: dict[str, tuple[Any, str, bool]] = {
     "answered, id not told": (submit, "publish", False),
     "id told, not written down": (Claims, "accepted", False),
     "id written down": (Claims, "accepted", True),
-    "while downloading": (files.Partial, "write", True),
+    "while downloading": (files.PartialDownload, "write", True),
     "saved, no final name": (Places, "_named", False),
     "final name, not written down": (Places, "_named", True),
     "written down, engine not told": (Store, "finish", True),

@@ -1,6 +1,6 @@
 """The decisions of upload, create, wait and download, each written once.
 
-Every flow is a plain coroutine over the `IO` port, so sync and async clients share all of it.
+Every flow is a plain coroutine over the `Backend` port, so sync and async clients share all of it.
 
-Rule: a flow calls no clock, no network and no event loop; it asks its `IO`. Read `generate` first, then `wait`.
+Rule: a flow calls no clock, no network and no event loop; it asks its `Backend`. Read `generate` first, then `wait`.
 """

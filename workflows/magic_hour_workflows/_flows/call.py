@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from magic_hour_client.sending import Wire
     from magic_hour_client.types import Operation
 
-    from .._backend import IO, BeforeSending
+    from .._backend import Backend, BeforeSending
     from ..errors import SubmissionUnknown
     from ..events import Event
 
@@ -67,7 +67,7 @@ class Submission:
 class Call(NamedTuple):
     """One call of the user's, from its beginning to its deadline."""
 
-    io: IO
+    backend: Backend
     timeout: float
     deadline: float
     submission: Submission
@@ -80,9 +80,11 @@ class Call(NamedTuple):
     """Asked before each attempt at a paid create, directly before its first byte: one that must not go out raises."""
 
     @classmethod
-    def begin(cls, io: IO, timeout: float, **options: Any) -> Call:
+    def begin(cls, backend: Backend, timeout: float, **options: Any) -> Call:
         """A call whose time starts now."""
-        return cls(io=io, timeout=timeout, deadline=io.now() + timeout, submission=Submission(), **options)
+        return cls(
+            backend=backend, timeout=timeout, deadline=backend.now() + timeout, submission=Submission(), **options
+        )
 
     def paid(self) -> Call:
         """The same call after the job was accepted: from now on only the deadline ends it."""
@@ -90,7 +92,7 @@ class Call(NamedTuple):
 
     def left(self) -> float:
         """Seconds until the deadline, never less than 0."""
-        return max(0.0, self.deadline - self.io.now())
+        return max(0.0, self.deadline - self.backend.now())
 
     def room(self, reserve: float = 0.0) -> float:
         """Seconds that may be slept, so that there is time for a last attempt before the deadline.
@@ -102,7 +104,7 @@ class Call(NamedTuple):
 
     def attempt_deadline(self, seconds: float = ATTEMPT_SECONDS) -> float:
         """The instant at which one attempt has to end."""
-        return min(self.deadline, self.io.now() + seconds)
+        return min(self.deadline, self.backend.now() + seconds)
 
     def tell(self, event: Event) -> None:
         """Call the listener; if it raises, that is logged and the call goes on."""
@@ -134,16 +136,16 @@ class Call(NamedTuple):
         """
         backoff = Backoff()
         furthest = progress() if progress else 0
-        moved_at = self.io.now()
+        moved_at = self.backend.now()
         while True:
             try:
                 return await attempt()
             except MagicHourError as error:
                 if progress and progress() > furthest:
-                    furthest, moved_at = progress(), self.io.now()
+                    furthest, moved_at = progress(), self.backend.now()
                     backoff.made_progress()
-                stalled = progress is not None and self.io.now() - moved_at >= STALLED_SECONDS
-                delay = backoff.delay(error, self.io.random())
+                stalled = progress is not None and self.backend.now() - moved_at >= STALLED_SECONDS
+                delay = backoff.delay(error, self.backend.random())
                 out_of_tries = self.tries is not None and backoff.failures >= self.tries
                 room = self.room(reserve)
                 if not again(error) or out_of_tries or stalled or room <= (getattr(error, "retry_after", None) or 0.0):
@@ -154,4 +156,4 @@ class Call(NamedTuple):
 
             logger.info("%s failed, attempt %d in %.1f s: %s", step, backoff.failures + 1, delay, reason)
             self.tell(Retrying(step=step, reason=reason, attempt=backoff.failures, delay=delay))
-            await self.io.sleep(delay)
+            await self.backend.sleep(delay)

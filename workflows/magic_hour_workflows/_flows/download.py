@@ -13,7 +13,7 @@ from pathlib import Path
 from magic_hour_client.types import Operation
 
 from .._outputs import output_names
-from .._partial_download import Partial
+from .._partial_download import PartialDownload
 from .._results import Job
 from .._retry import has_expired, may_repeat
 from .._urls import checked_url
@@ -30,7 +30,7 @@ _MOST_TOLD = 3
 """How many outputs an error tells about; the others went wrong as well."""
 
 
-class Saving:
+class DownloadState:
     """The outputs of one job: where they are now, and what has become of them."""
 
     def __init__(self, call: Call, job: Job, project: Project, get: Callable[[str], Operation[Project]]) -> None:
@@ -90,20 +90,20 @@ async def download(
     """
     call = call.paid()
     project = await _listed(call, job, project, get)
-    outputs = Saving(call, job, project, get)
+    outputs = DownloadState(call, job, project, get)
     names = output_names(job, outputs.urls, output_name)
 
     async def save(number: int) -> None:
         if outputs.hopeless:
             return
-        partial = Partial(directory, *names[number], allow_http=call.allow_http)
+        partial = PartialDownload(directory, *names[number], allow_http=call.allow_http)
         try:
             outputs.saved[number] = await _save(outputs, number, partial)
         except MagicHourError as error:
             outputs.failures[number] = error
 
     with naming(job):
-        await call.io.map(save, range(len(names)))
+        await call.backend.map(save, range(len(names)))
         if outputs.failures:
             raise outputs.failed() from next(iter(outputs.failures.values()))
     return outputs.paths()
@@ -119,7 +119,7 @@ async def _listed(call: Call, job: Job, project: Project, get: Callable[[str], O
         if _urls(project) or call.left() <= SHORTEST_INTERVAL:
             break
         with naming(job):
-            await call.io.sleep(SHORTEST_INTERVAL)
+            await call.backend.sleep(SHORTEST_INTERVAL)
         project = await look(call, job, get)
     if not _urls(project):
         with naming(job):
@@ -133,7 +133,7 @@ def _urls(project: Project) -> list[object]:
     return [getattr(item, "url", None) for item in downloads] if isinstance(downloads, list) else []
 
 
-async def _save(outputs: Saving, number: int, partial: Partial) -> Path:
+async def _save(outputs: DownloadState, number: int, partial: PartialDownload) -> Path:
     call = outputs.call
     refreshes = 0
     replaced = False
@@ -157,7 +157,7 @@ async def _save(outputs: Saving, number: int, partial: Partial) -> Path:
             await refresh(given)
             raise
         try:
-            return await call.io.fetch(url, partial, call.deadline, told)
+            return await call.backend.fetch(url, partial, call.deadline, told)
         except TransferFailed as error:
             if has_expired(error):
                 await refresh(given)

@@ -20,7 +20,7 @@ from magic_hour_client.schema import unknown_field
 from magic_hour_client.types import Endpoint, Operation
 
 from .._assets import Assets, collect, to_source
-from .._backend import IO
+from .._backend import Backend
 from .._checks import check, checked_flag
 from .._outputs import checked_directory, checked_output_name
 from .._results import Job, Kind, Result, number
@@ -29,13 +29,13 @@ from .call import Call
 from .download import download
 from .submit import carry, kind_of, submit
 from .upload import upload
-from .wait import Project, finished, look, told_status, wait
+from .wait import Project, finished, look, reported_status, wait
 
 Get = Callable[[str], Operation[Project]]
 
 
 @attrs.frozen(kw_only=True)
-class Outputs:
+class OutputOptions:
     """Whether to wait, and what to do with the outputs."""
 
     wait_for_completion: bool = True
@@ -54,11 +54,19 @@ class Outputs:
         return checked_directory(self.download_directory) if self.download_outputs else None
 
 
-OPTIONS = (*(field.name for field in attrs.fields(Outputs)), "timeout", "poll_interval", "on_progress", "extra_body")
+OPTIONS = (
+    *(field.name for field in attrs.fields(OutputOptions)),
+    "timeout",
+    "poll_interval",
+    "on_progress",
+    "extra_body",
+)
 """What `generate` takes beside the fields of the contract."""
 
 
-async def generate(call: Call, api: ModuleType, get: Get, parameters: Mapping[str, Any], outputs: Outputs) -> Result:
+async def generate(
+    call: Call, api: ModuleType, get: Get, parameters: Mapping[str, Any], outputs: OutputOptions
+) -> Result:
     """Run one job from local files to files on disk.
 
     Args:
@@ -68,11 +76,11 @@ async def generate(call: Call, api: ModuleType, get: Get, parameters: Mapping[st
         parameters: the operation's parameters, with files where the contract has paths.
         outputs: whether to wait, and where to save.
     """
-    operation, assets = prepare(call.io, api, parameters)
+    operation, assets = prepare(call.backend, api, parameters)
     try:
         directory = None
         if outputs.wait_for_completion:
-            directory = await call.io.run(partial(outputs.directory, kind_of(operation)))
+            directory = await call.backend.run(partial(outputs.directory, kind_of(operation)))
         paths = await upload(call, assets.sources)
     finally:
         assets.close()
@@ -89,7 +97,7 @@ async def generate(call: Call, api: ModuleType, get: Get, parameters: Mapping[st
         raise
 
 
-def prepare(io: IO, api: ModuleType, parameters: Mapping[str, Any]) -> tuple[Operation[Any], Assets]:
+def prepare(backend: Backend, api: ModuleType, parameters: Mapping[str, Any]) -> tuple[Operation[Any], Assets]:
     """The call to send, fully checked, with placeholders in place of local files; and those files.
 
     Raises:
@@ -105,7 +113,7 @@ def prepare(io: IO, api: ModuleType, parameters: Mapping[str, Any]) -> tuple[Ope
         if parameters.get(name) is None:
             raise InvalidArgument(f"`{name}` is missing: {endpoint.name} needs it", field=name)
     if "name" in endpoint.body and parameters.get("name") is None:
-        parameters["name"] = job_name(io, endpoint)
+        parameters["name"] = job_name(backend, endpoint)
     prepared, assets = collect(endpoint, parameters)
     operation: Operation[Any] = api.request(**prepared, extra_body=extra_body)
     check(endpoint.name, operation.body)
@@ -113,13 +121,13 @@ def prepare(io: IO, api: ModuleType, parameters: Mapping[str, Any]) -> tuple[Ope
     return operation, assets
 
 
-def job_name(io: IO, endpoint: Endpoint) -> str:
+def job_name(backend: Backend, endpoint: Endpoint) -> str:
     """A name to find the job by in the web app and in webhook events, should its id ever be lost."""
-    digits = f"{int(io.random() * 16**8):08x}"
-    return f"{endpoint.name.split('.')[1]} {io.utc():%Y-%m-%dT%H:%M:%SZ} {digits}"
+    digits = f"{int(backend.random() * 16**8):08x}"
+    return f"{endpoint.name.split('.')[1]} {backend.utc():%Y-%m-%dT%H:%M:%SZ} {digits}"
 
 
-async def check_result(call: Call, kind: Kind, id: str, get: Get, outputs: Outputs) -> Result:
+async def check_result(call: Call, kind: Kind, id: str, get: Get, outputs: OutputOptions) -> Result:
     """Pick a job up by its id: wait for it, save its outputs.
 
     Without waiting, a job that is not complete yet is returned as it is.
@@ -138,7 +146,7 @@ async def check_result(call: Call, kind: Kind, id: str, get: Get, outputs: Outpu
         return await _saved(call, job, project, get, directory, outputs)
 
 
-async def save(call: Call, kind: Kind, id: str, get: Get, outputs: Outputs) -> list[Path]:
+async def save(call: Call, kind: Kind, id: str, get: Get, outputs: OutputOptions) -> list[Path]:
     """Save the outputs of a complete job.
 
     Raises:
@@ -151,7 +159,7 @@ async def save(call: Call, kind: Kind, id: str, get: Get, outputs: Outputs) -> l
     project = await look(call, job, get)
     if not finished(job, project):
         early = InvalidArgument(
-            f"the {kind} job {job.shown_id} is not complete yet ({told_status(project) or 'unknown'})", field="id"
+            f"the {kind} job {job.shown_id} is not complete yet ({reported_status(project) or 'unknown'})", field="id"
         )
         name_job(early, job)  # not a mistake alone: there is a job, and a way to go on
         raise early
@@ -168,7 +176,9 @@ async def upload_file(call: Call, value: Any, role: Any) -> str:
     return path
 
 
-async def _saved(call: Call, job: Job, project: Project, get: Get, directory: Path | None, outputs: Outputs) -> Result:
+async def _saved(
+    call: Call, job: Job, project: Project, get: Get, directory: Path | None, outputs: OutputOptions
+) -> Result:
     paths = [] if directory is None else await download(call, job, project, get, directory, outputs.output_name)
     return _result(job, project, paths)
 
@@ -178,7 +188,7 @@ def _result(job: Job, project: Project, paths: list[Path]) -> Result:
     return Result(
         id=job.id,
         kind=job.kind,
-        status=told_status(project) or "unknown",
+        status=reported_status(project) or "unknown",
         credits_charged=job.credits_charged if credits is None else credits,
         downloaded_paths=paths,
         project=project,

@@ -59,7 +59,7 @@ async def query(call: Call, operation: Operation[T], *, again: Callable[[Excepti
     async def attempt() -> Any:
         nonlocal may_be_done
         try:
-            return await call.io.send(operation, call.attempt_deadline())
+            return await call.backend.send(operation, call.attempt_deadline())
         except NotFound:
             if may_be_done:
                 return None
@@ -90,10 +90,12 @@ async def submit(call: Call, operation: Operation[T]) -> tuple[T, Job]:
 
     async def attempt() -> tuple[T, Job]:
         wire = Wire()
-        this = Attempt(operation, call.io.utc(), wire)
+        this = Attempt(operation, call.backend.utc(), wire)
         call.submission.begin(this)
         try:
-            created = await call.io.send(operation, call.attempt_deadline(SUBMIT_SECONDS), call.before_sending, wire)
+            created = await call.backend.send(
+                operation, call.attempt_deadline(SUBMIT_SECONDS), call.before_sending, wire
+            )
             job = job_from(operation, created)
             publish(call, job)
             return created, job

@@ -33,9 +33,9 @@ async def upload(call: Call, sources: Sequence[Source]) -> list[str]:
     for source in sources:
         if source.size is None:  # a stream that has to be read to know; the others are looked at again when they go
             with _naming(source):
-                await call.io.read(partial(source.prepare, call.left), call.deadline)
+                await call.backend.read(partial(source.prepare, call.left), call.deadline)
     places = await _places(call, sources)
-    return await call.io.map(lambda pair: _upload_one(call, *pair), list(zip(sources, places, strict=True)))
+    return await call.backend.map(lambda pair: _upload_one(call, *pair), list(zip(sources, places, strict=True)))
 
 
 def measure(source: Source) -> None:
@@ -56,7 +56,7 @@ async def _places(call: Call, sources: Sequence[Source]) -> list[Any]:
     )
 
     async def attempt() -> list[Any]:
-        answer = await call.io.send(operation, call.attempt_deadline())
+        answer = await call.backend.send(operation, call.attempt_deadline())
         usable = [place for place in answer.items if _is_text(place.upload_url) and _is_text(place.file_path)]
         if not len(usable) == len(answer.items) == len(sources):
             message = f"{operation.name} answered {len(usable)} places for {len(sources)} files"
@@ -80,7 +80,7 @@ async def _upload_one(call: Call, source: Source, place: Any) -> str:
         nonlocal place
         try:
             url = checked_url(place.upload_url, call.allow_http)
-            await call.io.put(url, source, call.deadline, told)
+            await call.backend.put(url, source, call.deadline, told)
         except TransferFailed as error:
             if has_expired(error):
                 [place] = await _places(call, [source])

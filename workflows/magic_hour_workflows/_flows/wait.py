@@ -76,15 +76,15 @@ async def wait(call: Call, job: Job, get: Callable[[str], Operation[P]], *, new:
         JobTimeout: it was not done in time; it goes on.
     """
     call = call.paid()
-    began = call.io.now()
+    began = call.backend.now()
     status: str | None = None
     credits = job.credits_charged
     cause: MagicHourError | None = None
     slowest = 0.0
     if new:
-        await _pause(call, job, interval(0.0, call.io.random(), call.poll_interval))
+        await _pause(call, job, interval(0.0, call.backend.random(), call.poll_interval))
     while call.left() > 0:
-        elapsed = call.io.now() - began
+        elapsed = call.backend.now() - began
         try:
             project = await look(call, job, get, missing_until=began + NEW_JOB_SECONDS if new else None)
         except MagicHourError as error:
@@ -92,11 +92,11 @@ async def wait(call: Call, job: Job, get: Callable[[str], Operation[P]], *, new:
                 raise
             cause = error
             break
-        slowest = max(slowest, call.io.now() - began - elapsed)
+        slowest = max(slowest, call.backend.now() - began - elapsed)
         told = number(project.credits_charged)
         credits = credits if told is None else told
-        if told_status(project) != status:
-            status = told_status(project)
+        if reported_status(project) != status:
+            status = reported_status(project)
             call.tell(StatusChanged(id=job.id, kind=job.kind, status=status or "unknown", elapsed=elapsed))
         if finished(job, project):
             return project
@@ -104,7 +104,9 @@ async def wait(call: Call, job: Job, get: Callable[[str], Operation[P]], *, new:
         reserve = min(SLOWEST_LOOKS * slowest, call.timeout / 2)
         if call.room(reserve) <= 0:
             break
-        await _pause(call, job, interval(call.io.now() - began, call.io.random(), call.poll_interval), reserve)
+        await _pause(
+            call, job, interval(call.backend.now() - began, call.backend.random(), call.poll_interval), reserve
+        )
     raise JobTimeout(job=job, status=status, credits_charged=credits, timeout=call.timeout) from cause
 
 
@@ -118,8 +120,8 @@ async def look(call: Call, job: Job, get: Callable[[str], Operation[P]], *, miss
 
     async def attempt() -> P:
         nonlocal asked
-        asked = call.io.now()  # the answer may be as old as that, however long it took to come
-        project = await call.io.send(operation, call.attempt_deadline())
+        asked = call.backend.now()  # the answer may be as old as that, however long it took to come
+        project = await call.backend.send(operation, call.attempt_deadline())
         if project.id not in (job.id, None):
             message = f"{operation.name} answered about another job than {job.shown_id}"
             raise UnexpectedResponse(message, operation=operation.name, status=200)
@@ -130,7 +132,7 @@ async def look(call: Call, job: Job, get: Callable[[str], Operation[P]], *, miss
         return await call.repeat(operation.name, attempt, again=again)
 
 
-def told_status(project: Project) -> str | None:
+def reported_status(project: Project) -> str | None:
     """The status in the service's own words, which may be new ones; None if it told none."""
     return clean(project.status)
 
@@ -157,4 +159,4 @@ def finished(job: Job, project: Project) -> bool:
 async def _pause(call: Call, job: Job, seconds: float, reserve: float = 0.0) -> None:
     """Sleep, but wake up early enough for a last look before the deadline."""
     with naming(job):
-        await call.io.sleep(min(seconds, max(0.0, call.room(reserve))))
+        await call.backend.sleep(min(seconds, max(0.0, call.room(reserve))))

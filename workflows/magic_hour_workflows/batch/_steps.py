@@ -91,7 +91,7 @@ class Steps:
             return known
         await self._halt.gate(row.key)
         call = self._begin(row)
-        operation, assets = prepare(call.io, module(f"v1.{row.endpoint}.create"), row.parameters)
+        operation, assets = prepare(call.backend, module(f"v1.{row.endpoint}.create"), row.parameters)
         paths = await self._remote_paths(call, assets.sources)
         operation = attrs.evolve(operation, body=assets.filled(operation.body, paths))
         try:

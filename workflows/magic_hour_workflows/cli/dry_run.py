@@ -44,7 +44,7 @@ def preview(
     token = os.environ.get(KEY_VARIABLE) or "no-key-is-sent"
     with Client(token, base_url=terminal.base_url, allow_http=terminal.allow_http) as client:
         client._begin(timeout, poll_interval)  # checks both
-        call, assets = prepare(client._io, api, {**given, "extra_body": extra_body})
+        call, assets = prepare(client._backend, api, {**given, "extra_body": extra_body})
         url = f"{client._transport.settings.base_url}{call.path}"
     with closing(assets):
         for source in assets.sources:

@@ -16,7 +16,7 @@ from magic_hour_client.api.v1_image_projects.get_image_project import request as
 from magic_hour_client.resources.v1_ai_headshot_generator import AsyncV1AiHeadshotGenerator, V1AiHeadshotGenerator
 
 from .._backend import run_sync
-from .._flows.generate import Outputs, generate
+from .._flows.generate import OutputOptions, generate
 from .._flows.submit import carry
 from .._results import Result
 from ..events import Event
@@ -79,7 +79,7 @@ class AiHeadshotGenerator(V1AiHeadshotGenerator):
             '.png'
         """
         call = self._client._begin(timeout, poll_interval, on_progress)
-        outputs = Outputs(
+        outputs = OutputOptions(
             wait_for_completion=wait_for_completion,
             download_outputs=download_outputs,
             download_directory=download_directory,
@@ -141,7 +141,7 @@ class AsyncAiHeadshotGenerator(AsyncV1AiHeadshotGenerator):
             '.png'
         """
         call = self._client._begin(timeout, poll_interval, on_progress)
-        outputs = Outputs(
+        outputs = OutputOptions(
             wait_for_completion=wait_for_completion,
             download_outputs=download_outputs,
             download_directory=download_directory,

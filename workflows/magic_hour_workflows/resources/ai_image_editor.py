@@ -16,7 +16,7 @@ from magic_hour_client.api.v1_image_projects.get_image_project import request as
 from magic_hour_client.resources.v1_ai_image_editor import AsyncV1AiImageEditor, V1AiImageEditor
 
 from .._backend import run_sync
-from .._flows.generate import Outputs, generate
+from .._flows.generate import OutputOptions, generate
 from .._flows.submit import carry
 from .._results import Result
 from ..events import Event
@@ -81,7 +81,7 @@ class AiImageEditor(V1AiImageEditor):
             '.png'
         """
         call = self._client._begin(timeout, poll_interval, on_progress)
-        outputs = Outputs(
+        outputs = OutputOptions(
             wait_for_completion=wait_for_completion,
             download_outputs=download_outputs,
             download_directory=download_directory,
@@ -145,7 +145,7 @@ class AsyncAiImageEditor(AsyncV1AiImageEditor):
             '.png'
         """
         call = self._client._begin(timeout, poll_interval, on_progress)
-        outputs = Outputs(
+        outputs = OutputOptions(
             wait_for_completion=wait_for_completion,
             download_outputs=download_outputs,
             download_directory=download_directory,

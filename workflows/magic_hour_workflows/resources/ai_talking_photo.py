@@ -16,7 +16,7 @@ from magic_hour_client.api.v1_video_projects.get_video_project import request as
 from magic_hour_client.resources.v1_ai_talking_photo import AsyncV1AiTalkingPhoto, V1AiTalkingPhoto
 
 from .._backend import run_sync
-from .._flows.generate import Outputs, generate
+from .._flows.generate import OutputOptions, generate
 from .._flows.submit import carry
 from .._results import Result
 from ..events import Event
@@ -82,7 +82,7 @@ class AiTalkingPhoto(V1AiTalkingPhoto):
             '.mp4'
         """
         call = self._client._begin(timeout, poll_interval, on_progress)
-        outputs = Outputs(
+        outputs = OutputOptions(
             wait_for_completion=wait_for_completion,
             download_outputs=download_outputs,
             download_directory=download_directory,
@@ -147,7 +147,7 @@ class AsyncAiTalkingPhoto(AsyncV1AiTalkingPhoto):
             '.mp4'
         """
         call = self._client._begin(timeout, poll_interval, on_progress)
-        outputs = Outputs(
+        outputs = OutputOptions(
             wait_for_completion=wait_for_completion,
             download_outputs=download_outputs,
             download_directory=download_directory,

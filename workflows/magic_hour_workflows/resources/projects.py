@@ -102,10 +102,10 @@ class Jobs(Generic[P]):
             >>> [path.suffix for path in client.v1.image_projects.download(image_id, folder)]
             ['.png']
         """
-        from .._flows.generate import Outputs, save
+        from .._flows.generate import OutputOptions, save
 
         call = self._client._begin(timeout, None, on_progress)
-        outputs = Outputs(download_directory=download_directory, output_name=output_name)
+        outputs = OutputOptions(download_directory=download_directory, output_name=output_name)
         return run_sync(save(call, self._kind, id, self._get, outputs))
 
     def check_result(
@@ -143,10 +143,10 @@ class Jobs(Generic[P]):
             >>> client.v1.image_projects.check_result(image_id, download_outputs=False).status
             'complete'
         """
-        from .._flows.generate import Outputs, check_result
+        from .._flows.generate import OutputOptions, check_result
 
         call = self._client._begin(timeout, poll_interval, on_progress)
-        outputs = Outputs(
+        outputs = OutputOptions(
             wait_for_completion=wait_for_completion,
             download_outputs=download_outputs,
             download_directory=download_directory,
@@ -226,10 +226,10 @@ class AsyncJobs(Generic[P]):
             >>> [path.suffix for path in client.v1.image_projects.download(image_id, folder)]
             ['.png']
         """
-        from .._flows.generate import Outputs, save
+        from .._flows.generate import OutputOptions, save
 
         call = self._client._begin(timeout, None, on_progress)
-        outputs = Outputs(download_directory=download_directory, output_name=output_name)
+        outputs = OutputOptions(download_directory=download_directory, output_name=output_name)
         return await save(call, self._kind, id, self._get, outputs)
 
     async def check_result(
@@ -267,10 +267,10 @@ class AsyncJobs(Generic[P]):
             >>> client.v1.image_projects.check_result(image_id, download_outputs=False).status
             'complete'
         """
-        from .._flows.generate import Outputs, check_result
+        from .._flows.generate import OutputOptions, check_result
 
         call = self._client._begin(timeout, poll_interval, on_progress)
-        outputs = Outputs(
+        outputs = OutputOptions(
             wait_for_completion=wait_for_completion,
             download_outputs=download_outputs,
             download_directory=download_directory,
