@@ -8,8 +8,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from magic_hour_client._runtime.sending import Wire
 from magic_hour_client.errors import APIError, ConnectionFailed, RequestTimeout, error_from_reply
-from magic_hour_client.sending import Wire
 from magic_hour_client.types import Operation, Reply
 from magic_hour_workflows._backend import BeforeSending
 from magic_hour_workflows._flows.call import Call

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import shutil
 import subprocess
 import sys
 import warnings
@@ -29,10 +30,10 @@ from .problems import BrokenOutput, InvalidSpec, LostOperation
 from .texts import Code, doc, guard, literal, printable, raw
 from .views import Views
 
-RUNTIME = (
-    *("blanking", "bodies", "calls", "cookies", "deadline", "discreet", "environment", "outgoing"),
-    *("schema", "sending", "settings", "shield", "transport"),
-)
+RUNTIME = "_runtime"
+"""Where the machinery lies in the client."""
+CONTRACT = "_contract.py"
+"""The only module of it that is rendered."""
 
 
 class Build:
@@ -68,6 +69,7 @@ class Build:
         self._write_more(project, folder)
         _compile(folder)
         _format(folder)
+        self._copy_runtime(folder / RUNTIME)
 
     def _prepare(self, project: Project) -> None:
         classes = {**self.views.models, **self.views.enums}
@@ -135,8 +137,7 @@ class Build:
             path.parent.mkdir(exist_ok=True)
             path.write_text(project.env.get_template(template).render(**values), encoding="utf-8")
 
-        for name in RUNTIME:
-            render(f"runtime/{name}.py.jinja", f"{name}.py")
+        render("contract.py.jinja", f"{RUNTIME}/{CONTRACT}")
         render("params_init.py.jinja", "params/__init__.py")
         for name, model in self.views.models.items():
             if name in self.views.sent:
@@ -147,6 +148,12 @@ class Build:
         (folder / "py.typed").write_text("", encoding="utf-8")
         text = operations_json(self.endpoints.all(), self.contract)
         (folder / "operations.json").write_text(text, encoding="utf-8")
+
+    def _copy_runtime(self, folder: Path) -> None:
+        """The machinery, byte for byte: a line number in a traceback is one of `templates/runtime/`."""
+        for path in sorted((self.templates / "runtime").glob("*.py")):
+            if path.name != CONTRACT:
+                shutil.copyfile(path, folder / path.name)
 
 
 def _config(path: Path) -> Config:

@@ -1,4 +1,3 @@
-{{ banner }}
 """The API key is blanked out of every answer, whose words end up in messages and logs.
 
 Rule: it is found in every way in which JSON can spell it, because whoever repeats it chooses the spelling.

@@ -1,4 +1,3 @@
-{{ banner }}
 """The bodies of answers: read no further than the largest that is taken, and unpacked no further either.
 
 Rule: whatever comes in, and however small it was made on its way, no more than that is held at a time. Nothing

@@ -1,4 +1,3 @@
-{{ banner }}
 """From arguments to a call, and from an answer to a result: what every endpoint's `request` and `parse` share.
 
 Rule: pure. Nothing here touches the network; a mistake in the arguments ends the call here.
@@ -15,6 +14,7 @@ from types import NoneType
 from typing import Any, TypeVar
 from urllib.parse import quote
 
+from ._contract import PACKAGE
 from .errors import InvalidArgument, UnexpectedResponse, error_from_reply
 from .schema import Kind, Object, Unreadable, Writing, merged, write_fields, wrong_type
 from .types import UNSET, Endpoint, Operation, Placeholder, Reply
@@ -147,9 +147,17 @@ def unreadable(name: str, status: int, what: str) -> UnexpectedResponse:
 
 
 def warn_caller(message: str) -> None:
-    """A DeprecationWarning that points at the first line outside of this package and those built on it."""
-    inside = (f"{__package__}.", "magic_hour_workflows.")
+    """A DeprecationWarning that points at the first line outside of this client and of the packages built on it.
+
+    Such a package sets `__warns_its_caller__ = True` in its `__init__`.
+    """
     depth, frame = 1, sys._getframe(0)
-    while frame.f_back is not None and f"{frame.f_globals.get('__name__', '')}.".startswith(inside):
+    while frame.f_back is not None and _warns_its_caller(frame.f_globals.get("__name__", "")):
         depth, frame = depth + 1, frame.f_back
     warnings.warn(message, DeprecationWarning, stacklevel=depth)
+
+
+def _warns_its_caller(module: str) -> bool:
+    parts = module.split(".")
+    packages = (".".join(parts[:count]) for count in range(1, len(parts) + 1))
+    return any(name == PACKAGE or hasattr(sys.modules.get(name), "__warns_its_caller__") for name in packages)

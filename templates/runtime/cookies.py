@@ -1,4 +1,3 @@
-{{ banner }}
 """No cookies: who calls is told by the key, and nothing else is kept from one answer for the next request.
 
 Rule: an answer's cookies are not even looked at; looking for them is about a twentieth of the work of a request.

@@ -1,4 +1,3 @@
-{{ banner }}
 """Bounding blocking calls as a whole, down to the socket.
 
 httpx limits each read and each write; a server that sends a byte now and then holds such a call for ever. Here the
@@ -171,9 +170,7 @@ class Stream(httpcore.NetworkStream):
         tls = self._inner.get_extra_info("ssl_object")
         return tls is not None and tls.pending() > 0
 
-    def _wait(
-        self, event: int, limits: Limits, timeout: float | None, error: type[httpcore.TimeoutException]
-    ) -> None:
+    def _wait(self, event: int, limits: Limits, timeout: float | None, error: type[httpcore.TimeoutException]) -> None:
         """Return once the socket is ready; raise when time runs out or the stop flag is up."""
         limits.check(error)  # first, so that a call ends although the other side is always ready
         sock = self._inner.get_extra_info("socket")
@@ -282,7 +279,7 @@ def _patiently(
 def _settle(future: Future[T], work: Callable[[], T]) -> None:
     try:
         future.set_result(work())
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001  (it is raised again where the result is awaited)
         future.set_exception(error)
 
 

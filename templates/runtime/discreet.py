@@ -1,4 +1,3 @@
-{{ banner }}
 """What httpx and httpcore log of our requests: that something happened, and nothing that came from the other side.
 
 At DEBUG level httpcore tells the headers of every answer, its status line, and what it could not read of it: a signed
@@ -51,7 +50,7 @@ def _sending() -> bool:
 
 
 _DISCREET = Discreet()
-# A filter works for the very logger it is given to, not for those below; these are all that httpx and what it uses have.
+# A filter works for one logger, not for those below it; these are all the loggers of httpx and of what it uses.
 _LOGGERS = (
     "httpx",
     *(f"httpcore.{part}" for part in ("connection", "http11", "http2", "proxy", "socks")),

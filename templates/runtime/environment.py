@@ -1,4 +1,3 @@
-{{ banner }}
 """What the environment says about connections, certificates and proxies, checked before anything relies on it.
 
 httpx reads these variables when a client is made and raises whatever comes of it; here the variable is named.
@@ -92,6 +91,6 @@ def _try(name: str, proxy: str | None = None) -> None:
     except ImportError as error:
         message = f"`{name}`: this kind of proxy needs another package: pip install 'httpx[socks]'"
         raise InvalidArgument(message, field=name) from error
-    except Exception:
+    except Exception:  # noqa: BLE001  (httpx lets through whatever its parts raise)
         message = f"`{name}`: httpx cannot use its value; fix or unset this variable"
         raise InvalidArgument(message, field=name) from None

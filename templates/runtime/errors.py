@@ -1,21 +1,6 @@
-{{ banner }}
 """What can go wrong with a single call, and the one place where failures of the network become typed errors.
 
-    {{ base_error }}
-    ├── InvalidArgument            a value of yours was refused before anything was sent (also a ValueError)
-    │   └── UnknownField           a field the contract does not know (also a TypeError)
-    ├── ConnectionFailed           no complete answer arrived; `sent` says whether the request may have
-    │   └── RequestTimeout         ... because time ran out (also a TimeoutError)
-    ├── UnexpectedResponse         an answer that claims success but cannot be read
-    └── APIError                   the service refused; `status`, `code`, `retry_after` say how
-        ├── InvalidRequest         400
-        ├── Unauthorized           401
-        ├── PaymentRequired        402
-        ├── Forbidden              403
-        ├── NotFound               404
-        ├── UnprocessableEntity    422
-        ├── TooManyRequests        429
-        └── ServerError            5xx
+The public names are those of the client's `errors` module, which also shows the tree.
 
 Rule: the data is in attributes, the message can be read alone, every error survives pickling, and none holds an
 API key or a signed URL.
@@ -26,13 +11,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
+from ._contract import BASE_ERROR, PACKAGE
 from .types import Reply
 
-E = TypeVar("E", bound="{{ base_error }}")
+E = TypeVar("E", bound="BaseError")
 
 _URL_SECRETS = re.compile(r"(?<=[a-z]://)[^/\s\"'<>@]*@|(?<=[?#])[^\s\"'<>]+")
 _MAX_MESSAGE = 500
@@ -75,7 +61,7 @@ def escaped(text: str, *, keep: str = "") -> str:
     return _UNSHOWN.sub(lambda found: found[0] if found[0] in keep else ascii(found[0])[1:-1], text)
 
 
-class {{ base_error }}(Exception):
+class BaseError(Exception):
     """The base of every error raised on purpose.
 
     Attributes:
@@ -96,7 +82,7 @@ def _restore(kind: type[E], args: tuple[Any, ...], state: dict[str, Any]) -> E:
     return error
 
 
-class InvalidArgument({{ base_error }}, ValueError):
+class InvalidArgument(BaseError, ValueError):
     """A value of yours cannot be right for any account or model. Nothing was sent.
 
     Attributes:
@@ -112,7 +98,7 @@ class UnknownField(InvalidArgument, TypeError):
     """A field that the contract does not know, most likely misspelt. `extra_body` sends it all the same."""
 
 
-class ConnectionFailed({{ base_error }}):
+class ConnectionFailed(BaseError):
     """No complete answer arrived.
 
     Attributes:
@@ -130,7 +116,7 @@ class RequestTimeout(ConnectionFailed, TimeoutError):
     """No complete answer arrived in time."""
 
 
-class UnexpectedResponse({{ base_error }}):
+class UnexpectedResponse(BaseError):
     """The answer claims success, but it is not what the contract promises.
 
     Attributes:
@@ -144,7 +130,7 @@ class UnexpectedResponse({{ base_error }}):
         self.status = status
 
 
-class APIError({{ base_error }}):
+class APIError(BaseError):
     """The service refused the request.
 
     Attributes:
@@ -279,9 +265,9 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
         try:
             moment = parsedate_to_datetime(value)
             if moment.tzinfo is None:
-                moment = moment.replace(tzinfo=timezone.utc)
+                moment = moment.replace(tzinfo=UTC)
             # A date that has passed is now.
-            seconds = max(0.0, (moment - (now or datetime.now(timezone.utc))).total_seconds())
+            seconds = max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
         except (ValueError, TypeError, OverflowError, IndexError):
             return None
     return seconds if seconds <= _LONGEST_RETRY_AFTER else None
@@ -303,8 +289,13 @@ def connection_error(
 
     # httpx raises these only before the first byte of the request is written. InvalidURL is none of them: it comes of a
     # redirect's Location as well.
-    not_sent = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol,
-                httpx.ProxyError)
+    not_sent = (
+        httpx.ConnectError,
+        httpx.ConnectTimeout,
+        httpx.PoolTimeout,
+        httpx.UnsupportedProtocol,
+        httpx.ProxyError,
+    )
     sent = started or not (unsent or isinstance(error, not_sent))
     timed_out = isinstance(error, (httpx.TimeoutException, TimeoutError))
     what = "timed out" if timed_out else "failed"
@@ -349,27 +340,8 @@ def without_request(error: Exception) -> Exception:
     return error
 
 
-__all__ = [
-    "APIError",
-    "ConnectionFailed",
-    "Forbidden",
-    "InvalidArgument",
-    "InvalidRequest",
-    "{{ base_error }}",
-    "NotFound",
-    "PaymentRequired",
-    "RequestTimeout",
-    "ServerError",
-    "TooManyRequests",
-    "Unauthorized",
-    "UnexpectedResponse",
-    "UnknownField",
-    "UnprocessableEntity",
-    "clean",
-    "connection_error",
-    "error_from_reply",
-    "escaped",
-    "retry_after",
-    "without_request",
-    "without_secrets",
-]
+# What people see, in tracebacks and in what they pickle, are the public names.
+BaseError.__name__ = BaseError.__qualname__ = BASE_ERROR
+for _each in [*globals().values()]:
+    if isinstance(_each, type) and issubclass(_each, BaseError):
+        _each.__module__ = f"{PACKAGE}.errors"

@@ -1,5 +1,4 @@
-{{ banner }}
-"""A request as an HTTP client gets it, and what can be told of that client: whether it tells its steps, which way it goes.
+"""The request that an HTTP client gets, and what is known of that client: whether it reports its steps, which proxy.
 
 Rule: httpx is imported here and not where calls are made, so that importing the client costs nothing of it.
 """
@@ -73,5 +72,5 @@ def proxy(client: httpx.Client | httpx.AsyncClient, url: httpx.URL) -> str | Non
     try:
         address = client._transport_for_url(url)._pool._proxy_url  # type: ignore[union-attr]
         return f"{address.host.decode()}:{address.port}" if address is not None else None
-    except Exception:
+    except Exception:  # noqa: BLE001  (private names: without them, no proxy is named)
         return None

@@ -1,10 +1,10 @@
-{{ banner }}
 """How values cross the wire: every model lists its fields, this module writes and reads them.
 
-Rule: strict in what is sent, tolerant in what is received. Sending refuses unknown names, missing fields, wrong
-types and values outside of the contract's bounds before any request, but never a new value of an enum. Receiving keeps unknown fields and values, takes any
-number for a number, and makes a missing, null or unreadable value None (an empty list where a list is promised);
-only what the answer would be useless without has to be there and readable, else the answer is `Unreadable`.
+Rule: strict in what is sent, tolerant in what is received. Sending refuses unknown names, missing fields, wrong types
+and values outside of the contract's bounds before any request, but never a new value of an enum. Receiving keeps
+unknown fields and values, takes any number for a number, and makes a missing, null or unreadable value None (an empty
+list where a list is promised). Only what the answer would be useless without must be there and readable, else the
+answer is `Unreadable`.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ import importlib
 import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime, timezone
+from datetime import UTC, date, datetime
 from functools import cache
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
+from ._contract import MODELS
 from .errors import InvalidArgument, UnknownField, without_secrets
 from .types import UNSET, Placeholder
 
@@ -183,7 +184,7 @@ class Map(NamedTuple):
 
 @cache
 def _model(module: str, name: str) -> type[Model]:
-    model: type[Model] = getattr(importlib.import_module(f"{__package__}.models.{module}"), name)
+    model: type[Model] = getattr(importlib.import_module(f"{MODELS}.{module}"), name)
     return model
 
 
@@ -298,7 +299,7 @@ def _null(value: Any) -> None:
 
 def _moment(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 STRING = Scalar("a string", _string)

@@ -1,4 +1,3 @@
-{{ banner }}
 """What is known of one request while it is sent: whether a byte of it went out, and what was answered.
 
 Rule: a `Wire` is made before its request and filled on the way. Whatever ends the call, an interruption at any line

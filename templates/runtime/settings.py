@@ -1,4 +1,3 @@
-{{ banner }}
 """What a client was told: the key, the address, the limits. Checked once, when the client is made.
 
 Rule: whatever is wrong here is said here, not after the first charge; and no repr shows the key.
@@ -15,13 +14,11 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from ._contract import DEFAULT_BASE_URL, ENV_PREFIX, PATH_PREFIX, PRODUCT
 from .errors import InvalidArgument
 
-DEFAULT_BASE_URL = {{ default_base_url | literal }}
-PATH_PREFIX = {{ path_prefix | literal }}
-"""What the paths of all calls begin with."""
-KEY_VARIABLE = {{ (env_prefix + "_API_KEY") | literal }}
-BASE_URL_VARIABLE = {{ (env_prefix + "_BASE_URL") | literal }}
+KEY_VARIABLE = f"{ENV_PREFIX}_API_KEY"
+BASE_URL_VARIABLE = f"{ENV_PREFIX}_BASE_URL"
 _ADDRESS = re.compile(r"https?://[^\s\\?#@\x00-\x1f\x7f]+", re.IGNORECASE)
 """Neither user info nor a query: the path of a call is put behind it."""
 _LONGEST = 1e9
@@ -64,7 +61,6 @@ def settings(
     timeout: float | None,
     *,
     allow_http: bool,
-    product: str,
 ) -> Settings:
     """Check the arguments of a client, with the environment filling in what was not given.
 
@@ -75,7 +71,7 @@ def settings(
         token=_token(token),
         base_url=_base_url(base_url, allow_http),
         timeout=checked_seconds("timeout", timeout),
-        user_agent=f"{product} python/{'.'.join(map(str, sys.version_info[:3]))}",
+        user_agent=f"{PRODUCT} python/{'.'.join(map(str, sys.version_info[:3]))}",
     )
 
 

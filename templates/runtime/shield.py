@@ -1,4 +1,3 @@
-{{ banner }}
 """Letting a paid call finish although the task around it was cancelled.
 
 Rule: the cancellation is never swallowed, only delayed by a bounded time, and it carries what came of the call. Work of
@@ -95,7 +94,7 @@ async def _run(work: Callable[[Callable[[], None]], Awaitable[object]], shield: 
     try:
         with shield.scope:
             outcome.results.append(await work(shield.hold))
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  (it is raised again by `shielded`)
         outcome.error = error
     finally:
         outcome.done.set()

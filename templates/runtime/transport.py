@@ -1,4 +1,3 @@
-{{ banner }}
 """Sending one call and reading its answer, blocking or not.
 
 Rule: a call is sent exactly once, and nothing is decided here: no retries, no redirects. The API key goes to the
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from . import bodies
 from .blanking import blanking
 from .calls import checked_headers, encoded, unreadable
-from .errors import InvalidArgument, {{ base_error }}, UnexpectedResponse
+from .errors import BaseError, InvalidArgument, UnexpectedResponse
 from .schema import Unreadable
 from .sending import Wire
 from .settings import Settings, checked_http_client
@@ -324,7 +323,7 @@ def _translated(operation: Operation[Any], wire: Wire, given: object) -> Iterato
 
     try:
         yield
-    except {{ base_error }} as error:
+    except BaseError as error:
         ours = wire.unsent or isinstance(error, UnexpectedResponse) or not operation.endpoint.charges_credits
         if ours:
             raise

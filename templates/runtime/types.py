@@ -1,4 +1,3 @@
-{{ banner }}
 """The vocabulary the whole client shares: what an endpoint is, what a call is, what an answer is.
 
 Rule: plain data, no input or output. Importing this module costs nothing but attrs.
@@ -13,6 +12,8 @@ from types import MappingProxyType
 from typing import IO, Any, Final, Generic, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import attrs
+
+from ._contract import ProjectKind
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -82,8 +83,9 @@ _Content: TypeAlias = "bytes | bytearray | memoryview | IO[bytes] | Readable | U
 AssetSource: TypeAlias = (
     "str | os.PathLike[str] | IO[bytes] | Readable | UploadedFile | UploadedStream | Picture | tuple[str, _Content]"
 )
-"""What an asset field of `generate` takes: a path, an open binary file, a `(file name, bytes or stream)` pair, an upload
-of a web framework, an image of Pillow, or, as a string, a URL, a `data:` URI or the `file_path` of an earlier upload."""
+"""What an asset field of `generate` takes: a path, an open binary file, a `(file name, bytes or stream)` pair, an
+upload of a web framework, a Pillow image, or, as a string, a URL, a `data:` URI or the `file_path` of an earlier
+upload."""
 
 AssetRole: TypeAlias = Literal["image", "audio", "video"]
 
@@ -96,25 +98,6 @@ class Placeholder:
 
     def __repr__(self) -> str:
         return f"<upload of {self.name}>"
-
-
-{% if project_gets %}
-ProjectKind: TypeAlias = Literal[
-{% for kind in project_gets %}
-    {{ kind | literal }},
-{% endfor %}
-]
-{% else %}
-ProjectKind: TypeAlias = str
-{% endif %}
-"""What jobs make. Each kind has projects of its own, which are asked for by the id of the job."""
-
-PROJECT_GETS: Final[Mapping[str, str]] = {
-{% for kind, module in project_gets.items() %}
-    {{ kind | literal }}: {{ module | literal }},
-{% endfor %}
-}
-"""The module under `api` that asks for a project, by its kind."""
 
 
 class AssetField(NamedTuple):
@@ -167,24 +150,3 @@ class Operation(Generic[T_co]):
     @property
     def name(self) -> str:
         return self.endpoint.name
-
-
-__all__ = [
-    "UNSET",
-    "AnyDict",
-    "AssetField",
-    "AssetRole",
-    "AssetSource",
-    "Endpoint",
-    "Operation",
-    "PROJECT_GETS",
-    "Picture",
-    "Placeholder",
-    "ProjectKind",
-    "Readable",
-    "Reply",
-    "UnknownKeyOrWrongType",
-    "Unset",
-    "UploadedFile",
-    "UploadedStream",
-]

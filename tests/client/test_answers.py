@@ -13,7 +13,8 @@ import httpx
 import pytest
 
 from client.harness import CREATED, KEY, PROJECT, Either, Handler, Recorder, create, get
-from magic_hour_client import APIError, InvalidArgument, TooManyRequests, UnexpectedResponse, bodies, models
+from magic_hour_client import APIError, InvalidArgument, TooManyRequests, UnexpectedResponse, models
+from magic_hour_client._runtime import bodies
 
 VIDEO = {
     **{key: value for key, value in PROJECT.items() if key != "image_count"},

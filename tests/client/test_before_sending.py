@@ -11,9 +11,9 @@ import httpx
 import pytest
 
 from client.harness import CREATED, Either, Recorder, Server, answered, polite, read_request, server
+from magic_hour_client._runtime.sending import Wire
 from magic_hour_client.api.v1_ai_image_generator.create_ai_image import request
 from magic_hour_client.errors import ServerError
-from magic_hour_client.sending import Wire
 
 OPERATION = request(image_count=1, style={"prompt": "A red fox"})
 

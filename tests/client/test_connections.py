@@ -28,7 +28,8 @@ from client.harness import (
     read_request,
     server,
 )
-from magic_hour_client import Client, ConnectionFailed, InvalidArgument, MagicHourError, RequestTimeout, environment
+from magic_hour_client import Client, ConnectionFailed, InvalidArgument, MagicHourError, RequestTimeout
+from magic_hour_client._runtime import environment
 
 
 def failure(either: Either, url: str, work: Any = create, **options: Any) -> ConnectionFailed:

@@ -19,7 +19,7 @@ import pytest
 
 from client.harness import CREATED, KEY, Either, abandons_body, answered, create, get, polite, read_request, server
 from magic_hour_client import Client, RequestTimeout
-from magic_hour_client.deadline import Backend, Bound, Stream, enforce, timeouts
+from magic_hour_client._runtime.deadline import Backend, Bound, Stream, enforce, timeouts
 
 SECONDS = 0.4
 TRIES = (SECONDS, 10 * SECONDS, 100 * SECONDS)

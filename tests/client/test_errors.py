@@ -27,8 +27,8 @@ from magic_hour_client import (
     Unauthorized,
     UnexpectedResponse,
     UnprocessableEntity,
-    bodies,
 )
+from magic_hour_client._runtime import bodies
 from magic_hour_client.errors import retry_after, without_secrets
 from magic_hour_workflows._results import Job
 from magic_hour_workflows.batch._mistakes import ManifestError, Mistake

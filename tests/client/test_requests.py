@@ -12,10 +12,7 @@ import pytest
 
 from client.harness import CREATED, KEY, PROJECT, Either, Recorder, create, get
 from magic_hour_client import UNSET, Client, InvalidArgument, UnknownField, models
-from magic_hour_client.api.v1_ai_image_generator import create_ai_image
-from magic_hour_client.api.v1_ai_talking_photo import create_ai_talking_photo
-from magic_hour_client.api.v1_image_projects.get_image_project import request as get_request
-from magic_hour_client.schema import (
+from magic_hour_client._runtime.schema import (
     BOOLEAN,
     DATE,
     DATETIME,
@@ -28,7 +25,10 @@ from magic_hour_client.schema import (
     Writing,
     merged,
 )
-from magic_hour_client.settings import settings
+from magic_hour_client._runtime.settings import settings
+from magic_hour_client.api.v1_ai_image_generator import create_ai_image
+from magic_hour_client.api.v1_ai_talking_photo import create_ai_talking_photo
+from magic_hour_client.api.v1_image_projects.get_image_project import request as get_request
 
 TALKING: dict[str, Any] = {
     "assets": {"image_file_path": "a/b.png", "audio_file_path": "a/b.mp3"},
@@ -123,7 +123,7 @@ def test_the_key_and_cookies_stay_with_the_apis_origin(either: Either) -> None:
 
 def test_no_cookie_is_kept() -> None:
     recorder = Recorder(PROJECT, headers={"set-cookie": "session=1"})
-    options = settings(KEY, None, None, allow_http=False, product="test").client_options(fresh=False, secure=True)
+    options = settings(KEY, None, None, allow_http=False).client_options(fresh=False, secure=True)
     with httpx.Client(**options, transport=httpx.MockTransport(recorder)) as http:
         for _ in range(2):
             http.get("https://api.example/")

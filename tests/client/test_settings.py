@@ -8,8 +8,9 @@ import httpx
 import pytest
 
 from client.harness import KEY, PROJECT, Either, Recorder, create, get, polite, server
-from magic_hour_client import AsyncClient, Client, InvalidArgument, environment
-from magic_hour_client.settings import BASE_URL_VARIABLE, DEFAULT_BASE_URL, KEY_VARIABLE
+from magic_hour_client import AsyncClient, Client, InvalidArgument
+from magic_hour_client._runtime import environment
+from magic_hour_client._runtime.settings import BASE_URL_VARIABLE, DEFAULT_BASE_URL, KEY_VARIABLE
 
 CLIENTS: list[Any] = [Client, AsyncClient]
 both = pytest.mark.parametrize("make", CLIENTS)

@@ -10,7 +10,8 @@ import pytest
 import trio
 
 from client.harness import CREATED, KEY, create, get
-from magic_hour_client import AsyncClient, PaymentRequired, transport
+from magic_hour_client import AsyncClient, PaymentRequired
+from magic_hour_client._runtime import transport
 
 pytestmark = pytest.mark.filterwarnings("error")
 

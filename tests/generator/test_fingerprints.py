@@ -13,11 +13,8 @@ from pathlib import Path
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 PACKAGED = Path(str(files("openapi_python_client").joinpath("templates")))
 OURS = {
-    *("exports.jinja", "lazy.jinja", "params.py.jinja", "params_init.py.jinja", "resource.py.jinja"),
-    "runtime/cookies.py.jinja",
-    *(f"runtime/{name}.py.jinja" for name in ("bodies", "calls", "deadline", "schema", "settings", "shield")),
-    *(f"runtime/{name}.py.jinja" for name in ("blanking", "discreet", "environment", "outgoing", "sending")),
-    "runtime/transport.py.jinja",
+    *("contract.py.jinja", "exports.jinja", "lazy.jinja", "params.py.jinja", "params_init.py.jinja"),
+    "resource.py.jinja",
 }
 """Templates of files that openapi-python-client has no name for; all others must replace a packaged one."""
 FINGERPRINTS = {

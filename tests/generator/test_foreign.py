@@ -309,5 +309,5 @@ def test_sync_and_async_are_the_same(foreign: Any) -> None:
 
 
 def test_address_of_a_server_with_variables(foreign: Any) -> None:
-    settings = importlib.import_module("corner_library_client.settings")
+    settings = importlib.import_module("corner_library_client._runtime.settings")
     assert settings.DEFAULT_BASE_URL == "https://eu.library.example/api"

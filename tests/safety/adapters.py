@@ -7,8 +7,8 @@ from typing import Any
 
 import anyio
 
-from magic_hour_client.settings import settings
-from magic_hour_client.transport import AsyncTransport, BlockingTransport
+from magic_hour_client._runtime.settings import settings
+from magic_hour_client._runtime.transport import AsyncTransport, BlockingTransport
 from magic_hour_workflows._async_backend import AsyncBackend
 from magic_hour_workflows._backend import Backend, run_sync
 from magic_hour_workflows._sync_backend import SyncBackend

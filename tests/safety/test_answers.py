@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from magic_hour_client._runtime.bodies import MAX_ANSWER_BYTES
 from magic_hour_client.api.v1_image_projects.get_image_project import request as get
-from magic_hour_client.bodies import MAX_ANSWER_BYTES
 from magic_hour_client.errors import MagicHourError, ServerError, UnexpectedResponse
 from magic_hour_emulator import Emulator
 from magic_hour_workflows._backend import Backend

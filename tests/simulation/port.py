@@ -14,9 +14,9 @@ from typing import Any
 
 import httpx
 
-from magic_hour_client.sending import Wire
-from magic_hour_client.settings import settings
-from magic_hour_client.transport import SHIELD_SECONDS, Requests
+from magic_hour_client._runtime.sending import Wire
+from magic_hour_client._runtime.settings import settings
+from magic_hour_client._runtime.transport import SHIELD_SECONDS, Requests
 from magic_hour_client.types import Operation
 from magic_hour_workflows._backend import BeforeSending
 

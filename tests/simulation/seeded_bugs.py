@@ -14,8 +14,8 @@ from urllib.parse import urljoin
 
 import pytest
 
+import magic_hour_client._runtime.transport as transport
 import magic_hour_client.errors as client_errors
-import magic_hour_client.transport as transport
 from magic_hour_client.errors import MagicHourError
 from magic_hour_workflows import _assets as assets
 from magic_hour_workflows import _checksums as checksums

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from magic_hour_client._runtime.transport import SHIELD_SECONDS
 from magic_hour_client.errors import APIError, ConnectionFailed, NotFound, UnexpectedResponse
-from magic_hour_client.transport import SHIELD_SECONDS
 from magic_hour_workflows.errors import (
     JobCanceled,
     JobFailed,

@@ -19,12 +19,12 @@ import anyio
 import httpx
 import pytest
 
+from magic_hour_client._runtime.settings import settings
+from magic_hour_client._runtime.transport import AsyncTransport, BlockingTransport
 from magic_hour_client.api.v1_ai_image_generator.create_ai_image import ENDPOINT as create_endpoint
 from magic_hour_client.api.v1_ai_image_generator.create_ai_image import request as create
 from magic_hour_client.api.v1_image_projects.get_image_project import request as get
 from magic_hour_client.errors import ConnectionFailed, RequestTimeout
-from magic_hour_client.settings import settings
-from magic_hour_client.transport import AsyncTransport, BlockingTransport
 from magic_hour_workflows._assets import to_source
 from magic_hour_workflows._async_backend import AsyncBackend
 from magic_hour_workflows._backend import Backend, run_sync

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from fakes import FakeBackend, call, created, lost, names_in, project, refused, unsent
+from magic_hour_client._runtime.calls import encoded
 from magic_hour_client.api.v1_ai_headshot_generator import create_ai_headshot
 from magic_hour_client.api.v1_ai_image_editor import create_ai_image_edit
 from magic_hour_client.api.v1_ai_image_generator import create_ai_image
 from magic_hour_client.api.v1_ai_talking_photo import create_ai_talking_photo
 from magic_hour_client.api.v1_image_projects.get_image_project import request as get_image
 from magic_hour_client.api.v1_video_projects.get_video_project import request as get_video
-from magic_hour_client.calls import encoded
 from magic_hour_client.models import V1AiHeadshotGeneratorCreateBodyAssets
 from magic_hour_client.types import Placeholder
 from magic_hour_workflows._backend import run_sync

@@ -17,7 +17,7 @@ import anyio
 import httpx
 import pytest
 
-from magic_hour_client import transport
+from magic_hour_client._runtime import transport
 from magic_hour_emulator import Emulator
 from magic_hour_workflows import AsyncClient, Client
 from magic_hour_workflows.events import Created, Event, SubmissionLost

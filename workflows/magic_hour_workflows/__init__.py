@@ -58,6 +58,8 @@ _EXPORTS = {
 }
 _MODULES = ("errors", "events")
 
+__warns_its_caller__ = True  # a warning about an argument points past this package, at the line that gave it
+
 __all__ = [
     "APIError",
     "AsyncClient",

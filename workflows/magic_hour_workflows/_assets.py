@@ -14,8 +14,8 @@ from typing import Any
 
 import attrs
 
+from magic_hour_client._runtime.schema import Model, vars_of
 from magic_hour_client.errors import InvalidArgument
-from magic_hour_client.schema import Model, vars_of
 from magic_hour_client.types import AssetField, AssetRole, Endpoint, Placeholder
 
 from ._foreign_inputs import Picture, data_in, is_answer, is_picture, refused, upload_of

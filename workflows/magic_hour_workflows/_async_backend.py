@@ -16,11 +16,11 @@ from typing import Any, TypeVar
 import anyio
 import httpx
 
-from magic_hour_client.bodies import close, unwind
-from magic_hour_client.discreet import discreet
+from magic_hour_client._runtime.bodies import close, unwind
+from magic_hour_client._runtime.discreet import discreet
+from magic_hour_client._runtime.sending import Wire
+from magic_hour_client._runtime.transport import AsyncTransport
 from magic_hour_client.errors import connection_error
-from magic_hour_client.sending import Wire
-from magic_hour_client.transport import AsyncTransport
 from magic_hour_client.types import Operation
 
 from ._backend import CHANCE, BeforeSending, OnBytes

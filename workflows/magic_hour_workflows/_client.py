@@ -10,8 +10,8 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Self, TypeVar
 
 import magic_hour_client.client as low_level
-from magic_hour_client.settings import DEFAULT_TIMEOUT as REQUEST_TIMEOUT
-from magic_hour_client.settings import checked_seconds
+from magic_hour_client._runtime.settings import DEFAULT_TIMEOUT as REQUEST_TIMEOUT
+from magic_hour_client._runtime.settings import checked_seconds
 from magic_hour_client.types import Operation
 
 from ._backend import run_sync

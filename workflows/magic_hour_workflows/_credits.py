@@ -13,8 +13,8 @@ from typing import Any
 
 import attrs
 
+from magic_hour_client._runtime.schema import Model, check_given, merged, unknown_field, vars_of
 from magic_hour_client.errors import InvalidArgument
-from magic_hour_client.schema import Model, check_given, merged, unknown_field, vars_of
 from magic_hour_client.types import Endpoint
 
 from ._formatting import shown

@@ -15,8 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from magic_hour_client._runtime.schema import wrong_type
 from magic_hour_client.errors import InvalidArgument
-from magic_hour_client.schema import wrong_type
 
 from ._formatting import reason, shown
 from ._results import Job, Kind

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from magic_hour_client._runtime.settings import checked_seconds
 from magic_hour_client.errors import InvalidArgument
-from magic_hour_client.settings import checked_seconds
 
 from ._checks import checked_flag
 from ._flows.call import Call

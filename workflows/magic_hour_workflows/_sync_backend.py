@@ -15,9 +15,9 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import httpx
 
-from magic_hour_client.deadline import timeouts
-from magic_hour_client.discreet import discreet
-from magic_hour_client.transport import BlockingTransport
+from magic_hour_client._runtime.deadline import timeouts
+from magic_hour_client._runtime.discreet import discreet
+from magic_hour_client._runtime.transport import BlockingTransport
 from magic_hour_client.types import Operation
 
 from ._backend import CHANCE, BeforeSending, OnBytes, run_sync
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
 
-    from magic_hour_client.sending import Wire
+    from magic_hour_client._runtime.sending import Wire
 
     from ._partial_download import PartialDownload
     from ._sources import Source

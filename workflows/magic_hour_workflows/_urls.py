@@ -10,7 +10,7 @@ import re
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from magic_hour_client.settings import may_speak_to
+from magic_hour_client._runtime.settings import may_speak_to
 
 from ._formatting import shown
 from .errors import TransferFailed, UnusableURL

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
-from magic_hour_client.calls import checked_headers
+from magic_hour_client._runtime.calls import checked_headers
+from magic_hour_client._runtime.sending import Wire
 from magic_hour_client.errors import InvalidArgument, MagicHourError, NotFound, RequestTimeout, UnexpectedResponse
-from magic_hour_client.sending import Wire
 from magic_hour_client.types import Operation
 
 from .._hints import hinting

@@ -17,8 +17,19 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from magic_hour_client._runtime.schema import (
+    BOOLEAN,
+    INTEGER,
+    NUMBER,
+    Kind,
+    List,
+    Object,
+    Parsed,
+    Scalar,
+    Union,
+    unknown_field,
+)
 from magic_hour_client.errors import InvalidArgument
-from magic_hour_client.schema import BOOLEAN, INTEGER, NUMBER, Kind, List, Object, Parsed, Scalar, Union, unknown_field
 
 from .._formatting import shown
 from ._endpoints import RESERVED, api, names, not_of_a_row, resource

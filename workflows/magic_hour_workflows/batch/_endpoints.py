@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from functools import cache
 from types import ModuleType
 
+from magic_hour_client._runtime.schema import wrong_type
 from magic_hour_client.errors import InvalidArgument
-from magic_hour_client.schema import wrong_type
 
 from .._formatting import shown
 from .._hints import meant

@@ -20,8 +20,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from magic_hour_client._runtime.schema import wrong_type
 from magic_hour_client.errors import InvalidArgument
-from magic_hour_client.schema import wrong_type
 
 from .._formatting import looked_in, reason, shown
 from ..errors import AssetNotFound

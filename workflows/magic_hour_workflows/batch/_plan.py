@@ -13,7 +13,7 @@ from typing import Any
 
 import attrs
 
-from magic_hour_client.schema import merged
+from magic_hour_client._runtime.schema import merged
 from magic_hour_client.types import AssetRole
 
 from .._credits import Estimate, estimate

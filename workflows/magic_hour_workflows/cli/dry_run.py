@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from typing import Any
 
-from magic_hour_client.settings import KEY_VARIABLE
+from magic_hour_client._runtime.settings import KEY_VARIABLE
 
 from .._client import Client
 from .._credits import estimate

@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+from magic_hour_client._runtime.settings import KEY_VARIABLE
 from magic_hour_client.errors import InvalidArgument
-from magic_hour_client.settings import KEY_VARIABLE
 
 from ..._formatting import shown
 from ...batch._batch import Batch

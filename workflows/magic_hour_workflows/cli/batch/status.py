@@ -16,8 +16,8 @@ from typing import Any
 
 import attrs
 
+from magic_hour_client._runtime.settings import KEY_VARIABLE
 from magic_hour_client.errors import InvalidArgument
-from magic_hour_client.settings import KEY_VARIABLE
 
 from ..._formatting import shown
 from ...batch._batch import Batch
