@@ -11,9 +11,9 @@ from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from .settings import DEFAULT_TIMEOUT, checked_seconds, settings
-from .transport import AsyncTransport, BlockingTransport
-from .types import Operation
+from ._runtime.settings import DEFAULT_TIMEOUT, checked_seconds, settings
+from ._runtime.transport import AsyncTransport, BlockingTransport
+from ._runtime.types import Operation
 
 if TYPE_CHECKING:
     import httpx
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from .resources.v1 import V1, AsyncV1
 
 T = TypeVar("T")
-
-PRODUCT = "magic_hour_client/2026.11.0"
 
 
 class Client:
@@ -58,7 +56,7 @@ class Client:
             InvalidArgument: there is no key, or a value cannot be right.
         """
 
-        checked = settings(token, base_url, timeout, allow_http=allow_http, product=PRODUCT)
+        checked = settings(token, base_url, timeout, allow_http=allow_http)
         self._transport = BlockingTransport(checked, http_client)
 
     @cached_property
@@ -127,7 +125,7 @@ class AsyncClient:
             InvalidArgument: there is no key, or a value cannot be right.
         """
 
-        checked = settings(token, base_url, timeout, allow_http=allow_http, product=PRODUCT)
+        checked = settings(token, base_url, timeout, allow_http=allow_http)
         self._transport = AsyncTransport(checked, http_client)
 
     @cached_property

@@ -8,7 +8,7 @@ from typing import ClassVar  # attrs recognizes it by this name
 
 import attrs as _attrs
 
-from .. import schema as _schema
+from .._runtime import schema as _schema
 
 if _t.TYPE_CHECKING:
     from .v1_ai_image_generator_create_body_style_quality_mode import V1AiImageGeneratorCreateBodyStyleQualityMode

@@ -8,7 +8,7 @@ from typing import ClassVar  # attrs recognizes it by this name
 
 import attrs as _attrs
 
-from .. import schema as _schema
+from .._runtime import schema as _schema
 
 if _t.TYPE_CHECKING:
     from .v1_files_upload_urls_create_response_items_item import V1FilesUploadUrlsCreateResponseItemsItem

@@ -9,7 +9,7 @@ from typing import ClassVar  # attrs recognizes it by this name
 
 import attrs as _attrs
 
-from .. import schema as _schema
+from .._runtime import schema as _schema
 
 if _t.TYPE_CHECKING:
     from .project_download import ProjectDownload

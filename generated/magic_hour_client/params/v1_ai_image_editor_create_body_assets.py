@@ -6,7 +6,7 @@ from __future__ import annotations
 import typing as _t
 from collections.abc import Iterable, Sequence
 
-from .. import types as _types
+from .._runtime import types as _types
 
 if _t.TYPE_CHECKING:
     pass

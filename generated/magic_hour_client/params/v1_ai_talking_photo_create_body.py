@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import typing as _t
 
-from .. import types as _types
+from .._runtime import types as _types
 
 if _t.TYPE_CHECKING:
     from .. import models as _models

@@ -6,7 +6,7 @@ from __future__ import annotations
 import typing as _t
 from collections.abc import Mapping
 
-from .. import types as _types
+from .._runtime import types as _types
 from ..api.v1_ai_talking_photo import create_ai_talking_photo as _api_create_ai_talking_photo
 
 if _t.TYPE_CHECKING:

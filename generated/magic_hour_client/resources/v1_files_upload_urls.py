@@ -6,7 +6,7 @@ from __future__ import annotations
 import typing as _t
 from collections.abc import Mapping, Sequence
 
-from .. import types as _types
+from .._runtime import types as _types
 from ..api.v1_files_upload_urls import create_upload_urls as _api_create_upload_urls
 
 if _t.TYPE_CHECKING:

@@ -6,9 +6,9 @@ from __future__ import annotations
 import typing as _t
 from collections.abc import Mapping
 
-from ... import calls as _calls
-from ... import schema as _schema
-from ... import types as _types
+from ..._runtime import calls as _calls
+from ..._runtime import schema as _schema
+from ..._runtime import types as _types
 
 if _t.TYPE_CHECKING:
     from ... import models as _models
