@@ -1,9 +1,9 @@
 """All four endpoints, sync and async, from a sample portrait and a sample voice to files on disk.
 
-    python -m magic_hour_workflows.demo                     against the emulator, on this machine, for nothing
+    python -m magic_hour_workflows.demo                     against the emulator, on this machine, free
     python -m magic_hour_workflows.demo --live              against the live service, with the key in MAGIC_HOUR_API_KEY
 
-Rule: nothing here that a user's program could not do as well; the calls are the same for both services.
+Rule: it only uses what a user's program can use, and the calls are the same for both services.
 """
 
 from __future__ import annotations
@@ -153,14 +153,16 @@ def announce(event: Event) -> None:
 
 
 def _print_header() -> None:
-    print(f"{'endpoint':<22} {'client':<6} {'id':<25} {'credits':>7} {'seconds':>7}  files", flush=True)
+    print(f"{'endpoint':<22} {'client':<6} {'credits':>7} {'seconds':>7}  files", flush=True)
 
 
 def _print_row(row: Row) -> None:
     endpoint, client, result, seconds = row
-    files = ", ".join(str(path) for path in result.downloaded_paths)
     credits = "?" if result.credits_charged is None else f"{result.credits_charged:g}"
-    print(f"{endpoint:<22} {client:<6} {escaped(result.id):<25} {credits:>7} {seconds:>7.1f}  {files}", flush=True)
+    columns = f"{endpoint:<22} {client:<6} {credits:>7} {seconds:>7.1f}"
+    for path in result.downloaded_paths:  # their names begin with the id of the job
+        print(f"{columns}  {path}", flush=True)
+        columns = " " * len(columns)
 
 
 if __name__ == "__main__":
