@@ -10,7 +10,7 @@ import pytest
 
 from magic_hour_workflows import Estimate
 from magic_hour_workflows.batch import Plan, Row
-from magic_hour_workflows.batch import plan as module
+from magic_hour_workflows.batch import _plan as module
 from magic_hour_workflows.batch._manifest import read
 from magic_hour_workflows.batch._plan import estimate_row, inputs, plan
 from magic_hour_workflows.batch._run import planned
