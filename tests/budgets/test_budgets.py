@@ -113,7 +113,7 @@ class TestModules:
         (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n")
         program = (
             "from magic_hour_workflows._assets import to_source\n"
-            "from magic_hour_workflows._partial_download import Partial\n"
+            "from magic_hour_workflows._partial_download import PartialDownload\n"
             f"to_source({str(tmp_path / 'a.png')!r}, 'image', 'file').prepare()\n"
         )
         assert "filetype" not in loaded(program)

@@ -19,7 +19,7 @@ from types import SimpleNamespace
 import magic_hour_client
 from magic_hour_client.api.v1_ai_voice_generator import create_voice
 from magic_hour_client.types import Placeholder
-from magic_hour_workflows._flows.generate import Outputs, generate
+from magic_hour_workflows._flows.generate import OutputOptions, generate
 from magic_hour_workflows._flows.submit import kind_of
 from magic_hour_workflows._flows.call import Call
 from magic_hour_workflows._backend import run_sync
@@ -50,7 +50,7 @@ class World:
         return SimpleNamespace(id="job-1", credits_charged=3, status="complete", downloads=[], error=None)
 
 begun = Call.begin(World(), 60.0)
-result = run_sync(generate(begun, create_voice, get, {"style": {"prompt": "Hello"}}, Outputs(download_outputs=False)))
+result = run_sync(generate(begun, create_voice, get, {"style": {"prompt": "Hello"}}, OutputOptions(download_outputs=False)))
 assert (result.kind, result.status) == ("audio", "complete"), result
 assert sent == ["/v1/ai-voice-generator", "/v1/audio-projects/job-1"], sent
 print(magic_hour_client.__file__)
