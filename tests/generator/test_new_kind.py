@@ -50,7 +50,8 @@ class World:
         return SimpleNamespace(id="job-1", credits_charged=3, status="complete", downloads=[], error=None)
 
 begun = Call.begin(World(), 60.0)
-result = run_sync(generate(begun, create_voice, get, {"style": {"prompt": "Hello"}}, OutputOptions(download_outputs=False)))
+options = OutputOptions(download_outputs=False)
+result = run_sync(generate(begun, create_voice, get, {"style": {"prompt": "Hello"}}, options))
 assert (result.kind, result.status) == ("audio", "complete"), result
 assert sent == ["/v1/ai-voice-generator", "/v1/audio-projects/job-1"], sent
 print(magic_hour_client.__file__)
