@@ -81,13 +81,12 @@ PARTS = {
             f"batch/_{name}.py"
             for name in (
                 "claims",
-                "paying",
-                "permit",
+                "submission",
                 "side_file",
                 "steps",
-                "outcomes",
                 "fleet",
-                "saved",
+                "saved_files",
+                "output_dir",
                 "row_workflow",
             )
         ),

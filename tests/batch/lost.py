@@ -31,7 +31,7 @@ from batch.foxes import Den, foxes
 from magic_hour_client.errors import MagicHourError
 from magic_hour_emulator import Emulator
 from magic_hour_workflows.batch import _database as database
-from magic_hour_workflows.batch import _paying as paying
+from magic_hour_workflows.batch import _submission as paying
 from magic_hour_workflows.batch._rows import RowStatus
 from magic_hour_workflows.batch._side_file import SUFFIX, read
 

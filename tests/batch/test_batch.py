@@ -20,9 +20,9 @@ from batch.foxes import PRICE, Den, edited, fox, foxes
 from magic_hour_client.errors import InvalidArgument
 from magic_hour_emulator import Emulator, samples
 from magic_hour_workflows.batch import _database as database
-from magic_hour_workflows.batch import _paying as paying
 from magic_hour_workflows.batch import _settling as settling
 from magic_hour_workflows.batch import _steps as steps
+from magic_hour_workflows.batch import _submission as paying
 from magic_hour_workflows.batch._rows import RowStatus
 from magic_hour_workflows.batch._settling import Settled
 from magic_hour_workflows.events import Created, StatusChanged

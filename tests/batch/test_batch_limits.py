@@ -19,12 +19,12 @@ from magic_hour_client.errors import InvalidArgument
 from magic_hour_emulator import Emulator
 from magic_hour_workflows import _partial_download as files
 from magic_hour_workflows.batch import _database as database
-from magic_hour_workflows.batch import _paying as paying
+from magic_hour_workflows.batch import _submission as paying
+from magic_hour_workflows.batch._connections import DatabaseLost
+from magic_hour_workflows.batch._fleet import Halt, Session
+from magic_hour_workflows.batch._manifest import planned
 from magic_hour_workflows.batch._rows import Row, RowStatus
-from magic_hour_workflows.batch._run import planned
-from magic_hour_workflows.batch._server import DatabaseLost, Session
 from magic_hour_workflows.batch._side_file import Note, SideFile
-from magic_hour_workflows.batch._stop_signal import Halt
 from magic_hour_workflows.events import Created
 
 SAVED, FAILED, DOUBTFUL = RowStatus.SAVED, RowStatus.FAILED, RowStatus.DOUBTFUL

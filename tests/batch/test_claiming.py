@@ -9,7 +9,7 @@ import pytest
 
 from batch.claiming.model import Stage
 from batch.claiming.seeded_bugs import SEEDED_BUGS
-from magic_hour_workflows.batch._permit import Instant, Permit, passed
+from magic_hour_workflows.batch._fleet import Instant, Permit, passed
 
 SCHEDULES = 150
 FOUND_BY = {

@@ -13,11 +13,11 @@ import pytest
 import sqlalchemy as sa
 
 from magic_hour_workflows.batch._claims import Claim
+from magic_hour_workflows.batch._connections import DatabaseLost, connect
+from magic_hour_workflows.batch._manifest import planned
 from magic_hour_workflows.batch._rows import Row, RowResult, RowStatus
-from magic_hour_workflows.batch._run import planned
-from magic_hour_workflows.batch._server import DatabaseLost
 from magic_hour_workflows.batch._store import Store
-from magic_hour_workflows.batch._tables import connect, paid
+from magic_hour_workflows.batch._tables import paid
 
 ROWS = [
     Row(key=key, endpoint="ai_image_generator", parameters={"image_count": 1, "style": {"prompt": "x"}})

@@ -14,20 +14,17 @@ import sqlalchemy as sa
 from magic_hour_workflows._sources import Source, from_path
 from magic_hour_workflows.batch import _steps as steps
 from magic_hour_workflows.batch._claims import Claim
-from magic_hour_workflows.batch._fleet import Fleet
+from magic_hour_workflows.batch._connections import connect
+from magic_hour_workflows.batch._engine import Queue
+from magic_hour_workflows.batch._fleet import Fleet, Halt, Instant, Session
+from magic_hour_workflows.batch._manifest import planned
 from magic_hour_workflows.batch._output_dir import Incoming, Places
-from magic_hour_workflows.batch._paying import Paying, World
-from magic_hour_workflows.batch._permit import Instant
-from magic_hour_workflows.batch._queue import Queue
 from magic_hour_workflows.batch._row_workflow import Way
 from magic_hour_workflows.batch._rows import Row, RowResult, RowStatus
-from magic_hour_workflows.batch._run import planned
-from magic_hour_workflows.batch._server import Session
 from magic_hour_workflows.batch._side_file import Note, SideFile
 from magic_hour_workflows.batch._steps import Steps
-from magic_hour_workflows.batch._stop_signal import Halt
 from magic_hour_workflows.batch._store import Store
-from magic_hour_workflows.batch._tables import connect
+from magic_hour_workflows.batch._submission import Paying, World
 
 ROWS = [
     Row(key=key, endpoint="ai_image_generator", parameters={"image_count": 1, "style": {"prompt": "x"}})

@@ -16,10 +16,9 @@ from magic_hour_client.models import V1AiImageGeneratorCreateBodyStyle
 from magic_hour_emulator import samples
 from magic_hour_workflows._flows.generate import OPTIONS
 from magic_hour_workflows.batch import ManifestError, Row
-from magic_hour_workflows.batch import _checking as checking
-from magic_hour_workflows.batch._endpoints import RESERVED
-from magic_hour_workflows.batch._manifest import fingerprint, read
-from magic_hour_workflows.batch._plan import inputs
+from magic_hour_workflows.batch import _row_checks as checking
+from magic_hour_workflows.batch._entries import RESERVED
+from magic_hour_workflows.batch._manifest import fingerprint, inputs, read
 
 FOX: dict[str, Any] = {"image_count": 1, "style": {"prompt": "A red fox"}}
 

@@ -10,10 +10,8 @@ import pytest
 
 from magic_hour_workflows import Estimate
 from magic_hour_workflows.batch import Plan, Row
-from magic_hour_workflows.batch import _plan as module
-from magic_hour_workflows.batch._manifest import read
-from magic_hour_workflows.batch._plan import estimate_row, inputs, plan
-from magic_hour_workflows.batch._run import planned
+from magic_hour_workflows.batch import _manifest as module
+from magic_hour_workflows.batch._manifest import estimate_row, inputs, plan, planned, read
 from magic_hour_workflows.errors import AssetNotFound
 
 FOX: dict[str, Any] = {"image_count": 4, "style": {"prompt": "A red fox"}}

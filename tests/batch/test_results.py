@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from magic_hour_client.errors import escaped
-from magic_hour_workflows.batch._results import FIELDS, write_results
+from magic_hour_workflows.batch._report import FIELDS, write_results
 from magic_hour_workflows.batch._rows import RowResult, RowStatus
 
 SAVED: dict[str, Any] = {"endpoint": "ai_image_generator", "status": RowStatus.SAVED}

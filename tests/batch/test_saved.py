@@ -24,15 +24,16 @@ from magic_hour_emulator import Emulator
 from magic_hour_workflows._flows import download
 from magic_hour_workflows.batch import _output_dir as places
 from magic_hour_workflows.batch import _row_workflow as way
-from magic_hour_workflows.batch import _saved as saved
+from magic_hour_workflows.batch import _saved_files as saved
+from magic_hour_workflows.batch._connections import connect
 from magic_hour_workflows.batch._engine import Engine
-from magic_hour_workflows.batch._output_dir import Incoming, Places
+from magic_hour_workflows.batch._fleet import Halt
+from magic_hour_workflows.batch._manifest import planned
+from magic_hour_workflows.batch._output_dir import Group, Incoming, Places
 from magic_hour_workflows.batch._rows import FileProblem, Row, RowResult, RowStatus
-from magic_hour_workflows.batch._run import Run, planned
-from magic_hour_workflows.batch._saved import Group, checked, problem
-from magic_hour_workflows.batch._stop_signal import Halt
+from magic_hour_workflows.batch._run import Run
+from magic_hour_workflows.batch._saved_files import checked, problem
 from magic_hour_workflows.batch._store import Store
-from magic_hour_workflows.batch._tables import connect
 
 SAVED, RUNNING = RowStatus.SAVED, RowStatus.RUNNING
 CONTENT = bytes(range(256)) * 20
@@ -164,7 +165,7 @@ def synced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             raise OSError(errno.EIO, "the disk is broken")
         done.append("directory" if directory else "bytes")
 
-    monkeypatch.setattr(saved, "_sync", sync)
+    monkeypatch.setattr(places, "_sync", sync)
     monkeypatch.setattr(places, "moved", lambda *paths: (done.append("name"), moved(*paths))[1])
     return done
 

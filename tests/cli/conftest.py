@@ -54,7 +54,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[float]]:
 
     def answer(text: str) -> list[float]:
         from magic_hour_workflows.batch import (
-            _settling as settling,  # with the _engine as engine, which few of the tests here need
+            _settling as settling,  # with the engine, which few of the tests here need
         )
 
         waited: list[float] = []

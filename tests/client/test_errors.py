@@ -31,9 +31,10 @@ from magic_hour_client import (
 from magic_hour_client._runtime import bodies
 from magic_hour_client.errors import retry_after, without_secrets
 from magic_hour_workflows._results import Job
-from magic_hour_workflows.batch._mistakes import ManifestError, Mistake
-from magic_hour_workflows.batch._outcomes import NotMine, OutputsMissing, OverBudget
-from magic_hour_workflows.batch._server import DatabaseAway, DatabaseLost
+from magic_hour_workflows.batch._connections import DatabaseAway, DatabaseLost
+from magic_hour_workflows.batch._rows import ManifestError, Mistake
+from magic_hour_workflows.batch._steps import OutputsMissing
+from magic_hour_workflows.batch._submission import NotMine, OverBudget
 from magic_hour_workflows.errors import DownloadFailed
 
 CLASSES = {

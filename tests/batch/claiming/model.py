@@ -25,18 +25,17 @@ from magic_hour_client.errors import ConnectionFailed, MagicHourError, TooManyRe
 from magic_hour_workflows._flows.call import Call
 from magic_hour_workflows._flows.generate import prepare
 from magic_hour_workflows._operations import module
-from magic_hour_workflows.batch import _paying as paying
 from magic_hour_workflows.batch import _settling as settling
+from magic_hour_workflows.batch import _submission as paying
 from magic_hour_workflows.batch._claims import Claims
-from magic_hour_workflows.batch._outcomes import NotMine, described
-from magic_hour_workflows.batch._paying import Paying
-from magic_hour_workflows.batch._permit import Instant
+from magic_hour_workflows.batch._connections import DatabaseAway
+from magic_hour_workflows.batch._fleet import Halt, Instant
+from magic_hour_workflows.batch._manifest import planned
+from magic_hour_workflows.batch._row_workflow import described
 from magic_hour_workflows.batch._rows import Row, RowResult, RowStatus
-from magic_hour_workflows.batch._run import planned
-from magic_hour_workflows.batch._server import DatabaseAway
 from magic_hour_workflows.batch._side_file import SideFile
-from magic_hour_workflows.batch._stop_signal import Halt
 from magic_hour_workflows.batch._store import Store
+from magic_hour_workflows.batch._submission import NotMine, Paying
 from magic_hour_workflows.batch._tables import adopted, batch, paid, rows, strays
 
 KEY = "fox"

@@ -7,11 +7,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from batch.claiming.model import KEY, Person
-from magic_hour_workflows.batch import _paying as paying
+from magic_hour_workflows.batch import _submission as paying
 from magic_hour_workflows.batch._claims import Claims
-from magic_hour_workflows.batch._paying import Paying
-from magic_hour_workflows.batch._permit import Instant
+from magic_hour_workflows.batch._fleet import Instant
 from magic_hour_workflows.batch._side_file import Note
+from magic_hour_workflows.batch._submission import Paying
 from magic_hour_workflows.batch._tables import paid
 
 

@@ -58,14 +58,14 @@ def main(told: dict[str, Any]) -> int:
     from magic_hour_workflows.batch import Batch
 
     if "patience" in told:
-        import magic_hour_workflows.batch._server as server
+        import magic_hour_workflows.batch._connections as server
 
         server.AWAY_SECONDS = told["patience"]
     if told.get("stops_after_claim"):
         _stop_after_claim()
     if "permit" in told:
-        from magic_hour_workflows.batch import _paying as paying
-        from magic_hour_workflows.batch import _permit as permit
+        from magic_hour_workflows.batch import _fleet as permit
+        from magic_hour_workflows.batch import _submission as paying
 
         permit.PERMIT_SECONDS = told["permit"]
         _stay_until_idle()

@@ -16,16 +16,27 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ._batch import Batch
-    from ._mistakes import ManifestError, Mistake
-    from ._rows import DamagedFile, FileProblem, Plan, Row, RowResult, RowStatus, Stray, Summary, Verification
+    from ._rows import (
+        DamagedFile,
+        FileProblem,
+        ManifestError,
+        Mistake,
+        Plan,
+        Row,
+        RowResult,
+        RowStatus,
+        Stray,
+        Summary,
+        Verification,
+    )
     from ._settling import Settled
 
 _HOMES = {
     "Batch": "_batch",
     "DamagedFile": "_rows",
     "FileProblem": "_rows",
-    "ManifestError": "_mistakes",
-    "Mistake": "_mistakes",
+    "ManifestError": "_rows",
+    "Mistake": "_rows",
     "Plan": "_rows",
     "Row": "_rows",
     "RowResult": "_rows",

@@ -22,16 +22,15 @@ from .._client import AsyncClient
 from .._outputs import checked_directory
 from .._results import plain_number
 from ..events import Event
+from ._connections import DatabaseLost
 from ._database import Database, database_of, looked
-from ._manifest import RowLike, read
-from ._plan import plan
+from ._fleet import Halt
+from ._manifest import RowLike, plan, read
 from ._rows import Plan, Row, RowResult, Summary, Verification
 from ._run import Run
-from ._saved import checked
-from ._server import DatabaseLost
+from ._saved_files import checked
 from ._settling import Settled, with_id
 from ._settling import not_charged as settle_not_charged
-from ._stop_signal import Halt
 from ._store import Store
 
 _LOOK_SECONDS = 0.2

@@ -15,10 +15,10 @@ import attrs
 import sqlalchemy as sa
 
 from .._results import number
+from ._connections import durable, patient
 from ._rows import RowStatus, Stray
-from ._server import patient
 from ._side_file import Note
-from ._tables import adopted, batch, chunks, database_time, durable, inserted, paid, rows, strays
+from ._tables import adopted, batch, chunks, database_time, inserted, paid, rows, strays
 
 logger: logging.Logger = logging.getLogger("magic_hour_workflows")
 
@@ -38,6 +38,8 @@ class Claim(Enum):
 
 _SIDE_FILE = "a side file"
 """The worker and the token of a claim that only a side file knows of."""
+
+
 _MINUTE_SECONDS = 61.0
 """What a minute's submissions are spread over: a second more, as a request may take longer than the next one."""
 

@@ -20,14 +20,14 @@ from magic_hour_client.errors import InvalidArgument
 
 from .._formatting import shown
 from .._outputs import safe_stem
-from ._lock import FileLock
-from ._server import DatabaseAway, DatabaseLost, away, kind
+from ._connections import DatabaseAway, DatabaseLost, FileLock, away, connect, kind, whole
 from ._side_file import SUFFIX as SIDE_SUFFIX
 from ._side_file import read
 from ._store import Store
-from ._tables import connect, whole
 
 SUFFIX = ".batch.sqlite"
+
+
 logger: logging.Logger = logging.getLogger("magic_hour_workflows")
 
 

@@ -7,16 +7,178 @@ nobody silent, and nobody alive for longer than the silence that is allowed.
 from __future__ import annotations
 
 import logging
+import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
+from threading import Lock
 
+import anyio
+import attrs
 import sqlalchemy as sa
+from sqlalchemy import exc
 
-from . import _permit as permit
-from ._permit import Instant, passed
-from ._server import patient
+from ._connections import (
+    connect_args,
+    patient,
+)
 from ._tables import database_time, inserted, workers
 
+
+class Halt:
+    """Whether jobs may still be submitted, and who is waiting because they may not."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.reason: str | None = None
+        self.parked: set[str] = set()
+
+    def __call__(self, reason: str) -> None:
+        """Submit no more jobs. The first reason is kept."""
+        with self._lock:
+            self.reason = self.reason or reason
+
+    async def gate(self, key: str) -> None:
+        """Let a row through to its submission, or keep it here until the run ends."""
+        if self.reason is not None:
+            self.parked.add(key)
+            try:
+                await anyio.sleep_forever()
+            finally:
+                self.parked.discard(key)
+
+
+PERMIT_SECONDS = 15.0
+"""Less than the silence after which a worker's rows are taken over (`SILENT_SECONDS` of the engine, 20)."""
+
+
+@attrs.frozen
+class Instant:
+    """A moment, as two clocks of this machine have it.
+
+    Attributes:
+        boot: seconds since the machine was started, those in which it slept included, where the system counts them.
+        wall: seconds since 1970; people and servers may set it.
+    """
+
+    boot: float
+    wall: float
+
+
+def now() -> Instant:
+    """This moment."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    boot = time.monotonic() if clock is None else time.clock_gettime(clock)
+    return Instant(boot, time.time())
+
+
+def passed(since: Instant, until: Instant) -> float:
+    """The seconds between two moments: by the clock that ran further, so one that was set back shortens nothing.
+
+    >>> passed(Instant(boot=10, wall=1000), Instant(boot=30, wall=900))
+    20
+    """
+    return max(until.boot - since.boot, until.wall - since.wall)
+
+
+@attrs.frozen
+class Permit:
+    """The right to begin sending what was claimed.
+
+    Attributes:
+        since: the moment before the claim, or its renewal, was first asked for.
+        session: the session of the worker in which it was granted; another one makes it worthless.
+        seconds: how long it lasts.
+    """
+
+    since: Instant
+    session: object = None
+    seconds: float = PERMIT_SECONDS
+
+    def valid(self, at: Instant, session: object = None) -> bool:
+        """Whether sending may begin at this moment."""
+        return session == self.session and passed(self.since, at) < self.seconds
+
+
+class Session:
+    """A connection of a worker's own, whose lock shows the others that it lives; none for a file, which has one runner.
+
+    Args:
+        engine: the connection pool to the batch database.
+        worker: the executor.
+    """
+
+    def __init__(self, engine: sa.Engine, worker: str) -> None:
+        self._worker = worker
+        self._engine: sa.Engine | None = None
+        if engine.dialect.name == "postgresql":
+            self._engine = sa.create_engine(
+                engine.url,
+                connect_args=connect_args(engine.url),
+                poolclass=sa.pool.NullPool,
+                isolation_level="AUTOCOMMIT",
+                hide_parameters=True,
+            )
+        self._lock = Lock()
+        self._connection: sa.Connection | None = None
+        self._current: object = None
+
+    @property
+    def current(self) -> object:
+        """What tells this session from one that was lost; None if none is held."""
+        return self._current
+
+    @patient
+    def hold(self) -> object:
+        """See that the session is there, or begin another one; gives `current`."""
+        if self._engine is None:
+            return None
+        with self._lock:
+            if self._connection is not None:
+                try:
+                    self._connection.execute(sa.select(1))
+                    return self._current
+                except exc.DBAPIError:
+                    self._drop()
+            connection = self._engine.connect()
+            try:
+                connection.execute(sa.select(sa.func.pg_advisory_lock_shared(_number(self._worker))))
+            except BaseException:
+                connection.close()
+                raise
+            self._connection, self._current = connection, object()
+            return self._current
+
+    def _drop(self) -> None:
+        connection, self._connection, self._current = self._connection, None, None
+        if connection is not None:
+            with suppress(exc.DBAPIError):
+                connection.invalidate()
+                connection.close()
+
+    def close(self) -> None:
+        """End the session."""
+        with self._lock:
+            self._drop()
+
+
+def lives(engine: sa.Engine, worker: str) -> bool:
+    """Whether a worker can be seen to live: it holds its session, though it may stand still."""
+    if engine.dialect.name != "postgresql":
+        return False  # its file has a lock instead
+    with engine.connect() as connection:
+        free = connection.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(_number(worker))))
+        connection.rollback()
+    return not free
+
+
+def _number(worker: str) -> sa.ColumnElement[int]:
+    """What a worker's lock is called."""
+    return sa.func.hashtextextended(worker, sa.literal_column("0"))
+
+
 logger: logging.Logger = logging.getLogger("magic_hour_workflows")
+
 
 JUMP_SECONDS = 5.0
 """How far the database's clock may run from this machine's between two looks; more is a jump."""
@@ -30,7 +192,7 @@ class Fleet:
         clock: this machine's time.
     """
 
-    def __init__(self, engine: sa.Engine, clock: Callable[[], Instant] = permit.now) -> None:
+    def __init__(self, engine: sa.Engine, clock: Callable[[], Instant] = now) -> None:
         self._engine = engine
         self._now = database_time(engine.dialect.name)
         self._clock = clock

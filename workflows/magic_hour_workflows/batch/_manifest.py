@@ -16,23 +16,31 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from magic_hour_client._runtime.schema import wrong_type
-from magic_hour_client.errors import InvalidArgument
+import attrs
 
+from magic_hour_client._runtime.schema import merged, wrong_type
+from magic_hour_client.errors import InvalidArgument
+from magic_hour_client.types import AssetRole
+
+from .._credits import Estimate, estimate
 from .._formatting import looked_in, reason, shown
+from .._operations import operations
+from .._sources import form_of
 from ..errors import AssetNotFound
-from ._checking import Checker
-from ._columns import from_csv
-from ._endpoints import resource
-from ._entries import Collector, Entry, from_jsonl, from_memory
-from ._mistakes import ManifestError, Mistake
-from ._rows import Row
+from ._csv_table import from_csv
+from ._entries import Collector, Entry, api, from_jsonl, from_memory, resource
+from ._row_checks import Checker
+from ._rows import ManifestError, Mistake, Plan, Planned, Row
+from ._saved_files import digest
 
 RowLike = Row | Mapping[str, Any] | tuple[str, str, Mapping[str, Any]]
+
+
 _FORMATS: Mapping[str, Callable[[Path, Collector], Iterator[Entry]]] = {
     ".jsonl": from_jsonl,
     ".ndjson": from_jsonl,
@@ -62,7 +70,7 @@ def read(source: str | os.PathLike[str] | Iterable[RowLike], *, endpoint: str | 
         >>> read([("red", "ai_image_generator", {"image_count": 1, "style": {}})])
         Traceback (most recent call last):
         ...
-        magic_hour_workflows.batch._mistakes.ManifestError: the rows: 1 mistake, so nothing was uploaded or charged
+        magic_hour_workflows.batch._rows.ManifestError: the rows: 1 mistake, so nothing was uploaded or charged
           line 1, key red: `style.prompt` is missing: it is required
     """
     found = Collector(None if endpoint is None else resource(endpoint))
@@ -136,3 +144,110 @@ def _plain(node: Any) -> Any:
 
 
 __all__ = ["ManifestError", "Mistake", "RowLike", "checked_path", "fingerprint", "read"]
+
+
+def planned(rows: Iterable[Row]) -> list[Planned]:
+    """The rows with what tells them apart, what they will cost and what they make."""
+    known = operations()
+    return [
+        Planned(
+            row=row,
+            fingerprint=fingerprint(row),
+            estimate=estimate_row(row).highest,
+            kind=known[f"v1.{row.endpoint}.create"]["project_kind"],
+        )
+        for row in rows
+    ]
+
+
+@attrs.frozen
+class Input:
+    """A file that a row needs uploaded: the same bytes for the same role and with the same extension go up once."""
+
+    role: AssetRole
+    extension: str
+    path: str
+
+
+def plan(rows: Iterable[Row]) -> Plan:
+    """What a batch of these rows, as `read` gives them, will do and cost.
+
+    Raises:
+        AssetNotFound: a file is gone.
+
+    Example:
+        >>> fox = {"image_count": 2, "style": {"prompt": "A red fox"}}
+        >>> face = {"assets": {"image_file_path": portrait}}
+        >>> plan([
+        ...     Row(key="fox", endpoint="ai_image_generator", parameters=fox),
+        ...     Row(key="anna", endpoint="ai_headshot_generator", parameters=face),
+        ...     Row(key="anna again", endpoint="ai_headshot_generator", parameters=face),
+        ... ]).uploads
+        1
+    """
+    by_endpoint: Counter[str] = Counter()
+    credits, at_least = 0, False
+    files: dict[Input, None] = {}
+    for row in rows:
+        by_endpoint[row.endpoint] += 1
+        price = estimate_row(row)
+        credits, at_least = credits + price.credits, at_least or price.at_least
+        files.update(dict.fromkeys(inputs(row)))
+    sizes = list(_distinct(files))
+    return Plan(
+        rows=by_endpoint.total(),
+        by_endpoint=dict(by_endpoint),
+        credits=credits,
+        at_least=at_least,
+        uploads=len(sizes),
+        upload_bytes=sum(sizes),
+    )
+
+
+def estimate_row(row: Row) -> Estimate:
+    """What one row will cost, by the contract's prices.
+
+    Example:
+        >>> print(estimate_row(Row(key="a", endpoint="ai_headshot_generator", parameters={})))
+        50 credits
+    """
+    parameters = {name: value for name, value in row.parameters.items() if name != "extra_body"}
+    return estimate(api(row.endpoint).ENDPOINT, merged(parameters, row.parameters.get("extra_body")))
+
+
+def inputs(row: Row) -> Iterator[Input]:
+    """The files of a row that have to be uploaded; URLs and remote paths are the service's to look up."""
+    for field in api(row.endpoint).ENDPOINT.assets:
+        value = _at(row.parameters, field.path)
+        for item in value if field.many and isinstance(value, list) else [value]:
+            if isinstance(item, str) and os.path.isabs(item):
+                try:
+                    extension, role = form_of(Path(item), field.role, ".".join(field.path))
+                except OSError:
+                    raise _gone(item) from None
+                yield Input(role, extension, item)
+
+
+def _distinct(files: Iterable[Input]) -> Iterator[int]:
+    """The size of every file that differs from the others in content, extension or role."""
+    alike: defaultdict[tuple[str, str, int], dict[tuple[int, int], str]] = defaultdict(dict)
+    for file in files:
+        try:
+            found = os.stat(file.path)
+        except OSError:
+            raise _gone(file.path) from None
+        alike[file.role, file.extension, found.st_size][found.st_dev, found.st_ino] = file.path
+    for (_, _, size), same in alike.items():
+        paths: Sequence[str] = list(same.values())
+        for _ in paths if len(paths) == 1 else {digest(Path(path)) for path in paths}:
+            yield size
+
+
+def _gone(path: str) -> AssetNotFound:
+    return AssetNotFound(f"{shown(path)} is no longer there; check the path")
+
+
+def _at(node: Any, path: Sequence[str]) -> Any:
+    for name in path:
+        node = node.get(name) if isinstance(node, Mapping) else None
+    return node

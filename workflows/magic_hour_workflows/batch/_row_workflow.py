@@ -16,16 +16,17 @@ from typing import Any
 from dbos import DBOS
 from dbos import error as dbos_errors
 
-from magic_hour_client.errors import MagicHourError
+from magic_hour_client.errors import MagicHourError, NotFound
 
 from .._results import Kind
-from ._outcomes import NotMine, described
-from ._paying import finished
+from .._retry import Outcome, outcome
+from ..errors import DownloadFailed, JobCanceled, JobFailed, SubmissionUnknown
+from ._fleet import Halt
 from ._rows import Row, RowResult, RowStatus
-from ._saved import recorded
-from ._steps import Steps
-from ._stop_signal import Halt
+from ._saved_files import recorded
+from ._steps import OutputsMissing, Steps
 from ._store import Store
+from ._submission import NotMine, OverBudget, finished
 
 logger: logging.Logger = logging.getLogger("magic_hour_workflows")
 
@@ -122,3 +123,38 @@ class _Stopped(BaseException):
     def __init__(self, answer: dict[str, Any]) -> None:
         super().__init__(answer["error"])
         self.answer = answer
+
+
+def described(error: MagicHourError, *, accepted: bool) -> dict[str, Any]:
+    """What is said of a step that failed.
+
+    Args:
+        error: what happened.
+        accepted: whether the job of the row had been accepted before.
+    """
+    said: dict[str, Any] = {"error": str(error), "error_type": type(error).__name__}
+    if isinstance(error, (JobFailed, JobCanceled)):
+        said["credits"] = error.credits_charged
+    if isinstance(error, OutputsMissing):
+        said |= {"error_type": DownloadFailed.__name__, **error.known}
+    return {"status": status_of(error, accepted=accepted), **said}
+
+
+def status_of(error: MagicHourError, *, accepted: bool) -> RowStatus:
+    """Where a row stands that ended with `error`.
+
+    A job that was accepted is given up only when the service has given it up: a failed row may be submitted anew.
+
+    >>> from magic_hour_client.errors import APIError
+    >>> refused = APIError("no such key", operation="x", status=401)
+    >>> status_of(refused, accepted=False).value, status_of(refused, accepted=True).value
+    ('failed', 'running')
+    """
+    if isinstance(error, SubmissionUnknown):
+        return RowStatus.DOUBTFUL
+    if isinstance(error, OverBudget):
+        return RowStatus.SKIPPED
+    if isinstance(error, (JobFailed, JobCanceled)):
+        return RowStatus.FAILED
+    gone = isinstance(error, NotFound) if accepted else outcome(error) is Outcome.REFUSED
+    return RowStatus.FAILED if gone else RowStatus.RUNNING

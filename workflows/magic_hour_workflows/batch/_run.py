@@ -17,25 +17,24 @@ from sqlalchemy import exc
 from magic_hour_client.errors import InvalidArgument
 
 from .._client import AsyncClient
-from .._operations import operations
 from .._outputs import checked_directory
 from ..events import Event
+from ._connections import DatabaseAway, DatabaseLost, kind
 from ._database import Database, adopt, opened, side_paths
 from ._engine import SILENT_SECONDS, Engine
-from ._manifest import fingerprint
+from ._fleet import Halt
+from ._manifest import planned
 from ._output_dir import Places
-from ._paying import Paying
-from ._plan import estimate_row
 from ._row_workflow import Way
 from ._rows import Row, RowResult, RowStatus
-from ._saved import checked
-from ._server import DatabaseAway, DatabaseLost, kind
+from ._saved_files import checked
 from ._side_file import SideFile
 from ._steps import Steps
-from ._stop_signal import Halt
-from ._store import Planned
+from ._submission import Paying
 
 DEFAULT_CONCURRENCY = 16
+
+
 _LATE_SECONDS = 10.0
 """How much later than its time a finished row may show up, when several machines write."""
 
@@ -216,17 +215,3 @@ class Run:
             if self._engine is not None and self._halt.reason is not None:
                 with suppress(exc.SQLAlchemyError, OSError):  # a full disk, for which it was halted
                     self._store.configure(halted=self._halt.reason)
-
-
-def planned(rows: Iterable[Row]) -> list[Planned]:
-    """The rows with what tells them apart, what they will cost and what they make."""
-    known = operations()
-    return [
-        Planned(
-            row=row,
-            fingerprint=fingerprint(row),
-            estimate=estimate_row(row).highest,
-            kind=known[f"v1.{row.endpoint}.create"]["project_kind"],
-        )
-        for row in rows
-    ]

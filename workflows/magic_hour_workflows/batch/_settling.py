@@ -16,11 +16,12 @@ from magic_hour_client.errors import InvalidArgument
 from .._flows.submit import SUBMIT_SECONDS
 from ._claims import Paid
 from ._database import Database, looked, none_runs
-from ._permit import PERMIT_SECONDS
-from ._server import lives
+from ._fleet import PERMIT_SECONDS, lives
 
 WAIT_SECONDS = PERMIT_SECONDS + SUBMIT_SECONDS
 """Until a permit that was just renewed is over, and the answer to what was sent at its last moment must have come."""
+
+
 _STEP_SECONDS = 1.0
 
 

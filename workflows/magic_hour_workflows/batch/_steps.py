@@ -30,16 +30,30 @@ from .._results import Job, Kind, number
 from .._sources import Source
 from ..errors import DownloadFailed, SubmissionUnknown
 from ..events import Event
-from ._outcomes import OutputsMissing
-from ._output_dir import Incoming, Places, digest
-from ._paying import Paying, finished
+from ._fleet import Halt
+from ._output_dir import Incoming, Places
 from ._rows import Row
-from ._saved import SavedFile, listed, problem, recorded
-from ._stop_signal import Halt
+from ._saved_files import SavedFile, digest, listed, problem, recorded
 from ._store import Store
+from ._submission import Paying, finished
+
+
+class OutputsMissing(DownloadFailed):
+    """Not all outputs of a row could be saved.
+
+    Attributes:
+        known: what there is to write down all the same: those that could.
+    """
+
+    def __init__(self, error: DownloadFailed, files: list[Any]) -> None:
+        super().__init__(str(error))
+        self.known: dict[str, Any] = {"files": files}
+
 
 UPLOADS_LAST = 6 * 24 * 3600.0
 """Seconds after which an upload is renewed. The service keeps inputs for 7 days (upload URLs API)."""
+
+
 _CLOCKS_DIFFER = 3600.0
 """Seconds by which the clocks of machines may differ. What seems to have been uploaded later may be long gone."""
 

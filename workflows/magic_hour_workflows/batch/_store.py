@@ -12,29 +12,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import attrs
 import sqlalchemy as sa
 from sqlalchemy import exc
 
 from .._results import Kind, number
 from ._claims import Claims, keep_ids
+from ._connections import DatabaseLost, away, kind, patient
 from ._fleet import Fleet
-from ._rows import Row, RowResult, RowStatus, Summary
-from ._server import DatabaseLost, away, kind, patient
+from ._rows import Planned, Row, RowResult, RowStatus, Summary
 from ._tables import CHUNK, SETTINGS, batch, chunks, database_time, inserted, paid, prepare, rows, uploads
 
-
-@attrs.frozen(kw_only=True)
-class Planned:
-    """A row as it is written down: with what tells it from another of the same key, and what it will cost."""
-
-    row: Row
-    fingerprint: str
-    estimate: int
-    kind: Kind
-
-
 _DOUBTFUL = rows.c.state == RowStatus.DOUBTFUL
+
+
 _STANDING = sa.case(
     (sa.and_(rows.c.state == RowStatus.WAITING, paid.c.key.is_not(None)), RowStatus.RUNNING),
     (sa.and_(_DOUBTFUL, paid.c.key.is_(None)), RowStatus.WAITING),
@@ -42,6 +32,8 @@ _STANDING = sa.case(
     else_=rows.c.state,
 )
 """Where a row stands, as people say it: one that was submitted does not wait, one that was settled is not in doubt."""
+
+
 _WITH_JOBS = sa.select(
     rows, _STANDING.label("standing"), paid.c.project_id, paid.c.name, paid.c.credits, paid.c.key.label("claimed")
 ).outerjoin(paid, paid.c.key == rows.c.key)

@@ -21,7 +21,7 @@ from ..._formatting import shown
 from ..._hints import unlisted_in
 from ...batch._batch import Batch
 from ...batch._database import SUFFIX, beside, lock_path, looked
-from ...batch._results import short
+from ...batch._report import short
 from ...batch._rows import Row, RowStatus, Summary
 from ..progress import size
 

@@ -17,7 +17,7 @@ from magic_hour_client.errors import InvalidArgument
 
 from ..._formatting import shown
 from ...batch._batch import Batch
-from ...batch._results import record
+from ...batch._report import record
 from ...batch._rows import RowStatus, Summary
 from .. import signals
 from ..terminal import Terminal

@@ -21,7 +21,7 @@ from magic_hour_client.errors import InvalidArgument
 
 from ..._formatting import shown
 from ...batch._batch import Batch
-from ...batch._results import record
+from ...batch._report import record
 from ...batch._rows import DamagedFile, RowStatus
 from ...batch._settling import Settled
 from .. import exit_status as ends

@@ -13,8 +13,7 @@ import attrs
 
 from ..._formatting import shown
 from ...batch._batch import Batch
-from ...batch._report import remedy, write_report
-from ...batch._results import write_results
+from ...batch._report import remedy, write_report, write_results
 from ...batch._rows import RowResult, RowStatus, Summary
 from .. import exit_status as ends
 from ..streams import to_stderr

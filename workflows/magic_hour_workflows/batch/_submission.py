@@ -10,6 +10,7 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -22,25 +23,61 @@ from .._flows.call import Call
 from .._flows.submit import submit
 from .._results import Job
 from ..errors import SubmissionUnknown
-from . import _permit as permit
-from ._claims import Claim, Claims
-from ._outcomes import NotMine, OverBudget, doubtful
-from ._permit import Instant, Permit, passed
+from . import _fleet as fleet
+from ._claims import Claim, Claims, Paid
+from ._connections import DatabaseAway, DatabaseLost, kind
+from ._fleet import Halt, Instant, Permit, passed
 from ._rows import Row
-from ._server import DatabaseAway, DatabaseLost, kind
 from ._side_file import Note, SideFile
-from ._stop_signal import Halt
+
+
+class OverBudget(MagicHourError):
+    """The row would have gone beyond `max_credits`. Nothing was sent."""
+
+    def __init__(self, key: str, estimate: float) -> None:
+        super().__init__(f"row {key!r} was left out: it costs about {estimate:g} credits, more than are left")
+
+
+class NotMine(MagicHourError):
+    """Another execution, or a person who settles it, has the row by now. Nothing was sent."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"row {key!r} was not submitted: it was taken over while this worker stood still or was cut off"
+        )
+
+
+def doubtful(row: Row, paid: Paid) -> SubmissionUnknown:
+    """The error of a row whose job was submitted by an execution that ended before the answer came."""
+    return SubmissionUnknown(
+        operation=f"v1.{row.endpoint}.create",
+        name=paid.name,
+        submitted_at=datetime.fromtimestamp(paid.claimed_at, UTC),
+        reason="the process ended before the answer came",
+    )
+
 
 T = TypeVar("T")
+
+
 logger: logging.Logger = logging.getLogger("magic_hour_workflows")
+
 
 _LOOK_SECONDS = 0.5
 """How often a row that waits for the rate looks whether it should still wait."""
+
+
 _HELD_UP_SECONDS = 5.0
 """A claim granted so long ago is given back: this process was stopped, and the moment is now another's."""
+
+
 _RENEWALS = 3
 """How often a permit is renewed that is over again as soon as it is there: the machine is stopped or slow."""
+
+
 _WRITE_TRIES = 150
+
+
 _WRITE_PAUSE = 2.0
 """Seconds between tries to write an id down; together five minutes."""
 
@@ -77,10 +114,10 @@ class World:
         permit_seconds: how long a permit lasts.
     """
 
-    now: Callable[[], Instant] = permit.now
+    now: Callable[[], Instant] = fleet.now
     run: Callable[[Callable[[], Any]], Awaitable[Any]] = finished
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
-    permit_seconds: float = attrs.field(factory=lambda: permit.PERMIT_SECONDS)
+    permit_seconds: float = attrs.field(factory=lambda: fleet.PERMIT_SECONDS)
 
 
 class Paying:

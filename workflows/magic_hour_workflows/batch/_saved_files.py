@@ -6,32 +6,24 @@ SHA-256 are not those that were written down.
 
 from __future__ import annotations
 
-import asyncio
-import errno
 import hashlib
-import os
 import stat
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from itertools import islice, zip_longest
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import attrs
 
+from .._sources import Source
 from ._rows import DamagedFile, FileProblem, RowResult
-
-A = TypeVar("A")
-B = TypeVar("B")
 
 CHECKERS = 4
 """Threads that read files: enough to keep a disk busy, few enough to leave the machine to others."""
-_SYNCERS = 4
+
+
 _ROWS_AHEAD = 256
-_NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
-"""What file systems say that sync no directories."""
 
 
 @attrs.frozen
@@ -122,94 +114,16 @@ def problem(path: Path, size: int | None, digest: str | None, *, content: bool =
         return FileProblem.UNREADABLE
 
 
-# --- Syncing ----------------------------------------------------------------------------------------------------------
+_known: dict[tuple[object, ...], str] = {}
 
 
-def kept(path: Path) -> SavedFile:
-    """A complete file, once its bytes have reached the disk."""
-    with path.open("r+b") as file:  # Windows syncs only what may be written to
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        _sync(file.fileno())
-        return SavedFile(path, os.fstat(file.fileno()).st_size, digest)
-
-
-def all_kept(paths: Sequence[Path]) -> list[SavedFile | OSError]:
-    """`kept` for several files at once, each with what went wrong: file systems join syncs that come together."""
-    if len(paths) < 2:
-        return [_tried(path) for path in paths]
-    with ThreadPoolExecutor(min(_SYNCERS, len(paths)), thread_name_prefix="magic-hour-batch-sync") as pool:
-        return list(pool.map(_tried, paths))
-
-
-def _tried(path: Path) -> SavedFile | OSError:
-    try:
-        return kept(path)
-    except OSError as error:
-        return error
-
-
-def sync_directory(path: Path) -> None:
-    """Let the names in a directory reach the disk, where the system can be asked to."""
-    if sys.platform == "win32":  # NTFS keeps names in its journal, and opens no directory
-        return
-    with suppress(PermissionError):  # above the folder of the outputs, other people's may be unreadable
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            _sync(descriptor)
-        except OSError as error:
-            if error.errno not in _NO_SYNC:
-                raise
-        finally:
-            os.close(descriptor)
-
-
-def _sync(descriptor: int) -> None:
-    if sys.platform == "darwin":  # there `fsync` stops at the cache of the disk (its man page)
-        import fcntl
-
-        with suppress(OSError):  # not every file system can
-            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
-            return
-    os.fsync(descriptor)
-
-
-class Group(Generic[A, B]):
-    """Does what comes at about the same time in one go, so that it shares what is slow. Belongs to one event loop.
-
-    What comes while a group is at work belongs to the next one.
-
-    Args:
-        work: runs in a thread; takes what was handed in, gives for each what came of it or what went wrong.
-    """
-
-    def __init__(self, work: Callable[[list[A]], Sequence[B | OSError]]) -> None:
-        self._work = work
-        self._waiting: list[tuple[A, asyncio.Future[B]]] = []
-        self._busy: asyncio.Task[None] | None = None
-
-    async def __call__(self, item: A) -> B:
-        """Hand something in; returns or raises what came of it. If this is cancelled, it is done all the same."""
-        future: asyncio.Future[B] = asyncio.get_running_loop().create_future()
-        self._waiting.append((item, future))
-        if self._busy is None or self._busy.done():
-            self._busy = asyncio.ensure_future(self._go())
-        try:
-            return await asyncio.shield(future)
-        except asyncio.CancelledError:
-            await asyncio.wait([future])
-            future.exception()  # whatever it was, nobody asks any more
-            raise
-
-    async def _go(self) -> None:
-        while self._waiting:
-            group, self._waiting = self._waiting, []
-            ends: Sequence[B | BaseException]
-            try:
-                ends = await asyncio.to_thread(self._work, [item for item, _ in group])
-            except Exception as error:  # noqa: BLE001  (each of them raises it)
-                ends = [error] * len(group)
-            for (_, future), end in zip(group, ends, strict=True):
-                if isinstance(end, BaseException):
-                    future.set_exception(end)
-                else:
-                    future.set_result(end)
+def digest(source: Source | Path) -> str:
+    """The SHA-256 of a file in hexadecimal; a file that has not changed is read once."""
+    path = source if isinstance(source, Path) else source.path
+    if path is None:
+        raise TypeError("rows name files by their paths")
+    stat = path.stat()
+    key = (str(path), stat.st_size, stat.st_mtime_ns, stat.st_ino)
+    if key not in _known:
+        _known[key] = sha256(path)
+    return _known[key]

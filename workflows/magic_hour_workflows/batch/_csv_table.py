@@ -32,12 +32,17 @@ from magic_hour_client._runtime.schema import (
 from magic_hour_client.errors import InvalidArgument
 
 from .._formatting import shown
-from ._endpoints import RESERVED, api, names, not_of_a_row, resource
-from ._entries import NO_KEY, Collector, Entry, lines, no_endpoint, parsed
+from ._entries import NO_KEY, RESERVED, Collector, Entry, api, lines, names, no_endpoint, not_of_a_row, parsed, resource
 
 Step = str | int
+
+
 _PART = re.compile(r"([^.\[\]]+)((?:\[\d{1,4}\])*)")
+
+
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+
+
 _DEEPEST = 6
 """How far fields are followed into each other for a hint; some never end."""
 

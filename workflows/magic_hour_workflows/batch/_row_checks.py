@@ -27,15 +27,22 @@ from .._flows.generate import OPTIONS
 from .._formatting import shown
 from .._operations import operations
 from .._outputs import safe_stem
-from ._endpoints import RESERVED, api, not_of_a_row, resource
-from ._entries import Collector, Entry
+from ._entries import RESERVED, Collector, Entry, api, not_of_a_row, resource
 from ._rows import Row
 
 LONGEST_KEY = 200
+
+
 _UNFIT = ("Cc", "Cs", "Zl", "Zp")
 """Unicode categories that no line of a log, a table or a page can hold: controls, halves of characters, line breaks."""
+
+
 _SCHEME = re.compile(r"(?i)[a-z][a-z0-9+.-]+://|data:")
+
+
 _INDEX = re.compile(r"\[\d+\]")
+
+
 _OUTLIVED = "a batch outlives this process, and what is in its memory does not"
 
 
