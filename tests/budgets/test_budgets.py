@@ -206,7 +206,9 @@ class TestConnections:
     def test_all_else_of_many_jobs_shares_connections(self, backend: str, service: Service, tmp_path: Path) -> None:
         stats = at_once(backend, service, lambda client: talk(client, tmp_path))
         assert stats["requests"]["download"] == MANY
-        assert stats["connections"] <= MANY + GATE + FILES
+        # One for each create, and few for the five requests more that each job makes. An idle connection is closed
+        # after five seconds, so a slow machine opens some anew.
+        assert stats["connections"] <= 2 * (MANY + GATE + FILES)
 
 
 CHUNKS = 200
