@@ -15,11 +15,11 @@ import pytest
 from magic_hour_emulator import Emulator
 
 ROOT = Path(__file__).resolve().parents[2]
-GUIDES = [
+_DOCS = ROOT / "docs"
+PAGES = [
     ROOT / "README.md",
-    *(ROOT / "docs" / name for name in ("workflows.md", "batches.md", "mistakes.md", "emulator.md")),
+    *(path for path in sorted(_DOCS.glob("**/*.md")) if "```python" in path.read_text("utf-8")),
 ]
-PAGES = [*GUIDES, *sorted((ROOT / "docs" / "reference").glob("*.md"))]
 _SNIPPET = re.compile(r"(<!-- not run: [^>]*-->\n)?```python\n(.*?)```", re.DOTALL)
 _COSTS = "charge credits"
 
@@ -95,6 +95,7 @@ def test_snippet(skipped: str, code: str, folder: Path, existing_job: dict[str, 
         assert any((folder / "outputs").iterdir()), "the snippet says it saves, and nothing was saved"
 
 
-def test_there_are_snippets_on_every_page() -> None:
-    for page in PAGES:
-        assert _SNIPPET.search(page.read_text(encoding="utf-8")), page.name
+def test_the_pages_that_need_snippets_have_some() -> None:
+    expected = {"README.md", "workflows.md", "batches.md", "mistakes.md", "emulator.md", "generator.md"}
+    expected |= {path.name for path in (_DOCS / "reference").glob("*.md")}
+    assert {page.name for page in PAGES} >= expected
