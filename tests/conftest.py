@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
+import os
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,21 @@ from worlds import World
 # httpx gives up after 5 s unless told otherwise, which a busy machine may need. Tests of timeouts name theirs.
 _httpx_default: httpx.Timeout = inspect.signature(httpx.get).parameters["timeout"].default
 _httpx_default.connect = _httpx_default.read = _httpx_default.write = _httpx_default.pool = LIMIT_SECONDS
+
+
+@functools.cache
+def _default_tls() -> ssl.SSLContext:
+    return httpx.create_ssl_context()
+
+
+def _shared_tls(verify: Any = True, cert: Any = None, trust_env: bool = True) -> ssl.SSLContext:
+    """One context for all clients with the default settings: loading the certificates takes 25 ms, every time."""
+    if verify is True and cert is None and not {"SSL_CERT_FILE", "SSL_CERT_DIR"} & set(os.environ):
+        return _default_tls()
+    return httpx.create_ssl_context(verify, cert, trust_env)
+
+
+httpx._transports.default.create_ssl_context = _shared_tls  # type: ignore[attr-defined]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,6 +1,8 @@
-"""The Magic Hour service on your own machine, so that everything here can be run without a key and without paying.
+"""The Magic Hour service on your own machine: run everything without an API key and without being charged.
 
-Rule: importing this package costs nothing; the web server and the media libraries load when `Emulator` is first named.
+`Emulator` starts it, `faults` makes things go wrong, `samples` has files to try. All other modules are internal.
+
+Rule: importing this package is cheap. The web server and the media libraries load with the first use of `Emulator`.
 
     from magic_hour_emulator import Emulator
 
@@ -26,7 +28,7 @@ def __getattr__(name: str) -> Any:
             remedy = "pip install 'magic-hour-workflows[emulator]'"
             raise ModuleNotFoundError(f"the emulator needs {error.name}: {remedy}", name=error.name) from None
         return Emulator
-    if name == "__version__":  # that of the distribution it came with
+    if name == "__version__":  # of the distribution
         from importlib.metadata import version
 
         return version("magic-hour-workflows")

@@ -1,6 +1,6 @@
-"""`python -m magic_hour_emulator`: the emulator as a program, for other processes and other languages.
+"""`python -m magic_hour_emulator`: the emulator as a program, for other processes and languages.
 
-Rule: it prints nothing but what a person needs to point a client at it, and Ctrl-C or SIGTERM ends it cleanly.
+Rule: it prints only what is needed to point a client at it, and exits cleanly on Ctrl-C and SIGTERM.
 """
 
 import argparse
@@ -17,7 +17,7 @@ __all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None, *, program: str = "magic-hour-emulator") -> int:
-    """Run until interrupted; 0 after a clean end, 2 if it could not start."""
+    """Run until interrupted. Returns 0, or 2 if the emulator could not start."""
     options = _parser(program).parse_args(arguments)
     from ._server import Emulator
     from ._service import REALISTIC_DURATIONS
@@ -46,14 +46,14 @@ def main(arguments: Sequence[str] | None = None, *, program: str = "magic-hour-e
                 pass
     except (OSError, ValueError) as problem:
         taken = isinstance(problem, OSError) and problem.errno == errno.EADDRINUSE
-        print(f"{program}: {problem}{'; give another --port' if taken else ''}", file=sys.stderr)
+        print(f"{program}: {problem}{'; choose another --port' if taken else ''}", file=sys.stderr)
         return 2
     return 0
 
 
 def _greeting(url: str, token: str) -> str:
     return (
-        "Magic Hour emulator: nothing leaves this machine, nothing costs money. Ctrl-C stops it.\n"
+        "Magic Hour emulator: nothing leaves this machine, nothing is charged. Press Ctrl-C to stop it.\n"
         "\n"
         f"export MAGIC_HOUR_BASE_URL={url}\n"
         f"export MAGIC_HOUR_API_KEY={token}\n"
@@ -68,18 +68,18 @@ def _parser(program: str) -> argparse.ArgumentParser:
         description="The Magic Hour service on your own machine, on the loopback interface only.",
     )
     add = parser.add_argument
-    add("--port", type=int, default=8765, help="port of the API; 0 takes a free one (default: %(default)s)")
-    add("--storage-port", type=int, default=0, help="port of the storage; 0 takes a free one (default: %(default)s)")
+    add("--port", type=int, default=8765, help="port of the API; 0 for a free one (default: %(default)s)")
+    add("--storage-port", type=int, default=0, help="port of the storage; 0 for a free one (default: %(default)s)")
     add("--host", default="127.0.0.1", help="loopback address to listen on (default: %(default)s)")
     add("--token", default="mhk_local", help="API key to accept (default: %(default)s)")
     add("--credits", type=int, default=1_000_000, help="opening balance (default: %(default)s)")
-    add("--speed", type=float, default=1.0, help="how fast time passes; 100 lets a second take 10 ms (default: 1)")
-    add("--frozen", action="store_true", help="let time pass only by POST /_emulator/clock")
-    add("--polls", type=int, default=None, metavar="N", help="finish a job at its Nth GET, instead of by time")
-    add("--realistic", action="store_true", help="let jobs take as long as the service's median: 5 to 174 seconds")
-    add("--seed", type=int, help="decides ids and pictures (default: another one each time)")
-    add("--spec", type=Path, default=None, metavar="FILE", help="take routes and checks from this OpenAPI file")
-    name = "host name that the controls answer to besides those of loopback; may be repeated"
+    add("--speed", type=float, default=1.0, help="how fast time passes; with 100, a second takes 10 ms (default: 1)")
+    add("--frozen", action="store_true", help="let time pass only with POST /_emulator/clock")
+    add("--polls", type=int, default=None, metavar="N", help="complete a job at its Nth GET instead of by time")
+    add("--realistic", action="store_true", help="let jobs take the service's median time: 5 to 174 seconds")
+    add("--seed", type=int, help="decides ids and pictures (default: random)")
+    add("--spec", type=Path, default=None, metavar="FILE", help="OpenAPI file to take routes and checks from")
+    name = "host name that the controls accept besides loopback names; may be repeated"
     add("--allow-host", action="append", default=[], metavar="NAME", help=name)
     add("--version", action="version", version=f"%(prog)s {__version__}")
     return parser

@@ -1,7 +1,7 @@
-"""The API's origin: the nine operations, on the routes that the contract gives them.
+"""The API's origin: the emulated operations, on the routes of the contract.
 
-Rule: each request passes the same gates in the same order: origin, key, body, service, answer. A create is accepted in
-`_create` and nowhere else, so what happens before and after acceptance is one line above and one line below.
+Rule: every request passes the same checks in the same order: origin, key, body; then the service carries it out. A
+create is accepted in `_create` and nowhere else, so before and after acceptance are one line above and one below.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -14,17 +14,15 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ._bodies import read_json
 from ._contract import Json, Operation
 from ._controls import control_routes
-from ._errors import Refusal
 from ._products import PRODUCTS
-from ._request_checks import check_origin
+from ._request_checks import Refusal, check_origin, read_json
 from ._service import Service
 
 __all__ = ["api_app"]
 
-# Deprecated, still answered; older clients of this API require them (API-FACTS, Operations).
+# Deprecated (spec/), but still sent, because older clients require them.
 _OLD_COST_FIELD: Final = {"image": "frame_cost", "video": "estimated_frame_cost"}
 
 _PROJECTS: Final = ("image-projects", "video-projects")
@@ -33,7 +31,7 @@ Handler = Callable[[Service, Operation, Request], Awaitable[Response]]
 
 
 def api_app(service: Service) -> Starlette:
-    """The application for the API's origin, its routes built from the contract, and the controls beside them."""
+    """The application of the API's origin: the routes of the contract, and the controls."""
     by_path: dict[str, dict[str, Operation]] = {}
     for operation in service.contract.operations:
         by_path.setdefault(operation.path, {})[operation.method] = operation
@@ -75,15 +73,15 @@ def _handler(operation: Operation) -> Handler:
 
 async def _create(service: Service, operation: Operation, request: Request) -> Response:
     body = await _checked_body(operation, request)
-    # Before acceptance: nothing is charged yet, a fault here costs nobody anything.
+    # Before acceptance: nothing is charged yet.
     job = await anyio.to_thread.run_sync(service.accept, operation, body)
-    # After acceptance: the job exists and is paid for, whether or not this answer arrives.
+    # After acceptance: the job exists and is charged, whether or not this response arrives.
     cost = job.credits_charged
     return JSONResponse({"id": job.id, "credits_charged": cost, _OLD_COST_FIELD[job.kind]: cost})
 
 
 async def _not_emulated(service: Service, operation: Operation, request: Request) -> Response:
-    message = f"{operation.method} {operation.path} is in the contract, but the emulator cannot do it"
+    message = f"{operation.method} {operation.path} is in the contract, but the emulator does not support it"
     raise Refusal(501, "not_implemented", message)
 
 
@@ -142,7 +140,7 @@ async def _no_route(request: Request, error: Exception) -> Response:
 
 
 async def _abandoned(_: Request, __: Exception) -> Response:
-    return Response(status_code=400)  # nobody is there to read it
+    return Response(status_code=400)  # the client has disconnected
 
 
 async def _crashed(_: Request, problem: Exception) -> Response:

@@ -1,6 +1,6 @@
 """The emulator's own time, so that a 24-hour expiry can be tested in a millisecond.
 
-Rule: nothing else in the emulator asks the machine what time it is.
+Rule: everything else in the emulator asks this clock, not the machine, except for delays and dates that clients see.
 """
 
 import math
@@ -11,12 +11,12 @@ from typing import Final
 
 __all__ = ["Clock", "timestamp"]
 
-# A thousand years: dates end with the year 9999, and every answer has one.
+# A thousand years: responses contain dates, and dates end with the year 9999.
 _FURTHEST_SECONDS: Final = 1000 * 365 * 24 * 3600.0
 
 
 class Clock:
-    """Seconds since 1970, passing as they do (`speed=1`), faster (`speed=100`), or only by `advance` (`frozen`)."""
+    """Seconds since 1970 that pass at `speed`, or only with `advance` if `frozen`."""
 
     def __init__(self, *, speed: float = 1.0, frozen: bool = False) -> None:
         if not 0 < speed < math.inf:
@@ -35,12 +35,14 @@ class Clock:
             return self._wall + passed + self._advanced
 
     def advance(self, seconds: float) -> float:
-        """Let `seconds` pass at once, whatever the speed, and answer the new time. Time never runs backwards."""
+        """Advance by `seconds`, whatever the speed, and return the new time. Time never runs backwards."""
         if not seconds >= 0:
             raise ValueError(f"seconds must be 0 or more, not {seconds}")
         with self._lock:
             if not self._advanced + seconds <= _FURTHEST_SECONDS:
-                raise ValueError(f"time can be advanced by {_FURTHEST_SECONDS:g} seconds in all, not by {seconds:g}")
+                raise ValueError(
+                    f"the clock can be advanced by {_FURTHEST_SECONDS:g} seconds in total, not by {seconds:g}"
+                )
             self._advanced += seconds
         return self.now()
 
@@ -53,6 +55,6 @@ class Clock:
 
 
 def timestamp(seconds: float) -> str:
-    """An instant as the service writes it, such as `2024-07-25T16:56:21.932Z`."""
+    """A time in the service's format, such as `2024-07-25T16:56:21.932Z`."""
     moment = datetime.fromtimestamp(seconds, UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

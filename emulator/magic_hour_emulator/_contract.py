@@ -1,6 +1,6 @@
-"""The contract as data: what `spec/` says about routes, request bodies, prices and assets.
+"""The contract as data: routes, request bodies, prices and assets, as the OpenAPI document in `spec/` defines them.
 
-Rule: nothing that the specification states is written a second time in the emulator's code.
+Rule: nothing that the document states is repeated in the emulator's code.
 """
 
 import functools
@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
-from ._checks import BodyCheck
+from ._request_checks import BodyCheck
 
 __all__ = ["AssetField", "Contract", "Json", "Operation", "Price", "load_contract"]
 
@@ -25,18 +25,19 @@ Json = dict[str, Any]
 _METHODS = ("get", "put", "post", "delete", "patch")
 _SPEC_NAME = "magic-hour.openapi.yaml"
 _EXAMPLE_ASSET = re.compile(r"^api-assets/id/[\w.-]+$")
+_VERBS: Final = {"POST": "create", "GET": "get", "DELETE": "delete"}
 
 
 @dataclass(frozen=True)
 class AssetField:
-    """A place in a request body that names an input file. `*` in the path stands for the items of a list."""
+    """A field of a request body that names an input file. `*` in the path stands for the items of a list."""
 
     path: tuple[str, ...]
     role: str
     deprecated: bool
 
     def values(self, body: Json) -> list[str]:
-        """What the body gives here."""
+        """The values of this field in a body."""
         found: list[Any] = [body]
         for step in self.path:
             if step == "*":
@@ -48,7 +49,7 @@ class AssetField:
 
 @dataclass(frozen=True)
 class Price:
-    """What a create costs, as `x-credits` says."""
+    """The price of a create, from `x-credits`."""
 
     price: Decimal
     by: str | None
@@ -58,7 +59,7 @@ class Price:
     def credits(self, body: Json) -> int:
         """The credits for this body, rounded up."""
         chosen = _dig(body, self.by) if self.by else None
-        # What has no price is charged as the cheapest of the list: estimates call that "at least".
+        # A value without a price is charged the lowest one: estimates then say "at least".
         cheapest = min(self.prices.values(), default=self.price)
         unit = Decimal(str(self.prices.get(chosen, cheapest))) if isinstance(chosen, str) else self.price
         return int((unit * self._amount(body)).to_integral_value(ROUND_CEILING))
@@ -67,7 +68,7 @@ class Price:
         if "count" in self.quantity:
             return Decimal(body.get(self.quantity["count"], 1))
         if "from" in self.quantity:
-            # Through str: 2.2 - 1.2 must be one second, not a little more.
+            # As text first: 2.2 - 1.2 must be exactly one second.
             return Decimal(str(body[self.quantity["to"]])) - Decimal(str(body[self.quantity["from"]]))
         return Decimal(1)
 
@@ -89,17 +90,23 @@ class Operation:
         """The part of the path after `/v1/`, without parameters, such as `ai-image-generator`."""
         return re.sub(r"/\{.*", "", self.path.removeprefix("/v1/"))
 
+    @property
+    def name(self) -> str:
+        """The operation as clients call it, such as `v1.ai_image_generator.create`."""
+        resource = self.resource.replace("-", "_").replace("/", ".")
+        return f"v1.{resource}.{_VERBS.get(self.method, self.method.lower())}"
+
 
 @dataclass(frozen=True)
 class Contract:
-    """All operations, and the assets that the specification's examples name."""
+    """All operations, and the assets in the document's examples."""
 
     operations: tuple[Operation, ...]
     example_assets: frozenset[str]
 
 
 def load_contract(path: Path | None = None) -> Contract:
-    """Read the specification: `path`, else the one packaged with the emulator, else the one of this repository."""
+    """Read the OpenAPI document: `path`, else the one packaged with the emulator, else the one in this repository."""
     if path is None:
         return _own_contract()
     try:
@@ -117,7 +124,7 @@ def _own_contract() -> Contract:
 
 
 def _parse(text: str) -> Contract:
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C one is ten times as fast
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C is ten times faster
     document: Json = yaml.load(text, Loader=loader)  # noqa: S506  # both are safe
     registry: Registry[Any] = Registry().with_resource("urn:contract", DRAFT202012.create_resource(document))
     operations = tuple(
@@ -148,7 +155,7 @@ def _price(credits: Json) -> Price:
 
 
 def _absolute(schema: Json) -> Json:
-    """The schema of a body, with its reference pointing into the registered document."""
+    """The schema of a body, with its reference resolved against the registered document."""
     reference = schema.get("$ref")
     return {**schema, "$ref": f"urn:contract{reference}"} if isinstance(reference, str) else schema
 

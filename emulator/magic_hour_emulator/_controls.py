@@ -1,28 +1,27 @@
-"""The emulator's own controls, under `/_emulator/` of the API's origin, for tests in other processes and languages.
+"""The emulator's own controls, under `/_emulator/` on the API's origin, for tests in other processes and languages.
 
-Rule: never under `/v1/`, never recorded, no key needed but only for this machine (`guards`); each does what a method of
-`Emulator` does.
+Rule: each control does what a method of `Emulator` does. Controls need no key but answer this machine only
+(`_request_checks`), and they are not recorded.
 """
 
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ._bodies import read_json
-from ._errors import JobError, Refusal
-from ._jobs import Job, Status
-from ._request_checks import for_this_machine
+from ._jobs import UNFINISHED, Job, JobError, Status
+from ._request_checks import Refusal, local_only, read_json
 from ._service import Service
 from .faults import Fault
 
-__all__ = ["control_routes", "force"]
+__all__ = ["CONTROLS", "control_routes", "force"]
 
-_UNFINISHED: Final[tuple[Status, ...]] = ("draft", "queued", "rendering")
-_WAY_TO_COMPLETE: Final[tuple[Status, ...]] = ("queued", "rendering", "complete")
+_STEPS_TO_COMPLETE: Final[tuple[Status, ...]] = ("queued", "rendering", "complete")
 _FORCED: Final[dict[str, Status]] = {
-    **{status: status for status in _UNFINISHED},
+    **{status: status for status in UNFINISHED},
     "complete": "complete",
     "error": "error",
     "canceled": "canceled",
@@ -31,34 +30,22 @@ _FORCED: Final[dict[str, Status]] = {
 
 def control_routes(service: Service) -> list[Route]:
     """The routes of the controls."""
-    controls = _Controls(service)
-    routes = [
-        ("GET", "health", controls.health),
-        ("GET", "ledger", controls.ledger),
-        ("GET", "requests", controls.requests),
-        ("POST", "reset", controls.reset),
-        ("POST", "clock", controls.clock),
-        ("POST", "fail-next", controls.fail_next),
-        ("GET", "faults", controls.faults),
-        ("POST", "faults", controls.add_fault),
-        ("DELETE", "faults", controls.clear_faults),
-        ("POST", "jobs/{id}", controls.job),
-    ]
+    controls, allowed = _Controls(service), service.settings.allowed_hosts
     return [
-        Route(f"/_emulator/{path}", for_this_machine(endpoint, service.settings.allowed_hosts), methods=[method])
-        for method, path, endpoint in routes
+        Route(f"/_emulator/{path}", local_only(partial(respond, controls), allowed), methods=[method])
+        for (method, path), respond in CONTROLS.items()
     ]
 
 
 def force(service: Service, job: Job, status: str, error: JobError) -> None:
-    """Put a job into a status: unfinished ones hold it there, `error` uses `error`. ValueError if it cannot be."""
+    """Put a job into a status; an unfinished one is held. ValueError if the job cannot reach the status."""
     if status not in _FORCED:
         raise ValueError(f"status must be one of {', '.join(_FORCED)}, not {status!r}")
     wanted = _FORCED[status]
-    if wanted in _UNFINISHED:
+    if wanted in UNFINISHED:
         done = service.jobs.hold(job, wanted)
     elif wanted == "complete":
-        done = [service.jobs.move(job, step) for step in _WAY_TO_COMPLETE][-1]
+        done = [service.jobs.move(job, step) for step in _STEPS_TO_COMPLETE][-1]
     else:
         done = service.jobs.move(job, wanted, error if wanted == "error" else None)
     if not done:
@@ -73,7 +60,7 @@ class _Controls:
         return JSONResponse({"status": "ok", "storage_url": self._service.storage_url})
 
     async def ledger(self, _: Request) -> Response:
-        self._service.jobs.all()  # let what is due happen first, so that refunds are in
+        self._service.jobs.all()  # finish the jobs that are due first, so that their refunds are included
         return JSONResponse(self._service.ledger.as_json())
 
     async def requests(self, _: Request) -> Response:
@@ -124,6 +111,21 @@ class _Controls:
         except (TypeError, ValueError) as wrong:
             raise Refusal(422, "unprocessable_entity", str(wrong)) from wrong
         return JSONResponse(self._service.describe(job))
+
+
+CONTROLS: Final[Mapping[tuple[str, str], Callable[[_Controls, Request], Awaitable[Response]]]] = {
+    ("GET", "health"): _Controls.health,
+    ("GET", "ledger"): _Controls.ledger,
+    ("GET", "requests"): _Controls.requests,
+    ("POST", "reset"): _Controls.reset,
+    ("POST", "clock"): _Controls.clock,
+    ("POST", "fail-next"): _Controls.fail_next,
+    ("GET", "faults"): _Controls.faults,
+    ("POST", "faults"): _Controls.add_fault,
+    ("DELETE", "faults"): _Controls.clear_faults,
+    ("POST", "jobs/{id}"): _Controls.job,
+}
+"""Every control by its method and its path below `/_emulator/`."""
 
 
 def _job_error(body: dict[str, Any]) -> JobError:

@@ -1,7 +1,7 @@
-"""Where faults meet requests: around each application, below the recorder and above the socket.
+"""Where faults meet requests: around each application, between the recorder and the socket.
 
-Rule: before acceptance the application is not asked at all; after it, the application does everything, and only what
-comes back is tampered with. Network faults are left to the line.
+Rule: in phase `before` the application does not see the request; in phase `after` it carries the request out, and only
+its response is changed. Network faults are the protocol's (`_faulty_protocol`).
 """
 
 import asyncio
@@ -15,19 +15,19 @@ from typing import Final, cast
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ._bodies import MOST_BYTES
-from ._fault_responses import CHANGED, HEADS, Answer, Circumstances, asked_otherwise, changed, instead
-from ._fault_schedule import Hit
-from ._faulty_protocol import Ending, Line, Script
+from ._fault_changes import CHANGING, HEAD_CHANGES, changed, changed_request
+from ._fault_responses import Circumstances, Response, replacement
+from ._fault_schedule import Find, Hit
+from ._faulty_protocol import Ending, FaultyProtocol, Script
+from ._request_checks import MAX_BODY_BYTES
 from ._service import Service
-from ._targets import Find
 from .faults import Fault
 
 __all__ = ["with_faults"]
 
 
 def with_faults(app: ASGIApp, service: Service, find: Find, *, storage: bool) -> ASGIApp:
-    """`app`, with the faults of the service's plan. `find` says what a request is."""
+    """`app` with the faults of the service's schedule. `find` says what a request is."""
 
     async def faulty(scope: Scope, receive: Receive, send: Send) -> None:
         target = find(scope) if service.faults.armed and scope["type"] == "http" else None
@@ -36,7 +36,7 @@ def with_faults(app: ASGIApp, service: Service, find: Find, *, storage: bool) ->
             return await app(scope, receive, send)
         service.recorder.note(scope, hit.fault.kind)
         exchange = _Exchange(app, service, scope, receive, send, storage, hit)
-        await _EFFECTS.get(hit.fault.kind, _answer)(exchange)
+        await _EFFECTS.get(hit.fault.kind, _respond)(exchange)
 
     return faulty
 
@@ -62,11 +62,11 @@ class _Exchange:
         return self.hit.fault.phase == "before"
 
     @property
-    def line(self) -> Line:
-        return cast(Line, self.scope["state"]["line"])
+    def protocol(self) -> FaultyProtocol:
+        return cast(FaultyProtocol, self.scope["state"]["protocol"])
 
     async def pass_on(self, on_start: Callable[[Message], Awaitable[None]], receive: Receive | None = None) -> None:
-        """Let the application answer; `on_start` is called when its answer begins."""
+        """Let the application respond; `on_start` is called when its response begins."""
 
         async def send(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -74,10 +74,10 @@ class _Exchange:
             await self.send(message)
 
         await self.app(self.scope, receive or self.receive, send)
-        self.line.finish()
+        self.protocol.finish()
 
-    async def collect(self, headers: list[tuple[bytes, bytes]] | None = None) -> Answer:
-        """The application's answer, which nobody has seen yet."""
+    async def collect(self, headers: list[tuple[bytes, bytes]] | None = None) -> Response:
+        """The application's whole response, of which nothing has been sent yet."""
         start: Message = {}
         body = bytearray()
 
@@ -88,12 +88,12 @@ class _Exchange:
         scope = self.scope if headers is None else {**self.scope, "headers": headers}
         await self.app(scope, self.receive, send)
         pairs = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in start["headers"]]
-        return Answer(start["status"], tuple(pairs), bytes(body))
+        return Response(start["status"], tuple(pairs), bytes(body))
 
-    async def give(self, answer: Answer) -> None:
-        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
-        await self.send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await self.send({"type": "http.response.body", "body": answer.body})
+    async def respond(self, response: Response) -> None:
+        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
+        await self.send({"type": "http.response.start", "status": response.status, "headers": headers})
+        await self.send({"type": "http.response.body", "body": response.body})
 
     async def read(self, limit: float = math.inf) -> None:
         """Read the request's body, or at least `limit` bytes of it."""
@@ -104,10 +104,12 @@ class _Exchange:
             more = message["type"] == "http.request" and message.get("more_body", False)
 
     async def read_ahead(self) -> Receive:
-        """Read the request's body now, for the application to receive it later; no more than it would accept."""
+        """Read the request's body now, so that the application can receive it later; no more than it would accept."""
         messages = [await self.receive()]
         count = len(messages[-1].get("body", b""))
-        while messages[-1]["type"] == "http.request" and messages[-1].get("more_body", False) and count <= MOST_BYTES:
+        while (
+            messages[-1]["type"] == "http.request" and messages[-1].get("more_body", False) and count <= MAX_BODY_BYTES
+        ):
             messages.append(await self.receive())
             count += len(messages[-1].get("body", b""))
         messages.reverse()
@@ -118,7 +120,7 @@ class _Exchange:
         return receive
 
     async def pause(self, seconds: float) -> None:
-        """Let time pass, of the machine's and not the emulator's; until then, or until the faults are cleared."""
+        """Wait on the machine's clock, not the emulator's, or until the faults are cleared."""
         pause = _Pause()
         self.service.faults.hold(self.hit, pause)
         with suppress(TimeoutError):
@@ -126,43 +128,43 @@ class _Exchange:
 
 
 class _Pause:
-    """A request that waits."""
+    """A request that is delayed."""
 
     def __init__(self) -> None:
         self.over = asyncio.Event()
         self._loop = asyncio.get_running_loop()
 
     def release(self) -> None:
-        """Go on. From any thread, at any time."""
+        """Continue. From any thread, at any time."""
         with suppress(RuntimeError):  # the loop has ended, and the request with it
             self._loop.call_soon_threadsafe(self.over.set)
 
 
-# --- answers
+# --- responses
 
 
-async def _answer(exchange: _Exchange) -> None:
-    """Another answer than the service's, or the service's own with something wrong in it."""
+async def _respond(exchange: _Exchange) -> None:
+    """A response that replaces the service's, or the service's own with the fault in it."""
     if exchange.before:
         await exchange.read()
         exchange.hit.happened()
-        return await exchange.give(_instead(exchange))
-    answer = await exchange.collect(_other_headers(exchange))
-    wrong = changed(exchange.fault, answer) if exchange.fault.kind in CHANGED else _instead(exchange)
+        return await exchange.respond(_replacement(exchange))
+    response = await exchange.collect(_changed_headers(exchange))
+    wrong = changed(exchange.fault, response) if exchange.fault.kind in CHANGING else _replacement(exchange)
     if wrong is not None:
         exchange.hit.happened()
-    await exchange.give(wrong or answer)
+    await exchange.respond(wrong or response)
 
 
-def _instead(exchange: _Exchange) -> Answer:
+def _replacement(exchange: _Exchange) -> Response:
     clock = exchange.service.clock
     next_second = math.ceil((1 - clock.now() % 1) / clock.speed)
     about = Circumstances(exchange.storage, time.time(), next_second, _location(exchange))
-    return instead(exchange.fault, about)
+    return replacement(exchange.fault, about)
 
 
 def _location(exchange: _Exchange) -> str:
-    """The URL of the request, on its own origin or on another one."""
+    """The target of a redirect: the same path, on the same origin or on another one."""
     if exchange.fault.kind != "redirect":
         return ""
     scope, service = exchange.scope, exchange.service
@@ -172,9 +174,9 @@ def _location(exchange: _Exchange) -> str:
     return (own if exchange.fault["to"] == "same" else service.mirror_url) + path
 
 
-def _other_headers(exchange: _Exchange) -> list[tuple[bytes, bytes]]:
+def _changed_headers(exchange: _Exchange) -> list[tuple[bytes, bytes]]:
     given = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in exchange.scope["headers"])
-    headers = asked_otherwise(exchange.fault, given)
+    headers = changed_request(exchange.fault, given)
     return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
 
 
@@ -182,40 +184,40 @@ def _other_headers(exchange: _Exchange) -> list[tuple[bytes, bytes]]:
 
 
 def _ending(what: Ending) -> "_Effect":
-    """The connection ends, or goes silent, instead of a reply or within it."""
+    """The connection ends, or goes silent, before the response or within it."""
 
     async def effect(exchange: _Exchange) -> None:
-        line, parameters = exchange.line, exchange.fault.parameters
+        protocol, parameters = exchange.protocol, exchange.fault.parameters
         if what == "stall":
-            line.released = False
-            exchange.service.faults.hold(exchange.hit, line)
+            protocol.released = False
+            exchange.service.faults.hold(exchange.hit, protocol)
 
         def happened() -> None:
             exchange.hit.happened()
             if parameters.get("seconds") is not None:
-                line.release_after(parameters["seconds"])
+                protocol.release_after(parameters["seconds"])
 
         if exchange.before:
             await exchange.read()
             happened()
-            line.act(what)
-            await line.lost.wait()
+            protocol.end(what)
+            await protocol.lost.wait()
         else:
-            await exchange.pass_on(_playing(line, Script(what, parameters.get("at_byte"), happened=happened)))
+            await exchange.pass_on(_playing(protocol, Script(what, parameters.get("at_byte"), happened=happened)))
 
     return effect
 
 
-def _playing(line: Line, script: Script) -> Callable[[Message], Awaitable[None]]:
+def _playing(protocol: FaultyProtocol, script: Script) -> Callable[[Message], Awaitable[None]]:
     async def play(_: Message) -> None:
-        line.play(script)
+        protocol.play(script)
 
     return play
 
 
 async def _drip(exchange: _Exchange) -> None:
     exchange.hit.happened()
-    await exchange.pass_on(_playing(exchange.line, Script(rate=exchange.fault["rate"])))
+    await exchange.pass_on(_playing(exchange.protocol, Script(rate=exchange.fault["rate"])))
 
 
 async def _delay(exchange: _Exchange) -> None:
@@ -225,20 +227,20 @@ async def _delay(exchange: _Exchange) -> None:
     if not exchange.before:
         exchange.hit.happened()
         return await exchange.pass_on(wait)
-    # What has been received is carried out, even if the client goes meanwhile. Uploads are too large to be kept.
+    # A request that has arrived is carried out, even if the client disconnects. Uploads are too large to keep.
     receive = exchange.receive if exchange.storage else await exchange.read_ahead()
     exchange.hit.happened()
     await wait()
     await exchange.app(exchange.scope, receive, exchange.send)
 
 
-async def _other_head(exchange: _Exchange) -> None:
-    script = Script(head=partial(HEADS[exchange.fault.kind], exchange.fault), keep=False)
+async def _changed_head(exchange: _Exchange) -> None:
+    script = Script(head=partial(HEAD_CHANGES[exchange.fault.kind], exchange.fault), keep=False)
 
     async def play(message: Message) -> None:
         if message["status"] < 300:
             exchange.hit.happened()
-            exchange.line.play(script)
+            exchange.protocol.play(script)
 
     await exchange.pass_on(play)
 
@@ -246,18 +248,18 @@ async def _other_head(exchange: _Exchange) -> None:
 async def _upload_reset(exchange: _Exchange) -> None:
     await exchange.read(exchange.fault["at_byte"])
     exchange.hit.happened()
-    exchange.line.act("reset")
-    await exchange.line.lost.wait()
+    exchange.protocol.end("reset")
+    await exchange.protocol.lost.wait()
 
 
 async def _upload_stall(exchange: _Exchange) -> None:
-    """Nobody reads on, so the client's writes stop when the buffers in between are full."""
-    exchange.line.released = False
-    exchange.service.faults.hold(exchange.hit, exchange.line)
+    """Stop reading, so that the client's writes block when the buffers in between are full."""
+    exchange.protocol.released = False
+    exchange.service.faults.hold(exchange.hit, exchange.protocol)
     await exchange.read(exchange.fault["at_byte"])
     exchange.hit.happened()
-    exchange.line.act("stall")
-    await exchange.line.lost.wait()
+    exchange.protocol.end("stall")
+    await exchange.protocol.lost.wait()
 
 
 async def _upload_slow(exchange: _Exchange) -> None:
@@ -274,7 +276,7 @@ async def _upload_slow(exchange: _Exchange) -> None:
 
 
 _Effect = Callable[[_Exchange], Awaitable[None]]
-# The others are answers.
+# All other kinds are responses.
 _EFFECTS: Final[Mapping[str, _Effect]] = {
     "reset": _ending("reset"),
     "close": _ending("close"),
@@ -287,5 +289,5 @@ _EFFECTS: Final[Mapping[str, _Effect]] = {
     "upload_reset": _upload_reset,
     "upload_stall": _upload_stall,
     "upload_slow": _upload_slow,
-    **dict.fromkeys(HEADS, _other_head),
+    **dict.fromkeys(HEAD_CHANGES, _changed_head),
 }

@@ -1,27 +1,78 @@
-"""The plan of faults: which request gets which.
+"""The schedule of faults: what a request is called, and which fault hits it.
 
-Rule: what fires depends on the faults, their seeds and the order of the requests, and on nothing else, so a failing
-test fails again.
+Rule: what fires depends only on the faults, their seeds and the order of the requests, so that a failing test fails
+again. The names of requests come from the contract's routes; none is listed by hand.
 """
 
 import math
 import random
+import re
 import threading
 import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
+
+from starlette.types import Scope
 
 from ._clock import Clock
+from ._contract import Contract, Operation
 from ._fault_kinds import KINDS, STEPS, Step
+from ._products import PRODUCTS
 from .faults import Fault, Target, wrong_step
 
-__all__ = ["FaultPlan", "Fired", "Hit"]
+__all__ = ["FaultSchedule", "Find", "Fired", "Hit", "api_targets", "operation_steps", "storage_target"]
+
+Find = Callable[[Scope], Target | None]
+
+_PROJECT_STEPS: Final[dict[str, Step]] = {"GET": "get", "DELETE": "delete"}
+
+
+def operation_steps(contract: Contract) -> dict[str, Step]:
+    """The operations that faults can be set on, and the step that each of them is."""
+    return {operation.name: step for operation in contract.operations if (step := _step(operation)) is not None}
+
+
+def api_targets(contract: Contract) -> Find:
+    """A function that says what a request to the API is."""
+    routes = [
+        (operation.method, re.compile(re.sub(r"\{\w+\}", "[^/]+", operation.path)), Target(operation.name, step))
+        for operation in contract.operations
+        if (step := _step(operation)) is not None
+    ]
+
+    def find(scope: Scope) -> Target | None:
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        for wanted, path, target in routes:
+            if wanted == method and path.fullmatch(scope["path"]):
+                return target
+        return None
+
+    return find
+
+
+def storage_target(scope: Scope) -> Target | None:
+    """What a request to the storage is."""
+    if scope["method"] == "PUT":
+        return Target("put", "put")
+    if scope["method"] in ("GET", "HEAD"):
+        return Target("download", "download", ranged=any(name == b"range" for name, _ in scope["headers"]))
+    return None
+
+
+def _step(operation: Operation) -> Step | None:
+    if operation.resource in PRODUCTS and operation.method == "POST":
+        return "create"
+    if (operation.method, operation.resource) == ("POST", "files/upload-urls"):
+        return "upload-urls"
+    if operation.resource in ("image-projects", "video-projects"):
+        return _PROJECT_STEPS.get(operation.method)
+    return None
 
 
 @dataclass(frozen=True)
 class Fired:
-    """A fault that happened, and to what. `number` counts the requests that matched it, from 1."""
+    """A fault that happened, and the operation it hit. `number` counts the requests that matched it, from 1."""
 
     fault: Fault
     operation: str
@@ -30,7 +81,7 @@ class Fired:
 
 @dataclass(frozen=True)
 class Hit:
-    """A fault that is about to happen; `happened` is called when it does. `round` counts how often all was cleared."""
+    """A fault that is about to happen; call `happened` when it does. `round` counts the calls of `clear`."""
 
     fault: Fault
     happened: Callable[[], None]
@@ -38,15 +89,15 @@ class Hit:
 
 
 class Held(Protocol):
-    """A connection or a request that a fault holds up."""
+    """A connection or a request that a fault delays."""
 
     def release(self) -> None:
-        """Let go, from any thread."""
+        """End the delay, from any thread."""
 
 
 @dataclass
 class _Armed:
-    """A fault of the plan and what is left of it."""
+    """A fault in the schedule and how often it has fired."""
 
     fault: Fault
     random: random.Random
@@ -55,12 +106,12 @@ class _Armed:
     window: tuple[int, int] = (0, 0)
 
     def strikes(self, now: float) -> bool:
-        """Count a matching request, and decide."""
+        """Count a matching request, and decide whether it is hit."""
         self.number += 1
-        drawn = self.random.random() < self.fault.probability  # drawn for each, so that nth does not shift the others
-        return drawn and self.number >= self.fault.nth and self._too_many(now)
+        drawn = self.random.random() < self.fault.probability  # always drawn, so that `nth` shifts nothing
+        return drawn and self.number >= self.fault.nth and self._exceeds_rate(now)
 
-    def _too_many(self, now: float) -> bool:
+    def _exceeds_rate(self, now: float) -> bool:
         if self.fault.kind != "rate_limit":
             return True
         second = math.floor(now)
@@ -72,11 +123,11 @@ class _Armed:
         return self.fault.times is not None and self.fired >= self.fault.times
 
 
-class FaultPlan:
-    """The faults that wait for their request, and those that happened. Safe to use from any thread.
+class FaultSchedule:
+    """The faults that are still to come, and those that happened. Safe to use from any thread.
 
-    Each request is hit by one fault at most, the one that was added first; a create that is accepted may get one fault
-    of the job besides. Every fault that matches counts the request.
+    A request is hit by at most one fault, the one that was added first. An accepted create may also get one fault of
+    the job. Every matching fault counts the request.
     """
 
     def __init__(self, clock: Clock, seed: int, operations: Mapping[str, Step]) -> None:
@@ -102,16 +153,16 @@ class FaultPlan:
 
     @property
     def fired(self) -> tuple[Fired, ...]:
-        """The faults that happened, in order. One that changes an answer happens only if there is what it changes."""
+        """The faults that happened, in order; one that finds nothing to change in a response does not happen."""
         with self._lock:
             return tuple(self._fired)
 
     def add(self, fault: Fault | str, **options: Any) -> Fault:
-        """Add a fault, or one made of a kind and the options of `Fault`."""
+        """Add a fault, given as a `Fault` or as a kind and the options of `Fault`."""
         if isinstance(fault, str):
             fault = Fault(fault, **options)
         elif options:
-            raise TypeError("options belong to a new fault; this one is made already")
+            raise TypeError("pass options with the name of a kind, not with a Fault")
         step = self._operations.get(fault.on)
         if fault.on != "*" and fault.on not in STEPS:
             if step is None:
@@ -124,20 +175,20 @@ class FaultPlan:
         return fault
 
     def strike(self, target: Target, *, job: bool = False) -> Hit | None:
-        """Which fault hits this request; with `job`, which one hits the job that was just accepted."""
+        """The fault that hits this request or, with `job`, the job that was just accepted."""
         if not self._armed:
             return None
         with self._lock:
             now = self._clock.now()
             first = None
             for armed in list(self._armed):
-                about_it = (KINDS[armed.fault.kind].side == "job") is job and armed.fault.hits(target)
-                if about_it and armed.strikes(now) and first is None:
+                matches = (KINDS[armed.fault.kind].side == "job") is job and armed.fault.hits(target)
+                if matches and armed.strikes(now) and first is None:
                     first = self._take(armed, target)
             return first
 
     def hold(self, hit: Hit, held: Held) -> None:
-        """Remember what a fault holds up, and let go when the faults are cleared, or now if they were meanwhile."""
+        """Delay something until the faults are cleared; release it at once if they were cleared meanwhile."""
         with self._lock:
             if hit.round == self._round:
                 self._held.add(held)
@@ -145,7 +196,7 @@ class FaultPlan:
         held.release()
 
     def clear(self) -> None:
-        """No more faults, and an end to all hangs: their connections are closed. `fired` stays."""
+        """Remove all faults, and close the connections that hang because of one. `fired` stays."""
         with self._lock:
             self._armed.clear()
             self._round += 1
@@ -155,13 +206,13 @@ class FaultPlan:
             each.release()
 
     def reset(self) -> None:
-        """As `clear`, and forget what happened."""
+        """Like `clear`, and forget what happened."""
         self.clear()
         with self._lock:
             self._fired.clear()
 
     def as_json(self) -> dict[str, Any]:
-        """Everything, as `GET /_emulator/faults` answers it."""
+        """Everything, as `GET /_emulator/faults` returns it."""
         fired = [
             {"fault": each.fault.as_json(), "operation": each.operation, "number": each.number} for each in self.fired
         ]

@@ -1,7 +1,7 @@
 """The layer between the TCP socket and the HTTP server, where network faults happen.
 
-Rule: the server above sends whole replies and never knows what becomes of them on the wire. A line without a script
-passes everything through, at the cost of one comparison per write.
+Rule: the server above sends whole responses and never learns what happens to them on the wire. A protocol without a
+script passes everything through, at the cost of one comparison per write.
 """
 
 import asyncio
@@ -15,11 +15,11 @@ from typing import Any, Final, Literal, cast
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-__all__ = ["Ending", "Line", "Script"]
+__all__ = ["Ending", "FaultyProtocol", "Script"]
 
 Ending = Literal["reset", "close", "stall", "garbage"]
 
-# Lingering for no time makes close() send a reset; the struct has other integers on Windows.
+# With a linger time of 0, close() sends a reset. On Windows the struct has shorter integers.
 _NO_LINGER: Final = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 _PIECES_PER_SECOND: Final = 20
 _HIGH_WATER_BYTES: Final = 64 * 1024
@@ -28,11 +28,11 @@ _GARBAGE: Final = b"\x16\x03\x01 this is not HTTP \x00\xff\r\n\r\n"
 
 @dataclass(frozen=True)
 class Script:
-    """What becomes of one reply on the wire.
+    """What happens to one response on the wire.
 
-    `then` ends it after `at_byte` bytes of the body, or before its first byte if that is None, and only if there is
-    anything left to withhold; `happened` is called when it does. `rate` is in bytes per second. `head` rewrites the
-    status line and headers. Unless `keep` is true, the connection is closed after the reply.
+    `then` ends it after `at_byte` bytes of the body, or before its first byte if that is None, and then `happened` is
+    called. A response that is complete before that is left alone. `rate` is in bytes per second. `head` rewrites the
+    status line and headers. Unless `keep` is true, the connection is closed after the response.
     """
 
     then: Ending | None = None
@@ -43,17 +43,17 @@ class Script:
     happened: Callable[[], None] = lambda: None
 
 
-class Line(asyncio.Protocol):
-    """One connection: the protocol of the socket, and around the HTTP server's own protocol.
+class FaultyProtocol(asyncio.Protocol):
+    """One connection: the socket's protocol, wrapped around the HTTP server's own.
 
-    The application finds it as `scope["state"]["line"]`; `lost` says that it is over. All of it belongs to the event
-    loop, but `release` may be called from any thread.
+    The application finds it as `scope["state"]["protocol"]`; `lost` is set when the connection has ended. Use it in the
+    event loop only, except for `release`.
     """
 
     def __init__(self, *, app_state: dict[str, Any], **options: Any) -> None:
-        # Not httptools where it is installed: it reads request headers without any limit.
+        # Not httptools, even where it is installed: it reads request headers without any limit.
         make = cast(Callable[..., asyncio.Protocol], H11Protocol)
-        self._server = make(app_state={**app_state, "line": self}, **options)
+        self._server = make(app_state={**app_state, "protocol": self}, **options)
         self._tap: _Tap
         self._socket: asyncio.Transport
         self._script: Script | None = None
@@ -61,7 +61,7 @@ class Line(asyncio.Protocol):
         self._stalled = False
         self._head: bytes | None = b""
         self._passed = 0
-        self._waiting = bytearray()
+        self._unsent = bytearray()
         self._timer: asyncio.TimerHandle | None = None
         self._finished = False
         self._closing = False
@@ -77,7 +77,7 @@ class Line(asyncio.Protocol):
         self._server.connection_made(cast(asyncio.Transport, self._tap))
 
     def data_received(self, data: bytes) -> None:
-        # A method of the class: uvloop looks methods up once, before `connection_made`, and misses a later one.
+        # Not an attribute set later: uvloop looks the method up once, before `connection_made`.
         self._server.data_received(data)
 
     def eof_received(self) -> bool | None:
@@ -85,7 +85,7 @@ class Line(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._script, self._silent = None, True
-        self._waiting.clear()
+        self._unsent.clear()
         if self._timer:
             self._timer.cancel()
         self._server.connection_lost(exc)
@@ -101,22 +101,22 @@ class Line(asyncio.Protocol):
     # --- from the application
 
     def play(self, script: Script) -> None:
-        """Let this become of the reply that begins now."""
+        """Apply a script to the response that begins now."""
         self._script, self._head, self._passed, self._finished = script, b"", 0, False
 
     def finish(self) -> None:
-        """The reply is complete; the next one is on its own."""
+        """The response is complete; the script does not apply to the next one."""
         self._finished = True
-        if self._script and not self._waiting and not self._stalled:
-            self._end()
+        if self._script and not self._unsent and not self._stalled:
+            self._end_response()
 
-    def act(self, what: Ending) -> None:
-        """Send nothing more, and end the connection in this way; `stall` leaves it open."""
+    def end(self, what: Ending) -> None:
+        """Send nothing more, and end the connection like this; `stall` leaves it open."""
         self._silent = True
         if what == "stall":
             self._stalled = True
             self._server.pause_writing()
-            if self.released:  # before it began
+            if self.released:  # already
                 self._socket.abort()
         elif what == "reset":
             cast(socket.socket, self._socket.get_extra_info("socket")).setsockopt(
@@ -129,23 +129,23 @@ class Line(asyncio.Protocol):
             self._socket.close()
 
     def release(self) -> None:
-        """Close the connection if it is stalled, or as soon as it will be. From any thread, at any time."""
+        """Close the connection if it is stalled, or as soon as it stalls. From any thread, at any time."""
         with suppress(RuntimeError):  # the loop has ended, and the connection with it
-            self._loop.call_soon_threadsafe(self._let_go)
+            self._loop.call_soon_threadsafe(self._release)
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         self.released = True
         if self._stalled:
             self._socket.abort()
 
     def release_after(self, seconds: float) -> None:
-        """Close a stalled connection later."""
-        self._timer = self._loop.call_later(seconds, self._let_go)
+        """Close a stalled connection after some seconds."""
+        self._timer = self._loop.call_later(seconds, self._release)
 
     # --- from the server to the socket
 
     def send(self, data: bytes | bytearray | memoryview) -> None:
-        """Bytes of the server on their way to the client."""
+        """Pass bytes of the server to the client, as the script says."""
         if self._silent:
             return
         script = self._script
@@ -159,9 +159,9 @@ class Line(asyncio.Protocol):
             self._send_body(script, bytes(data))
 
     def close(self) -> None:
-        """The server's wish to close: after what drips; not at all while a client waits in vain."""
+        """The server wants to close: do so once everything is sent, and not at all while the connection is stalled."""
         self._closing = True
-        if not self._stalled and not self._waiting:
+        if not self._stalled and not self._unsent:
             self._socket.close()
 
     def _send_head(self, script: Script, data: bytes) -> None:
@@ -184,47 +184,47 @@ class Line(asyncio.Protocol):
 
     def _withhold(self, script: Script, what: Ending) -> None:
         script.happened()
-        self.act(what)
+        self.end(what)
 
     def _emit(self, script: Script, data: bytes) -> None:
         if script.rate is None:
             self._socket.write(data)
             return
-        self._waiting += data
-        if len(self._waiting) > _HIGH_WATER_BYTES:
+        self._unsent += data
+        if len(self._unsent) > _HIGH_WATER_BYTES:
             self._server.pause_writing()
         if self._timer is None:
             self._drip()
 
     def _drip(self) -> None:
-        """Send the next piece, and come back for more."""
+        """Send the next piece and schedule the one after it."""
         script = self._script
         self._timer = None
         if script is None or script.rate is None:
             return
         piece = max(1, int(script.rate / _PIECES_PER_SECOND))
-        self._socket.write(bytes(self._waiting[:piece]))
-        del self._waiting[:piece]
-        if len(self._waiting) <= _HIGH_WATER_BYTES:
+        self._socket.write(bytes(self._unsent[:piece]))
+        del self._unsent[:piece]
+        if len(self._unsent) <= _HIGH_WATER_BYTES:
             self._server.resume_writing()
-        if self._waiting:
+        if self._unsent:
             self._timer = self._loop.call_later(piece / script.rate, self._drip)
         elif self._finished or self._closing:
-            self._end()
+            self._end_response()
 
-    def _end(self) -> None:
+    def _end_response(self) -> None:
         script, self._script = self._script, None
         if self._closing or (script and not script.keep):
             self._socket.close()
 
 
 class _Tap:
-    """The socket as the server sees it: its writes, and its wish to close, go through the line."""
+    """The socket as the server sees it: writing and closing go through the faulty protocol."""
 
-    def __init__(self, line: Line, transport: asyncio.Transport) -> None:
+    def __init__(self, protocol: FaultyProtocol, transport: asyncio.Transport) -> None:
         self._transport = transport
-        self.write = line.send
-        self.close = line.close
+        self.write = protocol.send
+        self.close = protocol.close
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)

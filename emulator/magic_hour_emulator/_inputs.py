@@ -1,7 +1,7 @@
-"""From what a client names as an input to the bytes behind it.
+"""The input files of a create: from the names in its body to the bytes.
 
-Rule: the emulator never goes out to the network. A URL it cannot read from its own storage becomes a placeholder that
-says so; a `file_path` that nobody uploaded is refused.
+Rule: the emulator never uses the network. A URL outside of its own storage becomes a placeholder that shows the URL; a
+`file_path` that was never uploaded is refused.
 """
 
 import shutil
@@ -11,22 +11,19 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from . import samples
 from ._contract import AssetField, Json, Operation
-from ._errors import Refusal
-from ._jobs import Job, Jobs
-from ._signing import Signer
-from ._sources import Source
-from ._stored_files import Outputs, parse_output_path
-from ._uploads import Uploads
+from ._jobs import Job, Jobs, Source
+from ._request_checks import Refusal
+from ._stored_files import Outputs, Signer, Uploads, parse_output_path
 
-__all__ = ["Assets"]
+__all__ = ["Inputs"]
 
 _LIBRARY = "https://magichour.ai/my-library"
 _LIBRARY_KEYS = {"imageId": "image", "videoId": "video", "audioId": "audio"}
-_SOUND_SUFFIXES = (".mp3", ".wav", ".mp4")  # of the examples that are preloaded
+_SOUND_SUFFIXES = (".mp3", ".wav", ".mp4")  # of the assets in the examples of the contract
 
 
-class Assets:
-    """Finds the inputs of a request. `storage_url` is asked for late, because the port is known late."""
+class Inputs:
+    """Finds the inputs of a request. `storage_url` is a function, because the port is known only later."""
 
     def __init__(
         self,
@@ -34,20 +31,20 @@ class Assets:
         jobs: Jobs,
         outputs: Outputs,
         signer: Signer,
-        preloaded: frozenset[str],
+        example_assets: frozenset[str],
         storage_url: Callable[[], str],
     ) -> None:
         self._uploads = uploads
         self._jobs = jobs
         self._outputs = outputs
         self._signer = signer
-        self._preloaded = preloaded
+        self._example_assets = example_assets
         self._storage_url = storage_url
 
     def resolve(self, operation: Operation, body: Json) -> dict[str, tuple[Source, ...]]:
-        """The inputs of a body by role, `image` and `audio`, in the order of the body. Slow; may render an output.
+        """The inputs by role, `image` and `audio`, in the order of the body. Slow: may render an output.
 
-        A retired field counts only if nothing is given in the field that replaced it.
+        A deprecated field counts only if the field that replaced it is not given.
         """
         found: dict[str, tuple[Source, ...]] = {}
         for field in sorted(operation.assets, key=lambda field: field.deprecated):
@@ -66,14 +63,9 @@ class Assets:
         uploaded = self._uploads.find(value)
         if uploaded is not None:
             return Source(label, uploaded)
-        if value in self._preloaded:
-            return self._preloaded_source(value, label)
-        raise Refusal(422, "unprocessable_entity", f"{label}: nothing was uploaded to {value!r}, or it is too old")
-
-    def _preloaded_source(self, value: str, label: str) -> Source:
-        if PurePosixPath(value).suffix in _SOUND_SUFFIXES:
-            return Source(label, samples.voice(), endless=True)
-        return Source(label, samples.portrait())
+        if value in self._example_assets:
+            return _sample(value, label)
+        raise Refusal(422, "unprocessable_entity", f"{label}: {value!r} was not uploaded, or it has expired")
 
     def _from_url(self, value: str, field: AssetField, label: str) -> Source:
         url = urlsplit(value)
@@ -95,20 +87,27 @@ class Assets:
 
     def _from_storage(self, path: str, query: str, label: str) -> Source:
         parameters = {key: values[0] for key, values in parse_qs(query).items()}
-        place = parse_output_path(path)
-        job = self._jobs.find(place[0]) if place else None
-        if self._signer.objection("GET", path, parameters) or place is None or job is None:
+        output = parse_output_path(path)
+        job = self._jobs.find(output[0]) if output else None
+        if self._signer.objection("GET", path, parameters) or output is None or job is None:
             raise Refusal(422, "unprocessable_entity", f"{label}: the URL could not be read")
-        return Source(label, self._output(job, place[1]))
+        return Source(label, self._output(job, output[1]))
 
     def _output(self, job: Job, index: int) -> Path:
-        """A copy of an output that stays when its job is deleted."""
-        copy = self._uploads.begin()
+        """A copy of an output, which remains when its job is deleted."""
+        copy = self._uploads.new_file()
         shutil.copyfile(self._outputs.get(job, index), copy)
         return copy
 
 
+def _sample(value: str, label: str) -> Source:
+    """The sample file for an asset in the examples of the contract."""
+    if PurePosixPath(value).suffix in _SOUND_SUFFIXES:
+        return Source(label, samples.voice(), endless=True)
+    return Source(label, samples.portrait())
+
+
 def _placeholder(field: AssetField, url: str) -> Source:
-    """What stands in for a URL: a picture that shows it, or the sample voice."""
-    label = url if url.startswith(_LIBRARY) else url.partition("?")[0]  # other queries may hold signatures
+    """What replaces the file at a URL: a picture that shows the URL, or the sample voice."""
+    label = url if url.startswith(_LIBRARY) else url.partition("?")[0]  # other queries may contain signatures
     return Source(label) if field.role == "image" else Source(label, samples.voice(), endless=True)

@@ -1,20 +1,21 @@
 """The jobs and their states.
 
-Rule: `NEXT` is the whole state machine; every change of status goes through `Jobs.move` and is refused if the table
-does not have it (only `hold`, for tests, may put an unfinished job back). A job that ends in `error` is refunded in the
+Rule: `NEXT` is the whole state machine. Every change of status goes through `Jobs.move`, which refuses what the table
+does not allow; only `hold`, for tests, may put an unfinished job back. A job that ends in `error` is refunded in the
 same step.
 """
 
+import random
+import string
 import threading
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final, Literal
 
 from ._clock import Clock
-from ._errors import JobError
 from ._ledger import Ledger
-from ._sources import Source
 
-__all__ = ["NEXT", "Clip", "Job", "Jobs", "Status"]
+__all__ = ["NEXT", "UNFINISHED", "Abandoned", "Clip", "Ids", "Job", "JobError", "Jobs", "Source", "Status"]
 
 Status = Literal["draft", "queued", "rendering", "complete", "error", "canceled", "deleted"]
 
@@ -27,14 +28,56 @@ NEXT: Final[dict[Status, frozenset[Status]]] = {
     "canceled": frozenset({"deleted"}),
     "deleted": frozenset(),
 }
+UNFINISHED: Final[tuple[Status, ...]] = ("draft", "queued", "rendering")
 
-# How much of a job's time is spent waiting for its turn; the emulator's choice.
-QUEUED_SHARE: Final = 0.2
+# The share of its duration that a job spends in the queue; the emulator's own choice.
+_QUEUED_SHARE: Final = 0.2
+_ID_ALPHABET: Final = string.ascii_lowercase + string.digits
+
+
+class Ids:
+    """A seeded sequence of ids like the service's (cuid): `c` and 24 lower-case letters and digits."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._random = random.Random(seed)
+        self._lock = threading.Lock()
+
+    def next(self) -> str:
+        """A new id."""
+        with self._lock:
+            return "c" + "".join(self._random.choices(_ID_ALPHABET, k=24))
+
+    def reset(self) -> None:
+        """Start the sequence again."""
+        with self._lock:
+            self._random = random.Random(self._seed)
+
+
+class Abandoned(Exception):
+    """Nobody needs this output any more: its job was deleted, or the emulator is stopping."""
+
+
+@dataclass(frozen=True)
+class JobError:
+    """Why a job failed, as in `error` of a project."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """An input file. Without a path it is shown as a placeholder with this label; `endless` sound is repeated."""
+
+    label: str
+    path: Path | None = None
+    endless: bool = False
 
 
 @dataclass(frozen=True)
 class Clip:
-    """The part of the sound that a video covers, and what the video looks like."""
+    """The part of the sound that a video covers, and the format of the video."""
 
     start_seconds: float
     end_seconds: float
@@ -45,7 +88,7 @@ class Clip:
 
 @dataclass
 class Job:
-    """One accepted create and what became of it. Times in seconds since 1970, `duration` in seconds.
+    """One accepted create and its state. Times in seconds since 1970, `duration` in seconds.
 
     `lock` is held while an output is rendered; `abandoned` ends the rendering early.
     """
@@ -74,7 +117,7 @@ class Job:
 
 
 class Jobs:
-    """All jobs, moving on as time passes or, with `polls_to_complete`, as they are asked for."""
+    """All jobs. They progress as time passes or, with `polls_to_complete`, with each poll."""
 
     def __init__(self, clock: Clock, ledger: Ledger, polls_to_complete: int | None) -> None:
         if polls_to_complete is not None and polls_to_complete < 1:
@@ -86,12 +129,12 @@ class Jobs:
         self._jobs: dict[str, Job] = {}
 
     def add(self, job: Job) -> None:
-        """Take in a job that was just accepted."""
+        """Add a job that was just accepted."""
         with self._lock:
             self._jobs[job.id] = job
 
     def find(self, job_id: str, kind: str | None = None) -> Job | None:
-        """The job as it is now, unless it is unknown, deleted, or of another kind."""
+        """The job in its current state; None if it is unknown, deleted or of another kind."""
         with self._lock:
             job = self._jobs.get(job_id)
             if job is None or job.status == "deleted" or kind not in (None, job.kind):
@@ -100,7 +143,7 @@ class Jobs:
             return job
 
     def poll(self, job_id: str, kind: str) -> Job | None:
-        """As `find`, and count that somebody asked."""
+        """Like `find`, and count it as a poll."""
         with self._lock:
             known = self._jobs.get(job_id)
             if known is not None and known.kind == kind:
@@ -108,12 +151,12 @@ class Jobs:
             return self.find(job_id, kind)
 
     def all(self) -> list[Job]:
-        """Every job that is not deleted, oldest first, as they are now."""
+        """Every job that is not deleted, oldest first, in its current state."""
         with self._lock:
             return [job for job_id in list(self._jobs) if (job := self.find(job_id)) is not None]
 
     def move(self, job: Job, status: Status, error: JobError | None = None) -> bool:
-        """Change the status of a job; False if the state table forbids it. An error gives the credits back."""
+        """Change the status of a job; False if the state table forbids it. An error refunds the credits."""
         with self._lock:
             if status not in NEXT[job.status]:
                 return False
@@ -125,9 +168,9 @@ class Jobs:
             return True
 
     def hold(self, job: Job, status: Status) -> bool:
-        """Put an unfinished job into an unfinished status and keep it there, whatever the time."""
+        """Put an unfinished job into an unfinished status and keep it there, however much time passes."""
         with self._lock:
-            if job.status not in _UNFINISHED or status not in _UNFINISHED:
+            if job.status not in UNFINISHED or status not in UNFINISHED:
                 return False
             job.status, job.held = status, True
             return True
@@ -141,7 +184,7 @@ class Jobs:
         if job.held:
             return
         progress = self._progress(job)
-        if progress >= QUEUED_SHARE and job.status == "queued":
+        if progress >= _QUEUED_SHARE and job.status == "queued":
             self.move(job, "rendering")
         if progress >= 1 and job.status == "rendering":
             self.move(job, "error" if job.planned_error else "complete", job.planned_error)
@@ -151,6 +194,3 @@ class Jobs:
         if needed is not None:
             return 1.0 if job.polls >= needed else max(job.polls - 1, 0) / max(needed - 1, 1)
         return (self._clock.now() - job.created_at) / job.duration if job.duration > 0 else 1.0
-
-
-_UNFINISHED: Final[frozenset[Status]] = frozenset({"draft", "queued", "rendering"})

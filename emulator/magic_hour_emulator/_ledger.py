@@ -1,6 +1,6 @@
-"""What was paid: the judge of every question whether somebody was charged twice.
+"""What was charged and refunded: the ledger decides whether anything was charged twice.
 
-Rule: entries are only ever added. A create is entered once, with its charge, at the moment the service accepts it.
+Rule: entries are only added. A create is entered once, together with its charge, when the service accepts it.
 """
 
 import threading
@@ -12,7 +12,7 @@ __all__ = ["Create", "Ledger", "Movement"]
 
 @dataclass(frozen=True)
 class Create:
-    """An accepted request for a job."""
+    """An accepted create."""
 
     id: str
     operation: str
@@ -23,7 +23,7 @@ class Create:
 
 @dataclass(frozen=True)
 class Movement:
-    """Credits taken for a job, or given back."""
+    """Credits charged or refunded for a job."""
 
     id: str
     credits: int
@@ -31,7 +31,7 @@ class Movement:
 
 
 class Ledger:
-    """Accepted creates, charges and refunds, in the order in which they happened, and the balance they leave."""
+    """Accepted creates, charges and refunds, in order, and the resulting balance."""
 
     def __init__(self, opening_balance: int) -> None:
         self.opening_balance = opening_balance
@@ -57,21 +57,21 @@ class Ledger:
 
     @property
     def charged(self) -> int:
-        """All credits charged so far, before refunds."""
+        """All credits charged so far, without refunds."""
         return sum(movement.credits for movement in self.charges)
 
     @property
     def refunded(self) -> int:
-        """All credits given back so far."""
+        """All credits refunded so far."""
         return sum(movement.credits for movement in self.refunds)
 
     @property
     def balance(self) -> int:
-        """The credits that are left."""
+        """The remaining credits."""
         return self.opening_balance - self.charged + self.refunded
 
     def charge(self, create: Create) -> bool:
-        """Enter an accepted create and its charge; False, and no entry, if the balance does not allow it."""
+        """Enter an accepted create and its charge; False, without an entry, if the balance is too low."""
         with self._lock:
             if create.credits > self.balance:
                 return False
@@ -80,7 +80,7 @@ class Ledger:
             return True
 
     def refund(self, job_id: str, credits: int, at: float) -> None:
-        """Enter credits given back for a job."""
+        """Enter a refund."""
         with self._lock:
             self._refunds.append(Movement(job_id, credits, at))
 
@@ -92,7 +92,7 @@ class Ledger:
             self._refunds.clear()
 
     def as_json(self) -> dict[str, Any]:
-        """Everything, as `GET /_emulator/ledger` answers it."""
+        """Everything, as `GET /_emulator/ledger` returns it."""
         return {
             "creates": [asdict(create) for create in self.creates],
             "charges": [asdict(movement) for movement in self.charges],

@@ -1,6 +1,6 @@
-"""The four things that the service makes: what is particular to each, in one table.
+"""The products of the service, in one table: what is particular to each create operation.
 
-Rule: a product says what the schema cannot: checks across fields, the number of outputs, and how they are drawn.
+Rule: a product defines what the schema cannot: checks across fields, the number of outputs, and how they are rendered.
 """
 
 from collections.abc import Callable, Mapping
@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from ._errors import JobError
-from ._jobs import Clip, Job
-from ._render import editor, generator, headshot, talking
-from ._sources import Source, Undecodable, load_picture, sound_seconds
+from ._jobs import Clip, Job, JobError, Source
+from ._render import images, talking
+from ._render.decoding import Undecodable, load_picture, sound_seconds
 
 __all__ = ["PRODUCTS", "Product"]
 
 Body = Mapping[str, Any]
 
-# API-FACTS, POST /v1/ai-talking-photo: the longest clips. The four retired modes mean one of the first two today.
+# spec/, `end_seconds` of ai-talking-photo: the longest clips. The four retired modes are aliases of the first two.
 _LONGEST_SECONDS: Final[dict[str, int]] = {
     "realistic": 300,
     "prompted": 45,
@@ -53,7 +52,7 @@ def _talking_problem(body: Body) -> str | None:
 
 @dataclass(frozen=True)
 class Product:
-    """What one create operation makes. `problem` answers what is wrong with a body that its schema allows."""
+    """One create operation. `problem` returns what is wrong with a body that its schema allows."""
 
     type: str
     extension: str
@@ -62,7 +61,7 @@ class Product:
     render: Callable[[Job, int, Path, int], None]
 
     def inspect(self, body: Body, pictures: tuple[Source, ...], sound: Source | None) -> Clip | JobError | None:
-        """Decode the inputs: the clip they allow, if the product is a video, or why the job is going to fail."""
+        """Decode the inputs: the clip of a video, or the error with which the job will fail."""
         try:
             sizes = [picture.size if (picture := load_picture(source)) else (640, 640) for source in pictures]
             return _clip(body, sizes[0], sound_seconds(sound)) if sound else None
@@ -79,8 +78,8 @@ def _clip(body: Body, size: tuple[int, int], available: float) -> Clip | JobErro
 
 
 PRODUCTS: Final[dict[str, Product]] = {
-    "ai-headshot-generator": Product("AI_HEADSHOT", "png", _one, _no_problem, headshot.render),
+    "ai-headshot-generator": Product("AI_HEADSHOT", "png", _one, _no_problem, images.render_headshot),
     "ai-talking-photo": Product("TALKING_PHOTO", "mp4", _one, _talking_problem, talking.render),
-    "ai-image-generator": Product("AI_IMAGE", "png", _image_count, _no_problem, generator.render),
-    "ai-image-editor": Product("AI_IMAGE_EDITOR", "png", _image_count, _no_problem, editor.render),
+    "ai-image-generator": Product("AI_IMAGE", "png", _image_count, _no_problem, images.render_prompt),
+    "ai-image-editor": Product("AI_IMAGE_EDITOR", "png", _image_count, _no_problem, images.render_edit),
 }

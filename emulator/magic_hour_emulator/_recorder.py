@@ -1,7 +1,7 @@
-"""Every request that reached either origin, so that tests can ask what really went over the wire.
+"""A record of every request to either origin, so that tests can check what really went over the wire.
 
-Rule: it keeps no secret. Authorization is noted as absent, right or wrong, and query strings, which carry signatures,
-are left out.
+Rule: it contains no secrets. Authorization is recorded as absent, right or wrong, and query strings, which contain
+signatures, are left out.
 """
 
 import threading
@@ -20,10 +20,10 @@ _ENTRY: Final = "magic_hour_emulator.request"
 
 @dataclass
 class RecordedRequest:
-    """One request: where it went, what it said about itself, and how it was answered.
+    """One request and how it was answered.
 
-    `status` is None while no answer has begun. `received` and `sent` count bytes of the two bodies. `fault` names the
-    fault that hit the request; what a network fault withheld from the client counts as sent here.
+    `status` is None until a response begins. `received` and `sent` count the bytes of the two bodies. `fault` is the
+    kind of fault that hit the request; bytes that a network fault withheld from the client count as sent.
     """
 
     origin: str
@@ -59,7 +59,7 @@ class Recorder:
     def find(
         self, *, origin: str | None = None, method: str | None = None, path: str | None = None
     ) -> list[RecordedRequest]:
-        """The requests of one origin ("api" or "storage"), method and path; each may be left open."""
+        """The requests with this origin ("api" or "storage"), method and path; None matches all."""
         return [
             request
             for request in self
@@ -72,15 +72,15 @@ class Recorder:
             self._requests.clear()
 
     def as_json(self) -> list[dict[str, Any]]:
-        """Everything, as `GET /_emulator/requests` answers it."""
+        """Everything, as `GET /_emulator/requests` returns it."""
         return [asdict(request) for request in self]
 
     def note(self, scope: Scope, fault: str) -> None:
-        """Say which fault hits a request."""
+        """Record which fault hits a request."""
         scope[_ENTRY].fault = fault
 
     def wrap(self, app: ASGIApp, origin: str) -> ASGIApp:
-        """`app`, with its requests recorded as those of `origin`."""
+        """`app` with its requests recorded as requests to `origin`."""
 
         async def recorded(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] != "http" or scope["path"].startswith("/_emulator/"):

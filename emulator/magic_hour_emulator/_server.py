@@ -1,6 +1,6 @@
-"""The emulator as something to start and stop: two web servers in threads, one per origin.
+"""Starting and stopping the emulator: two web servers in threads, one per origin.
 
-Rule: it listens on the loopback interface only, and leaving the `with` block leaves no thread, socket or file behind.
+Rule: it listens on the loopback interface only. Leaving the `with` block leaves no thread, socket or file behind.
 """
 
 import contextlib
@@ -21,49 +21,48 @@ from ._api import api_app
 from ._clock import Clock
 from ._contract import load_contract
 from ._controls import force
-from ._errors import JobError
 from ._fault_injection import with_faults
-from ._fault_schedule import FaultPlan
-from ._faulty_protocol import Line
-from ._jobs import Job
+from ._fault_schedule import FaultSchedule, api_targets, storage_target
+from ._faulty_protocol import FaultyProtocol
+from ._jobs import Job, JobError
 from ._ledger import Ledger
 from ._recorder import Recorder
 from ._request_checks import loopback_address
 from ._service import DURATIONS, Service, Settings
 from ._storage import storage_app
-from ._targets import on_api, on_storage
 
-__all__ = ["Emulator"]
+__all__ = ["Emulator", "listen"]
 
-# A start takes a moment; only a hang, or a very busy machine, takes longer.
+# A start takes a moment. Only a hang or a very busy machine takes longer.
 _START_SECONDS: Final = 60.0
-# As long as usual load balancers keep an idle connection, so that slow pollers do not always meet a closing one.
+# As load balancers usually do, so that slow pollers can reuse their connection.
 _KEEP_ALIVE_SECONDS: Final = 60
-# How long running requests may take to end when the emulator stops.
+# How long running requests may take when the emulator stops.
 _GRACE_SECONDS: Final = 0.3
-# The same one whatever else is installed, so that a fault has the same effect on the wire everywhere. `line` does not
-# depend on it: its tests run on uvloop too.
+# The same event loop whatever is installed, so that a fault has the same effect on the wire everywhere. The faulty
+# protocol does not depend on it: its tests run on uvloop too.
 _LOOP: Final = "asyncio"
 
 
 class Emulator:
     """The service on your own machine, as a context manager.
 
-    `url` is the API's origin, `storage_url` the storage's; `mirror_url` is the storage once more, under another origin.
+    `url` is the origin of the API and `storage_url` that of the storage; `mirror_url` is the storage on another origin.
 
     Args:
         token: the API key that is accepted.
         host: the loopback address to listen on.
-        port: the port of the API; 0 takes a free one.
-        storage_port: the port of the storage; 0 takes a free one.
+        port: the port of the API; 0 for a free one.
+        storage_port: the port of the storage; 0 for a free one.
         credits: the opening balance.
-        seed: decides ids and pictures; the same seed and requests give the same ids and bytes. A new one if not given.
-        speed: how fast the emulator's time passes; 100 lets a second take 10 ms.
-        frozen: let time pass only by `clock.advance(seconds)`.
-        polls_to_complete: finish a job at its nth GET, instead of by time.
-        durations: seconds a job takes, by resource (such as "ai-talking-photo"); else 1 for images, 2 for videos.
+        seed: decides ids and pictures: the same seed and requests give the same ids and bytes. Default: random.
+        speed: how fast the emulator's time passes; with 100, a second takes 10 ms.
+        frozen: let time pass only with `clock.advance(seconds)`.
+        polls_to_complete: complete a job at its nth GET instead of by time.
+        durations: how many seconds a job takes, by resource (such as "ai-talking-photo"). Default: 1 for images, 2 for
+            videos.
         spec: another OpenAPI file to take routes and checks from.
-        allowed_hosts: host names that the controls answer to besides those of loopback, such as "host.docker.internal".
+        allowed_hosts: host names that the controls accept besides loopback names, such as "host.docker.internal".
 
     Example:
         with Emulator() as emulator:
@@ -111,21 +110,20 @@ class Emulator:
         with contextlib.ExitStack() as stack:
             directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="magic-hour-emulator-"))
             service = Service(self._settings, load_contract(self._spec), Path(directory))
-            api, storage, mirror = sockets = [stack.enter_context(_listen(self._host, port)) for port in self._ports]
+            api, storage, mirror = sockets = [stack.enter_context(listen(self._host, port)) for port in self._ports]
             self.url, self.storage_url, self.mirror_url = map(_url, sockets)
             service.url, service.storage_url, service.mirror_url = self.url, self.storage_url, self.mirror_url
             self._service = service
-            apps = [
-                (with_faults(api_app(service), service, on_api(service.contract), storage=False), "api", [api]),
-                (with_faults(storage_app(service), service, on_storage, storage=True), "storage", [storage, mirror]),
-            ]
+            on_api = with_faults(api_app(service), service, api_targets(service.contract), storage=False)
+            on_storage = with_faults(storage_app(service), service, storage_target, storage=True)
+            apps = [(on_api, "api", [api]), (on_storage, "storage", [storage, mirror])]
             servers = [
                 stack.enter_context(_Serving(service.recorder.wrap(app, origin), listening))
                 for app, origin, listening in apps
             ]
             for server in servers:
                 server.wait_until_started()
-                stack.callback(server.begin_to_stop)  # runs first on the way out: both stop at the same time
+                stack.callback(server.begin_to_stop)  # runs first, so that both stop at the same time
             stack.callback(service.close)
             self._exit = stack.pop_all()
         return self
@@ -148,7 +146,7 @@ class Emulator:
 
     @property
     def ledger(self) -> Ledger:
-        """Accepted creates, charges, refunds and balance. Jobs that are due are finished first."""
+        """Accepted creates, charges, refunds and balance, after finishing the jobs that are due."""
         self._running.jobs.all()
         return self._running.ledger
 
@@ -158,17 +156,17 @@ class Emulator:
         return self._running.recorder
 
     @property
-    def faults(self) -> FaultPlan:
-        """What goes wrong: `faults.add("reset", on="create")`, `faults.fired`, `faults.clear()`."""
+    def faults(self) -> FaultSchedule:
+        """The faults: `faults.add("reset", on="create")`, `faults.fired`, `faults.clear()`."""
         return self._running.faults
 
     @property
     def jobs(self) -> list[Job]:
-        """The jobs that are not deleted, oldest first, as they are now."""
+        """The jobs that are not deleted, oldest first, in their current state."""
         return self._running.jobs.all()
 
     def reset(self) -> None:
-        """Forget jobs, files, requests, charges and faults; start the ids and the clock again. The servers keep on."""
+        """Forget jobs, files, requests, charges and faults, and reset ids and clock. The servers keep running."""
         self._running.reset()
 
     def fail_next(
@@ -184,21 +182,21 @@ class Emulator:
 
     def force(self, job_id: str, status: str, code: str = "unknown_error", message: str = "Forced by a test") -> None:
         """Put a job into a status: "complete", "error" (with code and message), "canceled", or hold it in "draft",
-        "queued" or "rendering". KeyError if there is no such job, ValueError if the status cannot be reached."""
+        "queued" or "rendering". KeyError if there is no such job, ValueError if it cannot reach the status."""
         job = self._running.jobs.find(job_id)
         if job is None:
             raise KeyError(job_id)
         force(self._running, job, status, JobError(code, message))
 
     def uploaded(self, file_path: str) -> Path:
-        """The bytes that were uploaded as `file_path`, as a file. KeyError if there are none."""
+        """The file that was uploaded as `file_path`. KeyError if there is none."""
         path = self._running.uploads.find(file_path)
         if path is None:
             raise KeyError(file_path)
         return path
 
     def put_output(self, job_id: str, index: int, content: Path) -> None:
-        """Let a copy of this file be an output of a job, for tests that need certain bytes or sizes."""
+        """Use a copy of this file as an output of a job, for tests that need certain bytes or sizes."""
         job = self._running.jobs.find(job_id)
         if job is None:
             raise KeyError(job_id)
@@ -212,15 +210,15 @@ class Emulator:
 
 
 class _Serving:
-    """One uvicorn server in a thread of its own."""
+    """One uvicorn server in its own thread."""
 
     def __init__(self, app: ASGIApp, listening: list[socket.socket]) -> None:
         config = uvicorn.Config(
             app,
-            http=Line,
+            http=FaultyProtocol,
             loop=_LOOP,
             ws="none",
-            log_config=None,  # it is for the whole process, and would undo the level of the servers that run already
+            log_config=None,  # it would apply to the whole process, and change the level of running servers
             log_level="error",
             access_log=False,
             lifespan="off",
@@ -238,7 +236,7 @@ class _Serving:
         return self
 
     def wait_until_started(self) -> None:
-        """Return when the server answers."""
+        """Return once the server accepts connections."""
         until = time.monotonic() + _START_SECONDS
         while not self._server.started:
             if not self._thread.is_alive() or time.monotonic() > until:
@@ -246,14 +244,14 @@ class _Serving:
             time.sleep(0.005)
 
     def begin_to_stop(self) -> None:
-        """Take no more requests."""
+        """Accept no more requests."""
         self._server.should_exit = True
 
     def __exit__(self, *_: object) -> None:
         self.begin_to_stop()
         self._thread.join(_GRACE_SECONDS)
-        for connection in list(self._server.server_state.connections):  # of requests that still run
-            with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+        for connection in list(self._server.server_state.connections):  # of requests that are still running
+            with contextlib.suppress(RuntimeError):  # the loop has ended
                 connection.loop.call_soon_threadsafe(connection.transport.abort)
         self._server.force_exit = True
         self._thread.join()
@@ -266,12 +264,13 @@ def _known(durations: Mapping[str, float]) -> Mapping[str, float]:
     return durations
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket on a port that no other program shares."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # The protocol is named because asyncio turns Nagle's algorithm off only then; with it an answer takes 40 ms.
+    # asyncio disables Nagle's algorithm only if the protocol is given; with the algorithm, a response takes 40 ms.
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        # On Windows, SO_REUSEADDR would let a second emulator listen on a port that is taken; elsewhere it does not.
+        # On Windows, unlike elsewhere, SO_REUSEADDR would let a second emulator listen on the same port.
         exclusive: int | None = getattr(socket, "SO_EXCLUSIVEADDRUSE", None)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR if exclusive is None else exclusive, 1)
         listening.bind((host, port))

@@ -1,6 +1,6 @@
 """The service without its network side: what a request does to jobs, ledger and files.
 
-Rule: this is the only place where a create is accepted. Everything before the charge may refuse; nothing after it may.
+Rule: a create is accepted here and nowhere else. Everything before the charge may refuse it; nothing after it may.
 """
 
 from collections.abc import Mapping
@@ -10,30 +10,26 @@ from typing import Final
 
 from ._clock import Clock, timestamp
 from ._contract import Contract, Json, Operation
-from ._errors import JobError, Refusal
-from ._fault_schedule import FaultPlan
-from ._ids import Ids
-from ._inputs import Assets
-from ._jobs import Job, Jobs
+from ._fault_schedule import FaultSchedule, operation_steps
+from ._inputs import Inputs
+from ._jobs import Ids, Job, JobError, Jobs
 from ._ledger import Create, Ledger
 from ._products import PRODUCTS
 from ._recorder import Recorder
-from ._signing import Signer
-from ._stored_files import Outputs, output_path
-from ._targets import name_of, operations
-from ._uploads import Uploads
+from ._request_checks import Refusal
+from ._stored_files import Outputs, Signer, Uploads, output_path
 from .faults import Target
 
 __all__ = ["DURATIONS", "REALISTIC_DURATIONS", "Service", "Settings"]
 
-# Quick enough to try things, slow enough to see a job wait.
+# Fast enough to try things, slow enough to see a job wait.
 DURATIONS: Final = {
     "ai-headshot-generator": 1.0,
     "ai-talking-photo": 2.0,
     "ai-image-generator": 1.0,
     "ai-image-editor": 1.0,
 }
-# API-FACTS, Time: the service's medians, queue included.
+# The medians that the service's documentation gives, including the queue.
 REALISTIC_DURATIONS: Final = {
     "ai-headshot-generator": 14.0,
     "ai-talking-photo": 174.0,
@@ -41,13 +37,13 @@ REALISTIC_DURATIONS: Final = {
     "ai-image-editor": 9.0,
 }
 UPLOAD_SECONDS: Final = 3600.0
-# API-FACTS, Files: download URLs live 24 hours.
+# spec/: download URLs are valid for 24 hours.
 DOWNLOAD_SECONDS: Final = 24 * 3600.0
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How an emulator behaves; `Emulator` documents each of these."""
+    """How an emulator behaves; `Emulator` documents every field."""
 
     token: str
     credits: int
@@ -61,7 +57,7 @@ class Settings:
 
 @dataclass
 class Service:
-    """All state of one emulator."""
+    """The whole state of one emulator."""
 
     settings: Settings
     contract: Contract
@@ -76,22 +72,22 @@ class Service:
         self.ids = Ids(settings.seed)
         self.ledger = Ledger(settings.credits)
         self.recorder = Recorder(self.clock, settings.token)
-        self.faults = FaultPlan(self.clock, settings.seed, operations(self.contract))
+        self.faults = FaultSchedule(self.clock, settings.seed, operation_steps(self.contract))
         self.signer = Signer(self.clock)
         self.jobs = Jobs(self.clock, self.ledger, settings.polls_to_complete)
         self.uploads = Uploads(_folder(self.directory, "uploads"), self.clock, self.ids)
         self.outputs = Outputs(_folder(self.directory, "outputs"), self._render)
-        self._assets = Assets(
+        self._inputs = Inputs(
             self.uploads, self.jobs, self.outputs, self.signer, self.contract.example_assets, lambda: self.storage_url
         )
 
     def accept(self, operation: Operation, body: Json) -> Job:
-        """Take a create that fits its schema: check the rest, charge, and start the job. Slow; decodes the inputs."""
+        """Accept a create that matches its schema: check the rest, charge, start the job. Slow: decodes the inputs."""
         product = PRODUCTS[operation.resource]
         problem = product.problem(body)
         if problem:
             raise Refusal(422, "unprocessable_entity", problem)
-        sources = self._assets.resolve(operation, body)
+        sources = self._inputs.resolve(operation, body)
         pictures, sounds = sources.get("image", ()), sources.get("audio", ())
         verdict = product.inspect(body, pictures, sounds[0] if sounds else None)
         job = Job(
@@ -112,16 +108,16 @@ class Service:
             planned_error=verdict if isinstance(verdict, JobError) else None,
         )
         self._charge(job)
-        self._decide_fate(job, name_of(operation))
+        self._apply_job_fault(job, operation.name)
         self.jobs.add(job)
         return job
 
     def upload_slots(self, body: Json) -> Json:
-        """Places for files, in the order asked for."""
+        """Upload URLs, in the requested order."""
         return {"items": [self._upload_slot(item["type"], item["extension"]) for item in body["items"]]}
 
     def describe(self, job: Job) -> Json:
-        """A project as GET answers it, with fresh download URLs if it is complete."""
+        """A project as GET returns it, with fresh download URLs if it is complete."""
         downloads = [self._download(job, index) for index in range(job.count)] if job.status == "complete" else []
         shared: Json = {
             "id": job.id,
@@ -140,7 +136,7 @@ class Service:
         return {**shared, **_video_fields(job), "download": downloads[0] if downloads else None}
 
     def delete(self, job_id: str, kind: str) -> bool:
-        """Delete a project for good; False if there is none. May wait a moment for a rendering to end."""
+        """Delete a project; False if there is none. May wait a moment for a rendering to end."""
         job = self.jobs.find(job_id, kind)
         if job is None or not self.jobs.move(job, "deleted"):
             return False
@@ -148,14 +144,14 @@ class Service:
         return True
 
     def fail_next(self, error: JobError, resource: str | None = None, times: int = 1) -> None:
-        """Let the next accepted creates, of any resource or of one, end with an error."""
+        """Let the next accepted creates, of one resource or of any, end with an error."""
         if resource is not None and resource not in PRODUCTS:
             raise ValueError(f"no such resource: {resource!r}; there are {', '.join(PRODUCTS)}")
         on = f"v1.{resource.replace('-', '_')}.create" if resource else "create"
         self.faults.add("job_error", on=on, times=times, code=error.code, message=error.message)
 
     def reset(self) -> None:
-        """Back to the beginning: no jobs, no files, the opening balance, the first id."""
+        """Go back to the initial state: no jobs, no files, the opening balance, the first id."""
         self.jobs.clear()
         self.ledger.clear()
         self.recorder.clear()
@@ -166,7 +162,7 @@ class Service:
         self.faults.reset()
 
     def close(self) -> None:
-        """End renderings that are under way, and everything that a fault holds up."""
+        """End running renderings, and everything that a fault delays."""
         self.faults.clear()
         for job in self.jobs.all():
             job.abandoned.set()
@@ -174,10 +170,10 @@ class Service:
     def _charge(self, job: Job) -> None:
         entry = Create(job.id, job.resource, job.name, job.credits_charged, job.created_at)
         if not self.ledger.charge(entry):
-            missing = f"this job costs {job.credits_charged} credits, {self.ledger.balance} are left"
-            raise Refusal(402, "insufficient_credits", f"Not enough credits: {missing}")
+            shortfall = f"this job costs {job.credits_charged} credits, {self.ledger.balance} are left"
+            raise Refusal(402, "insufficient_credits", f"Not enough credits: {shortfall}")
 
-    def _decide_fate(self, job: Job, operation: str) -> None:
+    def _apply_job_fault(self, job: Job, operation: str) -> None:
         hit = self.faults.strike(Target(operation, "create"), job=True)
         if hit is None:
             return
@@ -209,7 +205,7 @@ def _folder(parent: Path, name: str) -> Path:
 
 
 def _video_fields(job: Job) -> Json:
-    """Size, part and frame rate of a video; estimates and -1 until it is complete, as on the service."""
+    """Size, part and frame rate of a video; until it is complete, -1 and estimates, as on the service."""
     clip = job.clip
     if job.status != "complete" or clip is None:
         asked = {"start_seconds": job.body["start_seconds"], "end_seconds": job.body["end_seconds"]}

@@ -1,7 +1,7 @@
-"""The storage origin: where inputs are PUT and outputs are fetched, each under a URL that is its own permission.
+"""The storage's origin: clients PUT inputs and GET outputs here, each with a signed URL.
 
-Rule: it is as strict as presigned object storage is. An API key sent here is refused, so a client that leaks one is
-found out; a body without a length is refused; a body is written to disk as it arrives and never held in memory.
+Rule: as strict as object storage with presigned URLs. A request with an API key is refused, so that a client that leaks
+its key is noticed. A body without a length is refused. Bodies are written to disk as they arrive, not kept in memory.
 """
 
 from pathlib import Path
@@ -15,19 +15,20 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
-from ._errors import Abandoned, Refusal
+from ._jobs import Abandoned
+from ._request_checks import Refusal
 from ._service import Service
 from ._stored_files import parse_output_path
 
 __all__ = ["storage_app"]
 
 _CHUNK_BYTES: Final = 1024 * 1024
-# Rendering is heavy; two at a time leave a small machine able to answer.
+# Rendering is expensive; with two at a time a small machine still answers.
 _RENDERERS: Final = 2
 
 
 def storage_app(service: Service) -> Starlette:
-    """The application for the storage origin."""
+    """The application of the storage's origin."""
     storage = _Storage(service)
     return Starlette(
         routes=[
@@ -39,7 +40,7 @@ def storage_app(service: Service) -> Starlette:
 
 
 class _OutputResponse(FileResponse):
-    """Starlette's file response, which knows Range, If-Range and HEAD, in larger pieces."""
+    """Starlette's file response, which supports Range, If-Range and HEAD, with larger chunks."""
 
     chunk_size = _CHUNK_BYTES
 
@@ -54,37 +55,37 @@ class _Storage:
         self._check_permission(request)
         file_path = request.path_params["path"]
         if not self._service.uploads.is_issued(file_path):
-            raise Refusal(404, "NoSuchKey", "There is no place of this name.")
+            raise Refusal(404, "NoSuchKey", "No upload URL was issued for this key.")
         length = request.headers.get("content-length")
         if length is None:
             raise Refusal(411, "MissingContentLength", "You must provide the Content-Length HTTP header.")
-        part = self._service.uploads.begin()
+        part = self._service.uploads.new_file()
         try:
             await _receive(request, part)
         except ClientDisconnect:
             part.unlink(missing_ok=True)
-            return Response(status_code=400)  # nobody is there to read it
+            return Response(status_code=400)  # the client has disconnected
         self._service.uploads.store(file_path, part)
         return Response(headers={"etag": f'"{part.stem}"'})
 
     async def get(self, request: Request) -> Response:
         """One output, or a range of it."""
         self._check_permission(request)
-        place = parse_output_path(request.url.path)
-        job = self._service.jobs.find(place[0]) if place else None
-        if place is None or job is None or job.status != "complete" or place[1] >= job.count:
+        output = parse_output_path(request.url.path)
+        job = self._service.jobs.find(output[0]) if output else None
+        if output is None or job is None or job.status != "complete" or output[1] >= job.count:
             raise Refusal(404, "NoSuchKey", "The specified key does not exist.")
         if self._limiter is None:
             self._limiter = anyio.CapacityLimiter(_RENDERERS)
         try:
-            path = await anyio.to_thread.run_sync(self._service.outputs.get, job, place[1], limiter=self._limiter)
+            path = await anyio.to_thread.run_sync(self._service.outputs.get, job, output[1], limiter=self._limiter)
         except Abandoned:
             raise Refusal(404, "NoSuchKey", "The specified key does not exist.") from None
         return _OutputResponse(path, media_type="video/mp4" if path.suffix == ".mp4" else "image/png")
 
     def _check_permission(self, request: Request) -> None:
         if "authorization" in request.headers:
-            raise Refusal(403, "AccessDenied", "The URL is the permission; the header Authorization must not be sent.")
+            raise Refusal(403, "AccessDenied", "The URL is signed; the header Authorization must not be sent.")
         objection = self._service.signer.objection(request.method, request.url.path, request.query_params)
         if objection:
             raise Refusal(403, "AccessDenied", objection)
@@ -93,7 +94,7 @@ class _Storage:
 async def _receive(request: Request, target: Path) -> None:
     """Write the body to a file, about a megabyte at a time."""
     buffer = bytearray()
-    with target.open("wb") as file:  # closed without awaiting, which cannot be done any more while the server stops
+    with target.open("wb") as file:  # closed without awaiting, which fails while the server stops
         async for chunk in request.stream():
             buffer += chunk
             if len(buffer) >= _CHUNK_BYTES:

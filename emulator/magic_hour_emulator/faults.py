@@ -1,6 +1,6 @@
-"""Faults as values.
+"""Faults as values: what goes wrong, on which requests, and how often.
 
-Rule: a fault that cannot happen is refused when it is made, not ignored when it should fire.
+Rule: a fault that can never happen is refused when it is created, not ignored when it should fire.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from ._fault_kinds import KINDS, REQUIRED, STEPS, Kind, Parameters, Phase, Step
 
-__all__ = ["KINDS", "REQUIRED", "STEPS", "Fault", "Kind", "Step", "Target", "matrix"]
+__all__ = ["KINDS", "REQUIRED", "STEPS", "Fault", "Kind", "Phase", "Step", "matrix"]
 
 _OPTIONS: Final = ("on", "phase", "nth", "times", "probability", "seed")
-# These say that nothing was accepted, and the service does not lie: once it has accepted, it cannot send them.
+# These say that nothing was accepted. The service does not lie, so it cannot send them after it has accepted.
 _ONLY_BEFORE: Final = frozenset(range(400, 500)) - {408, 409, 425} | {501, 503}
 
 
@@ -24,18 +24,21 @@ class Fault:
     Args:
         kind: what goes wrong, a name of `KINDS`.
         on: a step ("upload-urls", "put", "create", "get", "delete", "download"), an operation such as
-            "v1.ai_image_generator.create", or "*" for every step in which the kind makes sense.
-        phase: "before" the service does what it is asked, or "after" that and before the reply. If not given, the first
-            that the kind allows.
-        nth: fires first at the nth matching request, counted from when the fault was added.
-        times: how often it fires; None for no limit. If not given, once, or without limit if there is a probability
-            (and for "rate_limit").
+            "v1.ai_image_generator.create", or "*" for every step that the kind applies to.
+        phase: "before" the service carries out the request, or "after" that and before the response. Default: the
+            first that the kind allows.
+        nth: the first matching request that is hit, counted from when the fault was added.
+        times: how often it fires; None for no limit. Default: once, or no limit with a probability and for
+            "rate_limit".
         probability: how likely a matching request is hit.
-        seed: decides which ones; the emulator's own if not given.
-        parameters: of the kind; `KINDS[kind].parameters` has their defaults.
+        seed: decides which requests are hit. Default: the emulator's seed.
+        parameters: the parameters of the kind; `KINDS[kind].parameters` has their defaults.
 
     Raises:
         ValueError: there is no such fault; the message says why.
+
+    Example:
+        emulator.faults.add(Fault("reset", on="create", phase="after"))
     """
 
     kind: str
@@ -84,24 +87,24 @@ class Fault:
         return self.parameters[parameter]
 
     def __str__(self) -> str:
-        """Short, for the names of tests: `create-before-status-500`."""
+        """A short name for tests: `create-before-status-502`."""
         own = KINDS[self.kind].parameters
         values = [str(value) for name, value in self.parameters.items() if value != own[name]]
         return "-".join([self.on, self.phase, self.kind, *values])
 
     def as_json(self) -> dict[str, Any]:
-        """As `POST /_emulator/faults` takes it."""
+        """The JSON that `POST /_emulator/faults` takes."""
         return {"kind": self.kind, **{name: getattr(self, name) for name in _OPTIONS}, **self.parameters}
 
     def hits(self, target: "Target") -> bool:
-        """Whether this fault is about such a request."""
+        """Whether this fault matches such a request."""
         wanted = self.on in ("*", target.step, target.operation) and target.step in KINDS[self.kind].steps
         return wanted and (target.ranged or not self.kind.startswith("range_"))
 
 
 @dataclass(frozen=True)
 class Target:
-    """What a request is, seen by a fault: its operation, its step, and whether it asks for a range of bytes."""
+    """What a fault knows of a request: its operation, its step, and whether it asks for a range of bytes."""
 
     operation: str
     step: Step
@@ -109,7 +112,7 @@ class Target:
 
 
 def matrix(steps: Sequence[Step] = STEPS, kinds: Sequence[str] = tuple(KINDS)) -> Iterator[Fault]:
-    """Every fault worth testing: each kind, in each step and phase where it makes sense, with each of its variants."""
+    """Every fault worth testing: each kind, in each step and phase that it applies to, with each of its variants."""
     for step in steps:
         for kind in (KINDS[name] for name in kinds):
             for phase in kind.phases if step in kind.steps else ():
@@ -120,12 +123,12 @@ def matrix(steps: Sequence[Step] = STEPS, kinds: Sequence[str] = tuple(KINDS)) -
 
 def _whole(name: str, number: Any) -> int:
     if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-        raise ValueError(f"{name} must be a whole number, 1 or more, not {number!r}")
+        raise ValueError(f"{name} must be an integer of at least 1, not {number!r}")
     return number
 
 
 def _checked(kind: Kind, given: Parameters) -> Parameters:
-    """The parameters of a kind, with its defaults."""
+    """The given parameters and the defaults of the others."""
     unknown = set(given) - set(kind.parameters)
     if unknown:
         takes = ", ".join(kind.parameters) or "no parameters"
@@ -141,22 +144,22 @@ def _checked(kind: Kind, given: Parameters) -> Parameters:
 
 
 def _objection(fault: Fault, kind: Kind) -> str | None:
-    """Why there is no such fault."""
+    """Why there is no such fault; None if there is."""
     if fault.phase not in kind.phases:
-        return f"{kind.name} happens {' or '.join(kind.phases)} the service does what it is asked, not {fault.phase}"
+        return f"{kind.name} happens {' or '.join(kind.phases)} the service carries out the request, not {fault.phase}"
     if fault.on in STEPS and fault.on not in kind.steps:
         return wrong_step(kind, fault.on)
     if isinstance(fault.probability, bool) or not 0 < fault.probability <= 1:
         return f"probability must be more than 0 and at most 1, not {fault.probability!r}"
     if fault.phase == "before" and kind.name == "reset" and fault["at_byte"] is not None:
-        return "reset: at_byte counts bytes of the reply, and before there is none"
+        return "reset: at_byte counts bytes of the response, and in phase `before` there is none"
     if fault.phase == "after":
         return _cannot_be_after(kind.name, fault.parameters)
     return None
 
 
 def wrong_step(kind: Kind, on: str) -> str:
-    """Why a kind does not happen there."""
+    """The message for a kind that does not apply to `on`."""
     return f"{kind.name} happens at {', '.join(kind.steps)}, not at {on}"
 
 

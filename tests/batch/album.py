@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from magic_hour_emulator import samples
-from magic_hour_emulator._jobs import Clip, Job
+from magic_hour_emulator._jobs import Clip, Job, Source
 from magic_hour_emulator._products import PRODUCTS
-from magic_hour_emulator._sources import Source
 from magic_hour_workflows.batch._rows import RowResult, RowStatus, Summary
 
 RUNS = "window.pwned = true"

@@ -8,8 +8,7 @@ import httpx
 import pytest
 from referencing import Registry
 
-from magic_hour_emulator._bodies import MOST_BYTES
-from magic_hour_emulator._checks import BodyCheck
+from magic_hour_emulator._request_checks import MAX_BODY_BYTES, BodyCheck
 from servers import LIMIT_SECONDS
 
 IMAGE = "/v1/ai-image-generator"
@@ -95,10 +94,10 @@ def test_an_endless_body_is_refused_when_it_has_become_too_large(api):
     with _connect(api) as connection:
         connection.sendall(_head(api, "Transfer-Encoding: chunked"))
         chunk = b"100000\r\n" + b" " * MEGABYTE + b"\r\n"
-        for _ in range(MOST_BYTES // MEGABYTE + 1):
+        for _ in range(MAX_BODY_BYTES // MEGABYTE + 1):
             connection.sendall(chunk)
         assert connection.recv(1000).startswith(b"HTTP/1.1 413 ")
-    assert api.emulator.requests[-1].received < 2 * MOST_BYTES
+    assert api.emulator.requests[-1].received < 2 * MAX_BODY_BYTES
 
 
 def test_a_delayed_create_does_not_collect_more_than_it_would_accept(api):
@@ -107,7 +106,7 @@ def test_a_delayed_create_does_not_collect_more_than_it_would_accept(api):
     with _connect(api) as connection:
         connection.sendall(_head(api, "Transfer-Encoding: chunked"))
         chunk = b"100000\r\n" + b" " * MEGABYTE + b"\r\n"
-        for _ in range(MOST_BYTES // MEGABYTE + 1):
+        for _ in range(MAX_BODY_BYTES // MEGABYTE + 1):
             connection.sendall(chunk)
         assert connection.recv(1000).startswith(b"HTTP/1.1 413 ")
 
@@ -115,8 +114,8 @@ def test_a_delayed_create_does_not_collect_more_than_it_would_accept(api):
 def test_the_largest_body_that_is_accepted(api, image_body):
     content = json.dumps(image_body).encode()
     headers = {"Content-Type": "application/json"}
-    assert api.http.post(IMAGE, content=content.ljust(MOST_BYTES), headers=headers).status_code == 200
-    assert api.http.post(IMAGE, content=content.ljust(MOST_BYTES + 1), headers=headers).status_code == 413
+    assert api.http.post(IMAGE, content=content.ljust(MAX_BODY_BYTES), headers=headers).status_code == 200
+    assert api.http.post(IMAGE, content=content.ljust(MAX_BODY_BYTES + 1), headers=headers).status_code == 413
 
 
 def test_headers_without_end_are_refused(emulator):

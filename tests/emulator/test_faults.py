@@ -1,4 +1,4 @@
-"""Faults as values and in the plan: what can be said, what is refused, which request is hit, and the controls."""
+"""Faults as values and in the schedule: what can be said, what is refused, which request is hit, and the controls."""
 
 import threading
 
@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from magic_hour_emulator._clock import Clock
-from magic_hour_emulator._fault_schedule import FaultPlan
+from magic_hour_emulator._fault_schedule import FaultSchedule
 from magic_hour_emulator.faults import KINDS, STEPS, Fault, Target, matrix
 
 CREATE = Target("v1.ai_image_generator.create", "create")
@@ -21,13 +21,13 @@ def clock():
 
 
 @pytest.fixture
-def plan(clock):
-    return FaultPlan(clock, 1, OPERATIONS)
+def schedule(clock):
+    return FaultSchedule(clock, 1, OPERATIONS)
 
 
-def hits(plan, target, count):
+def hits(schedule, target, count):
     """Which of the next requests are hit, counted from 1."""
-    return [number for number in range(1, count + 1) if plan.strike(target)]
+    return [number for number in range(1, count + 1) if schedule.strike(target)]
 
 
 @pytest.mark.parametrize(
@@ -46,33 +46,33 @@ def hits(plan, target, count):
         ({"kind": "status", "phase": "after", "status": 402}, "the service sends 402 only before"),
         ({"kind": "status", "phase": "after", "status": 429}, "the service sends 429 only before"),
         ({"kind": "status", "phase": "after", "status": 503}, "the service sends 503 only before"),
-        ({"kind": "reset", "phase": "before", "at_byte": 3}, "before there is none"),
+        ({"kind": "reset", "phase": "before", "at_byte": 3}, "in phase `before` there is none"),
         ({"kind": "reset", "seconds": 3}, "reset has no seconds; it takes at_byte"),
         ({"kind": "close", "at_byte": 3}, "close has no at_byte; it takes no parameters"),
         ({"kind": "missing_field"}, "missing_field needs field"),
         ({"kind": "missing_field", "field": 3}, "field must be text, not 3"),
-        ({"kind": "cut", "at_byte": -1}, "at_byte must be a whole number, 0 or more, not -1"),
+        ({"kind": "cut", "at_byte": -1}, "at_byte must be an integer of at least 0, not -1"),
         ({"kind": "cut", "at_byte": None}, "at_byte must be"),
-        ({"kind": "cut", "at_byte": 1.5}, "at_byte must be a whole number"),
-        ({"kind": "drip", "rate": 0}, "rate must be a number, more than 0"),
-        ({"kind": "hang", "seconds": -1}, "seconds must be a number, 0 to 86400"),
-        ({"kind": "rate_limited", "retry_after": "soon"}, "retry_after must be a whole number"),
+        ({"kind": "cut", "at_byte": 1.5}, "at_byte must be an integer"),
+        ({"kind": "drip", "rate": 0}, "rate must be a number greater than 0"),
+        ({"kind": "hang", "seconds": -1}, "seconds must be a number from 0 to 86400"),
+        ({"kind": "rate_limited", "retry_after": "soon"}, "retry_after must be an integer"),
         ({"kind": "rate_limited", "date": 1}, "date must be true or false"),
         ({"kind": "status", "status": 200}, "status must be from 400 to 599"),
         ({"kind": "job_stuck", "status": "complete"}, "status must be one of draft, queued, rendering"),
         ({"kind": "redirect", "to": "elsewhere"}, "to must be one of same, other"),
-        ({"kind": "wrong_length", "difference": 0}, "difference must be a whole number, not 0"),
-        ({"kind": "reset", "nth": 0}, "nth must be a whole number, 1 or more"),
-        ({"kind": "reset", "nth": True}, "nth must be a whole number"),
-        ({"kind": "reset", "times": 0}, "times must be a whole number, 1 or more"),
+        ({"kind": "wrong_length", "difference": 0}, "difference must be an integer other than 0"),
+        ({"kind": "reset", "nth": 0}, "nth must be an integer of at least 1"),
+        ({"kind": "reset", "nth": True}, "nth must be an integer"),
+        ({"kind": "reset", "times": 0}, "times must be an integer of at least 1"),
         ({"kind": "reset", "probability": 0}, "probability must be more than 0"),
         ({"kind": "reset", "probability": 1.5}, "probability must be more than 0"),
     ],
 )
-def test_what_cannot_be_is_refused(plan, api, options, message):
+def test_what_cannot_be_is_refused(schedule, api, options, message):
     with pytest.raises(ValueError, match=message):
-        plan.add(**{"fault" if name == "kind" else name: value for name, value in options.items()})
-    assert plan.pending == ()
+        schedule.add(**{"fault" if name == "kind" else name: value for name, value in options.items()})
+    assert schedule.pending == ()
 
     refused = httpx.post(f"{api.emulator.url}/_emulator/faults", json=options)
     assert (refused.status_code, refused.json()["code"]) == (422, "unprocessable_entity")
@@ -90,61 +90,61 @@ def test_defaults():
     assert len({Fault("cut", at_byte=1), Fault("cut", at_byte=1), Fault("cut", at_byte=2)}) == 2
 
 
-def test_once_unless_told_otherwise(plan):
-    plan.add("reset")
-    assert hits(plan, CREATE, 3) == [1]
-    plan.add("reset", times=2)
-    assert hits(plan, CREATE, 4) == [1, 2]
-    plan.add("reset", nth=2, times=2)
-    assert hits(plan, CREATE, 5) == [2, 3]
-    assert plan.pending == ()
-    plan.add("reset", nth=3, times=None)
-    assert hits(plan, CREATE, 6) == [3, 4, 5, 6]
+def test_once_unless_told_otherwise(schedule):
+    schedule.add("reset")
+    assert hits(schedule, CREATE, 3) == [1]
+    schedule.add("reset", times=2)
+    assert hits(schedule, CREATE, 4) == [1, 2]
+    schedule.add("reset", nth=2, times=2)
+    assert hits(schedule, CREATE, 5) == [2, 3]
+    assert schedule.pending == ()
+    schedule.add("reset", nth=3, times=None)
+    assert hits(schedule, CREATE, 6) == [3, 4, 5, 6]
 
 
-def test_only_requests_that_match_are_counted(plan):
-    plan.add("reset", on="get", nth=2)
-    assert plan.strike(GET) is None
-    assert plan.strike(CREATE) is None
-    assert plan.strike(GET) is not None
+def test_only_requests_that_match_are_counted(schedule):
+    schedule.add("reset", on="get", nth=2)
+    assert schedule.strike(GET) is None
+    assert schedule.strike(CREATE) is None
+    assert schedule.strike(GET) is not None
 
-    plan.add("reset", on="v1.ai_image_editor.create")
-    assert plan.strike(CREATE) is None
-    assert plan.strike(Target("v1.ai_image_editor.create", "create")) is not None
+    schedule.add("reset", on="v1.ai_image_editor.create")
+    assert schedule.strike(CREATE) is None
+    assert schedule.strike(Target("v1.ai_image_editor.create", "create")) is not None
 
-    plan.add("expired_url")  # on "*", which is where it makes sense
-    assert plan.strike(CREATE) is None
-    assert plan.strike(DOWNLOAD) is not None
+    schedule.add("expired_url")  # on "*", which is where it makes sense
+    assert schedule.strike(CREATE) is None
+    assert schedule.strike(DOWNLOAD) is not None
 
-    plan.add("range_ignored")
-    assert plan.strike(DOWNLOAD) is None
-    assert plan.strike(Target("download", "download", ranged=True)) is not None
-
-
-def test_the_first_of_two_faults_hits_and_both_count(plan):
-    plan.add("reset", on="create")
-    plan.add("close", nth=2)
-    assert [plan.strike(CREATE).fault.kind for _ in range(2)] == ["reset", "close"]
-
-    plan.add("reset", on="create")
-    plan.add("close", on="create")
-    assert [plan.strike(CREATE).fault.kind for _ in range(2)] == ["reset", "close"]
+    schedule.add("range_ignored")
+    assert schedule.strike(DOWNLOAD) is None
+    assert schedule.strike(Target("download", "download", ranged=True)) is not None
 
 
-def test_faults_of_jobs_are_asked_for_on_their_own(plan):
-    plan.add("job_error")
-    plan.add("reset")
+def test_the_first_of_two_faults_hits_and_both_count(schedule):
+    schedule.add("reset", on="create")
+    schedule.add("close", nth=2)
+    assert [schedule.strike(CREATE).fault.kind for _ in range(2)] == ["reset", "close"]
 
-    assert plan.strike(CREATE).fault.kind == "reset"
-    assert plan.strike(CREATE, job=True).fault.kind == "job_error"
-    assert plan.strike(CREATE, job=True) is None
+    schedule.add("reset", on="create")
+    schedule.add("close", on="create")
+    assert [schedule.strike(CREATE).fault.kind for _ in range(2)] == ["reset", "close"]
+
+
+def test_faults_of_jobs_are_asked_for_on_their_own(schedule):
+    schedule.add("job_error")
+    schedule.add("reset")
+
+    assert schedule.strike(CREATE).fault.kind == "reset"
+    assert schedule.strike(CREATE, job=True).fault.kind == "job_error"
+    assert schedule.strike(CREATE, job=True) is None
 
 
 def test_a_probability_is_decided_by_its_seed(clock):
     def drawn(seed, plan_seed=1):
-        plan = FaultPlan(clock, plan_seed, OPERATIONS)
-        plan.add("reset", probability=0.3, seed=seed)
-        return hits(plan, CREATE, 200)
+        schedule = FaultSchedule(clock, plan_seed, OPERATIONS)
+        schedule.add("reset", probability=0.3, seed=seed)
+        return hits(schedule, CREATE, 200)
 
     assert drawn(7) == drawn(7) == drawn(7, plan_seed=2)
     assert drawn(7) != drawn(8)
@@ -152,49 +152,49 @@ def test_a_probability_is_decided_by_its_seed(clock):
     assert drawn(None, 1) == drawn(None, 1) != drawn(None, 2)
 
 
-def test_another_fault_does_not_shift_a_probability(plan, clock):
-    alone = FaultPlan(clock, 1, OPERATIONS)
-    for each in (plan, alone):
-        each.add("html", times=3) if each is plan else None
+def test_another_fault_does_not_shift_a_probability(schedule, clock):
+    alone = FaultSchedule(clock, 1, OPERATIONS)
+    for each in (schedule, alone):
+        each.add("html", times=3) if each is schedule else None
         each.add("reset", probability=0.3)
 
-    struck = [(hit := plan.strike(CREATE)) is not None and hit.fault.kind == "reset" for _ in range(50)]
+    struck = [(hit := schedule.strike(CREATE)) is not None and hit.fault.kind == "reset" for _ in range(50)]
 
     assert [number for number in hits(alone, CREATE, 50) if number > 3] == [
         number for number, is_reset in enumerate(struck, 1) if is_reset
     ]
 
 
-def test_a_rate_limit_starts_anew_each_second(plan, clock):
-    plan.add("rate_limit", per_second=2)
+def test_a_rate_limit_starts_anew_each_second(schedule, clock):
+    schedule.add("rate_limit", per_second=2)
     clock.advance(1 - clock.now() % 1)
 
-    assert hits(plan, GET, 5) == [3, 4, 5]
+    assert hits(schedule, GET, 5) == [3, 4, 5]
     clock.advance(1)
-    assert hits(plan, GET, 3) == [3]
+    assert hits(schedule, GET, 3) == [3]
 
 
-def test_fired_tells_what_happened_and_clear_forgets_what_has_not(plan):
-    fault = plan.add("reset", on="create", nth=2, times=2)
+def test_fired_tells_what_happened_and_clear_forgets_what_has_not(schedule):
+    fault = schedule.add("reset", on="create", nth=2, times=2)
     for _ in range(2):
-        hit = plan.strike(CREATE)
-    assert plan.fired == ()  # struck, but it has not happened yet
+        hit = schedule.strike(CREATE)
+    assert schedule.fired == ()  # struck, but it has not happened yet
     hit.happened()
 
-    assert [(each.fault, each.operation, each.number) for each in plan.fired] == [(fault, CREATE.operation, 2)]
-    assert plan.pending == (fault,)
-    plan.clear()
-    assert (plan.pending, len(plan.fired)) == ((), 1)
-    plan.reset()
-    assert plan.fired == ()
+    assert [(each.fault, each.operation, each.number) for each in schedule.fired] == [(fault, CREATE.operation, 2)]
+    assert schedule.pending == (fault,)
+    schedule.clear()
+    assert (schedule.pending, len(schedule.fired)) == ((), 1)
+    schedule.reset()
+    assert schedule.fired == ()
 
 
-def test_many_threads_get_exactly_the_faults_there_are(plan):
-    plan.add("reset", times=50)
+def test_many_threads_get_exactly_the_faults_there_are(schedule):
+    schedule.add("reset", times=50)
     struck = []
 
     def ask():
-        struck.extend(plan.strike(CREATE) is not None for _ in range(100))
+        struck.extend(schedule.strike(CREATE) is not None for _ in range(100))
 
     threads = [threading.Thread(target=ask) for _ in range(8)]
     for thread in threads:
@@ -272,23 +272,23 @@ def test_a_reset_forgets_faults(emulator, api):
     assert api.http.get("/v1/image-projects/x").status_code == 404
 
 
-def test_options_belong_to_a_kind_not_to_a_fault(plan):
-    with pytest.raises(TypeError, match="made already"):
-        plan.add(Fault("reset"), times=2)
+def test_options_belong_to_a_kind_not_to_a_fault(schedule):
+    with pytest.raises(TypeError, match="name of a kind"):
+        schedule.add(Fault("reset"), times=2)
 
 
-def test_what_is_held_up_is_released_even_if_clearing_was_quicker(plan):
+def test_what_is_held_up_is_released_even_if_clearing_was_quicker(schedule):
     class Held:
         released = 0
 
         def release(self):
             self.released += 1
 
-    plan.add("hang", times=2)
+    schedule.add("hang", times=2)
     early, late = Held(), Held()
-    hit = plan.strike(CREATE)
-    plan.hold(hit, early)
-    plan.clear()
-    plan.hold(hit, late)
+    hit = schedule.strike(CREATE)
+    schedule.hold(hit, early)
+    schedule.clear()
+    schedule.hold(hit, late)
 
     assert (early.released, late.released) == (1, 1)

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from magic_hour_emulator import Emulator
-from magic_hour_emulator._server import _listen
+from magic_hour_emulator._server import listen
 from servers import LIMIT_SECONDS, wait_until
 
 IMAGE = "/v1/ai-image-generator"
@@ -441,7 +441,7 @@ def test_nothing_holds_up_the_end_of_the_emulator(kind, on, options, start, imag
 
 def test_answers_are_not_held_back_by_nagles_algorithm():
     """asyncio turns it off only if the socket names its protocol; otherwise every answer takes 40 ms more."""
-    with _listen("127.0.0.1", 0) as listening:
+    with listen("127.0.0.1", 0) as listening:
         assert listening.proto == socket.IPPROTO_TCP
 
 

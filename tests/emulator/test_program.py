@@ -19,7 +19,7 @@ import pytest
 
 import magic_hour_emulator
 from magic_hour_emulator import Emulator, samples
-from magic_hour_emulator._server import _listen
+from magic_hour_emulator._server import listen
 from servers import LIMIT_SECONDS, wait_until
 
 PACKAGES = Path(magic_hour_emulator.__file__).parents[1]
@@ -161,7 +161,7 @@ def test_a_port_is_never_shared(monkeypatch, windows):
     monkeypatch.setattr(socket, "SO_EXCLUSIVEADDRUSE", -5, raising=False)
     if not windows:
         monkeypatch.delattr(socket, "SO_EXCLUSIVEADDRUSE")
-    _listen("127.0.0.1", 0).close()
+    listen("127.0.0.1", 0).close()
 
     assert _Taken.options == [-5 if windows else socket.SO_REUSEADDR]
 

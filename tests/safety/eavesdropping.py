@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from magic_hour_emulator._signing import Signer
+from magic_hour_emulator._stored_files import Signer
 
 TALKATIVE = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy", "anyio", "asyncio", "trio")
 

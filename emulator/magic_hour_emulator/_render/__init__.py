@@ -1,4 +1,4 @@
-"""Real media in place of a model's: each output carries its job's id, visibly and in its metadata.
+"""Real media instead of a model's: every output shows its job's id and has it in its metadata.
 
-Rule: the same seed, job and index give the same bytes; nothing here knows about requests, states or time.
+Rule: the same seed, job and index give the same bytes. Nothing here depends on requests, states or time.
 """

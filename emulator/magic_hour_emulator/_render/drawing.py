@@ -1,6 +1,6 @@
 """What all pictures share: sizes, colours, captions and the PNG file.
 
-Rule: text is always on a band that it is readable on, however light or dark the picture.
+Rule: text stands on a band of its own, so that it is readable however light or dark the picture is.
 """
 
 import random
@@ -17,12 +17,12 @@ Colour = tuple[int, int, int]
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 _LONG_SIDES: Final = {"640px": 640, "1k": 1024, "2k": 2048, "4k": 4096}
-# More than the captions of any picture have room for.
-_MOST_CHARACTERS: Final = 4000
-# What is measured first: most prompts and names fit into one line.
+# More than fits into the caption of any picture.
+_MAX_CHARACTERS: Final = 4000
+# How many characters to measure first: most prompts and names fit into one line.
 _FIRST_GUESS: Final = 32
 _PAPER: Final = (250, 249, 246)
-# Four shades and an accent each.
+# Four shades and an accent.
 _PALETTES: Final = (
     ("264653", "2a9d8f", "8ab17d", "e9c46a", "e76f51"),
     ("355070", "6d597a", "b56576", "e88c7d", "ffd6a5"),
@@ -36,7 +36,7 @@ _PALETTES: Final = (
 
 
 def long_side(resolution: str | None) -> int:
-    """The longer side of a picture, in pixels; small and quick when the resolution is left to the service."""
+    """The longer side of a picture in pixels; small, and so fast, if no resolution is given."""
     return _LONG_SIDES.get(resolution or "", 640)
 
 
@@ -53,7 +53,7 @@ def random_for(seed: int, job: Job, index: int) -> random.Random:
 
 
 def palette(numbers: random.Random) -> list[Colour]:
-    """Four colours that go together, in some order, and after them an accent."""
+    """Four matching colours in random order, followed by an accent."""
     *shades, accent = numbers.choice(_PALETTES)
     numbers.shuffle(shades)
     return [_rgb(shade) for shade in [*shades, accent]]
@@ -65,13 +65,13 @@ def _rgb(colour: str) -> Colour:
 
 
 def wrap(text: str, font: Font, width: float, lines: int) -> list[str]:
-    """The text in at most so many lines of at most so many pixels, with an ellipsis if it does not fit."""
-    rest = " ".join(text.split())[:_MOST_CHARACTERS]
+    """The text in at most `lines` lines of at most `width` pixels, with an ellipsis if it does not fit."""
+    rest = " ".join(text.split())[:_MAX_CHARACTERS]
     rows: list[str] = []
     while rest and len(rows) < lines:
         room = _fitting(rest, font, width)
         end = len(rest) if room == len(rest) else rest.rfind(" ", 0, room + 1)
-        if end < 0:  # a word that is too long for a line has one of its own, and is cut there
+        if end < 0:  # a word longer than a line gets its own line and is shortened there
             end = rest.find(" ") if " " in rest else len(rest)
         rows.append(rest[:end])
         rest = rest[end:].lstrip()
@@ -87,10 +87,9 @@ def _shortened(row: str, font: Font, width: float) -> str:
 
 
 def _fitting(text: str, font: Font, width: float, ending: str = "") -> int:
-    """How many of its first characters fit, with `ending` after them.
+    """How many of the first characters fit, followed by `ending`.
 
-    Measuring takes as long as the text is, so no more is measured than may fit: twice as much each time until it is
-    too much, then what lies between.
+    Measuring takes time in proportion to the text: try twice as much each time until it is too much, then bisect.
     """
     fits, over = 0, min(_FIRST_GUESS, len(text))
     while font.getlength(text[:over] + ending) <= width:
@@ -104,7 +103,7 @@ def _fitting(text: str, font: Font, width: float, ending: str = "") -> int:
 
 
 def caption(image: Image.Image, title: str, small: str, accent: Colour) -> int:
-    """Write a title of up to two lines and a small line on a band along the bottom; the height of the band."""
+    """Draw a band along the bottom with a title of up to two lines and a small line; returns its height."""
     width, height = image.size
     size = max(12, round(min(width, height) * 0.055))
     margin = size
@@ -124,19 +123,19 @@ def caption(image: Image.Image, title: str, small: str, accent: Colour) -> int:
 
 
 def placeholder(label: str) -> Image.Image:
-    """A picture that stands in for one that cannot be had here, and says which."""
+    """A picture that replaces one that is not available here, and says which."""
     image = Image.new("RGB", (640, 640), (226, 224, 218))
     draw = ImageDraw.Draw(image)
     font = ImageFont.load_default(26)
     draw.ellipse((220, 130, 420, 330), fill=(176, 172, 164))
     draw.ellipse((120, 340, 520, 740), fill=(176, 172, 164))
-    for row, text in enumerate(wrap(f"stands in for {label}", font, 580, 3)):
+    for row, text in enumerate(wrap(f"placeholder for {label}", font, 580, 3)):
         draw.text((320, 300 + 34 * row), text, font=font, fill=(60, 58, 54), anchor="mm")
     return image
 
 
 def save_png(image: Image.Image, target: Path, job: Job, index: int) -> None:
-    """Write the picture, with the job and its prompt in the file's text."""
+    """Write the picture, with the job's id and prompt in its metadata."""
     text = PngImagePlugin.PngInfo()
     text.add_itxt("magic-hour-job", job.id)
     text.add_itxt("magic-hour-output", str(index))

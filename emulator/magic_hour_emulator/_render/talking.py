@@ -1,6 +1,6 @@
-"""Talking photos: the given picture, slowly coming closer, bars that move with the voice, and the given sound.
+"""Talking photos: the given picture with a slow zoom, bars that move with the voice, and the given sound.
 
-Rule: one video stream and one audio stream, both exactly as long as the asked part of the sound, to within a frame.
+Rule: one video stream and one audio stream, both as long as the requested part of the sound, to within a frame.
 """
 
 import math
@@ -15,19 +15,17 @@ from av.container import OutputContainer
 from av.frame import Frame
 from PIL import Image, ImageDraw, ImageOps
 
-from .._errors import Abandoned
-from .._jobs import Clip, Job
-from .._sources import load_picture
+from .._jobs import Abandoned, Clip, Job
+from .decoding import RATE, cut, load_picture, loudness
 from .drawing import Colour, caption, palette, placeholder, random_for
-from .sound import RATE, cut, loudness
 
 __all__ = ["FPS", "frame_size", "render"]
 
 FPS: Final = 15
 _SHORT_SIDES: Final = {"480p": 480, "720p": 720}
-# No longer than this many times the short side, so that a panorama stays a video.
+# The long side is at most this many times the short side, also for a panorama.
 _LONGEST_ASPECT: Final = 16 / 9
-# The picture grows by this share over the whole video, at most this much per second.
+# The picture grows by this share over the whole video, and at most this much per second.
 _ZOOM: Final = 0.12
 _ZOOM_PER_SECOND: Final = 0.02
 _BARS: Final = 15
@@ -35,7 +33,7 @@ _SAMPLES_PER_FRAME: Final = 1024  # AAC
 
 
 def frame_size(picture: tuple[int, int], resolution: str) -> tuple[int, int]:
-    """Width and height of the video for a picture of this size: its aspect, and even numbers, as H.264 needs."""
+    """Width and height of the video for a picture of this size: the same aspect, in even numbers for H.264."""
     short = _SHORT_SIDES[resolution]
     aspect = min(max(picture[0] / picture[1], 1 / _LONGEST_ASPECT), _LONGEST_ASPECT)
     return (_even(short * aspect), short) if aspect >= 1 else (short, _even(short / aspect))
@@ -48,7 +46,7 @@ def render(job: Job, index: int, target: Path, seed: int) -> None:
         raise ValueError(f"job {job.id} is not a talking photo")
     picture = load_picture(source) or placeholder(source.label)
     samples = cut(voice.path, clip.start_seconds, clip.end_seconds, endless=voice.endless)
-    samples = samples or array("h", bytes(2 * RATE // FPS))  # a sound that says nothing of its length may end early
+    samples = samples or array("h", bytes(2 * RATE // FPS))  # sound of unknown length may end earlier
     accent = palette(random_for(seed, job, index))[-1]
     frames = _frames(picture, job, clip, samples, accent)
     with av.open(str(target), "w", format="mp4", options={"movflags": "+faststart"}) as container:
@@ -62,7 +60,7 @@ def render(job: Job, index: int, target: Path, seed: int) -> None:
 def _interleave(
     container: OutputContainer, video: Any, pictures: Iterator[Frame], audio: Any, sounds: Iterator[Frame]
 ) -> None:
-    """Encode both streams side by side, always the one that is behind, so that players need not seek."""
+    """Encode both streams interleaved, always the one that is behind, so that players need not seek."""
     streams: dict[Any, Iterator[Frame]] = {video: pictures, audio: sounds}
     waiting = {stream: next(frames, None) for stream, frames in streams.items()}
     while waiting:
@@ -101,14 +99,14 @@ def _frames(
 
 
 def _strip(size: tuple[int, int], job: Job, accent: Colour) -> Image.Image:
-    """The caption, drawn once for all frames."""
+    """The caption, which is drawn once for all frames."""
     canvas = Image.new("RGB", size, (30, 30, 38))
     height = caption(canvas, job.name or "Talking photo", f"ai-talking-photo · {job.id}", accent)
     return canvas.crop((0, size[1] - height, *size))
 
 
 def _bars(image: Image.Image, level: float, number: int, colour: Colour) -> None:
-    """Bars across the lower part, as tall as the voice is loud."""
+    """Bars across the lower part that are as tall as the voice is loud."""
     width, height = image.size
     middle, step = height * 0.74, width * 0.5 / _BARS
     draw = ImageDraw.Draw(image, "RGBA")

@@ -1,6 +1,6 @@
-"""A portrait and a voice to try things with, so that no example starts with "find a photo".
+"""A portrait and a voice to try things with, so that no example has to start with "find a photo".
 
-Rule: every file here may be redistributed by anyone; `README.md` beside this file says why.
+Rule: anyone may redistribute these files; `README.md` in this folder says why.
 """
 
 from pathlib import Path
