@@ -58,13 +58,14 @@ types: $(VENV)/.stamp ## mypy --strict, pyright, and that every public name of b
 imports: $(VENV)/.stamp ## Import rules between and inside the packages
 	@$(RUN) scripts/check.py imports
 
-drift: $(VENV)/.stamp ## Are generated/ and docs/reference/ exactly what spec/ and templates/ give?
-	@$(RUN) scripts/generate.py --check
+drift: $(VENV)/.stamp ## Are generated/, docs/reference/ and docs/promises-tests.md up to date?
+	@$(RUN) scripts/check.py drift
 
 generate: $(VENV)/.stamp ## spec/ + templates/ -> generated/ and docs/reference/
 	@$(RUN) scripts/generate.py
 
-docs: generate ## The reference pages (they come with generate)
+docs: $(VENV)/.stamp ## The page of promises and their tests (reference pages come with generate)
+	@$(RUN) scripts/promises.py
 
 format: $(VENV)/.stamp ## Sort imports and format
 	@$(RUN) -m ruff check --quiet --fix --select I . && $(RUN) -m ruff format --quiet .

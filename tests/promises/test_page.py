@@ -2,67 +2,48 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+import promises
+
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = (ROOT / "docs" / "promises.md").read_text(encoding="utf-8")
-_NODE = re.compile(r"`(tests/[\w/]+\.py(?:::\w+)+)`")
-
-
-def rows() -> list[list[str]]:
-    """The cells of every row of every table, without headers and rulers."""
-    lines = [line for line in PAGE.splitlines() if line.startswith("|")]
-    cells = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
-    return [row for row in cells if row[0] != "promise" and not set("".join(row)) <= set("-|")]
-
-
-NAMED = {name for row in rows() for name in _NODE.findall(row[2])}
 HERE = f"tests/{Path(__file__).parent.name}"
 
 
-@pytest.fixture(scope="module")
-def collected() -> set[str]:
-    """The tests that pytest finds in this folder and in the files that the page names, without their parameters."""
-    files = sorted({name.partition("::")[0] for name in NAMED if not name.startswith(HERE)})
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "--collect-only", "--long", "-q", "-p", "no:cacheprovider", HERE, *files],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return {line.partition("[")[0] for line in done.stdout.splitlines() if "::" in line}
+def test_every_promise_has_proofs_and_every_proof_is_a_test() -> None:
+    assert promises.render() == promises.PAGE.read_text(encoding="utf-8"), "make docs"
 
 
-def test_every_promise_says_what_happens_and_names_its_proof() -> None:
-    assert rows()
-    for row in rows():
-        assert len(row) == 3, row
-        assert all(row), row
-        assert _NODE.findall(row[2]), f"no test proves: {row[0]}"
-        assert not _NODE.sub("", row[2]).strip(", "), f"not the name of a test: {row[2]}"
+def test_no_promise_is_made_twice_or_at_length() -> None:
+    rows = list(promises.rows(promises.PROMISES.read_text(encoding="utf-8")))
+    assert len({promise for _, promise, _ in rows}) == len(rows) > 80
+    assert all(len(promise) + len(here) < 200 and here for _, promise, here in rows)
 
 
-def test_no_promise_is_made_twice() -> None:
-    promises = [row[0] for row in rows()]
-    assert len(set(promises)) == len(promises)
-
-
-@pytest.mark.slow
-def test_every_proof_is_there(collected: set[str]) -> None:
-    assert collected >= NAMED, sorted(NAMED - collected)
-
-
-@pytest.mark.slow
-def test_every_test_in_this_folder_proves_something(collected: set[str]) -> None:
+def test_every_test_in_this_folder_proves_something() -> None:
     """But for those about the page."""
-    mine = {name for name in collected if name.startswith(HERE) and Path(__file__).name not in name}
+    mine = {
+        f"{file}::{name}"
+        for name, files in promises.tests().items()
+        for file in files
+        if file.startswith(HERE) and Path(__file__).name not in file
+    }
+    page = promises.PAGE.read_text(encoding="utf-8")
     assert mine
-    assert mine <= NAMED, sorted(mine - NAMED)
+    assert sorted(name for name in mine if f"`{name}`" not in page) == []
+
+
+@pytest.mark.parametrize(
+    ("row", "problem"),
+    [("`test_that_nobody_wrote`", "no such test"), ("none", "names a test for: A promise.")],
+)
+def test_a_promise_without_a_test_is_found(
+    row: str, problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PROMISES", "PAGE"):
+        monkeypatch.setattr(promises, name, tmp_path / name)
+        (tmp_path / name).write_text(f"## Money\n\n| promise | tests |\n|---|---|\n| A promise. | {row} |\n")
+    with pytest.raises(promises.PageError, match=problem):
+        promises.render()
