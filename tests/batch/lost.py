@@ -31,7 +31,7 @@ from batch.foxes import Den, foxes
 from magic_hour_client.errors import MagicHourError
 from magic_hour_emulator import Emulator
 from magic_hour_workflows.batch import _database as database
-from magic_hour_workflows.batch import _submission as paying
+from magic_hour_workflows.batch import _submission as submission
 from magic_hour_workflows.batch._rows import RowStatus
 from magic_hour_workflows.batch._side_file import SUFFIX, read
 
@@ -154,7 +154,7 @@ class Lost:
     @contextmanager
     def _refusing(self) -> Iterator[None]:
         """SQLite's own answers, from a moment on, for good or for some tries."""
-        make, pause, tries = database.connect, paying._WRITE_PAUSE, paying._WRITE_TRIES
+        make, pause, tries = database.connect, submission._WRITE_PAUSE, submission._WRITE_TRIES
         left = [self.chance.choice((2, 10_000))]
 
         def connect(url: str) -> sa.Engine:
@@ -170,11 +170,11 @@ class Lost:
 
             return engine
 
-        database.connect, paying._WRITE_PAUSE, paying._WRITE_TRIES = connect, 0.02, 5  # type: ignore[assignment]
+        database.connect, submission._WRITE_PAUSE, submission._WRITE_TRIES = connect, 0.02, 5  # type: ignore[assignment]
         try:
             yield
         finally:
-            database.connect, paying._WRITE_PAUSE, paying._WRITE_TRIES = make, pause, tries  # type: ignore[assignment]
+            database.connect, submission._WRITE_PAUSE, submission._WRITE_TRIES = make, pause, tries  # type: ignore[assignment]
 
     def _told(self) -> set[str]:
         """The ids and names that are on stderr, in side files or in a table, wherever that is now."""

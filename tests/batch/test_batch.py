@@ -22,7 +22,7 @@ from magic_hour_emulator import Emulator, samples
 from magic_hour_workflows.batch import _database as database
 from magic_hour_workflows.batch import _settling as settling
 from magic_hour_workflows.batch import _steps as steps
-from magic_hour_workflows.batch import _submission as paying
+from magic_hour_workflows.batch import _submission as submission
 from magic_hour_workflows.batch._rows import RowStatus
 from magic_hour_workflows.batch._settling import Settled
 from magic_hour_workflows.events import Created, StatusChanged
@@ -326,7 +326,7 @@ def test_an_id_that_arrives_while_somebody_looks_is_kept(den: Den, waits: list[f
     den.run(foxes(1))
 
     def look(name: str) -> bool:
-        with database.opened(database.database_of(den.database)) as store:
+        with database.open_batch(database.database_of(den.database)) as store:
             store.claims.accepted(name, den.emulator.ledger.creates[0].id, 5, name=name, worker="it woke up")
         return True
 
@@ -403,7 +403,7 @@ def test_a_row_cancelled_while_it_is_submitted_is_charged_once(den: Den) -> None
     den.emulator.faults.add("delay", on="create", seconds=0.3, times=None)
     claimed: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
-        submit = paying.submit
+        submit = submission.submit
 
         async def submitting(call: Any, operation: Any) -> Any:
             key = operation.body["name"]
@@ -412,7 +412,7 @@ def test_a_row_cancelled_while_it_is_submitted_is_charged_once(den: Den) -> None
                 threading.Thread(target=lambda: (DBOS.cancel_workflow(key), DBOS.resume_workflow(key))).start()
             return await submit(call, operation)
 
-        patch.setattr(paying, "submit", submitting)
+        patch.setattr(submission, "submit", submitting)
         den.run(foxes(3))
     assert len(claimed) == 3
     den.run(foxes(3))

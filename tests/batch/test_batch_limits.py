@@ -19,9 +19,9 @@ from magic_hour_client.errors import InvalidArgument
 from magic_hour_emulator import Emulator
 from magic_hour_workflows import _partial_download as files
 from magic_hour_workflows.batch import _database as database
-from magic_hour_workflows.batch import _submission as paying
+from magic_hour_workflows.batch import _submission as submission
 from magic_hour_workflows.batch._connections import DatabaseLost
-from magic_hour_workflows.batch._fleet import Halt, Session
+from magic_hour_workflows.batch._fleet import Session, StopSignal
 from magic_hour_workflows.batch._manifest import planned
 from magic_hour_workflows.batch._rows import Row, RowStatus
 from magic_hour_workflows.batch._side_file import Note, SideFile
@@ -111,7 +111,7 @@ def test_a_full_disk_stops_the_batch_and_loses_nothing(den: Den, monkeypatch: py
 
 def test_a_database_on_a_full_disk_keeps_the_ids(den: Den, monkeypatch: pytest.MonkeyPatch) -> None:
     """SQLite's own answer to a full disk, from the moment the first job was accepted until some tries later."""
-    monkeypatch.setattr(paying, "_WRITE_PAUSE", 0.05)
+    monkeypatch.setattr(submission, "_WRITE_PAUSE", 0.05)
     full, tries = threading.Event(), []
     make = database.connect
 
@@ -201,9 +201,11 @@ def test_a_claim_nobody_waits_for_any_longer_is_given_back(den: Den, tmp_path: P
     row = planned(
         [Row(key="a", endpoint="ai_image_generator", parameters={"image_count": 1, "style": {"prompt": "x"}})]
     )
-    with database.opened(database.database_of(den.database)) as store:
-        store.take(row)
-        at_work = paying.Paying(store.claims, Session(store.engine, "worker"), SideFile([]), Halt(), "worker")
+    with database.open_batch(database.database_of(den.database)) as store:
+        store.set_rows(row)
+        at_work = submission.Submitter(
+            store.claims, Session(store.engine, "worker"), SideFile([]), StopSignal(), "worker"
+        )
 
         async def ended() -> None:
             other = sqlite3.connect(den.database, isolation_level=None, check_same_thread=False)
@@ -217,5 +219,5 @@ def test_a_claim_nobody_waits_for_any_longer_is_given_back(den: Den, tmp_path: P
                 await task
 
         asyncio.run(ended())
-        assert store.claims.paid_for("a") is None
+        assert store.claims.job_of("a") is None
         assert store.settings()["committed"] == 0

@@ -28,7 +28,7 @@ ROWS = [
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     opened = Store(connect(f"sqlite:///{tmp_path / 'claims'}"))
-    opened.take(planned(ROWS))
+    opened.set_rows(planned(ROWS))
     yield opened
     opened.close()
 
@@ -88,7 +88,7 @@ def test_once_there_is_a_job_it_is_not_given_back(store: Store) -> None:
     claim(store)
     assert accepted(store, "a", "id-1", 7)
     store.claims.release("a", "mine")
-    found = store.claims.paid_for("a")
+    found = store.claims.job_of("a")
     assert found is not None
     assert (found.project_id, found.name, found.worker) == ("id-1", "job a", "worker")
     assert committed(store) == 7
@@ -132,7 +132,7 @@ def test_credits_that_are_no_number_count_as_estimated(store: Store, strange: An
 def test_a_person_settles_what_is_in_doubt_and_nothing_else(store: Store) -> None:
     claim(store)
     assert store.claims.close("a", "person") is None  # it is being submitted
-    assert not store.claims.found("a", "id-9")
+    assert not store.claims.set_project_id("a", "id-9")
     assert store.claims.close("b", "person") is None  # it was never submitted
     doubtful(store)
     assert store.claims.settled() == []
@@ -168,7 +168,7 @@ def test_an_id_that_arrives_while_it_is_settled_wins(store: Store) -> None:
 def test_a_person_gives_the_id(store: Store) -> None:
     claim(store)
     doubtful(store)
-    assert store.claims.found("a", "id-1")
+    assert store.claims.set_project_id("a", "id-1")
     assert store.claims.settled() == ["a"]
     assert committed(store) == 5
     assert store.claims.close("a", "person") is None
@@ -237,7 +237,7 @@ def test_a_database_that_was_removed_grants_nothing(store: Store, tmp_path: Path
 def test_a_failure_within_leaves_the_database_usable(store: Store) -> None:
     with pytest.raises(sa.exc.StatementError):
         store.claims.claim("a", name="x", estimate=object(), token="t", worker="w")  # type: ignore[arg-type]
-    assert store.claims.paid_for("a") is None
+    assert store.claims.job_of("a") is None
     assert claim(store) is Claim.GRANTED
 
 
@@ -254,6 +254,6 @@ def test_a_row_that_is_claimed_while_it_is_taken_out_of_the_manifest_stays_claim
 
     monkeypatch.setattr("magic_hour_workflows.batch._store.keep_ids", claims_meanwhile)
     other = attrs.evolve(ROWS[0], parameters={"image_count": 2, "style": {"prompt": "y"}})
-    assert store.take(planned([other, *ROWS[1:]] if manifest == "changed" else ROWS[1:])) == []
+    assert store.set_rows(planned([other, *ROWS[1:]] if manifest == "changed" else ROWS[1:])) == []
     assert claim(store) is Claim.TAKEN
     assert store.row("a") == before

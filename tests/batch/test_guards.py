@@ -16,15 +16,15 @@ from magic_hour_workflows.batch import _steps as steps
 from magic_hour_workflows.batch._claims import Claim
 from magic_hour_workflows.batch._connections import connect
 from magic_hour_workflows.batch._engine import Queue
-from magic_hour_workflows.batch._fleet import Fleet, Halt, Instant, Session
+from magic_hour_workflows.batch._fleet import Fleet, Instant, Session, StopSignal
 from magic_hour_workflows.batch._manifest import planned
-from magic_hour_workflows.batch._output_dir import Incoming, Places
-from magic_hour_workflows.batch._row_workflow import Way
+from magic_hour_workflows.batch._output_dir import Incoming, OutputDir
+from magic_hour_workflows.batch._row_workflow import RowWorkflow
 from magic_hour_workflows.batch._rows import Row, RowResult, RowStatus
 from magic_hour_workflows.batch._side_file import Note, SideFile
 from magic_hour_workflows.batch._steps import Steps
 from magic_hour_workflows.batch._store import Store
-from magic_hour_workflows.batch._submission import Paying, World
+from magic_hour_workflows.batch._submission import Environment, Submitter
 
 ROWS = [
     Row(key=key, endpoint="ai_image_generator", parameters={"image_count": 1, "style": {"prompt": "x"}})
@@ -37,15 +37,15 @@ NOTE = Note(key="a", name="a", token="token", estimate=5)
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     opened = Store(connect(f"sqlite:///{tmp_path / 'guards'}"))
-    opened.take(planned(ROWS))
+    opened.set_rows(planned(ROWS))
     yield opened
     opened.close()
 
 
-def at_work(store: Store, folder: Path, halt: Halt) -> Steps:
+def at_work(store: Store, folder: Path, stop_signal: StopSignal) -> Steps:
     client: Any = None  # nothing here talks to the service
-    paying = Paying(store.claims, Session(store.engine, "worker"), SideFile([]), halt, "worker")
-    return Steps(client, store, Places(folder / "out", "w"), halt, paying, lambda *_: None)
+    submitter = Submitter(store.claims, Session(store.engine, "worker"), SideFile([]), stop_signal, "worker")
+    return Steps(client, store, OutputDir(folder / "out", "w"), stop_signal, submitter, lambda *_: None)
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -59,21 +59,21 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 def test_a_row_that_stood_in_line_when_the_batch_was_halted_claims_nothing(store: Store, tmp_path: Path) -> None:
-    halt = Halt()
-    work = at_work(store, tmp_path, halt)
+    stop_signal = StopSignal()
+    work = at_work(store, tmp_path, stop_signal)
 
     async def story() -> None:
-        await work.paying._line.acquire()  # another row asks for its claim
-        task = asyncio.ensure_future(work.paying._claim(NOTE))
+        await work.submitter._claim_lock.acquire()  # another row asks for its claim
+        task = asyncio.ensure_future(work.submitter._claim(NOTE))
         await asyncio.sleep(0)  # it has passed the gate, and stands in line
-        halt("Ctrl-C")
-        work.paying._line.release()
-        await until(lambda: halt.parked or task.done())
+        stop_signal("Ctrl-C")
+        work.submitter._claim_lock.release()
+        await until(lambda: stop_signal.parked or task.done())
         task.cancel()
         await asyncio.wait([task])
 
     asyncio.run(story())
-    assert store.claims.paid_for("a") is None
+    assert store.claims.job_of("a") is None
     assert store.settings()["committed"] == 0
 
 
@@ -92,7 +92,7 @@ def test_claims_of_all_are_spaced_by_the_clock_of_the_database(store: Store) -> 
     store.configure(rate=1.0)
     assert [ask("a"), ask("b")] == [Claim.GRANTED, Claim.TOO_SOON]
     assert 59 < store.claims.pause() <= 61
-    assert store.claims.paid_for("b") is None
+    assert store.claims.job_of("b") is None
     assert store.settings()["committed"] == 5
     with store.transaction() as connection:
         connection.execute(sa.text("UPDATE batch SET next_submit_at = next_submit_at - 61"))
@@ -107,14 +107,14 @@ def test_a_claim_that_came_after_a_long_stop_is_given_back_and_asked_for_anew(
     claim = store.claims.claim
 
     def stopped(*args: Any, **named: Any) -> Claim:
-        asked.append(store.claims.paid_for("a"))
+        asked.append(store.claims.job_of("a"))
         clock[0] += 60 if len(asked) == 1 else 0
         return claim(*args, **named)
 
     monkeypatch.setattr(store.claims, "claim", stopped)
-    work = at_work(store, tmp_path, Halt())
-    work.paying._world = World(now=lambda: Instant(clock[0], clock[0]))
-    granted, permit = asyncio.run(work.paying._claim(NOTE))
+    work = at_work(store, tmp_path, StopSignal())
+    work.submitter._environment = Environment(now=lambda: Instant(clock[0], clock[0]))
+    granted, permit = asyncio.run(work.submitter._claim(NOTE))
     assert (granted, permit.since.boot) == (Claim.GRANTED, 60)
     assert asked == [None, None]  # what was granted first was given back
     assert store.settings()["committed"] == 5
@@ -152,7 +152,7 @@ def test_rows_with_the_same_files_in_another_order_do_not_wait_for_each_other(
             return [f"remote/{source.name}" for source in sources]
 
         monkeypatch.setattr(steps, "upload", upload)
-        work = at_work(store, tmp_path, Halt())
+        work = at_work(store, tmp_path, StopSignal())
         monkeypatch.setattr(asyncio, "Lock", Lock)
         call: Any = None
         rows = []
@@ -180,7 +180,7 @@ def test_a_submission_that_is_cut_off_is_in_doubt_at_once(store: Store, tmp_path
     store.claims.claim("a", name="a", estimate=5, token=token, worker="worker")
     cut_off = asyncio.CancelledError()
     cut_off.submission_unknown = "nobody knows"  # type: ignore[attr-defined]
-    at_work(store, tmp_path, Halt()).paying._settle(NOTE, cut_off)
+    at_work(store, tmp_path, StopSignal()).submitter._settle(NOTE, cut_off)
     row = store.result("a")
     assert row is not None
     mine = token == NOTE.token
@@ -199,7 +199,7 @@ def test_an_upload_is_not_believed_to_be_recent_because_a_clock_was_ahead(
 ) -> None:
     key = ("digest", "image", "png")
     store.add_upload(*key, "remote", time.time() - age)
-    assert at_work(store, tmp_path, Halt())._recent([key]) == ({key: "remote"} if known else {})
+    assert at_work(store, tmp_path, StopSignal())._recent_uploads([key]) == ({key: "remote"} if known else {})
 
 
 class NoSteps:
@@ -214,10 +214,10 @@ def test_a_row_that_has_ended_is_left_as_it_is(store: Store, ended: RowStatus) -
     """The process ended between writing down how the row ended and telling the engine, which begins it again."""
     store.claims.claim("a", name="a", estimate=5, token="token", worker="w")
     store.finish(RowResult(key="a", endpoint="ai_image_generator", status=ended, error="why"))
-    halt = Halt()
+    stop_signal = StopSignal()
     steps: Any = NoSteps()
-    asyncio.run(Way(steps, store, halt).go("a"))
-    assert halt.reason is None
+    asyncio.run(RowWorkflow(steps, store, stop_signal).run("a"))
+    assert stop_signal.reason is None
     found = store.result("a")
     assert found is not None
     assert (found.status, found.error) == (ended, "why")
@@ -230,7 +230,7 @@ def test_a_link_is_no_output_that_was_saved_before(tmp_path: Path) -> None:
     for path in (theirs, arrived):
         path.write_bytes(b"the same picture")
     (out / "fox-1.png").symlink_to(theirs)
-    [placed] = asyncio.run(Places(out, "w").save(Incoming(key="fox", files=[(1, arrived)], before=list)))
+    [placed] = asyncio.run(OutputDir(out, "w").save(Incoming(key="fox", files=[(1, arrived)], before=list)))
     assert placed.path == out / "fox-1 (2).png"
     assert (out / "fox-1.png").is_symlink()
 

@@ -16,7 +16,7 @@ from magic_hour_client.errors import InvalidArgument
 from magic_hour_emulator import Emulator
 from magic_hour_workflows.batch import _side_file as sidefile
 from magic_hour_workflows.batch._connections import DatabaseLost, connect
-from magic_hour_workflows.batch._database import beside, database_of, opened
+from magic_hour_workflows.batch._database import database_of, open_batch, side_file_path
 from magic_hour_workflows.batch._fleet import Fleet, Instant
 from magic_hour_workflows.batch._rows import RowStatus
 from magic_hour_workflows.batch._side_file import Note, SideFile, read, read_line
@@ -91,7 +91,7 @@ def test_an_id_that_the_database_refuses_is_told_kept_and_not_paid_for_again(
     [job] = den.emulator.ledger.creates
     assert job.id in capfd.readouterr().err
     assert "does not take the id" in str(batch.halted)
-    [note] = read([beside(den.database)])
+    [note] = read([side_file_path(den.database)])
     assert (note.key, note.project_id) == (job.name, job.id)
     assert den.batch().results()[0].id == job.id  # also those who only look read it first
     assert {row.status for row in den.run(foxes(2)).values()} == {RowStatus.SAVED}
@@ -99,9 +99,11 @@ def test_an_id_that_the_database_refuses_is_told_kept_and_not_paid_for_again(
 
 
 def test_an_id_that_no_database_can_hold_leaves_the_row_in_doubt(den: Den) -> None:
-    with opened(database_of(den.database)) as store:
+    with open_batch(database_of(den.database)) as store:
         store.configure(output=str(den.output))
-    SideFile([beside(den.database)]).keep(Note(key="fox-0", name="fox-0", token="t", project_id="\ud800x"), "why")
+    SideFile([side_file_path(den.database)]).write(
+        Note(key="fox-0", name="fox-0", token="t", project_id="\ud800x"), "why"
+    )
     ended = den.run(foxes(1))
     assert (ended, den.charged.total()) == ({}, 0)
     [row] = den.batch().results()
@@ -115,7 +117,7 @@ def test_an_id_that_no_database_can_hold_leaves_the_row_in_doubt(den: Den) -> No
 def test_a_note_survives_anything_that_is_in_it(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     strange = "\ud800\x1b[31m\nfox\u2028"
     note = Note(key=strange, name=strange, token="t", project_id=strange * 300, credits=float("nan"))
-    SideFile([tmp_path / "folder" / "notes", tmp_path]).keep(note, "why")
+    SideFile([tmp_path / "folder" / "notes", tmp_path]).write(note, "why")
     [again] = read([tmp_path / "folder" / "notes"])
     assert (again.key, again.project_id, again.credits) == (strange, strange * 300, None)
     said = capfd.readouterr().err
@@ -128,7 +130,7 @@ def test_a_note_survives_anything_that_is_in_it(tmp_path: Path, capfd: pytest.Ca
 def test_half_a_line_hides_no_other(tmp_path: Path) -> None:
     path = tmp_path / "notes"
     path.write_bytes(Note(key="a", name="a", project_id="id-1").line().encode()[:-9])
-    SideFile([path]).keep(Note(key="b", name="b", project_id="id-2"), "why")
+    SideFile([path]).write(Note(key="b", name="b", project_id="id-2"), "why")
     assert [note.project_id for note in read([path])] == ["id-2"]
     assert [read_line(line) for line in ("[" * 5000, "{}", '{"key": 1, "name": "a", "id": null}', "null")] == [None] * 4
 
@@ -136,16 +138,16 @@ def test_half_a_line_hides_no_other(tmp_path: Path) -> None:
 def test_an_id_ends_the_doubt_that_was_noted_before(tmp_path: Path) -> None:
     side = SideFile([tmp_path / "one", tmp_path / "two"])
     side.submitting(Note(key="a", name="a", token="t", estimate=5))
-    side.keep_all("the database is gone")
-    side.keep(side.accepted("a", "id-1", 7), "the database is gone")
-    side.keep_all("the database is gone")  # said once
+    side.write_all("the database is gone")
+    side.write(side.accepted("a", "id-1", 7), "the database is gone")
+    side.write_all("the database is gone")  # said once
     assert [(note.project_id, note.credits) for note in read([tmp_path / "one", tmp_path / "two"])] == [("id-1", 7)]
     assert len((tmp_path / "one").read_text().splitlines()) == 2
 
 
 def test_where_nothing_can_be_written_it_is_still_said(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").touch()
-    SideFile([tmp_path / "file" / "notes"]).keep(Note(key="a", name="a", project_id="id-1"), "why")
+    SideFile([tmp_path / "file" / "notes"]).write(Note(key="a", name="a", project_id="id-1"), "why")
     assert "id-1" in (said := capfd.readouterr().err)
     assert "no file could be written" in said
 
@@ -180,7 +182,7 @@ def test_a_database_is_in_the_file_it_is_called_whatever_an_address_would_make_o
     den.run(foxes(1))
     assert den.database.stat().st_size
     assert {path.name.removeprefix(name) for path in den.folder.glob("*fox*")} <= {"", ".lock", "-wal", "-shm"}
-    with opened(database_of(den.database)) as store:
+    with open_batch(database_of(den.database)) as store:
         assert [row.status for row in store.results()] == [RowStatus.SAVED]
 
 
@@ -191,16 +193,16 @@ def test_a_batch_stays_where_it_was_named_although_the_program_goes_elsewhere(
     database = database_of("foxes.sqlite")
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir("elsewhere")
-    with opened(database):
+    with open_batch(database):
         pass
     assert {path.name for path in tmp_path.iterdir()} >= {"foxes.sqlite", "foxes.sqlite.lock"}
 
 
 def test_a_side_file_that_cannot_be_read_stops_the_run(den: Den) -> None:
     """What it names may have been charged. A directory, because who runs the tests may read everything."""
-    with opened(database_of(den.database)) as store:
+    with open_batch(database_of(den.database)) as store:
         store.configure(output=str(den.output))
-    beside(den.database).mkdir()
+    side_file_path(den.database).mkdir()
     for look in (lambda: den.run(foxes(2)), den.batch().results, lambda: den.batch().settle("fox-0", project_id="x")):
         with pytest.raises(DatabaseLost, match=r"unrecorded\.jsonl, which may name jobs that were charged, cannot be"):
             look()

@@ -27,9 +27,9 @@ from magic_hour_workflows.batch import _row_workflow as way
 from magic_hour_workflows.batch import _saved_files as saved
 from magic_hour_workflows.batch._connections import connect
 from magic_hour_workflows.batch._engine import Engine
-from magic_hour_workflows.batch._fleet import Halt
+from magic_hour_workflows.batch._fleet import StopSignal
 from magic_hour_workflows.batch._manifest import planned
-from magic_hour_workflows.batch._output_dir import Group, Incoming, Places
+from magic_hour_workflows.batch._output_dir import GroupWork, Incoming, OutputDir
 from magic_hour_workflows.batch._rows import FileProblem, Row, RowResult, RowStatus
 from magic_hour_workflows.batch._run import Run
 from magic_hour_workflows.batch._saved_files import checked, problem
@@ -120,7 +120,7 @@ def save(out: Path, content: bytes = CONTENT, before: Callable[[], Collection[Pa
     out.mkdir(exist_ok=True)
     arrived = out / "arrived.png"
     arrived.write_bytes(content)
-    [file] = asyncio.run(Places(out, "w").save(Incoming(key="fox", files=[(1, arrived)], before=before)))
+    [file] = asyncio.run(OutputDir(out, "w").save(Incoming(key="fox", files=[(1, arrived)], before=before)))
     assert (file.size, file.sha256) == (len(content), sha256(content))
     assert file.path.read_bytes() == content
     return file.path
@@ -171,7 +171,7 @@ def synced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def save_together(out: Path, *contents: bytes) -> list[Any]:
-    keeper = Places(out, "w")
+    keeper = OutputDir(out, "w")
     keeper._unsynced = [out]  # what is above it was synced with an earlier group
 
     async def story() -> list[Any]:
@@ -191,7 +191,7 @@ def test_rows_that_come_together_are_synced_together(tmp_path: Path, synced: lis
 
 
 def test_the_folders_above_a_new_folder_are_synced_once(tmp_path: Path, synced: list[str]) -> None:
-    keeper = Places(tmp_path, "w")
+    keeper = OutputDir(tmp_path, "w")
     for key in "ab":
         (tmp_path / f"{key}.png").write_bytes(key.encode())
         asyncio.run(keeper.save(Incoming(key=key, files=[(1, tmp_path / f"{key}.png")], before=list)))
@@ -218,7 +218,7 @@ def test_a_group_that_meets_a_fault_of_its_own_keeps_nobody_waiting() -> None:
         raise RuntimeError("a bug")
 
     async def story() -> list[Any]:
-        return await asyncio.gather(*map(Group(faulty), range(3)), return_exceptions=True)
+        return await asyncio.gather(*map(GroupWork(faulty), range(3)), return_exceptions=True)
 
     assert [type(end) for end in asyncio.run(story())] == [RuntimeError] * 3
 
@@ -233,7 +233,7 @@ def test_a_row_that_is_stopped_leaves_no_work_behind(tmp_path: Path) -> None:
         return list(items)
 
     async def story() -> None:
-        task = asyncio.ensure_future(Group(slow)(1))
+        task = asyncio.ensure_future(GroupWork(slow)(1))
         await asyncio.to_thread(begun.wait, 10)
         task.cancel()
         await asyncio.sleep(0)
@@ -287,7 +287,7 @@ def test_a_row_of_which_one_output_cannot_be_saved_keeps_the_others(den: Den, mo
 def test_what_goes_wrong_later_takes_nothing_from_what_is_known_of_a_row(tmp_path: Path) -> None:
     parameters = {"image_count": 1, "style": {"prompt": "x"}}
     store = Store(connect(f"sqlite:///{tmp_path / 'foxes'}"))
-    store.take(planned([Row(key="fox", endpoint="ai_image_generator", parameters=parameters)]))
+    store.set_rows(planned([Row(key="fox", endpoint="ai_image_generator", parameters=parameters)]))
     (tmp_path / "fox-1.png").write_bytes(CONTENT)
     saved = row(tmp_path / "fox-1.png")
     store.finish(saved)
@@ -358,7 +358,7 @@ def test_whoever_joins_others_at_work_does_not_read_every_file_again(
     path.write_bytes(CONTENT)
     known = row(path)
     path.write_bytes(bytes(len(CONTENT)))
-    work: Any = Run(SimpleNamespace(shared=shared), Halt(), SimpleNamespace(), None)  # type: ignore[arg-type]
+    work: Any = Run(SimpleNamespace(shared=shared), StopSignal(), SimpleNamespace(), None)  # type: ignore[arg-type]
     fleet = SimpleNamespace(alive=lambda seconds: others)
     work._store = SimpleNamespace(fleet=fleet, saved=lambda: iter([known]))
     assert work._damaged() == (["fox"] if read else [])

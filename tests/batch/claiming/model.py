@@ -26,16 +26,16 @@ from magic_hour_workflows._flows.call import Call
 from magic_hour_workflows._flows.generate import prepare
 from magic_hour_workflows._operations import module
 from magic_hour_workflows.batch import _settling as settling
-from magic_hour_workflows.batch import _submission as paying
+from magic_hour_workflows.batch import _submission as submission
 from magic_hour_workflows.batch._claims import Claims
 from magic_hour_workflows.batch._connections import DatabaseAway
-from magic_hour_workflows.batch._fleet import Halt, Instant
+from magic_hour_workflows.batch._fleet import Instant, StopSignal
 from magic_hour_workflows.batch._manifest import planned
 from magic_hour_workflows.batch._row_workflow import described
 from magic_hour_workflows.batch._rows import Row, RowResult, RowStatus
 from magic_hour_workflows.batch._side_file import SideFile
 from magic_hour_workflows.batch._store import Store
-from magic_hour_workflows.batch._submission import NotMine, Paying
+from magic_hour_workflows.batch._submission import NotMine, Submitter
 from magic_hour_workflows.batch._tables import adopted, batch, paid, rows, strays
 
 KEY = "fox"
@@ -271,10 +271,10 @@ class Notes(SideFile):
         super().__init__([])
         self._world = world
 
-    def say(self, text: str) -> None:
+    def report(self, text: str) -> None:
         """Nothing: thousands of schedules would fill the screen."""
 
-    def _keep(self, notes: Any) -> None:
+    def _write(self, notes: Any) -> None:
         self._world.told.update(note.project_id for note in notes if note.project_id is not None)
 
 
@@ -291,7 +291,7 @@ class Reached:
         return getattr(self._claims, name)
 
 
-class Parked(Halt):
+class Parked(StopSignal):
     """A halt at which processes wait for ever."""
 
     async def gate(self, key: str) -> None:
@@ -302,16 +302,16 @@ class Parked(Halt):
 class Worker:
     """One worker: what `Way` does, without the engine."""
 
-    def __init__(self, world: World, name: str, machine: Machine, make: Callable[..., Paying] = Paying) -> None:
+    def __init__(self, world: World, name: str, machine: Machine, make: Callable[..., Submitter] = Submitter) -> None:
         self.world = world
         self.name = name
         self.machine = machine
         self.session = Session(world)
-        self.halt = Parked()
+        self.stop_signal = Parked()
         self.plot = world.plot if name == "A" else None
-        surroundings = paying.World(now=partial(world.instant, machine), run=self.database, sleep=self.sleep)
+        surroundings = submission.Environment(now=partial(world.instant, machine), run=self.database, sleep=self.sleep)
         claims: Any = Reached(world.store.claims, self.session)
-        self.paying = make(claims, self.session, Notes(world), self.halt, name, surroundings)
+        self.paying = make(claims, self.session, Notes(world), self.stop_signal, name, surroundings)
 
     async def database(self, function: Callable[[], Any]) -> Any:
         await self.world.point()
@@ -377,7 +377,7 @@ class Person:
         world, claims = self.world, self.world.store.claims
         for number in range(60):
             await Until(world.now + world.random.choice((1.0, 5.0, 20.0)))
-            held = claims.paid_for(KEY)
+            held = claims.job_of(KEY)
             if held is not None and held.project_id is not None:
                 return
             if held is None:
@@ -398,7 +398,7 @@ class Person:
             unknown = [job for job in found if not job.answered]
             if unknown:
                 world.note(f"found {unknown[0].id}")
-                if claims.found(KEY, unknown[0].id):
+                if claims.set_project_id(KEY, unknown[0].id):
                     world.told.add(unknown[0].id)
             elif not found:
                 world.note(f"given back: {self.give_back(claims, token)}")
@@ -452,14 +452,14 @@ class Stage:
             for table in (paid, rows, strays, adopted):
                 connection.execute(sa.delete(table))
             connection.execute(sa.update(batch).values(committed=0, next_submit_at=None))
-        self.store.take(self._planned)
+        self.store.set_rows(self._planned)
         world = self.world = World(seed, self.store, residual=getattr(bug, "residual", None))
         if world.random.random() < 0.3:
             self.store.configure(rate=world.random.choice((1.0, 60.0)))
         else:
             self.store.configure(rate=None)
         machines = [Machine(), Machine()]
-        make = getattr(bug, "paying", Paying)
+        make = getattr(bug, "paying", Submitter)
         workers = [Worker(world, "A", machines[0], make), Worker(world, "B", machines[1], make)]
         person = getattr(bug, "person", Person)(world, workers, world.random.choice(machines))
         for worker, after in zip(workers, (0.0, world.random.choice((1.0, 3.0, 20.0, 40.0))), strict=True):

@@ -7,15 +7,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from batch.claiming.model import KEY, Person
-from magic_hour_workflows.batch import _submission as paying
+from magic_hour_workflows.batch import _submission as submission
 from magic_hour_workflows.batch._claims import Claims
 from magic_hour_workflows.batch._fleet import Instant
 from magic_hour_workflows.batch._side_file import Note
-from magic_hour_workflows.batch._submission import Paying
+from magic_hour_workflows.batch._submission import Submitter
 from magic_hour_workflows.batch._tables import paid
 
 
-class _Unchecked(Paying):
+class _Unchecked(Submitter):
     """Sends what was claimed whenever it gets to it, or looks at its permit in another way."""
 
     async def _submit(self, call: Any, row: Any, operation: Any, note: Note) -> str:
@@ -50,27 +50,27 @@ class _Before(_Unchecked):
     def checking(self, check: Any) -> Any:
         async def early() -> None:
             await check()
-            await self._world.sleep(250.0)
+            await self._environment.sleep(250.0)
 
         return early
 
 
-class _WithoutSleep(Paying):
+class _WithoutSleep(Submitter):
     """By the clock that stands still while the machine sleeps."""
 
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
-        real = self._world
+        real = self._environment
         machine = real.now.args[0]  # type: ignore[attr-defined]
 
         def now() -> Instant:
             moment = real.now()
             return Instant(moment.boot - machine.slept, moment.boot - machine.slept)
 
-        self._world = paying.World(now=now, run=real.run, sleep=real.sleep)
+        self._environment = submission.Environment(now=now, run=real.run, sleep=real.sleep)
 
 
-class _Renewing(Paying):
+class _Renewing(Submitter):
     """Takes for granted that the claim is still its own."""
 
     def __init__(self, claims: Any, *given: Any) -> None:
@@ -86,7 +86,7 @@ class _Open(Person):
     """Does not close the row before waiting."""
 
     def close(self, claims: Claims, token: str) -> Any:
-        return claims.paid_for(KEY)
+        return claims.job_of(KEY)
 
     def give_back(self, claims: Claims, token: str) -> bool:
         with self.world.store.transaction() as connection:
@@ -102,7 +102,7 @@ class _Early(Person):
     look_first = True
 
 
-class _NoStray(Paying):
+class _NoStray(Submitter):
     """Refuses an id that is not the row's."""
 
     residual = True
@@ -113,7 +113,7 @@ class _NoStray(Paying):
                 return self.accepted if name == "accepted" else getattr(claims, name)
 
             def accepted(self, key: str, id: str, credits: Any, **about: Any) -> bool:
-                known = claims.paid_for(key)
+                known = claims.job_of(key)
                 if known is None or known.project_id not in (None, id):
                     return False
                 return bool(claims.accepted(key, id, credits, **about))
@@ -126,7 +126,7 @@ class SeededBug:
     """A bug: what replaces the code that has it right."""
 
     def __init__(
-        self, paying: type[Paying] = Paying, person: type[Person] = Person, residual: bool | None = None
+        self, paying: type[Submitter] = Submitter, person: type[Person] = Person, residual: bool | None = None
     ) -> None:
         self.paying = paying
         self.person = person

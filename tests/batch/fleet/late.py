@@ -61,7 +61,7 @@ def played(postgres: Postgres, folder: Path, kind: str, *, guarded: bool = True)
         harness.until("the claim", lambda: harness.submitting("late"), 60)
         time.sleep(0.3)  # the first try: answered, or refused
         worker.signal(signal.SIGSTOP)
-        with patch.multiple(engine, SILENT_SECONDS=SILENT_SECONDS, BEAT_SECONDS=0.2), _short_waits():
+        with patch.multiple(engine, SILENT_SECONDS=SILENT_SECONDS, HEARTBEAT_SECONDS=0.2), _short_waits():
             refused = _settled_elsewhere(postgres, harness, database)
         port.forward(emulator.url)
         worker.signal(signal.SIGCONT)

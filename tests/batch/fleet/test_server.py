@@ -152,7 +152,7 @@ def test_claims_of_all_workers_are_spaced_by_the_clock_of_the_database(database:
     first.configure(rate=1.0)
     assert [claimed(first, "a"), claimed(second, "b")] == [Claim.GRANTED, Claim.TOO_SOON]
     assert 59 < second.claims.pause() <= 61
-    assert second.claims.paid_for("b") is None
+    assert second.claims.job_of("b") is None
     assert second.settings()["committed"] == 5
     second.configure(rate=None)
     assert claimed(second, "b") is Claim.GRANTED

@@ -65,12 +65,12 @@ def main(told: dict[str, Any]) -> int:
         _stop_after_claim()
     if "permit" in told:
         from magic_hour_workflows.batch import _fleet as permit
-        from magic_hour_workflows.batch import _submission as paying
+        from magic_hour_workflows.batch import _submission as submission
 
         permit.PERMIT_SECONDS = told["permit"]
         _stay_until_idle()
         if not told.get("guarded", True):
-            paying._Right.check = _unguarded  # type: ignore[method-assign]
+            submission._SendPermit.check = _unguarded  # type: ignore[method-assign]
     batch = Batch(told.get("manifest"), **told["options"])
     signal.signal(signal.SIGTERM, lambda *_: batch.halt("it was told to end"))
     said = 0

@@ -21,7 +21,7 @@ from magic_hour_workflows import _partial_download as files
 from magic_hour_workflows._flows import submit
 from magic_hour_workflows.batch._batch import Batch
 from magic_hour_workflows.batch._claims import Claim, Claims
-from magic_hour_workflows.batch._output_dir import Places
+from magic_hour_workflows.batch._output_dir import OutputDir
 from magic_hour_workflows.batch._rows import RowStatus
 from magic_hour_workflows.batch._store import Store
 
@@ -35,8 +35,8 @@ PLACES: dict[str, tuple[Any, str, bool]] = {
     "id told, not written down": (Claims, "accepted", False),
     "id written down": (Claims, "accepted", True),
     "while downloading": (files.PartialDownload, "write", True),
-    "saved, no final name": (Places, "_named", False),
-    "final name, not written down": (Places, "_named", True),
+    "saved, no final name": (OutputDir, "_named", False),
+    "final name, not written down": (OutputDir, "_named", True),
     "written down, engine not told": (Store, "finish", True),
 }
 """Where the program can end itself: before or after (True) a call of a function."""
@@ -61,7 +61,7 @@ def unguarded() -> None:
     """Take the guard away: everybody may submit, as an engine that runs each step at least once would have it."""
     claims: Any = Claims
     claims.claim = lambda *_, **__: Claim.GRANTED
-    claims.paid_for = lambda *_: None
+    claims.job_of = lambda *_: None
     claims.accepted = lambda *_: True
 
 

@@ -23,8 +23,8 @@ from .._outputs import checked_directory
 from .._results import plain_number
 from ..events import Event
 from ._connections import DatabaseLost
-from ._database import Database, database_of, looked
-from ._fleet import Halt
+from ._database import Database, database_of, open_beside_run
+from ._fleet import StopSignal
 from ._manifest import RowLike, plan, read
 from ._rows import Plan, Row, RowResult, Summary, Verification
 from ._run import Run
@@ -33,7 +33,7 @@ from ._settling import Settled, with_id
 from ._settling import not_charged as settle_not_charged
 from ._store import Store
 
-_LOOK_SECONDS = 0.2
+_POLL_SECONDS = 0.2
 """How often finished rows are looked for."""
 
 
@@ -105,7 +105,7 @@ class Batch:
         if rows is not None:  # else it may be opened to look at it only, which takes no key
             self._make_client()  # what is wrong with these is said now
         self._on_event = on_event
-        self._halt = Halt()
+        self._stop_signal = StopSignal()
         self._ran = False
         self._identity: str | None = None
 
@@ -126,7 +126,7 @@ class Batch:
             ManifestError: with every mistake of every row.
         """
         if self.rows is None:
-            with looked(self.database) as store:
+            with open_beside_run(self.database) as store:
                 return plan(list(store.rows()))
         return plan(self.rows)
 
@@ -148,7 +148,7 @@ class Batch:
                 yield from run.finished(last=over)
                 if over:
                     return
-                time.sleep(_LOOK_SECONDS)
+                time.sleep(_POLL_SECONDS)
 
     async def run_async(self, *, retry: Iterable[str] | bool = False) -> AsyncGenerator[RowResult, None]:
         """Like `run`, for asyncio and trio.
@@ -168,28 +168,28 @@ class Batch:
                     yield result
                 if over:
                     return
-                await anyio.sleep(_LOOK_SECONDS)
+                await anyio.sleep(_POLL_SECONDS)
         finally:
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(run.__exit__, None, None, None)
 
     def halt(self, reason: str = "it was asked to stop") -> None:
         """Submit no more jobs; those under way are waited for, and then `run` ends. Safe in a signal handler."""
-        self._halt(reason)
+        self._stop_signal(reason)
 
     @property
     def halted(self) -> str | None:
         """Why no more jobs are submitted, if so."""
-        return self._halt.reason
+        return self._stop_signal.reason
 
     def results(self) -> list[RowResult]:
         """Every row as it stands, in the order of the manifest."""
-        with self._looked() as store:
+        with self._opened() as store:
             return list(store.results())
 
     def summary(self) -> Summary:
         """How the batch stands."""
-        with self._looked() as store:
+        with self._opened() as store:
             return store.summary()
 
     def verify(self) -> Verification:
@@ -197,7 +197,7 @@ class Batch:
 
         The next `run` fetches those rows again, without submitting anything.
         """
-        with self._looked() as store:
+        with self._opened() as store:
             found = Verification(rows=0, files=0, bytes=0)
             for row, damaged in checked(store.saved()):
                 files, size = found.files + len(row.paths), found.bytes + sum(row.sizes)
@@ -206,8 +206,8 @@ class Batch:
             return found
 
     @contextmanager
-    def _looked(self) -> Iterator[Store]:
-        with looked(self.database) as store:
+    def _opened(self) -> Iterator[Store]:
+        with open_beside_run(self.database) as store:
             if self._identity is not None and store.identity != self._identity:
                 raise DatabaseLost("another one is in its place since it was run")
             yield store
@@ -258,9 +258,9 @@ class Batch:
 
     def _run(self) -> Run:
         if self._ran:  # what stopped the last run may be mended
-            self._halt = Halt()
+            self._stop_signal = StopSignal()
         self._ran = True
-        return Run(self.database, self._halt, self._make_client, self._on_event)
+        return Run(self.database, self._stop_signal, self._make_client, self._on_event)
 
     def __enter__(self) -> Self:
         return self

@@ -15,7 +15,7 @@ import attrs
 import sqlalchemy as sa
 
 from .._results import number
-from ._connections import durable, patient
+from ._connections import durable, retry_while_away
 from ._rows import RowStatus, Stray
 from ._side_file import Note
 from ._tables import adopted, batch, chunks, database_time, inserted, paid, rows, strays
@@ -74,7 +74,7 @@ class Claims:
         self._engine = engine
         self._now = database_time(engine.dialect.name)
 
-    @patient
+    @retry_while_away
     def claim(self, key: str, *, name: str, estimate: float, token: str, worker: str) -> Claim:
         """Ask for the right to submit the job of a row now, and set aside the credits it will cost.
 
@@ -112,14 +112,14 @@ class Claims:
             connection.rollback()
             return Claim.TOO_SOON if fits else Claim.OVER_BUDGET
 
-    @patient
+    @retry_while_away
     def renew(self, key: str, token: str) -> bool:
         """Whether the execution still has its claim: there is no job, and nobody is settling it."""
         mine = _open(key, token)
         with durable(self._engine) as connection:
             return connection.execute(sa.update(paid).where(mine).values(permitted_at=self._now)).rowcount == 1
 
-    @patient
+    @retry_while_away
     def pause(self) -> float:
         """How many seconds the rate wants until the next submission, never more than its interval."""
         left = sa.select(batch.c.next_submit_at - self._now, _MINUTE_SECONDS / batch.c.rate)
@@ -127,13 +127,13 @@ class Claims:
             seconds, interval = connection.execute(left.where(batch.c.rate.is_not(None))).one_or_none() or (0, 0)
         return 0.0 if seconds is None or seconds > interval else max(0.0, float(seconds))
 
-    @patient
+    @retry_while_away
     def release(self, key: str, token: str) -> None:
         """Give a claim back: it is certain that the service accepted nothing."""
         with durable(self._engine) as connection:
             _give_back(connection, _open(key, token))
 
-    @patient
+    @retry_while_away
     def doubt(self, key: str, token: str, reason: str) -> None:
         """Say of a row that the submission of this execution was cut off, and nobody knows what came of it."""
         mine = sa.exists().where(_open(key, token))
@@ -142,7 +142,7 @@ class Claims:
         with durable(self._engine) as connection:
             connection.execute(sa.update(rows).where(this).values(**said, finished_at=self._now))
 
-    @patient
+    @retry_while_away
     def accepted(self, key: str, project_id: str, credits: float | None, *, name: str, worker: str) -> bool:
         """Write down a job that the service accepted for a row, whoever has the claim by now, and what it cost.
 
@@ -234,7 +234,7 @@ class Claims:
                 for one in connection.execute(query)
             ]
 
-    def unknown_here(self, ids: Iterable[str]) -> list[str]:
+    def missing_ids(self, ids: Iterable[str]) -> list[str]:
         """Those of the ids that the tables do not have: the database has lost what it had committed."""
         missing = []
         with self._engine.connect() as connection:
@@ -245,15 +245,15 @@ class Claims:
                 missing += [id for id in some if id not in known]
         return missing
 
-    @patient
-    def paid_for(self, key: str) -> Paid | None:
+    @retry_while_away
+    def job_of(self, key: str) -> Paid | None:
         """What is known of the job of a row; None if it was never submitted."""
         with self._engine.connect() as connection:
             return _paid(connection, key)
 
     # A person finds out what became of a doubtful row
 
-    def found(self, key: str, project_id: str) -> bool:
+    def set_project_id(self, key: str, project_id: str) -> bool:
         """A person found the job of a doubtful row. False if it is not in doubt."""
         same = sa.or_(paid.c.project_id.is_(None), paid.c.project_id == project_id)
         mine = sa.and_(_in_doubt(key), same)
@@ -279,7 +279,7 @@ class Claims:
         with durable(self._engine) as connection:
             return _give_back(connection, mine)
 
-    @patient
+    @retry_while_away
     def settled(self) -> list[str]:
         """The doubtful rows of which the answer has arrived since: an id, or that nothing was charged."""
         known = sa.or_(paid.c.key.is_(None), paid.c.project_id.is_not(None))

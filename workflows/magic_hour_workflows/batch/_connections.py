@@ -95,19 +95,19 @@ def connect_args(url: sa.URL) -> dict[str, Any]:
     return {name: value for name, value in _NOTICE.items() if name not in url.query}
 
 
-def away(error: BaseException) -> bool:
+def is_away(error: BaseException) -> bool:
     """Whether it was the server or the way to it that failed, and not what was asked of it."""
     if not isinstance(error, exc.DBAPIError):
         return False
     return error.connection_invalidated or isinstance(error.orig, psycopg.OperationalError)
 
 
-def kind(error: Exception) -> str:
+def error_kind(error: Exception) -> str:
     """What to call a failure of the database; its own text may quote what was written."""
     return type(getattr(error, "orig", None) or error).__name__
 
 
-def patient(method: Callable[P, T]) -> Callable[P, T]:
+def retry_while_away(method: Callable[P, T]) -> Callable[P, T]:
     """Do it again when the server was away for a moment; for what is one transaction and may be done twice.
 
     A commit whose answer was lost may have happened: `method` has to come to the same end then.
@@ -120,10 +120,10 @@ def patient(method: Callable[P, T]) -> Callable[P, T]:
             try:
                 return method(*args, **kwargs)
             except exc.DBAPIError as error:
-                if not away(error):
+                if not is_away(error):
                     raise
                 if time.monotonic() > deadline:
-                    raise DatabaseAway(kind(error)) from None
+                    raise DatabaseAway(error_kind(error)) from None
                 time.sleep(_PAUSE_SECONDS)
 
     return again
@@ -193,7 +193,7 @@ def _identity(path: Path) -> tuple[tuple[int, int] | None, int]:
     return (stat.st_dev, stat.st_ino), stat.st_size
 
 
-def whole(engine: sa.Engine) -> str | None:
+def integrity_error(engine: sa.Engine) -> str | None:
     """What is wrong with the pages of an SQLite file; None if they fit together. Reads the whole file."""
     try:
         with engine.connect() as connection:

@@ -32,7 +32,19 @@ from magic_hour_client._runtime.schema import (
 from magic_hour_client.errors import InvalidArgument
 
 from .._formatting import shown
-from ._entries import NO_KEY, RESERVED, Collector, Entry, api, lines, names, no_endpoint, not_of_a_row, parsed, resource
+from ._entries import (
+    NO_KEY,
+    RESERVED,
+    Collector,
+    Entry,
+    api,
+    endpoint_names,
+    lines,
+    no_endpoint,
+    parsed,
+    reserved_option,
+    resource,
+)
 
 Step = str | int
 
@@ -95,8 +107,8 @@ class Table:
         """Take a column that some endpoint has; another is told once, and not again for every row."""
         path = steps(column)
         if column in RESERVED:
-            self._found.add(line, None, column, not_of_a_row(column))
-        elif not any(kind_at(each, path) for each in set(names().values())) and column != "extra_body":
+            self._found.add(line, None, column, reserved_option(column))
+        elif not any(kind_at(each, path) for each in set(endpoint_names().values())) and column != "extra_body":
             self._found.add(line, None, column, str(unknown_field("", column, dict.fromkeys(_known()))))
         else:
             self._fields.append((number, column, path))
@@ -238,7 +250,7 @@ def _plain(node: Any) -> Any:
 def _known() -> list[str]:
     """Every column that some endpoint has."""
     found = ["key", "endpoint", "extra_body"]
-    for endpoint in dict.fromkeys(names().values()):
+    for endpoint in dict.fromkeys(endpoint_names().values()):
         found += _below(api(endpoint).BODY, "", _DEEPEST)
     return found
 

@@ -20,7 +20,7 @@ from magic_hour_client.errors import InvalidArgument
 
 from .._formatting import shown
 from .._outputs import safe_stem
-from ._connections import DatabaseAway, DatabaseLost, FileLock, away, connect, kind, whole
+from ._connections import DatabaseAway, DatabaseLost, FileLock, connect, error_kind, integrity_error, is_away
 from ._side_file import SUFFIX as SIDE_SUFFIX
 from ._side_file import read
 from ._store import Store
@@ -123,7 +123,7 @@ def _from_url(given: str) -> Database:
 
 
 @contextmanager
-def opened(database: Database, *, existing: bool = False, alone: bool = True) -> Iterator[Store]:
+def open_batch(database: Database, *, existing: bool = False, alone: bool = True) -> Iterator[Store]:
     """The batch in a database, closed at the end.
 
     Args:
@@ -136,7 +136,7 @@ def opened(database: Database, *, existing: bool = False, alone: bool = True) ->
         DatabaseLost: there was one, which is missing, empty, or another one.
     """
     if database.file is None:
-        with _served(database) as store:
+        with _open_on_server(database) as store:
             yield store
         return
     _check_file(database.file, existing=existing)
@@ -149,8 +149,8 @@ def opened(database: Database, *, existing: bool = False, alone: bool = True) ->
             stack.callback(lock.release)
             known = lock.identity()
             _check_known(database.file, known)
-        store = _store(database, existing=existing, begun=known is not None)
-        if known is not None and (damage := whole(store.engine)):
+        store = _open_store(database, existing=existing, begun=known is not None)
+        if known is not None and (damage := integrity_error(store.engine)):
             store.close()
             raise DatabaseLost(f"{shown(str(database))} is damaged ({damage})", _REMEDY)
         stack.callback(store.close)
@@ -162,9 +162,9 @@ def opened(database: Database, *, existing: bool = False, alone: bool = True) ->
 
 
 @contextmanager
-def looked(database: Database) -> Iterator[Store]:
+def open_beside_run(database: Database) -> Iterator[Store]:
     """The batch in a database, beside those who run it, with all that side files know of it."""
-    with opened(database, existing=True, alone=False) as store:
+    with open_batch(database, existing=True, alone=False) as store:
         known = store.settings()["output"]
         adopt(database, store, None if known is None else Path(known))
         yield store
@@ -176,7 +176,7 @@ def lock_path(file: Path) -> Path:
 
 
 @contextmanager
-def none_runs(database: Database) -> Iterator[None]:
+def no_other_runner(database: Database) -> Iterator[None]:
     """Keep every other process from running the batch; on a server, where many may, nothing.
 
     Raises:
@@ -206,7 +206,7 @@ def _check_file(file: Path, *, existing: bool) -> None:
     if not existing:
         return
     if stat is None or not file.is_file() or not stat.st_size:
-        if kept := [path for path in (lock_path(file), beside(file)) if path.exists()]:
+        if kept := [path for path in (lock_path(file), side_file_path(file)) if path.exists()]:
             raise DatabaseLost(f"{shown(str(file))} is missing or empty, and {shown(str(kept[-1]))} is there", _REMEDY)
         raise InvalidArgument(f"`database`: there is no batch in {shown(str(file))}", field="database")
 
@@ -222,7 +222,7 @@ _REMEDY = (
 )
 
 
-def _store(database: Database, *, existing: bool, begun: bool) -> Store:
+def _open_store(database: Database, *, existing: bool, begun: bool) -> Store:
     engine = connect(database.address)
     try:
         if existing and not sa.inspect(engine).has_table("batch"):
@@ -237,7 +237,7 @@ def _store(database: Database, *, existing: bool, begun: bool) -> Store:
 
 
 @contextmanager
-def _served(database: Database) -> Iterator[Store]:
+def _open_on_server(database: Database) -> Iterator[Store]:
     """The batch on a server, of whose failures only the kind is told: it quotes what it was asked."""
     try:
         store = Store(connect(database.address))
@@ -246,17 +246,17 @@ def _served(database: Database) -> Iterator[Store]:
         finally:
             store.close()
     except exc.SQLAlchemyError as error:
-        if away(error):
-            raise DatabaseAway(f"{database}, {kind(error)}") from None
+        if is_away(error):
+            raise DatabaseAway(f"{database}, {error_kind(error)}") from None
         raise InvalidArgument(
-            f"`database`: {database} cannot be used as a batch ({kind(error)})", field="database"
+            f"`database`: {database} cannot be used as a batch ({error_kind(error)})", field="database"
         ) from None
 
 
 # Side files: where they are, and what they know
 
 
-def beside(file: Path) -> Path:
+def side_file_path(file: Path) -> Path:
     """The side file beside a database."""
     return file.with_name(f"{file.name}{SIDE_SUFFIX}")
 
@@ -274,8 +274,8 @@ def side_paths(database: Database, store: Store, output: Path | None) -> tuple[l
         told = f"{url.host}:{url.port}/{url.database}"
         label = f"{safe_stem(url.database or 'postgresql')}-{sha256(told.encode()).hexdigest()[:8]}"
     name = f"batch-{label}{SIDE_SUFFIX}"
-    places = [] if database.file is None else [beside(database.file)]
-    return places + ([] if output is None else [output / name]), [Path(name).absolute()]
+    paths = [] if database.file is None else [side_file_path(database.file)]
+    return paths + ([] if output is None else [output / name]), [Path(name).absolute()]
 
 
 def adopt(database: Database, store: Store, output: Path | None) -> int:
@@ -284,10 +284,10 @@ def adopt(database: Database, store: Store, output: Path | None) -> int:
     Raises:
         DatabaseLost: one cannot be read, so nobody knows which rows were charged.
     """
-    places, spare = side_paths(database, store, output)
+    paths, fallback = side_paths(database, store, output)
     new = 0
     try:
-        notes = read([*places, *spare])
+        notes = read([*paths, *fallback])
     except OSError as error:
         what = f"{shown(str(error.filename))}, which may name jobs that were charged, cannot be read ({error.strerror})"
         raise DatabaseLost(what, "make it readable and run the batch again") from error
@@ -297,8 +297,8 @@ def adopt(database: Database, store: Store, output: Path | None) -> int:
         except (exc.StatementError, ValueError) as error:  # an id that no database can hold: the row stays in doubt
             if note.project_id is None or isinstance(error, exc.OperationalError):
                 raise
-            own = store.claims.adopt(attrs.evolve(note, project_id=None, reason=note.words()))
+            own = store.claims.adopt(attrs.evolve(note, project_id=None, reason=note.description()))
         new += own is not None
         if own is False:
-            logger.error("%s; the row has another job, or is not in the batch: see `batch status`", note.words())
+            logger.error("%s; the row has another job, or is not in the batch: see `batch status`", note.description())
     return new

@@ -20,9 +20,9 @@ from dbos import DBOS, DBOSClient, DBOSConfig, Serializer
 
 from magic_hour_client.errors import InvalidArgument
 
-from ._connections import patient
-from ._fleet import Halt, Session
-from ._row_workflow import Way
+from ._connections import retry_while_away
+from ._fleet import Session, StopSignal
+from ._row_workflow import RowWorkflow
 from ._rows import RowResult, RowStatus
 from ._store import Store
 from ._tables import chunks
@@ -83,7 +83,7 @@ class Queue:
         for some in chunks(list(keys)):
             self._put(some, reopen=reopen)
 
-    @patient
+    @retry_while_away
     def _put(self, keys: list[str], *, reopen: bool) -> None:
         self.forget(self.ended(keys))
         there = {one.workflow_id for one in self._list(workflow_ids=keys)}  # another machine put them there
@@ -133,7 +133,7 @@ class Queue:
 logger: logging.Logger = logging.getLogger("magic_hour_workflows")
 
 
-BEAT_SECONDS = 5.0
+HEARTBEAT_SECONDS = 5.0
 
 
 SILENT_SECONDS = 20.0
@@ -156,30 +156,30 @@ class Engine:
 
     Args:
         store: what is remembered in the batch database; DBOS shares its connections.
-        halt: whether jobs may be submitted.
-        make_way: makes what takes a row to its end, for this engine, on its event loop.
+        stop_signal: whether jobs may still be submitted.
+        make_workflow: makes what runs the rows, on the event loop of this engine.
     """
 
-    def __init__(self, store: Store, halt: Halt, make_way: Callable[[Engine], Way]) -> None:
+    def __init__(self, store: Store, stop_signal: StopSignal, make_workflow: Callable[[Engine], RowWorkflow]) -> None:
         self.worker: str = f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
         self._store = store
-        self._halt = halt
-        self._make_way = make_way
-        self._way: Way | None = None
+        self._stop_signal = stop_signal
+        self._make_workflow = make_workflow
+        self._workflow: RowWorkflow | None = None
         self._queue = Queue(store)
         self._active: dict[str, asyncio.Task[Any]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ended = threading.Event()
-        self._heart: threading.Thread | None = None
+        self._heartbeat_thread: threading.Thread | None = None
         self.session: Session = Session(store.engine, self.worker)
         """By what others see that this worker lives."""
 
-    def start(self, *, shared: bool, anew: Iterable[str]) -> None:
+    def start(self, *, shared: bool, restarted: Iterable[str]) -> None:
         """Begin to work on the rows in the queue.
 
         Args:
             shared: whether other machines work on this batch too.
-            anew: rows that had ended and begin again; what is recorded of their last way is forgotten.
+            restarted: rows that had ended and begin again; what is recorded of their last way is forgotten.
         """
         global _running
         if _running is not None:
@@ -203,12 +203,14 @@ class Engine:
             self.session.hold()
             self._store.fleet.beat(self.worker, socket.gethostname())
             DBOS.launch()
-            self._queue.forget(self._queue.ended(list(anew)) if shared else anew)
+            self._queue.forget(self._queue.ended(list(restarted)) if shared else restarted)
             busy = self._queue.workers()  # asked first: who begins to work now is alive before it has rows
             alive = self._store.fleet.alive(SILENT_SECONDS) if shared else [self.worker]
             self._queue.take_over(busy.difference(alive))
-            self._heart = threading.Thread(target=self._beat, name="magic-hour-batch-heartbeat", daemon=True)
-            self._heart.start()
+            self._heartbeat_thread = threading.Thread(
+                target=self._heartbeat, name="magic-hour-batch-heartbeat", daemon=True
+            )
+            self._heartbeat_thread.start()
         except BaseException:
             self.stop()
             raise
@@ -231,7 +233,7 @@ class Engine:
 
     def idle(self) -> bool:
         """Whether nothing is under way here but rows that wait at the halt."""
-        return self._active.keys() <= self._halt.parked
+        return self._active.keys() <= self._stop_signal.parked
 
     def stop(self) -> None:
         """End at once: what is being submitted gets its answer, everything else is left for the next run."""
@@ -243,14 +245,14 @@ class Engine:
 
     def _stop(self) -> None:
         self._ended.set()
-        if self._heart is not None:
-            self._heart.join(timeout=BEAT_SECONDS)
+        if self._heartbeat_thread is not None:
+            self._heartbeat_thread.join(timeout=HEARTBEAT_SECONDS)
         if self._loop is not None and self._loop.is_running():
             with suppress(TimeoutError):
                 asyncio.run_coroutine_threadsafe(self._cancel(), self._loop).result(timeout=_STOP_SECONDS)
         waiting = True
         with suppress(Exception):  # without its database it ends all the same
-            waiting = self._store.any(RowStatus.WAITING)
+            waiting = self._store.has(RowStatus.WAITING)
         DBOS.destroy(
             workflow_completion_timeout_sec=int(waiting)
         )  # the queue may be beginning one: its loop has to be there
@@ -264,8 +266,8 @@ class Engine:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if self._way is not None:
-            await self._way.close()
+        if self._workflow is not None:
+            await self._workflow.close()
 
     async def run(self, key: str) -> None:
         """One row, for as long as this run lasts."""
@@ -274,17 +276,17 @@ class Engine:
         if self._ended.is_set() or task is None:
             await asyncio.Event().wait()  # until it is cancelled: the next run does this row
             return
-        if self._way is None:
-            self._way = self._make_way(self)
+        if self._workflow is None:
+            self._workflow = self._make_workflow(self)
         self._active[key] = task
         try:
-            await self._way.go(key)
+            await self._workflow.run(key)
         finally:
             if self._active.get(key) is task:
                 del self._active[key]
 
-    def _beat(self) -> None:
-        while not self._ended.wait(BEAT_SECONDS):
+    def _heartbeat(self) -> None:
+        while not self._ended.wait(HEARTBEAT_SECONDS):
             try:
                 self.session.hold()
                 self._store.fleet.beat(self.worker, socket.gethostname())

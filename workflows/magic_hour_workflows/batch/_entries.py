@@ -165,7 +165,7 @@ RESERVED: Mapping[str, str] = {
 
 
 @cache
-def names() -> Mapping[str, str]:
+def endpoint_names() -> Mapping[str, str]:
     """Every name of every endpoint, and the resource it stands for."""
     known: dict[str, str] = {}
     for name, operation in paid().items():
@@ -186,15 +186,15 @@ def resource(name: object) -> str:
     """
     if not isinstance(name, str):
         raise wrong_type("endpoint", "a string", name)
-    if name not in names():
-        known = dict.fromkeys(names().values())
+    if name not in endpoint_names():
+        known = dict.fromkeys(endpoint_names().values())
         hint = meant(name, known) or f"known are {', '.join(known)}"
         raise InvalidArgument(f"`endpoint`: there is no {shown(name)}; {hint}", field="endpoint")
-    return names()[name]
+    return endpoint_names()[name]
 
 
 @cache
-def whole_name(resource: str) -> str:
+def operation_name(resource: str) -> str:
     """The operation behind a resource, such as `v1.ai_image_generator.create`."""
     return next(name for name in paid() if name.split(".")[1] == resource)
 
@@ -202,9 +202,9 @@ def whole_name(resource: str) -> str:
 @cache
 def api(resource: str) -> ModuleType:
     """The generated module of a resource's `create`."""
-    return module(whole_name(resource))
+    return module(operation_name(resource))
 
 
-def not_of_a_row(name: str) -> str:
+def reserved_option(name: str) -> str:
     """What is said of an option of `generate` in a row."""
     return f"`{name}` is no part of a row: {RESERVED[name]}"

@@ -20,12 +20,12 @@ from sqlalchemy import exc
 
 from ._connections import (
     connect_args,
-    patient,
+    retry_while_away,
 )
 from ._tables import database_time, inserted, workers
 
 
-class Halt:
+class StopSignal:
     """Whether jobs may still be submitted, and who is waiting because they may not."""
 
     def __init__(self) -> None:
@@ -128,7 +128,7 @@ class Session:
         """What tells this session from one that was lost; None if none is held."""
         return self._current
 
-    @patient
+    @retry_while_away
     def hold(self) -> object:
         """See that the session is there, or begin another one; gives `current`."""
         if self._engine is None:
@@ -162,7 +162,7 @@ class Session:
             self._drop()
 
 
-def lives(engine: sa.Engine, worker: str) -> bool:
+def is_alive(engine: sa.Engine, worker: str) -> bool:
     """Whether a worker can be seen to live: it holds its session, though it may stand still."""
     if engine.dialect.name != "postgresql":
         return False  # its file has a lock instead
@@ -196,10 +196,10 @@ class Fleet:
         self._engine = engine
         self._now = database_time(engine.dialect.name)
         self._clock = clock
-        self._looked: tuple[Instant, float] | None = None
+        self._last_check: tuple[Instant, float] | None = None
         self._trusted_at: Instant | None = None
 
-    @patient
+    @retry_while_away
     def now(self) -> float:
         """The time of the database, in seconds since 1970; the same for all workers."""
         with self._engine.connect() as connection:
@@ -231,14 +231,14 @@ class Fleet:
     def _jumped(self, database: float, seconds: float) -> bool:
         """Whether the database's clock has jumped ahead so lately that who lives has had no time to say so."""
         here = self._clock()
-        if self._looked is not None:
-            before, then = self._looked
+        if self._last_check is not None:
+            before, then = self._last_check
             if (jump := database - then - passed(before, here)) > JUMP_SECONDS:
                 logger.warning(
                     "the clock of the batch database jumped %.0f s ahead; nobody is taken over for now", jump
                 )
                 self._trusted_at = here
-        self._looked = here, database
+        self._last_check = here, database
         return self._trusted_at is not None and passed(self._trusted_at, here) < seconds
 
     def leave(self, worker: str) -> None:

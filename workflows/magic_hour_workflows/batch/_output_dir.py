@@ -44,7 +44,7 @@ _NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
 # --- Syncing ----------------------------------------------------------------------------------------------------------
 
 
-def kept(path: Path) -> SavedFile:
+def synced(path: Path) -> SavedFile:
     """A complete file, once its bytes have reached the disk."""
     with path.open("r+b") as file:  # Windows syncs only what may be written to
         digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -52,7 +52,7 @@ def kept(path: Path) -> SavedFile:
         return SavedFile(path, os.fstat(file.fileno()).st_size, digest)
 
 
-def all_kept(paths: Sequence[Path]) -> list[SavedFile | OSError]:
+def all_synced(paths: Sequence[Path]) -> list[SavedFile | OSError]:
     """`kept` for several files at once, each with what went wrong: file systems join syncs that come together."""
     if len(paths) < 2:
         return [_tried(path) for path in paths]
@@ -62,7 +62,7 @@ def all_kept(paths: Sequence[Path]) -> list[SavedFile | OSError]:
 
 def _tried(path: Path) -> SavedFile | OSError:
     try:
-        return kept(path)
+        return synced(path)
     except OSError as error:
         return error
 
@@ -92,7 +92,7 @@ def _sync(descriptor: int) -> None:
     os.fsync(descriptor)
 
 
-class Group(Generic[A, B]):
+class GroupWork(Generic[A, B]):
     """Does what comes at about the same time in one go, so that it shares what is slow. Belongs to one event loop.
 
     What comes while a group is at work belongs to the next one.
@@ -111,7 +111,7 @@ class Group(Generic[A, B]):
         future: asyncio.Future[B] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
         if self._busy is None or self._busy.done():
-            self._busy = asyncio.ensure_future(self._go())
+            self._busy = asyncio.ensure_future(self._work_through())
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
@@ -119,7 +119,7 @@ class Group(Generic[A, B]):
             future.exception()  # whatever it was, nobody asks any more
             raise
 
-    async def _go(self) -> None:
+    async def _work_through(self) -> None:
         while self._waiting:
             group, self._waiting = self._waiting, []
             ends: Sequence[B | BaseException]
@@ -152,7 +152,7 @@ class Incoming:
     before: Callable[[], Collection[Path]]
 
 
-class Places:
+class OutputDir:
     """The output directory of a batch.
 
     Args:
@@ -163,7 +163,7 @@ class Places:
     def __init__(self, directory: Path, worker: str) -> None:
         self.directory = directory
         self._incoming = directory / ".incoming" / safe_stem(worker)
-        self._group: Group[Incoming, list[SavedFile]] = Group(self._save)
+        self._group: GroupWork[Incoming, list[SavedFile]] = GroupWork(self._save)
         self._unsynced: list[Path] = [directory, *directory.absolute().parents]  # it may have been made just now
 
     def staging(self) -> Path:
@@ -180,8 +180,8 @@ class Places:
 
     def _save(self, group: list[Incoming]) -> list[list[SavedFile] | OSError]:
         """The same for several rows at once: the directory is synced once for all of them."""
-        kept = iter(all_kept([path for incoming in group for _, path in incoming.files]))
-        ends = [self._named(incoming, list(islice(kept, len(incoming.files)))) for incoming in group]
+        synced = iter(all_synced([path for incoming in group for _, path in incoming.files]))
+        ends = [self._named(incoming, list(islice(synced, len(incoming.files)))) for incoming in group]
         try:
             for directory in self._unsynced:
                 sync_directory(directory)
@@ -190,10 +190,10 @@ class Places:
         self._unsynced = [self.directory]
         return ends
 
-    def _named(self, incoming: Incoming, kept: Sequence[SavedFile | OSError]) -> list[SavedFile] | OSError:
+    def _named(self, incoming: Incoming, synced: Sequence[SavedFile | OSError]) -> list[SavedFile] | OSError:
         placed = []
         try:
-            for (number, _), file in zip(incoming.files, kept, strict=True):
+            for (number, _), file in zip(incoming.files, synced, strict=True):
                 if isinstance(file, OSError):
                     return file
                 path = self._place(file, f"{safe_stem(incoming.key)}-{number}", incoming.before)
@@ -210,7 +210,7 @@ class Places:
                 return target
             found = problem(target, file.size, file.sha256)
             if found is None:  # saved before, and the process ended before that was written down
-                kept(target)
+                synced(target)
                 return target
             if found is FileProblem.SIZE and target in before() and _begins(file.path, target):
                 os.replace(file.path, target)

@@ -63,7 +63,7 @@ def write_results(directory: str | os.PathLike[str], results: Iterable[RowResult
     folder = Path(directory)
     lines, table = folder / "results.jsonl", folder / "results.csv"
     # With its byte order mark, without which Excel takes UTF-8 for an old code page.
-    with replaced(lines) as jsonl, replaced(table, encoding="utf-8-sig", newline="") as sheet:
+    with written_atomically(lines) as jsonl, written_atomically(table, encoding="utf-8-sig", newline="") as sheet:
         # All in quotes: where `;` separates columns, a spreadsheet would else find cells inside of cells.
         writer = csv.writer(sheet, quoting=csv.QUOTE_ALL)
         writer.writerow(FIELDS)
@@ -78,7 +78,7 @@ def record(result: RowResult, directory: Path) -> dict[str, Any]:
     """A row's result as JSON can say it, its paths relative to the directory."""
     values: dict[str, Any] = {field: getattr(result, field) for field in FIELDS}
     values["status"] = result.status.value
-    values |= {name: short(values[name]) for name in ("credits", "seconds")}
+    values |= {name: rounded(values[name]) for name in ("credits", "seconds")}
     values["paths"] = [relative(path, directory) for path in result.paths]
     if result.error is not None:
         values["error"] = without_secrets(result.error)
@@ -92,7 +92,7 @@ def readable(row: dict[str, Any]) -> dict[str, Any]:
     return {**row, **said}
 
 
-def short(value: float | None) -> float | None:
+def rounded(value: float | None) -> float | None:
     """A number as people write it: to three decimals, and whole if it is; None for what is no number.
 
     >>> short(2.0), short(0.1 + 0.2), short(12.345678901234), short(float("nan"))
@@ -123,7 +123,7 @@ def _cell(value: object) -> str:
 
 
 @contextmanager
-def replaced(path: Path, *, encoding: str = "utf-8", newline: str = "\n") -> Iterator[TextIO]:
+def written_atomically(path: Path, *, encoding: str = "utf-8", newline: str = "\n") -> Iterator[TextIO]:
     """A file to write to that takes the place of `path` once the block has ended well.
 
     What UTF-8 cannot say, such as a file name in another encoding, is written as `\\udc80`.
@@ -183,7 +183,7 @@ def write_report(
         script=_part("report.js"),
     )
     path = folder / "report.html"
-    with replaced(path) as file:
+    with written_atomically(path) as file:
         file.writelines(page)
     return path
 

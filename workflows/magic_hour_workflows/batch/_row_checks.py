@@ -27,7 +27,7 @@ from .._flows.generate import OPTIONS
 from .._formatting import shown
 from .._operations import operations
 from .._outputs import safe_stem
-from ._entries import RESERVED, Collector, Entry, api, not_of_a_row, resource
+from ._entries import RESERVED, Collector, Entry, api, reserved_option, resource
 from ._rows import Row
 
 LONGEST_KEY = 200
@@ -43,7 +43,7 @@ _SCHEME = re.compile(r"(?i)[a-z][a-z0-9+.-]+://|data:")
 _INDEX = re.compile(r"\[\d+\]")
 
 
-_OUTLIVED = "a batch outlives this process, and what is in its memory does not"
+_IN_MEMORY = "a batch outlives this process, and what is in its memory does not"
 
 
 class Checker:
@@ -108,7 +108,7 @@ class Checker:
                 message = f"`{name}` is missing: {endpoint.name} needs it"
                 self._add(entry, InvalidArgument(message, field=name))
         for field in endpoint.assets:
-            given = self._placed(given, field, field.path, entry)
+            given = self._resolve_files(given, field, field.path, entry)
         if len(self._found.mistakes) > before:
             self._refused(entry, api, given, before)
             return given
@@ -124,7 +124,7 @@ class Checker:
         if name in endpoint.body or name == "extra_body":
             return True
         if name in RESERVED:
-            self._add(entry, InvalidArgument(not_of_a_row(name), field=name))
+            self._add(entry, InvalidArgument(reserved_option(name), field=name))
         else:
             self._add(entry, unknown_field("", name, dict.fromkeys((*endpoint.body, *OPTIONS))))
         return False
@@ -136,25 +136,25 @@ class Checker:
         out, and it is asked again. What compares fields with each other is left for when they are right.
         """
         example = operations()[api.ENDPOINT.name].get("example", {})
-        told = {mistake.field for mistake in self._found.mistakes[since:] if mistake.field}
-        for field in (*told, *api.ENDPOINT.required):
-            if field in told or given.get(field) is None:
-                given = _mended(given, _INDEX.sub("", field).split("."), example)
+        reported = {mistake.field for mistake in self._found.mistakes[since:] if mistake.field}
+        for field in (*reported, *api.ENDPOINT.required):
+            if field in reported or given.get(field) is None:
+                given = _corrected(given, _INDEX.sub("", field).split("."), example)
         while True:
             try:
                 api.request(**{**dict.fromkeys(api.ENDPOINT.body), **given})
             except InvalidArgument as error:
-                if error.field is None or error.field in told:
+                if error.field is None or error.field in reported:
                     return
                 self._add(entry, error)
-                told.add(error.field)
-                given = _mended(given, _INDEX.sub("", error.field).split("."), example)
+                reported.add(error.field)
+                given = _corrected(given, _INDEX.sub("", error.field).split("."), example)
             else:
                 return
 
     # --- files ---------------------------------------------------------------------------------------------------
 
-    def _placed(self, node: Any, field: AssetField, path: Sequence[str], entry: Entry) -> Any:
+    def _resolve_files(self, node: Any, field: AssetField, path: Sequence[str], entry: Entry) -> Any:
         """A copy of `node` with the files of a field checked and their paths absolute; other shapes are left as they
         are, for the contract to refuse."""
         if isinstance(node, Model):
@@ -163,7 +163,7 @@ class Checker:
         if not isinstance(node, Mapping) or node.get(name) is None:
             return node
         if rest:
-            return {**node, name: self._placed(node[name], field, rest, entry)}
+            return {**node, name: self._resolve_files(node[name], field, rest, entry)}
         where, value = ".".join(field.path), node[name]
         if not field.many:
             return {**node, name: self._file(value, field.role, where, entry)}
@@ -178,12 +178,12 @@ class Checker:
     def _file(self, value: Any, role: AssetRole, where: str, entry: Entry) -> Any:
         value = os.fspath(value) if isinstance(value, os.PathLike) else value
         if isinstance(value, (bytes, bytearray, memoryview, tuple)) or hasattr(value, "read"):
-            message = f"`{where}`: {_OUTLIVED}; write it to a file and give its path"
+            message = f"`{where}`: {_IN_MEMORY}; write it to a file and give its path"
         elif not isinstance(value, str):
             message = str(wrong_type(where, "the path of a file or a URL", value))
         else:
             if (value, role) not in self._files:
-                self._files[value, role] = self._looked_at(value, role)
+                self._files[value, role] = self._inspect(value, role)
             path, complaint = self._files[value, role]
             if complaint is None:
                 return path
@@ -191,7 +191,7 @@ class Checker:
         self._add(entry, InvalidArgument(message, field=where))
         return value
 
-    def _looked_at(self, value: str, role: AssetRole) -> tuple[str, str | None]:
+    def _inspect(self, value: str, role: AssetRole) -> tuple[str, str | None]:
         """The absolute path of a file, or what the service is to look up; and what is wrong with it."""
         as_it_is = value == "" or value.startswith("~") or _SCHEME.match(value)
         path = value if as_it_is else os.path.join(self._folder, value)
@@ -202,7 +202,7 @@ class Checker:
         except InvalidArgument as error:
             return value, str(error).removeprefix("``: ")
         if source.path is None or source.is_pipe:
-            return value, f"{_OUTLIVED}; write it to a file and give its path"
+            return value, f"{_IN_MEMORY}; write it to a file and give its path"
         return _absolute(source.path), None
 
 
@@ -252,7 +252,7 @@ def _written(api: ModuleType, given: Mapping[str, Any]) -> dict[str, Any]:
     return written if extra is None else {**written, "extra_body": json.loads(json.dumps(extra))}
 
 
-def _mended(node: Any, path: Sequence[str], good: Any) -> Any:
+def _corrected(node: Any, path: Sequence[str], good: Any) -> Any:
     """A copy of `node` with what stands at `path` taken from `good`, or left out if nothing stands there."""
     name, *rest = path
     inner = good.get(name) if isinstance(good, Mapping) else None
@@ -262,6 +262,6 @@ def _mended(node: Any, path: Sequence[str], good: Any) -> Any:
     if rest and inner is None and name not in node:
         return node  # a name with a dot in it, or a key that is no text: nothing to put right
     if rest:
-        inner = _mended(node.get(name), rest, inner)
+        inner = _corrected(node.get(name), rest, inner)
     others = {key: value for key, value in node.items() if key != name}
     return others if inner is None else {**others, name: inner}

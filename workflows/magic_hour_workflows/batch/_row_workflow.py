@@ -21,7 +21,7 @@ from magic_hour_client.errors import MagicHourError, NotFound
 from .._results import Kind
 from .._retry import Outcome, outcome
 from ..errors import DownloadFailed, JobCanceled, JobFailed, SubmissionUnknown
-from ._fleet import Halt
+from ._fleet import StopSignal
 from ._rows import Row, RowResult, RowStatus
 from ._saved_files import recorded
 from ._steps import OutputsMissing, Steps
@@ -31,21 +31,21 @@ from ._submission import NotMine, OverBudget, finished
 logger: logging.Logger = logging.getLogger("magic_hour_workflows")
 
 
-class Way:
+class RowWorkflow:
     """Takes rows to their ends.
 
     Args:
         steps: does the work.
         store: remembers.
-        halt: told of what would stop every row.
+        stop_signal: whether jobs may still be submitted.
     """
 
-    def __init__(self, steps: Steps, store: Store, halt: Halt) -> None:
+    def __init__(self, steps: Steps, store: Store, stop_signal: StopSignal) -> None:
         self._steps = steps
         self._store = store
-        self._halt = halt
+        self._stop_signal = stop_signal
 
-    async def go(self, key: str) -> None:
+    async def run(self, key: str) -> None:
         """Take a row to its end, or as far as it goes."""
         began = time.monotonic()
         try:
@@ -55,14 +55,16 @@ class Way:
             row, state, estimate, kind = found
             if state not in (RowStatus.WAITING, RowStatus.RUNNING):
                 return  # it ended, and the process did before the engine could write that down
-            answer = await self._steps_of(row, estimate, kind)
+            answer = await self._run_steps(row, estimate, kind)
         except dbos_errors.DBOSException:
             raise  # the row was cancelled, or somebody else has it now
-        except _Left:
+        except _RowTaken:
             return  # to who has it now
         except Exception as fault:
             logger.exception("row %r met a fault that is not the service's", key)
-            self._halt(f"row {key!r} met {type(fault).__name__}: {fault}; run the batch again when that is mended")
+            self._stop_signal(
+                f"row {key!r} met {type(fault).__name__}: {fault}; run the batch again when that is mended"
+            )
             answer = {"status": RowStatus.RUNNING, "error": f"{type(fault).__name__}: {fault}"}
         await finished(partial(self._finish, key, answer, time.monotonic() - began))
 
@@ -70,15 +72,15 @@ class Way:
         """Close the connections, and remove what was not finished."""
         await self._steps.close()
 
-    async def _steps_of(self, row: Row, estimate: float, kind: Kind) -> dict[str, Any]:
+    async def _run_steps(self, row: Row, estimate: float, kind: Kind) -> dict[str, Any]:
         async def stopping(work: Callable[..., Awaitable[Any]], *given: Any, accepted: bool) -> Any:
             try:
                 return await work(row, *given)
             except NotMine as error:
                 logger.warning("%s", error)
-                raise _Left from error
+                raise _RowTaken from error
             except MagicHourError as error:
-                raise _Stopped(described(error, accepted=accepted)) from error
+                raise _RowStopped(described(error, accepted=accepted)) from error
 
         async def step(name: str, work: Callable[..., Awaitable[Any]], *given: Any, accepted: bool) -> Any:
             return await DBOS.run_step_async({"name": name}, partial(stopping, work, *given, accepted=accepted))
@@ -86,8 +88,8 @@ class Way:
         try:
             id = await step("create", self._steps.create, estimate, accepted=False)
             saved = await step("save", self._steps.save, kind, id, accepted=True)
-            saved = await stopping(self._steps.unchanged, kind, id, saved, accepted=True)
-        except _Stopped as stopped:
+            saved = await stopping(self._steps.verified, kind, id, saved, accepted=True)
+        except _RowStopped as stopped:
             return stopped.answer
         return {"status": RowStatus.SAVED, **saved}
 
@@ -113,11 +115,11 @@ class Way:
         )
 
 
-class _Left(BaseException):
+class _RowTaken(BaseException):
     """The row is another's by now, who says what became of it. No `Exception`, for the reason that `_Stopped` has."""
 
 
-class _Stopped(BaseException):
+class _RowStopped(BaseException):
     """A step came to no good end. No `Exception`, so that the engine records nothing: the next run tries it again."""
 
     def __init__(self, answer: dict[str, Any]) -> None:

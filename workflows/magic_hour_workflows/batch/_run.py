@@ -19,18 +19,18 @@ from magic_hour_client.errors import InvalidArgument
 from .._client import AsyncClient
 from .._outputs import checked_directory
 from ..events import Event
-from ._connections import DatabaseAway, DatabaseLost, kind
-from ._database import Database, adopt, opened, side_paths
+from ._connections import DatabaseAway, DatabaseLost, error_kind
+from ._database import Database, adopt, open_batch, side_paths
 from ._engine import SILENT_SECONDS, Engine
-from ._fleet import Halt
+from ._fleet import StopSignal
 from ._manifest import planned
-from ._output_dir import Places
-from ._row_workflow import Way
+from ._output_dir import OutputDir
+from ._row_workflow import RowWorkflow
 from ._rows import Row, RowResult, RowStatus
 from ._saved_files import checked
 from ._side_file import SideFile
 from ._steps import Steps
-from ._submission import Paying
+from ._submission import Submitter
 
 DEFAULT_CONCURRENCY = 16
 
@@ -44,7 +44,7 @@ class Run:
 
     Args:
         database: where the batch is.
-        halt: whether jobs may be submitted.
+        stop_signal: whether jobs may still be submitted.
         make_client: makes the client.
         on_event: called with the key of a row and each of its events.
     """
@@ -52,12 +52,12 @@ class Run:
     def __init__(
         self,
         database: Database,
-        halt: Halt,
+        stop_signal: StopSignal,
         make_client: Callable[[], AsyncClient],
         on_event: Callable[[str, Event], object] | None,
     ) -> None:
         self._database = database
-        self._halt = halt
+        self._stop_signal = stop_signal
         self._make_client = make_client
         self._on_event = on_event
         self._stack = ExitStack()
@@ -79,7 +79,7 @@ class Run:
         with self._starting, ExitStack() as stack:
             if self._over:
                 return  # whoever wanted it is gone
-            self._store = stack.enter_context(opened(self._database, existing=rows is None))
+            self._store = stack.enter_context(open_batch(self._database, existing=rows is None))
             self.identity = self._store.identity
             self._output = self._directory(output, joins=rows is None and self._database.shared)
             if rows is not None:
@@ -90,11 +90,11 @@ class Run:
             given = {name: value for name, value in limits.items() if name not in kept}
             self._store.configure(output=str(self._output), halted=None, **given)
             self._since = self._began = self._store.fleet.now()
-            anew = self._reopen(rows, retry)
+            restarted = self._reopen(rows, retry)
             if waiting := self._store.keys(RowStatus.WAITING):
-                engine = Engine(self._store, self._halt, self._way)
+                engine = Engine(self._store, self._stop_signal, self._workflow)
                 stack.callback(self._verify)  # when what is under way has got its answers
-                engine.start(shared=self._database.shared, anew=anew)
+                engine.start(shared=self._database.shared, restarted=restarted)
                 stack.callback(engine.stop)
                 limited = self._store.settings()
                 concurrency = limited["concurrency"] or DEFAULT_CONCURRENCY
@@ -124,7 +124,7 @@ class Run:
                 "give another database"
             )
             raise InvalidArgument(message, field="database")
-        if refused := self._store.take(planned(rows)):
+        if refused := self._store.set_rows(planned(rows)):
             some = ", ".join(repr(key) for key in refused[:10]) + (", ..." if len(refused) > 10 else "")
             message = (
                 f"{len(refused)} rows were submitted with other parameters before: {some}; "
@@ -149,7 +149,7 @@ class Run:
     def _damaged(self) -> list[str]:
         """The saved rows whose files are not as they were saved; whoever joins others at work looks at sizes only."""
         joins = self._database.shared and bool(self._store.fleet.alive(SILENT_SECONDS))
-        looked_at = checked(self._store.saved(), content=not joins, stop=lambda: self._halt.reason is not None)
+        looked_at = checked(self._store.saved(), content=not joins, stop=lambda: self._stop_signal.reason is not None)
         return [row.key for row, damaged in looked_at if damaged]
 
     def _verify(self) -> None:
@@ -162,26 +162,28 @@ class Run:
         try:
             missing = self._store.verify(ids)
         except DatabaseLost as lost:
-            self._side.keep_all(lost.why)
+            self._side.write_all(lost.why)
             raise
         except (exc.SQLAlchemyError, OSError, DatabaseAway) as error:
-            self._side.keep_all(kind(error))
+            self._side.write_all(error_kind(error))
             raise
         if missing:
             why = f"it has forgotten {len(missing)} of {len(ids)} jobs"
-            self._side.keep_all(why, only=missing)
+            self._side.write_all(why, only=missing)
             raise DatabaseLost(why)
 
-    def _way(self, engine: Engine) -> Way:
+    def _workflow(self, engine: Engine) -> RowWorkflow:
         worker = engine.worker
         path = self._database.file  # a file has one process at a time, which so finds what the last one left behind
-        places = Places(self._output, worker if path is None else f"{path.name}-{sha256(bytes(path)).hexdigest()[:8]}")
-        places.clean()
-        paying = Paying(self._store.claims, engine.session, self._side, self._halt, worker)
-        steps = Steps(self._make_client(), self._store, places, self._halt, paying, self._tell)
-        return Way(steps, self._store, self._halt)
+        output_dir = OutputDir(
+            self._output, worker if path is None else f"{path.name}-{sha256(bytes(path)).hexdigest()[:8]}"
+        )
+        output_dir.clean()
+        submitter = Submitter(self._store.claims, engine.session, self._side, self._stop_signal, worker)
+        steps = Steps(self._make_client(), self._store, output_dir, self._stop_signal, submitter, self._emit)
+        return RowWorkflow(steps, self._store, self._stop_signal)
 
-    def _tell(self, key: str, event: Event) -> None:
+    def _emit(self, key: str, event: Event) -> None:
         if self._on_event is not None:
             self._on_event(key, event)
 
@@ -202,9 +204,9 @@ class Run:
 
     def over(self) -> bool:
         """Whether nothing more will end in this run."""
-        if self._engine is None or not self._store.any(RowStatus.WAITING):
+        if self._engine is None or not self._store.has(RowStatus.WAITING):
             return True
-        return self._halt.reason is not None and self._engine.idle()
+        return self._stop_signal.reason is not None and self._engine.idle()
 
     def __enter__(self) -> Self:
         return self
@@ -212,6 +214,6 @@ class Run:
     def __exit__(self, *_: object) -> None:
         self._over = True
         with self._starting, self._stack:
-            if self._engine is not None and self._halt.reason is not None:
+            if self._engine is not None and self._stop_signal.reason is not None:
                 with suppress(exc.SQLAlchemyError, OSError):  # a full disk, for which it was halted
-                    self._store.configure(halted=self._halt.reason)
+                    self._store.configure(halted=self._stop_signal.reason)

@@ -15,8 +15,8 @@ from magic_hour_client.errors import InvalidArgument
 
 from .._flows.submit import SUBMIT_SECONDS
 from ._claims import Paid
-from ._database import Database, looked, none_runs
-from ._fleet import PERMIT_SECONDS, lives
+from ._database import Database, no_other_runner, open_beside_run
+from ._fleet import PERMIT_SECONDS, is_alive
 
 WAIT_SECONDS = PERMIT_SECONDS + SUBMIT_SECONDS
 """Until a permit that was just renewed is over, and the answer to what was sent at its last moment must have come."""
@@ -46,8 +46,8 @@ def with_id(database: Database, key: str, project_id: str) -> Settled:
     """
     if not project_id.isprintable() or not project_id.strip():
         raise InvalidArgument("`project_id`: expected the id of a job", field="project_id")
-    with looked(database) as store:
-        if not store.claims.found(key, project_id):
+    with open_beside_run(database) as store:
+        if not store.claims.set_project_id(key, project_id):
             raise _not_in_doubt(key)
     return Settled.WITH_ID
 
@@ -72,16 +72,16 @@ def not_charged(
     token = uuid.uuid4().hex
     name = _closed(database, key, token).name
     wait(WAIT_SECONDS, on_wait)
-    with looked(database) as store:
-        paid = store.claims.paid_for(key)
+    with open_beside_run(database) as store:
+        paid = store.claims.job_of(key)
     if paid is None or paid.project_id is not None:
         return Settled.OPEN if paid is None else Settled.ARRIVED
     if ask(name) is not True:
         return Settled.OPEN
-    with looked(database) as store:
+    with open_beside_run(database) as store:
         if store.claims.give_back(key, token):
             return Settled.NOT_CHARGED
-        paid = store.claims.paid_for(key)
+        paid = store.claims.job_of(key)
     return Settled.ARRIVED if paid is not None and paid.project_id is not None else Settled.OPEN
 
 
@@ -104,9 +104,9 @@ def _closed(database: Database, key: str, token: str) -> Paid:
     Raises:
         InvalidArgument: the row is not in doubt, or its holder can be seen to live.
     """
-    with none_runs(database), looked(database) as store:
-        paid = store.claims.paid_for(key)
-        if paid is not None and not paid.closed and lives(store.engine, paid.worker):
+    with no_other_runner(database), open_beside_run(database) as store:
+        paid = store.claims.job_of(key)
+        if paid is not None and not paid.closed and is_alive(store.engine, paid.worker):
             message = (
                 f"`key`: the worker {paid.worker} that submitted row {key!r} is still there, and may still get its"
                 " answer; end it first"

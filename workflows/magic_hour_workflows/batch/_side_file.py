@@ -72,7 +72,7 @@ class Note:
         data |= {"token": self.token, "id": self.project_id, "credits": number(self.credits), "estimate": self.estimate}
         return json.dumps({**data, "reason": self.reason}) + "\n"
 
-    def words(self) -> str:
+    def description(self) -> str:
         """The note for people, on one line and in ASCII."""
         row = f"row {self.key!a} (name {self.name!a})"
         if self.project_id is None:
@@ -122,9 +122,9 @@ class SideFile:
         spare: where to write if none of them can.
     """
 
-    def __init__(self, places: Sequence[Path], spare: Sequence[Path] = ()) -> None:
-        self._places = places
-        self._spare = spare
+    def __init__(self, paths: Sequence[Path], fallback: Sequence[Path] = ()) -> None:
+        self._paths = paths
+        self._fallback = fallback
         self._lock = Lock()
         self._submitted: dict[str, Note] = {}
         self._written: set[str] = set()
@@ -154,7 +154,7 @@ class SideFile:
         """The ids that the database took."""
         return list(self._recorded)
 
-    def say(self, text: str) -> None:
+    def report(self, text: str) -> None:
         """On stderr whatever is logged where, and in the log."""
         with suppress(Exception):  # closed, or full
             sys.stderr.write(f"magic-hour: {text}\n")
@@ -162,32 +162,32 @@ class SideFile:
         if logger.hasHandlers():  # else logging would say it on stderr again
             logger.error("%s", text)
 
-    def keep(self, note: Note, why: str) -> None:
+    def write(self, note: Note, why: str) -> None:
         """Say a note on stderr, and write it to the disk. Nothing is raised: what can be done was done."""
-        self._keep([attrs.evolve(note, reason=without_secrets(why))])
+        self._write([attrs.evolve(note, reason=without_secrets(why))])
 
-    def keep_all(self, why: str, *, only: Iterable[str] | None = None) -> None:
+    def write_all(self, why: str, *, only: Iterable[str] | None = None) -> None:
         """The same for everything that this run submitted, or some ids of it: the database has lost it."""
         wanted = None if only is None else set(only)
         notes = [note for note in list(self._submitted.values()) if wanted is None or note.project_id in wanted]
-        self._keep([attrs.evolve(note, reason=without_secrets(why)) for note in notes])
+        self._write([attrs.evolve(note, reason=without_secrets(why)) for note in notes])
 
-    def _keep(self, notes: Sequence[Note]) -> None:
+    def _write(self, notes: Sequence[Note]) -> None:
         with self._lock:
             new = [note for note in notes if note.digest not in self._written]
             self._written.update(note.digest for note in new)
             if not new:
                 return
             for note in new:
-                self.say(f"{note.words()}, and the batch database does not have it ({note.reason})")
+                self.report(f"{note.description()}, and the batch database does not have it ({note.reason})")
             lines = "".join(note.line() for note in new)
-            kept = [path for path in self._places if _appended(path, lines)]
-            kept = kept or [path for path in self._spare if _appended(path, lines)]
+            kept = [path for path in self._paths if _appended(path, lines)]
+            kept = kept or [path for path in self._fallback if _appended(path, lines)]
             if kept:
                 where = ", ".join(ascii(str(path)) for path in kept)
-                self.say(f"kept in {where}; the next run reads that before it submits anything")
+                self.report(f"kept in {where}; the next run reads that before it submits anything")
             else:
-                self.say("no file could be written either: write down what is said above")
+                self.report("no file could be written either: write down what is said above")
 
 
 def _appended(path: Path, lines: str) -> bool:

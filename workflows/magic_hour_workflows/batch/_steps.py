@@ -30,12 +30,12 @@ from .._results import Job, Kind, number
 from .._sources import Source
 from ..errors import DownloadFailed, SubmissionUnknown
 from ..events import Event
-from ._fleet import Halt
-from ._output_dir import Incoming, Places
+from ._fleet import StopSignal
+from ._output_dir import Incoming, OutputDir
 from ._rows import Row
 from ._saved_files import SavedFile, digest, listed, problem, recorded
 from ._store import Store
-from ._submission import Paying, finished
+from ._submission import Submitter, finished
 
 
 class OutputsMissing(DownloadFailed):
@@ -64,27 +64,27 @@ class Steps:
     Args:
         client: talks to the service.
         store: remembers.
-        places: where outputs go.
-        halt: whether jobs may be submitted.
-        paying: submits.
-        tell: called with the key of a row and each of its events.
+        output_dir: where the outputs go.
+        stop_signal: whether jobs may still be submitted.
+        submitter: submits the jobs.
+        emit: called with the key of a row and each of its events.
     """
 
     def __init__(
         self,
         client: AsyncClient,
         store: Store,
-        places: Places,
-        halt: Halt,
-        paying: Paying,
-        tell: Callable[[str, Event], object],
+        output_dir: OutputDir,
+        stop_signal: StopSignal,
+        submitter: Submitter,
+        emit: Callable[[str, Event], object],
     ) -> None:
         self._client = client
         self._store = store
-        self._places = places
-        self._halt = halt
-        self.paying: Paying = paying
-        self._tell = tell
+        self._output_dir = output_dir
+        self._stop_signal = stop_signal
+        self.submitter: Submitter = submitter
+        self._emit = emit
         self._uploading: dict[object, asyncio.Lock] = {}
         self._saved: set[tuple[str, str]] = set()
         """Rows and jobs whose files this process has saved just now, and so need no second look."""
@@ -92,7 +92,7 @@ class Steps:
     async def close(self) -> None:
         """Close the connections, and remove what was not finished."""
         await self._client.close()
-        await asyncio.to_thread(self._places.clean)
+        await asyncio.to_thread(self._output_dir.clean)
 
     async def create(self, row: Row, estimate: float) -> str:
         """Submit the job of a row, once and only once, and give its id.
@@ -101,30 +101,30 @@ class Steps:
             SubmissionUnknown: it was submitted before, and nobody knows what came of it.
             OverBudget: it would cost more than is left.
         """
-        if (known := await self.paying.known(row)) is not None:
+        if (known := await self.submitter.known(row)) is not None:
             return known
-        await self._halt.gate(row.key)
+        await self._stop_signal.gate(row.key)
         call = self._begin(row)
         operation, assets = prepare(call.backend, module(f"v1.{row.endpoint}.create"), row.parameters)
         paths = await self._remote_paths(call, assets.sources)
         operation = attrs.evolve(operation, body=assets.filled(operation.body, paths))
         try:
-            return await self.paying.submit(call, row, operation, estimate)
+            return await self.submitter.submit(call, row, operation, estimate)
         except SubmissionUnknown:
             raise
         except MagicHourError as error:
-            await self._pause(row, error)
+            await self._stop_if_all_would_fail(row, error)
             raise
 
-    async def _pause(self, row: Row, error: MagicHourError) -> None:
+    async def _stop_if_all_would_fail(self, row: Row, error: MagicHourError) -> None:
         """Stop submitting when every other row would be refused as well, and leave this one for the next run."""
         if isinstance(error, PaymentRequired):
-            self._halt(f"the account has too few credits ({error}); add some and run the batch again")
+            self._stop_signal(f"the account has too few credits ({error}); add some and run the batch again")
         elif isinstance(error, Unauthorized):
-            self._halt(f"the API key was refused ({error}); give a valid one and run the batch again")
+            self._stop_signal(f"the API key was refused ({error}); give a valid one and run the batch again")
         else:
             return
-        await self._halt.gate(row.key)
+        await self._stop_signal.gate(row.key)
 
     async def save(self, row: Row, kind: Kind, id: str) -> dict[str, Any]:
         """Wait until the job of a row is complete, and save its outputs.
@@ -144,7 +144,7 @@ class Steps:
             missing.known["credits"] = credits
             raise
 
-    async def unchanged(self, row: Row, kind: Kind, id: str, saved: dict[str, Any]) -> dict[str, Any]:
+    async def verified(self, row: Row, kind: Kind, id: str, saved: dict[str, Any]) -> dict[str, Any]:
         """What `save` gave, maybe in an earlier run, if the files are still the same; else they are saved again.
 
         Raises:
@@ -160,7 +160,7 @@ class Steps:
 
     async def _download(self, row: Row, job: Job, project: Any) -> list[SavedFile]:
         call, get = self._begin(row), project_request(job.kind)
-        staging = self._places.staging()
+        staging = self._output_dir.staging()
         missing: DownloadFailed | None = None
         try:
             await finished(partial(staging.mkdir, parents=True))
@@ -168,7 +168,7 @@ class Steps:
                 paths = await download(call, job, project, get, staging)
             except DownloadFailed as error:
                 missing, paths = error, error.downloaded_paths
-            files = await self._placed(row, paths)
+            files = await self._give_names(row, paths)
         except OSError as error:
             self._cannot_save(error)
             raise DownloadFailed(f"the outputs of {job.shown_id} cannot be saved: {error}", final=True) from error
@@ -182,19 +182,19 @@ class Steps:
         self._saved.add((row.key, job.id))
         return files
 
-    async def _placed(self, row: Row, paths: Sequence[Path]) -> list[SavedFile]:
+    async def _give_names(self, row: Row, paths: Sequence[Path]) -> list[SavedFile]:
         """Outputs under their final names, which have their numbers."""
         if not paths:
             return []
         numbered = [(int(path.stem.rpartition("-")[2]), path) for path in paths]
-        return await self._places.save(Incoming(key=row.key, files=numbered, before=partial(self._before, row.key)))
+        return await self._output_dir.save(Incoming(key=row.key, files=numbered, before=partial(self._before, row.key)))
 
     def _before(self, key: str) -> list[Path]:
         known = self._store.result(key)
         return [] if known is None else known.paths
 
     def _cannot_save(self, error: Exception) -> None:
-        self._halt(f"outputs cannot be saved ({error}); make room and run the batch again")
+        self._stop_signal(f"outputs cannot be saved ({error}); make room and run the batch again")
 
     async def _remote_paths(self, call: Call, sources: Sequence[Source]) -> list[str]:
         """Where the service finds the files: uploaded now, or not long ago with the same bytes."""
@@ -206,7 +206,7 @@ class Steps:
         async with AsyncExitStack() as stack:
             for key in sorted(set(wanted)):  # in one order, so that two rows never wait for each other
                 await stack.enter_async_context(self._uploading.setdefault(key, asyncio.Lock()))
-            known = await asyncio.to_thread(self._recent, wanted)
+            known = await asyncio.to_thread(self._recent_uploads, wanted)
             missing = {key: source for key, source in zip(wanted, sources, strict=True) if key not in known}
             uploaded_at = time.time()
             paths = await upload(call, list(missing.values()))
@@ -215,7 +215,7 @@ class Steps:
                 await asyncio.to_thread(self._store.add_upload, *key, path, uploaded_at)
         return [known[key] for key in wanted]
 
-    def _recent(self, wanted: Sequence[tuple[str, str, str]]) -> dict[tuple[str, str, str], str]:
+    def _recent_uploads(self, wanted: Sequence[tuple[str, str, str]]) -> dict[tuple[str, str, str], str]:
         found = {key: self._store.upload(*key) for key in set(wanted)}
         now = time.time()
         return {
@@ -225,4 +225,4 @@ class Steps:
         }
 
     def _begin(self, row: Row) -> Call:
-        return self._client._begin(on_progress=partial(self._tell, row.key))
+        return self._client._begin(on_progress=partial(self._emit, row.key))

@@ -17,7 +17,7 @@ from sqlalchemy import exc
 
 from .._results import Kind, number
 from ._claims import Claims, keep_ids
-from ._connections import DatabaseLost, away, kind, patient
+from ._connections import DatabaseLost, error_kind, is_away, retry_while_away
 from ._fleet import Fleet
 from ._rows import Planned, Row, RowResult, RowStatus, Summary
 from ._tables import CHUNK, SETTINGS, batch, chunks, database_time, inserted, paid, prepare, rows, uploads
@@ -76,7 +76,7 @@ class Store:
         with self._engine.connect() as connection:
             return str(connection.scalar(sa.select(batch.c.identity)))
 
-    @patient
+    @retry_while_away
     def verify(self, ids: Iterable[str]) -> list[str]:
         """See that this is still the batch that was opened, and has what it was told.
 
@@ -91,18 +91,18 @@ class Store:
         """
         try:
             identity = self._identity()
-            missing = self.claims.unknown_here(ids)
+            missing = self.claims.missing_ids(ids)
         except exc.DBAPIError as error:
-            if away(error):
+            if is_away(error):
                 raise
-            raise DatabaseLost(f"it cannot be read any more ({kind(error)})") from None
+            raise DatabaseLost(f"it cannot be read any more ({error_kind(error)})") from None
         if identity != self.identity:
             raise DatabaseLost("another one is in its place")
         return missing
 
     # What the batch consists of
 
-    def take(self, planned: Sequence[Planned]) -> list[str]:
+    def set_rows(self, planned: Sequence[Planned]) -> list[str]:
         """Write down what the batch consists of now.
 
         New rows are added. Rows that were changed are replaced unless they were submitted already; rows that are no
@@ -145,7 +145,7 @@ class Store:
             for found in connection.execution_options(yield_per=CHUNK).execute(query):
                 yield Row(key=found.key, endpoint=found.endpoint, parameters=json.loads(found.parameters))
 
-    @patient
+    @retry_while_away
     def row(self, key: str) -> tuple[Row, RowStatus, int, Kind] | None:
         """A row, the state it was left in, its estimate and what it makes; None if it was taken out of the batch."""
         query = sa.select(rows).where(rows.c.key == key)
@@ -166,8 +166,8 @@ class Store:
         wanted = set(only)
         return [key for key in found if key in wanted]
 
-    @patient
-    def any(self, state: RowStatus) -> bool:
+    @retry_while_away
+    def has(self, state: RowStatus) -> bool:
         """Whether a row is in this state."""
         with self._engine.connect() as connection:
             return connection.scalar(sa.select(rows.c.key).where(rows.c.state == state).limit(1)) is not None
@@ -183,7 +183,7 @@ class Store:
 
     # What became of the rows
 
-    @patient
+    @retry_while_away
     def finish(self, result: RowResult) -> None:
         """Write down what became of a row in this run; `running` is for one that the next run goes on with."""
         values = {
@@ -213,7 +213,7 @@ class Store:
                     change = credits - job.reserved
                     connection.execute(sa.update(batch).values(committed=batch.c.committed + change))
 
-    @patient
+    @retry_while_away
     def ended(self, since: float) -> list[tuple[str, RowStatus]]:
         """The rows that ended at or after that time, and how."""
         query = sa.select(rows.c.key, rows.c.state).where(
@@ -236,14 +236,14 @@ class Store:
             last = some[-1][0]
             yield from (result for _, result in some)
 
-    @patient
+    @retry_while_away
     def _saved(self, after: int) -> list[tuple[int, RowResult]]:
         query = _WITH_JOBS.where(rows.c.state == RowStatus.SAVED, rows.c.position > after)
         with self._engine.connect() as connection:
             found = connection.execute(query.order_by(rows.c.position).limit(CHUNK)).all()
         return [(one.position, _result(one)) for one in found]
 
-    @patient
+    @retry_while_away
     def result(self, key: str) -> RowResult | None:
         """One row as it stands; None if it was taken out of the batch."""
         with self._engine.connect() as connection:
@@ -267,7 +267,7 @@ class Store:
 
     # Files that several rows share
 
-    @patient
+    @retry_while_away
     def upload(self, digest: str, role: str, extension: str) -> tuple[str, float] | None:
         """Where a file with this content was uploaded to, and when (seconds since 1970)."""
         same = sa.and_(uploads.c.digest == digest, uploads.c.role == role, uploads.c.extension == extension)
@@ -275,7 +275,7 @@ class Store:
             found = connection.execute(sa.select(uploads).where(same)).one_or_none()
         return None if found is None else (found.remote_path, found.uploaded_at)
 
-    @patient
+    @retry_while_away
     def add_upload(self, digest: str, role: str, extension: str, remote_path: str, uploaded_at: float) -> None:
         """Write down where a file was uploaded to."""
         same = sa.and_(uploads.c.digest == digest, uploads.c.role == role, uploads.c.extension == extension)

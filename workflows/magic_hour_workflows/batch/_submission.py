@@ -25,8 +25,8 @@ from .._results import Job
 from ..errors import SubmissionUnknown
 from . import _fleet as fleet
 from ._claims import Claim, Claims, Paid
-from ._connections import DatabaseAway, DatabaseLost, kind
-from ._fleet import Halt, Instant, Permit, passed
+from ._connections import DatabaseAway, DatabaseLost, error_kind
+from ._fleet import Instant, Permit, StopSignal, passed
 from ._rows import Row
 from ._side_file import Note, SideFile
 
@@ -63,7 +63,7 @@ T = TypeVar("T")
 logger: logging.Logger = logging.getLogger("magic_hour_workflows")
 
 
-_LOOK_SECONDS = 0.5
+_POLL_SECONDS = 0.5
 """How often a row that waits for the rate looks whether it should still wait."""
 
 
@@ -104,7 +104,7 @@ async def finished(function: Callable[[], T]) -> T:
 
 
 @attrs.frozen(kw_only=True)
-class World:
+class Environment:
     """What time it is, and how to wait for the database: a test has another one.
 
     Attributes:
@@ -120,28 +120,34 @@ class World:
     permit_seconds: float = attrs.field(factory=lambda: fleet.PERMIT_SECONDS)
 
 
-class Paying:
+class Submitter:
     """Submits the jobs of rows, each once.
 
     Args:
         claims: who may submit, and what it cost.
         session: by what others see that this worker lives.
         side: what the database cannot be told.
-        halt: whether jobs may be submitted.
+        stop_signal: whether jobs may still be submitted.
         worker: the executor, for those who look at the claims.
-        world: time, and how to wait.
+        environment: time, and how to wait.
     """
 
     def __init__(
-        self, claims: Claims, session: Session, side: SideFile, halt: Halt, worker: str, world: World | None = None
+        self,
+        claims: Claims,
+        session: Session,
+        side: SideFile,
+        stop_signal: StopSignal,
+        worker: str,
+        environment: Environment | None = None,
     ) -> None:
         self._claims = claims
         self._session = session
         self._side = side
-        self._halt = halt
+        self._stop_signal = stop_signal
         self._worker = worker
-        self._world = world or World()
-        self._line = asyncio.Lock()
+        self._environment = environment or Environment()
+        self._claim_lock = asyncio.Lock()
 
     async def known(self, row: Row) -> str | None:
         """The id of the job of a row; None if it was never submitted.
@@ -149,7 +155,7 @@ class Paying:
         Raises:
             SubmissionUnknown: it was submitted before, and nobody knows what came of it.
         """
-        paid = await self._world.run(partial(self._claims.paid_for, row.key))
+        paid = await self._environment.run(partial(self._claims.job_of, row.key))
         if paid is not None and paid.project_id is None:
             raise doubtful(row, paid)
         return None if paid is None else str(paid.project_id)
@@ -169,7 +175,7 @@ class Paying:
         if granted is Claim.TAKEN:
             id = await self.known(row)
             return id if id is not None else await self.submit(call, row, operation, estimate)
-        right = _Right(self, note, since)
+        right = _SendPermit(self, note, since)
         return await self._submit(call._replace(before_sending=right.check), row, operation, note)
 
     async def _claim(self, note: Note) -> tuple[Claim, Permit]:
@@ -178,24 +184,24 @@ class Paying:
         ask = partial(ask, token=note.token, worker=self._worker)
         release = partial(self._claims.release, note.key, note.token)
         while True:
-            await self._halt.gate(note.key)
-            async with self._line:  # one row of this process asks at a time
-                if self._halt.reason is not None:
+            await self._stop_signal.gate(note.key)
+            async with self._claim_lock:  # one row of this process asks at a time
+                if self._stop_signal.reason is not None:
                     continue
-                since = self._world.now()
+                since = self._environment.now()
                 try:
-                    session = await self._world.run(self._session.hold)
-                    granted = await self._world.run(ask)
+                    session = await self._environment.run(self._session.hold)
+                    granted = await self._environment.run(ask)
                 except BaseException:
-                    self._record(note, release)  # if it was granted, nobody uses it
+                    self._try_to_record(note, release)  # if it was granted, nobody uses it
                     raise
                 if granted is Claim.TOO_SOON:
-                    pause = await self._world.run(self._claims.pause)
-                    await self._world.sleep(min(pause, _LOOK_SECONDS))
-                elif granted is Claim.GRANTED and passed(since, self._world.now()) > _HELD_UP_SECONDS:
-                    await self._world.run(release)
+                    pause = await self._environment.run(self._claims.pause)
+                    await self._environment.sleep(min(pause, _POLL_SECONDS))
+                elif granted is Claim.GRANTED and passed(since, self._environment.now()) > _HELD_UP_SECONDS:
+                    await self._environment.run(release)
                 else:
-                    return granted, Permit(since, session, self._world.permit_seconds)
+                    return granted, Permit(since, session, self._environment.permit_seconds)
 
     async def _submit(self, call: Call, row: Row, operation: Any, note: Note) -> str:
         self._side.submitting(note)
@@ -204,15 +210,15 @@ class Paying:
         except SubmissionUnknown:
             raise
         except MagicHourError:  # certainly not accepted
-            await self._kept(partial(self._released, note))
+            await self._persist(partial(self._released, note))
             raise
         except BaseException as stopped:
-            self._record(note, partial(self._settle, note, stopped))
+            self._try_to_record(note, partial(self._settle, note, stopped))
             raise
-        return await self._written(row, job, note)
+        return await self._record_job(row, job, note)
 
-    async def _written(self, row: Row, job: Job, note: Note) -> str:
-        own = await self._kept(partial(self._accepted, note, job.id, job.credits_charged))
+    async def _record_job(self, row: Row, job: Job, note: Note) -> str:
+        own = await self._persist(partial(self._accepted, note, job.id, job.credits_charged))
         if own:
             return job.id
         return await self.known(row) or job.id
@@ -223,35 +229,35 @@ class Paying:
         try:
             own = self._claims.accepted(note.key, id, credits, name=note.name, worker=self._worker)
         except Exception as error:
-            why = error.why if isinstance(error, (DatabaseLost, DatabaseAway)) else kind(error)
-            self._side.keep(told, why)
-            self._halt(f"the batch database does not take the id of a job ({why})")
+            why = error.why if isinstance(error, (DatabaseLost, DatabaseAway)) else error_kind(error)
+            self._side.write(told, why)
+            self._stop_signal(f"the batch database does not take the id of a job ({why})")
             raise
         self._side.recorded(id)
         if not own:
-            stray = f"{told.words()}, and the row has another job or is gone: it may be charged twice"
-            self._side.say(stray)
-            self._halt(stray)
+            stray = f"{told.description()}, and the row has another job or is gone: it may be charged twice"
+            self._side.report(stray)
+            self._stop_signal(stray)
         return own
 
     def _released(self, note: Note) -> None:
         self._claims.release(note.key, note.token)
         self._side.returned(note.key)
 
-    async def _kept(self, write: Callable[[], T]) -> T:
+    async def _persist(self, write: Callable[[], T]) -> T:
         """Write down what must not be forgotten, for as long as it takes a full disk or a lost database to mend."""
         for attempt in range(1, _WRITE_TRIES + 1):
             try:
-                return await self._world.run(write)  # type: ignore[no-any-return]
+                return await self._environment.run(write)  # type: ignore[no-any-return]
             except (exc.OperationalError, exc.TimeoutError, DatabaseAway) as error:
                 if attempt == _WRITE_TRIES:
                     raise
-                logger.error("the batch database refuses what has to be kept (%s); trying again", kind(error))
-                self._halt(f"the batch database cannot be written to ({kind(error)})")
-                await self._world.sleep(_WRITE_PAUSE)
+                logger.error("the batch database refuses what has to be kept (%s); trying again", error_kind(error))
+                self._stop_signal(f"the batch database cannot be written to ({error_kind(error)})")
+                await self._environment.sleep(_WRITE_PAUSE)
         raise AssertionError("the last attempt returns or raises")
 
-    def _record(self, note: Note, write: Callable[[], object]) -> None:
+    def _try_to_record(self, note: Note, write: Callable[[], object]) -> None:
         """Write something down at the end of a run that does not wait any longer."""
         try:
             write()
@@ -269,11 +275,11 @@ class Paying:
             self._released(note)
 
 
-class _Right:
+class _SendPermit:
     """The right to send one job, asked for directly before each first byte."""
 
-    def __init__(self, paying: Paying, note: Note, permit: Permit) -> None:
-        self._paying = paying
+    def __init__(self, submitter: Submitter, note: Note, permit: Permit) -> None:
+        self._submitter = submitter
         self._note = note
         self._permit = permit
 
@@ -284,14 +290,14 @@ class _Right:
             NotMine: the row is another's by now.
             DatabaseAway: the database cannot be asked.
         """
-        paying, world = self._paying, self._paying._world
+        submitter, environment = self._submitter, self._submitter._environment
         for _ in range(_RENEWALS):
-            if self._permit.valid(world.now(), paying._session.current):
+            if self._permit.valid(environment.now(), submitter._session.current):
                 return
-            since = world.now()
-            session = await world.run(paying._session.hold)
-            if not await world.run(partial(paying._claims.renew, self._note.key, self._note.token)):
+            since = environment.now()
+            session = await environment.run(submitter._session.hold)
+            if not await environment.run(partial(submitter._claims.renew, self._note.key, self._note.token)):
                 raise NotMine(self._note.key)
-            self._permit = Permit(since, session, world.permit_seconds)
-        if not self._permit.valid(world.now(), paying._session.current):
+            self._permit = Permit(since, session, environment.permit_seconds)
+        if not self._permit.valid(environment.now(), submitter._session.current):
             raise DatabaseAway("it answers too late to be sure that nobody else has the row")

@@ -20,8 +20,8 @@ from magic_hour_client.errors import MagicHourError
 from ..._formatting import shown
 from ..._hints import unlisted_in
 from ...batch._batch import Batch
-from ...batch._database import SUFFIX, beside, lock_path, looked
-from ...batch._report import short
+from ...batch._database import SUFFIX, lock_path, open_beside_run, side_file_path
+from ...batch._report import rounded
 from ...batch._rows import Row, RowStatus, Summary
 from ..progress import size
 
@@ -40,7 +40,7 @@ def database_errors() -> Iterator[None]:
 def stands(batch: Batch) -> Summary | None:
     """How a batch stands that was begun before."""
     file = batch.database.file
-    if file is not None and not (file.is_file() or lock_path(file).exists() or beside(file).exists()):
+    if file is not None and not (file.is_file() or lock_path(file).exists() or side_file_path(file).exists()):
         return None
     summary = batch.summary()
     return summary if summary.rows else None
@@ -48,7 +48,7 @@ def stands(batch: Batch) -> Summary | None:
 
 def output_of(batch: Batch) -> Path:
     """The folder for the outputs that the database knows, as the last run had it."""
-    with looked(batch.database) as store:
+    with open_beside_run(batch.database) as store:
         return Path(store.settings()["output"] or os.curdir)
 
 
@@ -94,8 +94,8 @@ def counted(summary: Summary) -> list[str]:
 def summary_data(summary: Summary) -> dict[str, Any]:
     """How a batch stands, for programs."""
     counts = {status.value: summary.counts.get(status, 0) for status in RowStatus}
-    strays = [{**attrs.asdict(stray), "credits": short(stray.credits)} for stray in summary.strays]
-    about = {"credits": short(summary.credits), "halted": summary.halted, "strays": strays}
+    strays = [{**attrs.asdict(stray), "credits": rounded(stray.credits)} for stray in summary.strays]
+    about = {"credits": rounded(summary.credits), "halted": summary.halted, "strays": strays}
     return {"rows": summary.rows, "counts": counts, **about}
 
 
