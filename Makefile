@@ -88,10 +88,10 @@ batch-kills: $(VENV)/.stamp ## kill -9 of a batch at random moments, with the gu
 	@$(RUN) tests/batch/killing/campaign.py --kills $(or $(KILLS),100) --rows $(or $(ROWS),300) --seed $(or $(SEED),0)
 
 batch-damage: $(VENV)/.stamp ## 1,000 saved files damaged, removed and exchanged: all found and downloaded again at no charge (DAMAGES=1000 SEED=0; a minute)
-	@PYTHONPATH=tests $(RUN) -m batch.damage --damages $(or $(DAMAGES),1000) --seed $(or $(SEED),0)
+	@PYTHONPATH=tests $(RUN) -m batch.file_damage --damages $(or $(DAMAGES),1000) --seed $(or $(SEED),0)
 
 batch-lost: $(VENV)/.stamp ## The database of a running batch removed, moved, replaced, damaged, full: nothing unreported, nothing paid twice (RUNS=200 SEED=0; minutes)
-	@PYTHONPATH=tests $(RUN) -m batch.lost --runs $(or $(RUNS),200) --seed $(or $(SEED),0)
+	@PYTHONPATH=tests $(RUN) -m batch.database_loss --runs $(or $(RUNS),200) --seed $(or $(SEED),0)
 
 batch-fleet: $(VENV)/.stamp ## A batch on PostgreSQL: one worker killed, one stopped, one added (ROWS=1000 RATE=600; minutes)
 	@PYTHONPATH=tests $(RUN) tests/batch/fleet/campaign.py --rows $(or $(ROWS),1000) --rate $(or $(RATE),600)

@@ -90,7 +90,7 @@ PARTS = {
                 "row_workflow",
             )
         ),
-        tests=tuple(f"tests/batch/test_{name}.py" for name in ("claims", "claiming", "guards")),
+        tests=tuple(f"tests/batch/test_{name}.py" for name in ("claims", "claim_schedules", "guards")),
         needed=("tests/worlds.py", "tests/fakes.py", "tests/batch"),
     ),
     "client": Part(

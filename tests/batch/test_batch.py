@@ -16,7 +16,7 @@ from typing import Any
 import anyio
 import pytest
 
-from batch.foxes import PRICE, Den, edited, fox, foxes
+from batch.local_batch import PRICE, LocalBatch, edit_row, image_row, image_rows
 from magic_hour_client.errors import InvalidArgument
 from magic_hour_emulator import Emulator, samples
 from magic_hour_workflows.batch import _database as database
@@ -31,17 +31,17 @@ SAVED, FAILED, DOUBTFUL = RowStatus.SAVED, RowStatus.FAILED, RowStatus.DOUBTFUL
 
 
 @pytest.fixture
-def den(emulator: Emulator, tmp_path: Path) -> Den:
-    return Den(emulator, tmp_path)
+def local(emulator: Emulator, tmp_path: Path) -> LocalBatch:
+    return LocalBatch(emulator, tmp_path)
 
 
 @pytest.fixture(params=["sync", "asyncio", "trio"])
-def each(request: pytest.FixtureRequest, emulator: Emulator, tmp_path: Path) -> Den:
-    return Den(emulator, tmp_path, request.param)
+def each(request: pytest.FixtureRequest, emulator: Emulator, tmp_path: Path) -> LocalBatch:
+    return LocalBatch(emulator, tmp_path, request.param)
 
 
-def test_all_are_saved_once_and_run_again_for_nothing(each: Den) -> None:
-    first = each.run(foxes(5))
+def test_all_are_saved_once_and_run_again_for_nothing(each: LocalBatch) -> None:
+    first = each.run(image_rows(5))
     assert [row.status for row in first.values()] == [SAVED] * 5
     assert each.files == [f"fox-{number}-1.png" for number in range(5)]
     for row in first.values():
@@ -49,34 +49,34 @@ def test_all_are_saved_once_and_run_again_for_nothing(each: Den) -> None:
         assert row.credits == PRICE
         assert [path.name for path in row.paths] == [f"{row.key}-1.png"]
         assert len(row.sha256) == 1
-    assert each.run(foxes(5)) == {}
+    assert each.run(image_rows(5)) == {}
     assert each.charged == {f"fox-{number}": 1 for number in range(5)}
     summary = each.batch().summary()
     assert (summary.done, summary.credits, summary.halted) == (True, 5 * PRICE, None)
 
 
-def test_the_generator_may_be_left_early(each: Den) -> None:
+def test_the_generator_may_be_left_early(each: LocalBatch) -> None:
     if each.backend == "sync":
-        work = each.batch(foxes(12), concurrency=2).run()
+        work = each.batch(image_rows(12), concurrency=2).run()
         next(work)
         work.close()
     else:
 
         async def some() -> None:
-            async with aclosing(each.batch(foxes(12), concurrency=2).run_async()) as work:
+            async with aclosing(each.batch(image_rows(12), concurrency=2).run_async()) as work:
                 await anext(work)
 
         anyio.run(some, backend=each.backend)
     assert len(each.charged) < 12
-    each.run(foxes(12))
+    each.run(image_rows(12))
     assert each.charged == {f"fox-{number}": 1 for number in range(12)}
     assert set(each.statuses().values()) == {SAVED}
 
 
-def test_an_async_run_may_be_cancelled_while_it_starts(den: Den) -> None:
+def test_an_async_run_may_be_cancelled_while_it_starts(local: LocalBatch) -> None:
     async def cancelled() -> None:
         async def all_of_it() -> None:
-            async with aclosing(den.batch(foxes(3)).run_async()) as work:
+            async with aclosing(local.batch(image_rows(3)).run_async()) as work:
                 async for _ in work:
                     pass
 
@@ -88,192 +88,194 @@ def test_an_async_run_may_be_cancelled_while_it_starts(den: Den) -> None:
             await task
 
     asyncio.run(cancelled())
-    den.run(foxes(3))  # not refused: nobody holds the batch
-    assert den.charged == {f"fox-{number}": 1 for number in range(3)}
+    local.run(image_rows(3))  # not refused: nobody holds the batch
+    assert local.charged == {f"fox-{number}": 1 for number in range(3)}
 
 
-def test_ctrl_c_in_the_middle(den: Den) -> None:
+def test_ctrl_c_in_the_middle(local: LocalBatch) -> None:
     def interrupted() -> None:
-        for _ in den.batch(foxes(12), concurrency=2).run():
+        for _ in local.batch(image_rows(12), concurrency=2).run():
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     gc.collect()
-    den.run(foxes(12))
-    assert den.charged == {f"fox-{number}": 1 for number in range(12)}
+    local.run(image_rows(12))
+    assert local.charged == {f"fox-{number}": 1 for number in range(12)}
 
 
-def test_halted_it_finishes_what_runs_and_begins_nothing(den: Den) -> None:
-    batch = den.batch(foxes(12), concurrency=2)
+def test_halted_it_finishes_what_runs_and_begins_nothing(local: LocalBatch) -> None:
+    batch = local.batch(image_rows(12), concurrency=2)
     for _ in batch.run():
         if not batch.halted:
-            begun = len(den.charged)
+            begun = len(local.charged)
             batch.halt("enough")
     assert batch.halted == "enough"
-    statuses = den.statuses()
-    assert sum(status is SAVED for status in statuses.values()) == len(den.charged) <= begun + 2
-    assert den.batch().summary().halted == "enough"
-    den.ran(batch)  # the same one goes on
-    assert den.charged == {f"fox-{number}": 1 for number in range(12)}
-    assert den.batch().summary().halted is None
+    statuses = local.statuses()
+    assert sum(status is SAVED for status in statuses.values()) == len(local.charged) <= begun + 2
+    assert local.batch().summary().halted == "enough"
+    local.ran(batch)  # the same one goes on
+    assert local.charged == {f"fox-{number}": 1 for number in range(12)}
+    assert local.batch().summary().halted is None
 
 
-def test_a_job_that_takes_too_long_is_waited_for_again(den: Den) -> None:
-    den.emulator.faults.add("job_stuck", on="create")
-    ended = den.run(foxes(1), timeout=2.0)["fox-0"]  # long enough for a create on a busy machine
+def test_a_job_that_takes_too_long_is_waited_for_again(local: LocalBatch) -> None:
+    local.emulator.faults.add("job_stuck", on="create")
+    ended = local.run(image_rows(1), timeout=2.0)["fox-0"]  # long enough for a create on a busy machine
     assert (ended.status, ended.error_type, ended.credits) == (RowStatus.RUNNING, "JobTimeout", PRICE)
-    den.emulator.force(str(ended.id), "complete")
-    assert den.run(foxes(1))["fox-0"].status is SAVED
-    assert den.charged == {"fox-0": 1}
+    local.emulator.force(str(ended.id), "complete")
+    assert local.run(image_rows(1))["fox-0"].status is SAVED
+    assert local.charged == {"fox-0": 1}
 
 
-def test_rows_with_other_parameters_are_refused(den: Den) -> None:
-    den.run(foxes(2))
+def test_rows_with_other_parameters_are_refused(local: LocalBatch) -> None:
+    local.run(image_rows(2))
     with pytest.raises(InvalidArgument, match="1 rows were submitted with other parameters before: 'fox-1'"):
-        den.run([fox("fox-0"), fox("fox-1", image_count=2), fox("fox-2")])
-    assert den.charged == {"fox-0": 1, "fox-1": 1}
-    assert set(den.statuses()) == {"fox-0", "fox-1"}
+        local.run([image_row("fox-0"), image_row("fox-1", image_count=2), image_row("fox-2")])
+    assert local.charged == {"fox-0": 1, "fox-1": 1}
+    assert set(local.statuses()) == {"fox-0", "fox-1"}
 
 
-def test_rows_that_were_never_charged_may_change_and_move(den: Den) -> None:
-    den.run(foxes(3), max_credits=PRICE)
-    [first] = den.charged
-    rows = [row if row[0] == first else fox(row[0], image_count=2) for row in reversed(foxes(3))]
-    ended = den.run(rows)
+def test_rows_that_were_never_charged_may_change_and_move(local: LocalBatch) -> None:
+    local.run(image_rows(3), max_credits=PRICE)
+    [first] = local.charged
+    rows = [row if row[0] == first else image_row(row[0], image_count=2) for row in reversed(image_rows(3))]
+    ended = local.run(rows)
     assert [row.credits for row in ended.values()] == [2 * PRICE] * 2
-    assert list(den.statuses()) == ["fox-2", "fox-1", "fox-0"]
-    assert set(den.charged.values()) == {1}
+    assert list(local.statuses()) == ["fox-2", "fox-1", "fox-0"]
+    assert set(local.charged.values()) == {1}
 
 
-def test_rows_removed_from_the_manifest_are_forgotten(den: Den) -> None:
-    batch = den.batch(foxes(4))
+def test_rows_removed_from_the_manifest_are_forgotten(local: LocalBatch) -> None:
+    batch = local.batch(image_rows(4))
     batch.halt()
-    den.ran(batch)
-    den.run(foxes(2))
-    den.run()  # without a manifest they stay forgotten
-    assert den.charged == {"fox-0": 1, "fox-1": 1}
-    assert list(den.statuses()) == ["fox-0", "fox-1"]
-    assert den.batch().summary().done
-    assert den.run(foxes(4)).keys() == {"fox-2", "fox-3"}
+    local.ran(batch)
+    local.run(image_rows(2))
+    local.run()  # without a manifest they stay forgotten
+    assert local.charged == {"fox-0": 1, "fox-1": 1}
+    assert list(local.statuses()) == ["fox-0", "fox-1"]
+    assert local.batch().summary().done
+    assert local.run(image_rows(4)).keys() == {"fox-2", "fox-3"}
 
 
-def test_lost_outputs_are_fetched_again(den: Den) -> None:
-    before = den.run(foxes(3))
-    (den.output / "fox-1-1.png").unlink()
-    assert den.run(foxes(3)) == {"fox-1": den.batch().results()[1]}
-    assert den.batch().results()[1].sha256 == before["fox-1"].sha256
-    shutil.rmtree(den.output)
-    assert len(den.run()) == 3
-    assert set(den.charged.values()) == {1}
-    assert len(den.files) == 3
+def test_lost_outputs_are_fetched_again(local: LocalBatch) -> None:
+    before = local.run(image_rows(3))
+    (local.output / "fox-1-1.png").unlink()
+    assert local.run(image_rows(3)) == {"fox-1": local.batch().results()[1]}
+    assert local.batch().results()[1].sha256 == before["fox-1"].sha256
+    shutil.rmtree(local.output)
+    assert len(local.run()) == 3
+    assert set(local.charged.values()) == {1}
+    assert len(local.files) == 3
 
 
-def test_the_output_folder_is_removed_midway(den: Den) -> None:
+def test_the_output_folder_is_removed_midway(local: LocalBatch) -> None:
     removed = False
-    for _ in den.batch(foxes(10), concurrency=2).run():
+    for _ in local.batch(image_rows(10), concurrency=2).run():
         if not removed:
-            den.output.rename(den.output.with_name("removed"))  # at once, while files are written there
+            local.output.rename(local.output.with_name("removed"))  # at once, while files are written there
             removed = True
-    den.run(foxes(10))
-    assert set(den.statuses().values()) == {SAVED}
-    assert len(den.files) == 10
-    assert den.charged == {f"fox-{number}": 1 for number in range(10)}
+    local.run(image_rows(10))
+    assert set(local.statuses().values()) == {SAVED}
+    assert len(local.files) == 10
+    assert local.charged == {f"fox-{number}": 1 for number in range(10)}
 
 
-def test_keys_of_any_script_name_files(den: Den) -> None:
-    saved = den.run([fox("日本"), fox("中国 2/2"), fox("Zoë")])
+def test_keys_of_any_script_name_files(local: LocalBatch) -> None:
+    saved = local.run([image_row("日本"), image_row("中国 2/2"), image_row("Zoë")])
     assert [row.status for row in saved.values()] == [SAVED] * 3
-    assert den.files == sorted(["日本-1.png", "中国_2_2-1.png", "Zoë-1.png"])
+    assert local.files == sorted(["日本-1.png", "中国_2_2-1.png", "Zoë-1.png"])
 
 
-def test_files_of_the_user_are_never_overwritten(den: Den) -> None:
-    den.output.mkdir()
-    mine = den.output / "fox-0-1.png"
+def test_files_of_the_user_are_never_overwritten(local: LocalBatch) -> None:
+    local.output.mkdir()
+    mine = local.output / "fox-0-1.png"
     mine.write_text("mine")
-    ended = den.run(foxes(1))
+    ended = local.run(image_rows(1))
     assert mine.read_text() == "mine"
     assert [path.name for path in ended["fox-0"].paths] == ["fox-0-1 (2).png"]
 
 
 def test_same_bytes_are_uploaded_once_and_renewed_in_time(
-    den: Den, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    local: LocalBatch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copy = tmp_path / "copy.png"
     shutil.copyfile(samples.portrait(), copy)
     copy = copy.rename(tmp_path / f"copy{samples.portrait().suffix}")
-    den.run([edited("one", samples.portrait()), edited("two", copy), edited("three", copy)])
-    assert puts(den) == 1
-    den.run([edited("one", samples.portrait()), edited("two", copy), edited("three", copy), edited("four", copy)])
-    assert puts(den) == 1
+    local.run([edit_row("one", samples.portrait()), edit_row("two", copy), edit_row("three", copy)])
+    assert upload_count(local) == 1
+    local.run(
+        [edit_row("one", samples.portrait()), edit_row("two", copy), edit_row("three", copy), edit_row("four", copy)]
+    )
+    assert upload_count(local) == 1
     monkeypatch.setattr(steps, "UPLOADS_LAST", -1.0)
-    with sqlite3.connect(den.database) as connection:
+    with sqlite3.connect(local.database) as connection:
         connection.execute("UPDATE uploads SET uploaded_at = uploaded_at - 1000")
     connection.close()
-    rows = [edited("one", samples.portrait()), edited("two", copy), edited("three", copy), edited("four", copy)]
-    assert den.run([*rows, edited("five", copy)])["five"].status is SAVED
-    assert puts(den) == 2
+    rows = [edit_row("one", samples.portrait()), edit_row("two", copy), edit_row("three", copy), edit_row("four", copy)]
+    assert local.run([*rows, edit_row("five", copy)])["five"].status is SAVED
+    assert upload_count(local) == 2
 
 
-def puts(den: Den) -> int:
-    return len(den.emulator.requests.find(origin="storage", method="PUT"))
+def upload_count(local: LocalBatch) -> int:
+    return len(local.emulator.requests.find(origin="storage", method="PUT"))
 
 
-def test_a_file_that_is_gone_fails_its_row_alone(den: Den, tmp_path: Path) -> None:
+def test_a_file_that_is_gone_fails_its_row_alone(local: LocalBatch, tmp_path: Path) -> None:
     picture = tmp_path / f"gone{samples.portrait().suffix}"
     shutil.copyfile(samples.portrait(), picture)
-    batch = den.batch([edited("gone", picture), fox("fox")])
+    batch = local.batch([edit_row("gone", picture), image_row("fox")])
     assert batch.rows
     picture.unlink()
-    ended = den.ran(batch)
+    ended = local.ran(batch)
     assert (ended["gone"].status, ended["fox"].status) == (FAILED, SAVED)
     assert "gone" in str(ended["gone"].error)
-    assert den.charged == {"fox": 1}
+    assert local.charged == {"fox": 1}
 
 
-def test_events_come_with_their_rows_and_may_fail(den: Den) -> None:
+def test_events_come_with_their_rows_and_may_fail(local: LocalBatch) -> None:
     told: list[tuple[str, Any]] = []
 
     def listen(key: str, event: Any) -> None:
         told.append((key, event))
         raise RuntimeError("a listener that cannot")
 
-    ended = den.run(foxes(2), on_event=listen)
+    ended = local.run(image_rows(2), on_event=listen)
     assert {row.status for row in ended.values()} == {SAVED}
     created = {key: event.id for key, event in told if isinstance(event, Created)}
     assert created == {row.key: row.id for row in ended.values()}
     assert {key for key, event in told if isinstance(event, StatusChanged)} == {"fox-0", "fox-1"}
 
 
-def test_failed_rows_are_tried_anew_when_asked_for(den: Den) -> None:
-    den.emulator.fail_next("no_source_face", "no face was found", times=2)
-    ended = den.run(foxes(3))
+def test_failed_rows_are_tried_anew_when_asked_for(local: LocalBatch) -> None:
+    local.emulator.fail_next("no_source_face", "no face was found", times=2)
+    ended = local.run(image_rows(3))
     failed = sorted(key for key, row in ended.items() if row.status is FAILED)
     assert len(failed) == 2
     assert ended[failed[0]].error_type == "JobFailed"
     assert "no face was found" in str(ended[failed[0]].error)
     assert ended[failed[0]].credits == 0  # refunded
-    assert den.batch().summary().credits == PRICE
-    assert den.run(foxes(3)) == {}
-    assert den.run(foxes(3), retry=[failed[0]])[failed[0]].status is SAVED
-    assert den.run(foxes(3), retry=True)[failed[1]].status is SAVED
-    assert den.charged == {key: 2 if key in failed else 1 for key in ended}
-    assert den.run(foxes(3), retry=True) == {}
+    assert local.batch().summary().credits == PRICE
+    assert local.run(image_rows(3)) == {}
+    assert local.run(image_rows(3), retry=[failed[0]])[failed[0]].status is SAVED
+    assert local.run(image_rows(3), retry=True)[failed[1]].status is SAVED
+    assert local.charged == {key: 2 if key in failed else 1 for key in ended}
+    assert local.run(image_rows(3), retry=True) == {}
 
 
-def test_retry_does_not_bring_removed_rows_back(den: Den) -> None:
-    den.emulator.fail_next(times=2)
-    den.run(foxes(2))
-    assert den.run(foxes(1), retry=True).keys() == {"fox-0"}
-    assert den.charged == {"fox-0": 2, "fox-1": 1}
+def test_retry_does_not_bring_removed_rows_back(local: LocalBatch) -> None:
+    local.emulator.fail_next(times=2)
+    local.run(image_rows(2))
+    assert local.run(image_rows(1), retry=True).keys() == {"fox-0"}
+    assert local.charged == {"fox-0": 2, "fox-1": 1}
 
 
-def test_a_database_with_another_batch_is_refused(den: Den) -> None:
-    den.run(foxes(2))
+def test_a_database_with_another_batch_is_refused(local: LocalBatch) -> None:
+    local.run(image_rows(2))
     with pytest.raises(InvalidArgument, match="another batch, of 2 rows") as caught:
-        den.run([("wolf", *row[1:]) for row in foxes(1)])
+        local.run([("wolf", *row[1:]) for row in image_rows(1)])
     assert caught.value.field == "database"
-    assert den.statuses().keys() == {"fox-0", "fox-1"}
+    assert local.statuses().keys() == {"fox-0", "fox-1"}
 
 
 @pytest.fixture
@@ -285,63 +287,67 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 @pytest.mark.parametrize("charged", [True, False])
-def test_doubtful_rows_are_never_sent_again_until_they_are_settled(den: Den, charged: bool, waits: list[float]) -> None:
-    den.emulator.faults.add("reset", on="create", phase="after" if charged else "before")
-    row = den.run(foxes(1))["fox-0"]
+def test_doubtful_rows_are_never_sent_again_until_they_are_settled(
+    local: LocalBatch, charged: bool, waits: list[float]
+) -> None:
+    local.emulator.faults.add("reset", on="create", phase="after" if charged else "before")
+    row = local.run(image_rows(1))["fox-0"]
     assert (row.status, row.error_type, row.credits, row.name) == (DOUBTFUL, "SubmissionUnknown", None, "fox-0")
     assert "'fox-0'" in str(row.error)
-    assert den.run(foxes(1)) == {}
-    assert den.charged.total() == charged
+    assert local.run(image_rows(1)) == {}
+    assert local.charged.total() == charged
     with pytest.raises(InvalidArgument, match="is not in doubt"):
-        den.batch().settle("another", not_charged=lambda name: True)
+        local.batch().settle("another", not_charged=lambda name: True)
     if charged:
-        den.batch().settle("fox-0", project_id=den.emulator.ledger.creates[0].id)
+        local.batch().settle("fox-0", project_id=local.emulator.ledger.creates[0].id)
     else:
         asked: list[tuple[str, list[float]]] = []
-        settled = den.batch().settle("fox-0", not_charged=lambda name: asked.append((name, list(waits))) or True)
+        settled = local.batch().settle("fox-0", not_charged=lambda name: asked.append((name, list(waits))) or True)
         assert settled is Settled.NOT_CHARGED
         assert asked == [("fox-0", [135.0])]  # a permit and the longest answer, before it was asked
-    assert den.statuses()["fox-0"] is (RowStatus.RUNNING if charged else RowStatus.WAITING)
-    ended = den.run(foxes(1))["fox-0"]
+    assert local.statuses()["fox-0"] is (RowStatus.RUNNING if charged else RowStatus.WAITING)
+    ended = local.run(image_rows(1))["fox-0"]
     assert (ended.status, ended.credits) == (SAVED, 5)
-    assert den.charged == {"fox-0": 1}
+    assert local.charged == {"fox-0": 1}
     with pytest.raises(InvalidArgument, match="is not in doubt"):
-        den.batch().settle("fox-0", not_charged=lambda name: True)
+        local.batch().settle("fox-0", not_charged=lambda name: True)
 
 
 @pytest.mark.parametrize("answer", [False, None])
-def test_a_row_that_nobody_knows_about_stays_closed_and_in_doubt(den: Den, waits: list[float], answer: Any) -> None:
-    den.emulator.faults.add("reset", on="create", phase="before")
-    den.run(foxes(1))
-    assert den.batch().settle("fox-0", not_charged=lambda name: answer) is Settled.OPEN
-    assert den.run(foxes(1)) == {}
-    assert den.statuses()["fox-0"] is DOUBTFUL
-    assert den.batch().settle("fox-0", not_charged=lambda name: True) is Settled.NOT_CHARGED
-    den.run(foxes(1))
-    assert den.charged == {"fox-0": 1}
+def test_a_row_that_nobody_knows_about_stays_closed_and_in_doubt(
+    local: LocalBatch, waits: list[float], answer: Any
+) -> None:
+    local.emulator.faults.add("reset", on="create", phase="before")
+    local.run(image_rows(1))
+    assert local.batch().settle("fox-0", not_charged=lambda name: answer) is Settled.OPEN
+    assert local.run(image_rows(1)) == {}
+    assert local.statuses()["fox-0"] is DOUBTFUL
+    assert local.batch().settle("fox-0", not_charged=lambda name: True) is Settled.NOT_CHARGED
+    local.run(image_rows(1))
+    assert local.charged == {"fox-0": 1}
 
 
-def test_an_id_that_arrives_while_somebody_looks_is_kept(den: Den, waits: list[float]) -> None:
-    den.emulator.faults.add("reset", on="create", phase="after")
-    den.run(foxes(1))
+def test_an_id_that_arrives_while_somebody_looks_is_kept(local: LocalBatch, waits: list[float]) -> None:
+    local.emulator.faults.add("reset", on="create", phase="after")
+    local.run(image_rows(1))
 
     def look(name: str) -> bool:
-        with database.open_batch(database.database_of(den.database)) as store:
-            store.claims.accepted(name, den.emulator.ledger.creates[0].id, 5, name=name, worker="it woke up")
+        with database.open_batch(database.database_of(local.database)) as store:
+            store.claims.accepted(name, local.emulator.ledger.creates[0].id, 5, name=name, worker="it woke up")
         return True
 
-    assert den.batch().settle("fox-0", not_charged=look) is Settled.ARRIVED
-    assert den.run(foxes(1))["fox-0"].status is SAVED
-    assert den.charged == {"fox-0": 1}
+    assert local.batch().settle("fox-0", not_charged=look) is Settled.ARRIVED
+    assert local.run(image_rows(1))["fox-0"].status is SAVED
+    assert local.charged == {"fox-0": 1}
 
 
-def test_nothing_is_settled_as_not_charged_while_the_batch_runs(den: Den, waits: list[float]) -> None:
-    den.emulator.faults.add("reset", on="create", phase="before")
-    den.run(foxes(1))
-    work = den.batch(foxes(3), concurrency=1).run()
+def test_nothing_is_settled_as_not_charged_while_the_batch_runs(local: LocalBatch, waits: list[float]) -> None:
+    local.emulator.faults.add("reset", on="create", phase="before")
+    local.run(image_rows(1))
+    work = local.batch(image_rows(3), concurrency=1).run()
     next(work)
     with pytest.raises(InvalidArgument, match="another process runs the batch"):
-        den.batch().settle("fox-0", not_charged=lambda name: True)
+        local.batch().settle("fox-0", not_charged=lambda name: True)
     assert len(list(work)) == 1
     assert waits == []
 
@@ -358,31 +364,31 @@ def test_the_wait_is_by_a_clock_that_stands_still_while_the_machine_sleeps() -> 
     assert settling.wait.__defaults__ == (time.monotonic, time.sleep)
 
 
-def test_settling_says_one_of_two_things(den: Den) -> None:
+def test_settling_says_one_of_two_things(local: LocalBatch) -> None:
     with pytest.raises(InvalidArgument, match="either"):
-        den.batch().settle("fox-0")
+        local.batch().settle("fox-0")
     with pytest.raises(InvalidArgument, match="either"):
-        den.batch().settle("fox-0", project_id="x", not_charged=lambda name: True)
+        local.batch().settle("fox-0", project_id="x", not_charged=lambda name: True)
     looked_before: Any = True
     with pytest.raises(InvalidArgument, match="an earlier look does not count"):
-        den.batch().settle("fox-0", not_charged=looked_before)
+        local.batch().settle("fox-0", not_charged=looked_before)
 
 
-def test_a_second_runner_is_refused(den: Den, tmp_path: Path) -> None:
-    work = den.batch(foxes(4), concurrency=1).run()
+def test_a_second_runner_is_refused(local: LocalBatch, tmp_path: Path) -> None:
+    work = local.batch(image_rows(4), concurrency=1).run()
     next(work)
     with pytest.raises(InvalidArgument, match="another process runs the batch"):
-        den.run(foxes(4))
+        local.run(image_rows(4))
     with pytest.raises(InvalidArgument, match="this process runs a batch already"):
-        list(den.batch(foxes(1), database=tmp_path / "other").run())
+        list(local.batch(image_rows(1), database=tmp_path / "other").run())
     assert len(list(work)) == 3  # it was not disturbed
-    assert den.charged == {f"fox-{number}": 1 for number in range(4)}
+    assert local.charged == {f"fox-{number}": 1 for number in range(4)}
 
 
-def test_a_row_cancelled_and_resumed_through_the_engine_is_charged_once(den: Den) -> None:
+def test_a_row_cancelled_and_resumed_through_the_engine_is_charged_once(local: LocalBatch) -> None:
     from dbos import DBOS
 
-    den.emulator.faults.add("delay", on="create", phase="after", seconds=0.5, times=None)
+    local.emulator.faults.add("delay", on="create", phase="after", seconds=0.5, times=None)
     done: list[str] = []
 
     def meddle(key: str, event: Any) -> None:
@@ -390,17 +396,17 @@ def test_a_row_cancelled_and_resumed_through_the_engine_is_charged_once(den: Den
             done.append(key)
             threading.Thread(target=lambda: (DBOS.cancel_workflow(key), DBOS.resume_workflow(key))).start()
 
-    den.run(foxes(4), on_event=meddle)
-    den.run(foxes(4))
+    local.run(image_rows(4), on_event=meddle)
+    local.run(image_rows(4))
     assert len(done) == 4
-    assert set(den.statuses().values()) == {SAVED}
-    assert den.charged == {f"fox-{number}": 1 for number in range(4)}
+    assert set(local.statuses().values()) == {SAVED}
+    assert local.charged == {f"fox-{number}": 1 for number in range(4)}
 
 
-def test_a_row_cancelled_while_it_is_submitted_is_charged_once(den: Den) -> None:
+def test_a_row_cancelled_while_it_is_submitted_is_charged_once(local: LocalBatch) -> None:
     from dbos import DBOS
 
-    den.emulator.faults.add("delay", on="create", seconds=0.3, times=None)
+    local.emulator.faults.add("delay", on="create", seconds=0.3, times=None)
     claimed: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
         submit = submission.submit
@@ -413,16 +419,16 @@ def test_a_row_cancelled_while_it_is_submitted_is_charged_once(den: Den) -> None
             return await submit(call, operation)
 
         patch.setattr(submission, "submit", submitting)
-        den.run(foxes(3))
+        local.run(image_rows(3))
     assert len(claimed) == 3
-    den.run(foxes(3))
-    den.run(foxes(3))
-    assert den.charged == {f"fox-{number}": 1 for number in range(3)}
-    assert set(den.statuses().values()) == {SAVED}
+    local.run(image_rows(3))
+    local.run(image_rows(3))
+    assert local.charged == {f"fox-{number}": 1 for number in range(3)}
+    assert set(local.statuses().values()) == {SAVED}
 
 
-def test_no_secret_is_kept(den: Den, caplog: pytest.LogCaptureFixture) -> None:
-    den.run([fox("fox"), edited("hat", samples.portrait())])
-    kept = den.database.read_bytes() + json.dumps(repr(den.batch().results())).encode() + caplog.text.encode()
-    assert den.emulator.token.encode() not in kept
+def test_no_secret_is_kept(local: LocalBatch, caplog: pytest.LogCaptureFixture) -> None:
+    local.run([image_row("fox"), edit_row("hat", samples.portrait())])
+    kept = local.database.read_bytes() + json.dumps(repr(local.batch().results())).encode() + caplog.text.encode()
+    assert local.emulator.token.encode() not in kept
     assert b"signature" not in kept.lower()

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from batch.killing.killing import Campaign, killed_often, slow
-from batch.killing.program import PLACES
+from batch.killing.kill_campaign import Campaign, killed_often, slow
+from batch.killing.program import KILL_POINTS
 from magic_hour_emulator import Emulator
 from magic_hour_emulator.faults import Fault
 
@@ -29,9 +29,9 @@ HELD_UP = {
 def test_killed_at_every_point(emulator: Emulator, tmp_path: Path) -> None:
     """One batch, killed everywhere in turn: starting a program is what takes time."""
     campaign = Campaign(emulator, tmp_path, rows=20, concurrency=2)
-    for point in PLACES:
+    for point in KILL_POINTS:
         campaign.kill_at(point, 2)
-    assert campaign.kills == len(PLACES)
+    assert campaign.kills == len(KILL_POINTS)
     campaign.finish()
     assert campaign.problems == []
     assert len(campaign.doubtful) >= len(IN_DOUBT)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from batch.foxes import PRICE, Den, fox, foxes
+from batch.local_batch import PRICE, LocalBatch, image_row, image_rows
 from magic_hour_client.errors import InvalidArgument
 from magic_hour_emulator import Emulator
 from magic_hour_workflows import _partial_download as files
@@ -31,31 +31,31 @@ SAVED, FAILED, DOUBTFUL = RowStatus.SAVED, RowStatus.FAILED, RowStatus.DOUBTFUL
 
 
 @pytest.fixture
-def den(emulator: Emulator, tmp_path: Path) -> Den:
-    return Den(emulator, tmp_path)
+def local(emulator: Emulator, tmp_path: Path) -> LocalBatch:
+    return LocalBatch(emulator, tmp_path)
 
 
 @pytest.fixture
-def poor(tmp_path: Path) -> Iterator[Den]:
+def poor(tmp_path: Path) -> Iterator[LocalBatch]:
     with Emulator(token="mhk_test_canary", speed=50, seed=0, credits=3 * PRICE) as emulator:
-        yield Den(emulator, tmp_path)
+        yield LocalBatch(emulator, tmp_path)
 
 
-def test_max_credits_is_never_exceeded_and_says_who_was_left(den: Den) -> None:
-    ended = den.run([*foxes(6), fox("dear", image_count=4)], max_credits=4 * PRICE - 1, concurrency=8)
-    assert den.emulator.ledger.charged == 3 * PRICE
+def test_max_credits_is_never_exceeded_and_says_who_was_left(local: LocalBatch) -> None:
+    ended = local.run([*image_rows(6), image_row("dear", image_count=4)], max_credits=4 * PRICE - 1, concurrency=8)
+    assert local.emulator.ledger.charged == 3 * PRICE
     left = [row for row in ended.values() if row.status is RowStatus.SKIPPED]
     assert len(left) == 4
     assert {row.error_type for row in left} == {"OverBudget"}
     assert all(f"row '{row.key}' was left out" in str(row.error) for row in left)
-    assert set(den.charged) == {row.key for row in ended.values() if row.status is SAVED}
-    den.run(max_credits=4 * PRICE)  # without a manifest, too
-    assert den.emulator.ledger.charged == 4 * PRICE
-    assert set(den.charged.values()) == {1}
+    assert set(local.charged) == {row.key for row in ended.values() if row.status is SAVED}
+    local.run(max_credits=4 * PRICE)  # without a manifest, too
+    assert local.emulator.ledger.charged == 4 * PRICE
+    assert set(local.charged.values()) == {1}
 
 
-def test_too_few_credits_pause_the_batch(poor: Den) -> None:
-    batch = poor.batch(foxes(8), concurrency=4)
+def test_too_few_credits_pause_the_batch(poor: LocalBatch) -> None:
+    batch = poor.batch(image_rows(8), concurrency=4)
     ended = poor.ran(batch)
     assert {row.status for row in ended.values()} == {SAVED}
     assert poor.emulator.ledger.charged == 3 * PRICE
@@ -67,49 +67,49 @@ def test_too_few_credits_pause_the_batch(poor: Den) -> None:
     assert len(refusals) <= 4
 
 
-def test_a_refused_key_stops_the_batch(den: Den) -> None:
-    batch = den.batch(foxes(8), concurrency=2, token="mhk_test_wrong")
-    assert den.ran(batch) == {}
+def test_a_refused_key_stops_the_batch(local: LocalBatch) -> None:
+    batch = local.batch(image_rows(8), concurrency=2, token="mhk_test_wrong")
+    assert local.ran(batch) == {}
     assert "API key was refused" in str(batch.halted)
     assert "mhk_test_wrong" not in str(batch.halted)
-    assert len(den.emulator.requests.find(origin="api", method="POST")) <= 2
-    assert len(den.run(foxes(8))) == 8
-    assert set(den.charged.values()) == {1}
+    assert len(local.emulator.requests.find(origin="api", method="POST")) <= 2
+    assert len(local.run(image_rows(8))) == 8
+    assert set(local.charged.values()) == {1}
 
 
-def test_a_row_that_is_refused_fails_alone(den: Den) -> None:
-    den.emulator.faults.add("status", on="create", status=422)
-    ended = den.run(foxes(3))
+def test_a_row_that_is_refused_fails_alone(local: LocalBatch) -> None:
+    local.emulator.faults.add("status", on="create", status=422)
+    ended = local.run(image_rows(3))
     [failed] = [row for row in ended.values() if row.status is FAILED]
     assert failed.credits == 0
-    assert den.run(foxes(3), retry=True)[failed.key].status is SAVED
-    assert set(den.charged.values()) == {1}
+    assert local.run(image_rows(3), retry=True)[failed.key].status is SAVED
+    assert set(local.charged.values()) == {1}
 
 
-def test_a_service_that_is_away_leaves_the_rows_for_later(den: Den) -> None:
-    ended = den.run(foxes(2), base_url="http://127.0.0.1:1", timeout=1.0)
+def test_a_service_that_is_away_leaves_the_rows_for_later(local: LocalBatch) -> None:
+    ended = local.run(image_rows(2), base_url="http://127.0.0.1:1", timeout=1.0)
     assert {row.status for row in ended.values()} == {RowStatus.RUNNING}
     assert {row.credits for row in ended.values()} == {0}
-    assert {row.status for row in den.run(foxes(2)).values()} == {SAVED}
+    assert {row.status for row in local.run(image_rows(2)).values()} == {SAVED}
 
 
-def test_a_full_disk_stops_the_batch_and_loses_nothing(den: Den, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_stops_the_batch_and_loses_nothing(local: LocalBatch, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(self: files.PartialDownload, chunk: bytes) -> None:
         raise self._unwritable(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
 
     with monkeypatch.context() as patch:
         patch.setattr(files.PartialDownload, "write", full)
-        batch = den.batch(foxes(10), concurrency=2)
-        ended = den.ran(batch)
+        batch = local.batch(image_rows(10), concurrency=2)
+        ended = local.ran(batch)
     assert {row.status for row in ended.values()} == {RowStatus.RUNNING}
     assert "No space left" in str(batch.halted)
-    assert len(den.charged) <= 4
-    assert den.files == []  # no staging left behind
-    assert {row.status for row in den.run(foxes(10)).values()} == {SAVED}
-    assert den.charged == {f"fox-{number}": 1 for number in range(10)}
+    assert len(local.charged) <= 4
+    assert local.files == []  # no staging left behind
+    assert {row.status for row in local.run(image_rows(10)).values()} == {SAVED}
+    assert local.charged == {f"fox-{number}": 1 for number in range(10)}
 
 
-def test_a_database_on_a_full_disk_keeps_the_ids(den: Den, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_on_a_full_disk_keeps_the_ids(local: LocalBatch, monkeypatch: pytest.MonkeyPatch) -> None:
     """SQLite's own answer to a full disk, from the moment the first job was accepted until some tries later."""
     monkeypatch.setattr(submission, "_WRITE_PAUSE", 0.05)
     full, tries = threading.Event(), []
@@ -127,38 +127,40 @@ def test_a_database_on_a_full_disk_keeps_the_ids(den: Den, monkeypatch: pytest.M
         return engine
 
     monkeypatch.setattr(database, "connect", connect)
-    batch = den.batch(foxes(6), concurrency=1, on_event=lambda _, event: isinstance(event, Created) and full.set())
-    den.ran(batch)
+    batch = local.batch(
+        image_rows(6), concurrency=1, on_event=lambda _, event: isinstance(event, Created) and full.set()
+    )
+    local.ran(batch)
     assert len(tries) == 5
     assert batch.halted
     monkeypatch.setattr(database, "connect", make)
-    den.run(foxes(6))
-    den.run(foxes(6))
-    assert set(den.statuses().values()) == {SAVED}
-    assert den.charged == {f"fox-{number}": 1 for number in range(6)}
+    local.run(image_rows(6))
+    local.run(image_rows(6))
+    assert set(local.statuses().values()) == {SAVED}
+    assert local.charged == {f"fox-{number}": 1 for number in range(6)}
 
 
-def test_a_database_that_is_removed_midway_ends_the_batch(den: Den) -> None:
+def test_a_database_that_is_removed_midway_ends_the_batch(local: LocalBatch) -> None:
     removed = False
 
     def all_of_it() -> None:
         nonlocal removed
-        for _ in den.batch(foxes(30), concurrency=2).run():
+        for _ in local.batch(image_rows(30), concurrency=2).run():
             if not removed:
-                for path in den.folder.glob("foxes.batch.sqlite*"):
+                for path in local.folder.glob("foxes.batch.sqlite*"):
                     path.unlink()
                 removed = True
 
     with pytest.raises(DatabaseLost, match="was removed or replaced"):
         all_of_it()
-    assert len(den.charged) < 30
-    assert len(list(den.batch(foxes(1), database=den.folder / "other").run())) == 1  # everything was closed
+    assert len(local.charged) < 30
+    assert len(list(local.batch(image_rows(1), database=local.folder / "other").run())) == 1  # everything was closed
 
 
-def test_a_database_somebody_else_writes_to_is_waited_for(den: Den) -> None:
-    work = den.batch(foxes(4), concurrency=2).run()
+def test_a_database_somebody_else_writes_to_is_waited_for(local: LocalBatch) -> None:
+    work = local.batch(image_rows(4), concurrency=2).run()
     ended = [next(work)]
-    other = sqlite3.connect(den.database, isolation_level=None, check_same_thread=False)
+    other = sqlite3.connect(local.database, isolation_level=None, check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")
     free = threading.Timer(1.0, other.close)
     free.start()
@@ -168,47 +170,47 @@ def test_a_database_somebody_else_writes_to_is_waited_for(den: Den) -> None:
 
 
 @pytest.mark.parametrize("name", ["a folder", "text"])
-def test_what_cannot_be_a_database_is_refused(den: Den, name: str) -> None:
-    den.folder.joinpath("a folder").mkdir()
-    den.folder.joinpath("text").write_text("certainly no database\n" * 100)
+def test_what_cannot_be_a_database_is_refused(local: LocalBatch, name: str) -> None:
+    local.folder.joinpath("a folder").mkdir()
+    local.folder.joinpath("text").write_text("certainly no database\n" * 100)
     with pytest.raises(InvalidArgument, match="`database`"):
-        den.run(foxes(1), database=den.folder / name)
-    assert not den.charged
+        local.run(image_rows(1), database=local.folder / name)
+    assert not local.charged
 
 
-def test_nothing_is_made_to_look_at_a_batch_that_is_not_there(den: Den) -> None:
-    for look in (lambda: den.batch().summary(), lambda: den.batch().results(), lambda: den.run()):
+def test_nothing_is_made_to_look_at_a_batch_that_is_not_there(local: LocalBatch) -> None:
+    for look in (lambda: local.batch().summary(), lambda: local.batch().results(), lambda: local.run()):
         with pytest.raises(InvalidArgument, match="there is no batch"):
             look()
-    assert list(den.folder.iterdir()) == []
+    assert list(local.folder.iterdir()) == []
 
 
-def test_it_is_looked_at_and_settled_without_a_key(den: Den) -> None:
-    den.run(foxes(1))
-    looking: Any = den.batch(token=None)
+def test_it_is_looked_at_and_settled_without_a_key(local: LocalBatch) -> None:
+    local.run(image_rows(1))
+    looking: Any = local.batch(token=None)
     assert looking.summary().done
     with pytest.raises(InvalidArgument, match="no API key"):
         list(looking.run())
 
 
-def test_a_job_that_is_not_found_at_once_is_not_given_up(den: Den) -> None:
-    den.emulator.faults.add("status", on="get", status=404)
-    assert den.run(foxes(1))["fox-0"].status is SAVED
+def test_a_job_that_is_not_found_at_once_is_not_given_up(local: LocalBatch) -> None:
+    local.emulator.faults.add("status", on="get", status=404)
+    assert local.run(image_rows(1))["fox-0"].status is SAVED
 
 
-def test_a_claim_nobody_waits_for_any_longer_is_given_back(den: Den, tmp_path: Path) -> None:
+def test_a_claim_nobody_waits_for_any_longer_is_given_back(local: LocalBatch, tmp_path: Path) -> None:
     """The run ends while the database grants the claim: nothing was sent, so the row is not in doubt."""
     row = planned(
         [Row(key="a", endpoint="ai_image_generator", parameters={"image_count": 1, "style": {"prompt": "x"}})]
     )
-    with database.open_batch(database.database_of(den.database)) as store:
+    with database.open_batch(database.database_of(local.database)) as store:
         store.set_rows(row)
         at_work = submission.Submitter(
             store.claims, Session(store.engine, "worker"), SideFile([]), StopSignal(), "worker"
         )
 
         async def ended() -> None:
-            other = sqlite3.connect(den.database, isolation_level=None, check_same_thread=False)
+            other = sqlite3.connect(local.database, isolation_level=None, check_same_thread=False)
             other.execute("BEGIN IMMEDIATE")
             task = asyncio.ensure_future(at_work._claim(Note(key="a", name="a", token="token", estimate=5)))
             while store.engine.pool.checkedout() == 0:  # noqa: ASYNC110  (until it stands in line for the database)

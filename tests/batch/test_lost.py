@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from batch.foxes import Den, foxes
-from batch.lost import played
+from batch.database_loss import played
+from batch.local_batch import LocalBatch, image_rows
 from magic_hour_client.errors import InvalidArgument
 from magic_hour_emulator import Emulator
 from magic_hour_workflows.batch import _side_file as sidefile
@@ -27,8 +27,8 @@ REMOVED, REPLACED, FULL = 2, 4, 10
 
 
 @pytest.fixture
-def den(emulator: Emulator, tmp_path: Path) -> Den:
-    return Den(emulator, tmp_path)
+def local(emulator: Emulator, tmp_path: Path) -> LocalBatch:
+    return LocalBatch(emulator, tmp_path)
 
 
 @pytest.mark.parametrize("seed", [REMOVED, REPLACED, FULL])
@@ -37,76 +37,76 @@ def test_a_database_that_is_lost_at_a_random_moment(emulator: Emulator, seed: in
 
 
 def test_without_side_files_the_same_is_charged_twice(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(SideFile, "_keep", lambda self, notes: None)
+    monkeypatch.setattr(SideFile, "_write", lambda self, notes: None)
     problems = played(REMOVED, emulator)[1]
     assert any("reported nowhere" in problem for problem in problems)
     assert any("charged twice" in problem for problem in problems)
 
 
-def test_a_truncated_database_is_not_a_batch_that_is_saved(den: Den) -> None:
+def test_a_truncated_database_is_not_a_batch_that_is_saved(local: LocalBatch) -> None:
     """It was: run 1 ended with "saved", and run 2 paid for everything again."""
-    work = den.batch(foxes(3), concurrency=1).run()
+    work = local.batch(image_rows(3), concurrency=1).run()
     next(work)
-    os.truncate(den.database, 0)
+    os.truncate(local.database, 0)
     with pytest.raises(DatabaseLost, match=r"truncated|cannot be read|another one"):
         list(work)
-    os.truncate(den.database, 4096)  # SQLite had made it as large as before, with holes
+    os.truncate(local.database, 4096)  # SQLite had made it as large as before, with holes
     with pytest.raises(DatabaseLost, match="damaged") as said:
-        den.run(foxes(3))
+        local.run(image_rows(3))
     assert "put the database back" in str(said.value)
-    os.truncate(den.database, 0)
-    for look in (lambda: den.run(foxes(3)), den.batch().summary, den.batch().results):
+    os.truncate(local.database, 0)
+    for look in (lambda: local.run(image_rows(3)), local.batch().summary, local.batch().results):
         with pytest.raises(DatabaseLost, match="missing or empty"):
             look()
-    for path in den.folder.glob("foxes.batch.sqlite*"):
+    for path in local.folder.glob("foxes.batch.sqlite*"):
         if not path.name.endswith(sidefile.SUFFIX):
             path.unlink()
-    den.run(foxes(3))
-    assert set(den.statuses().values()) == {RowStatus.SAVED}
-    assert den.charged == {f"fox-{number}": 1 for number in range(3)}
+    local.run(image_rows(3))
+    assert set(local.statuses().values()) == {RowStatus.SAVED}
+    assert local.charged == {f"fox-{number}": 1 for number in range(3)}
 
 
-def test_a_database_that_was_exchanged_between_two_runs_is_not_used(den: Den) -> None:
-    den.run(foxes(1))
-    for path in den.folder.glob("foxes.batch.sqlite*"):
+def test_a_database_that_was_exchanged_between_two_runs_is_not_used(local: LocalBatch) -> None:
+    local.run(image_rows(1))
+    for path in local.folder.glob("foxes.batch.sqlite*"):
         if not path.name.endswith(".lock"):
             path.unlink()
-    Store(connect(f"sqlite:///{den.database}")).close()
+    Store(connect(f"sqlite:///{local.database}")).close()
     with pytest.raises(DatabaseLost, match="is not the one of this batch"):
-        den.run(foxes(1))
-    assert den.charged.total() == 1
+        local.run(image_rows(1))
+    assert local.charged.total() == 1
 
 
 @pytest.mark.parametrize("error", [UnicodeEncodeError("utf-8", "\ud800", 0, 1, "no"), ValueError("refused")])
 def test_an_id_that_the_database_refuses_is_told_kept_and_not_paid_for_again(
-    den: Den, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], error: Exception
+    local: LocalBatch, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], error: Exception
 ) -> None:
     def refuse(*_: Any, **__: Any) -> bool:
         raise error
 
     with monkeypatch.context() as patch:
         patch.setattr("magic_hour_workflows.batch._claims.Claims.accepted", refuse)
-        batch = den.batch(foxes(2), concurrency=1)
-        den.ran(batch)
-    [job] = den.emulator.ledger.creates
+        batch = local.batch(image_rows(2), concurrency=1)
+        local.ran(batch)
+    [job] = local.emulator.ledger.creates
     assert job.id in capfd.readouterr().err
     assert "does not take the id" in str(batch.halted)
-    [note] = read([side_file_path(den.database)])
+    [note] = read([side_file_path(local.database)])
     assert (note.key, note.project_id) == (job.name, job.id)
-    assert den.batch().results()[0].id == job.id  # also those who only look read it first
-    assert {row.status for row in den.run(foxes(2)).values()} == {RowStatus.SAVED}
-    assert den.charged == {"fox-0": 1, "fox-1": 1}
+    assert local.batch().results()[0].id == job.id  # also those who only look read it first
+    assert {row.status for row in local.run(image_rows(2)).values()} == {RowStatus.SAVED}
+    assert local.charged == {"fox-0": 1, "fox-1": 1}
 
 
-def test_an_id_that_no_database_can_hold_leaves_the_row_in_doubt(den: Den) -> None:
-    with open_batch(database_of(den.database)) as store:
-        store.configure(output=str(den.output))
-    SideFile([side_file_path(den.database)]).write(
+def test_an_id_that_no_database_can_hold_leaves_the_row_in_doubt(local: LocalBatch) -> None:
+    with open_batch(database_of(local.database)) as store:
+        store.configure(output=str(local.output))
+    SideFile([side_file_path(local.database)]).write(
         Note(key="fox-0", name="fox-0", token="t", project_id="\ud800x"), "why"
     )
-    ended = den.run(foxes(1))
-    assert (ended, den.charged.total()) == ({}, 0)
-    [row] = den.batch().results()
+    ended = local.run(image_rows(1))
+    assert (ended, local.charged.total()) == ({}, 0)
+    [row] = local.batch().results()
     assert row.status is RowStatus.DOUBTFUL
     assert r"\ud800x" in str(row.error)
 
@@ -155,34 +155,34 @@ def test_where_nothing_can_be_written_it_is_still_said(tmp_path: Path, capfd: py
 # Names of the database
 
 
-def test_a_link_to_a_database_is_the_same_batch(den: Den) -> None:
-    den.folder.joinpath("deep").mkdir()
-    link = den.folder / "deep" / "link"
-    link.symlink_to(den.database)
-    with closing(den.batch(foxes(3), concurrency=1).run()) as work:
+def test_a_link_to_a_database_is_the_same_batch(local: LocalBatch) -> None:
+    local.folder.joinpath("deep").mkdir()
+    link = local.folder / "deep" / "link"
+    link.symlink_to(local.database)
+    with closing(local.batch(image_rows(3), concurrency=1).run()) as work:
         next(work)
-        for name in (link, den.folder / "deep" / ".." / den.database.name):
+        for name in (link, local.folder / "deep" / ".." / local.database.name):
             with pytest.raises(InvalidArgument, match="another process runs the batch"):
-                den.run(foxes(3), database=name)
+                local.run(image_rows(3), database=name)
         assert len(list(work)) == 2
-    assert not list(den.folder.joinpath("deep").glob("*.lock"))
+    assert not list(local.folder.joinpath("deep").glob("*.lock"))
 
 
-def test_a_database_with_two_names_is_refused(den: Den) -> None:
-    den.run(foxes(1))
-    os.link(den.database, den.folder / "another")
+def test_a_database_with_two_names_is_refused(local: LocalBatch) -> None:
+    local.run(image_rows(1))
+    os.link(local.database, local.folder / "another")
     with pytest.raises(InvalidArgument, match="several names"):
-        den.run(foxes(1), database=den.folder / "another")
+        local.run(image_rows(1), database=local.folder / "another")
 
 
-def test_a_database_is_in_the_file_it_is_called_whatever_an_address_would_make_of_it(den: Den) -> None:
+def test_a_database_is_in_the_file_it_is_called_whatever_an_address_would_make_of_it(local: LocalBatch) -> None:
     """`a%20b` was the file of `a b` with a lock of its own, and not found by the next run."""
     name = "fox?2%20#@:1.sqlite"
-    den.database = den.folder / name
-    den.run(foxes(1))
-    assert den.database.stat().st_size
-    assert {path.name.removeprefix(name) for path in den.folder.glob("*fox*")} <= {"", ".lock", "-wal", "-shm"}
-    with open_batch(database_of(den.database)) as store:
+    local.database = local.folder / name
+    local.run(image_rows(1))
+    assert local.database.stat().st_size
+    assert {path.name.removeprefix(name) for path in local.folder.glob("*fox*")} <= {"", ".lock", "-wal", "-shm"}
+    with open_batch(database_of(local.database)) as store:
         assert [row.status for row in store.results()] == [RowStatus.SAVED]
 
 
@@ -198,15 +198,19 @@ def test_a_batch_stays_where_it_was_named_although_the_program_goes_elsewhere(
     assert {path.name for path in tmp_path.iterdir()} >= {"foxes.sqlite", "foxes.sqlite.lock"}
 
 
-def test_a_side_file_that_cannot_be_read_stops_the_run(den: Den) -> None:
+def test_a_side_file_that_cannot_be_read_stops_the_run(local: LocalBatch) -> None:
     """What it names may have been charged. A directory, because who runs the tests may read everything."""
-    with open_batch(database_of(den.database)) as store:
-        store.configure(output=str(den.output))
-    side_file_path(den.database).mkdir()
-    for look in (lambda: den.run(foxes(2)), den.batch().results, lambda: den.batch().settle("fox-0", project_id="x")):
+    with open_batch(database_of(local.database)) as store:
+        store.configure(output=str(local.output))
+    side_file_path(local.database).mkdir()
+    for look in (
+        lambda: local.run(image_rows(2)),
+        local.batch().results,
+        lambda: local.batch().settle("fox-0", project_id="x"),
+    ):
         with pytest.raises(DatabaseLost, match=r"unrecorded\.jsonl, which may name jobs that were charged, cannot be"):
             look()
-    assert den.charged.total() == 0
+    assert local.charged.total() == 0
 
 
 # Clocks that jump

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from batch.album import HOSTILE, summary
+from batch.sample_report import HOSTILE, summary
 from magic_hour_client.errors import escaped
 from magic_hour_workflows.batch._report import LABELS, remedy, write_report
 from magic_hour_workflows.batch._rows import RowResult, RowStatus

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from batch.album import HOSTILE, Album, drawn, summary
+from batch.sample_report import HOSTILE, SampleReport, render_media, summary
 from magic_hour_workflows.batch._report import write_report
 from magic_hour_workflows.batch._rows import RowResult, RowStatus
 
@@ -50,21 +50,21 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def album(tmp_path_factory: pytest.TempPathFactory) -> Album:
+def sample(tmp_path_factory: pytest.TempPathFactory) -> SampleReport:
     """The report of 40 rows."""
-    made = Album(tmp_path_factory.mktemp("outputs"), drawn(tmp_path_factory.mktemp("media")))
+    made = SampleReport(tmp_path_factory.mktemp("outputs"), render_media(tmp_path_factory.mktemp("media")))
     write_report(made.directory, made.results, made.summary, HOSTILE[0])
     return made
 
 
 @pytest.fixture
-def opened(browser: Browser, album: Album) -> Iterator[Open]:
+def opened(browser: Browser, sample: SampleReport) -> Iterator[Open]:
     """Open a report; afterwards the browser must have nothing to complain about."""
     said: list[str] = []
     asked: list[str] = []
     contexts = []
 
-    def open_(path: Path = album.directory / "report.html", viewport: Any = DESKTOP, **options: Any) -> Page:
+    def open_(path: Path = sample.directory / "report.html", viewport: Any = DESKTOP, **options: Any) -> Page:
         context = browser.new_context(viewport=viewport, offline=True, **options)
         contexts.append(context)
         context.add_init_script(WITNESS)
@@ -101,9 +101,9 @@ def close_details(page: Page) -> None:
     page.evaluate("() => closing.then(() => null)")
 
 
-def test_every_thumbnail_and_the_first_frame_of_every_video_are_shown(opened: Open, album: Album) -> None:
+def test_every_thumbnail_and_the_first_frame_of_every_video_are_shown(opened: Open, sample: SampleReport) -> None:
     page = opened()
-    saved = [result for result in album.results if result.status is RowStatus.SAVED]
+    saved = [result for result in sample.results if result.status is RowStatus.SAVED]
     pictures = sum(len(result.paths) for result in saved if result.kind == "image")
     videos = sum(len(result.paths) for result in saved if result.kind == "video")
     assert page.locator(".media img").count() == pictures > 20
@@ -142,12 +142,12 @@ def test_videos_out_of_sight_are_not_loaded(opened: Open) -> None:
     assert page.locator(".media video").last.get_attribute("src") is None
 
 
-def test_all_rows_are_there_and_texts_are_only_texts(opened: Open, album: Album) -> None:
+def test_all_rows_are_there_and_texts_are_only_texts(opened: Open, sample: SampleReport) -> None:
     page = opened()
     assert page.title() == f"{HOSTILE[0]} · Magic Hour batch"
     assert page.locator("h1").inner_text() == HOSTILE[0]
     hidden = {"‮": "\\u202e", "\u2028": "\\u2028", "\x00": "\\u0000", "\x1b": "\\u001b"}
-    expected = [result.key for result in album.results]
+    expected = [result.key for result in sample.results]
     for character, shown in hidden.items():
         expected = [key.replace(character, shown) for key in expected]
     assert keys(page) == expected
@@ -156,15 +156,15 @@ def test_all_rows_are_there_and_texts_are_only_texts(opened: Open, album: Album)
     page.locator(".open").first.hover()
 
 
-def test_what_gets_past_the_escaping_still_does_not_run(browser: Browser, album: Album) -> None:
+def test_what_gets_past_the_escaping_still_does_not_run(browser: Browser, sample: SampleReport) -> None:
     """The second wall, looked at with a hole in the first."""
-    page = (album.directory / "report.html").read_text("utf-8")
+    page = (sample.directory / "report.html").read_text("utf-8")
     hole = (
         "<script>window.pwned = true</script><img src=x onerror='window.pwned = true'><style>h1 { color: red }</style>"
         "<img src='http://127.0.0.1:1/x'><script src='evil.js'></script><iframe src='x.html'></iframe><base href='http://x/'>"
     )
-    (album.directory / "evil.js").write_text("window.pwned = true")
-    broken = album.directory / "broken.html"
+    (sample.directory / "evil.js").write_text("window.pwned = true")
+    broken = sample.directory / "broken.html"
     broken.write_text(page.replace("<noscript>", f"{hole}<noscript>"), "utf-8")
     context = browser.new_context(offline=True)
     context.add_init_script(WITNESS)
@@ -186,12 +186,12 @@ def test_what_gets_past_the_escaping_still_does_not_run(browser: Browser, album:
     context.close()
 
 
-def test_filters_and_their_counts(opened: Open, album: Album) -> None:
+def test_filters_and_their_counts(opened: Open, sample: SampleReport) -> None:
     page = opened()
 
     def rows(*statuses: str, endpoints: tuple[str, ...] = ()) -> list[RowResult]:
         return [
-            row for row in album.results
+            row for row in sample.results
             if row.status in (statuses or list(RowStatus)) and row.endpoint in (endpoints or (row.endpoint,))
         ]  # fmt: skip
 
@@ -215,11 +215,11 @@ def test_filters_and_their_counts(opened: Open, album: Album) -> None:
     assert page.evaluate("document.activeElement.id") == "search"
 
 
-def test_search(opened: Open, album: Album) -> None:
+def test_search(opened: Open, sample: SampleReport) -> None:
     page = opened()
     page.keyboard.press("/")
     page.keyboard.type("GRÖSSE #1".replace("SS", "ß"))
-    assert page.locator(".open").count() == sum("größe" in row.key.lower() for row in album.results)
+    assert page.locator(".open").count() == sum("größe" in row.key.lower() for row in sample.results)
     for text, found in (("c000000000000000000000007", 1), ("no_source_face", 2), ("ai_image_generator-002-1.png", 1)):
         page.locator("#search").fill(text)
         assert page.locator(".open").count() == found, text
@@ -236,9 +236,9 @@ def test_the_commands_that_help_are_on_the_cards(opened: Open) -> None:
     assert last == [f"magic-hour batch settle --project ID {key}", f"magic-hour batch settle --not-charged {key}"]
 
 
-def test_details_by_keyboard(opened: Open, album: Album) -> None:
+def test_details_by_keyboard(opened: Open, sample: SampleReport) -> None:
     page = opened()
-    third = album.results[2]
+    third = sample.results[2]
     button = page.locator(".open").nth(2)
     button.focus()
     page.keyboard.press("Enter")
@@ -258,27 +258,27 @@ def test_details_by_keyboard(opened: Open, album: Album) -> None:
     dialog.get_by_role("button", name="Output 3").press("Enter")
     assert dialog.locator(".stage img").get_attribute("alt") == f"Output 3 of 4 of {third.key}"
     page.keyboard.press("ArrowRight")
-    assert page.locator("#details-title").inner_text() == album.results[3].key
+    assert page.locator("#details-title").inner_text() == sample.results[3].key
     assert page.locator("#details .stage video").get_attribute("controls") is not None
     close_details(page)
-    assert page.evaluate("document.activeElement.textContent") == album.results[3].key
+    assert page.evaluate("document.activeElement.textContent") == sample.results[3].key
 
 
-def test_the_id_can_be_copied(opened: Open, album: Album) -> None:
+def test_the_id_can_be_copied(opened: Open, sample: SampleReport) -> None:
     page = opened()
     page.locator(".open").nth(2).click()
     page.get_by_role("button", name="Copy the id").click()
-    page.get_by_text(f"Copied: {album.results[2].id}").wait_for(state="attached")
+    page.get_by_text(f"Copied: {sample.results[2].id}").wait_for(state="attached")
     page.get_by_role("button", name="Close").click()
     page.locator("#search").focus()
     page.keyboard.press("Control+V")
-    assert page.locator("#search").input_value() == album.results[2].id
+    assert page.locator("#search").input_value() == sample.results[2].id
 
 
-def test_links_open_files_whose_names_urls_cannot_hold(opened: Open, album: Album) -> None:
+def test_links_open_files_whose_names_urls_cannot_hold(opened: Open, sample: SampleReport) -> None:
     page = opened()
     page.locator(".open").nth(1).click()
-    (path,) = album.results[1].paths
+    (path,) = sample.results[1].paths
     assert "%" in path.name
     assert "#" in path.name
     assert page.locator("dialog a").evaluate("(a) => a.href") == path.as_uri()
@@ -316,8 +316,8 @@ def test_nothing_is_hard_to_use(opened: Open, scheme: str, viewport: Any) -> Non
     assert page.evaluate("document.documentElement.scrollWidth") == viewport["width"]
 
 
-def test_ten_thousand_rows(opened: Open, album: Album, tmp_path: Path) -> None:
-    picture = shutil.copy(album.results[0].paths[0], tmp_path / "a b.png")
+def test_ten_thousand_rows(opened: Open, sample: SampleReport, tmp_path: Path) -> None:
+    picture = shutil.copy(sample.results[0].paths[0], tmp_path / "a b.png")
     rows = [
         RowResult(
             key=f"row {number:05}", endpoint="ai_image_generator", id=f"c{number:024}", seconds=3, credits=5,

@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from batch.damage import DAMAGES, Damage, Story
-from batch.foxes import Den, fox, foxes
+from batch.file_damage import DAMAGES, Damage, Story
+from batch.local_batch import LocalBatch, image_row, image_rows
 from magic_hour_client.errors import InvalidArgument
 from magic_hour_emulator import Emulator
 from magic_hour_workflows._flows import download
@@ -40,8 +40,8 @@ CONTENT = bytes(range(256)) * 20
 
 
 @pytest.fixture
-def den(emulator: Emulator, tmp_path: Path) -> Den:
-    return Den(emulator, tmp_path)
+def local(emulator: Emulator, tmp_path: Path) -> LocalBatch:
+    return LocalBatch(emulator, tmp_path)
 
 
 def sha256(content: bytes) -> str:
@@ -248,13 +248,15 @@ def test_a_row_that_is_stopped_leaves_no_work_behind(tmp_path: Path) -> None:
 # A whole batch
 
 
-def test_what_is_damaged_is_found_and_fetched_again_without_a_create(den: Den) -> None:
-    story = Story(den, rows=14, seed=7)
+def test_what_is_damaged_is_found_and_fetched_again_without_a_create(local: LocalBatch) -> None:
+    story = Story(local, rows=14, seed=7)
     story.round(50)
     assert story.damaged == 50
 
 
-def test_a_row_of_which_one_output_cannot_be_saved_keeps_the_others(den: Den, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_row_of_which_one_output_cannot_be_saved_keeps_the_others(
+    local: LocalBatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nothing is halted, the next run asks for the rest, and what is there is not fetched under a second name."""
     urls = download._urls
 
@@ -264,12 +266,12 @@ def test_a_row_of_which_one_output_cannot_be_saved_keeps_the_others(den: Den, mo
             given[1] = "ftp://storage.example/2.png?signature=canary"
         return given
 
-    rows = [fox(f"fox-{number}", image_count=3) for number in range(3)]
+    rows = [image_row(f"fox-{number}", image_count=3) for number in range(3)]
     with monkeypatch.context() as patch:
         patch.setattr(download, "_urls", unusable)
         for _ in range(2):
-            batch = den.batch(rows)
-            ended = den.ran(batch)
+            batch = local.batch(rows)
+            ended = local.ran(batch)
             assert batch.halted is None
             partly = ended["fox-1"]
             assert (partly.status, partly.error_type, partly.credits) == (RUNNING, "DownloadFailed", 15)
@@ -278,15 +280,15 @@ def test_a_row_of_which_one_output_cannot_be_saved_keeps_the_others(den: Den, mo
             assert [path.name for path in partly.paths] == ["fox-1-1.png", "fox-1-3.png"]
             assert [sha256(path.read_bytes()) for path in partly.paths] == partly.sha256
             assert [path.stat().st_size for path in partly.paths] == partly.sizes
-            assert {den.statuses()[key] for key in ("fox-0", "fox-2")} == {SAVED}
-    assert [path.name for path in den.run(rows)["fox-1"].paths] == [f"fox-1-{number}.png" for number in (1, 2, 3)]
-    assert len(den.files) == 9
-    assert den.charged == {f"fox-{number}": 1 for number in range(3)}
+            assert {local.statuses()[key] for key in ("fox-0", "fox-2")} == {SAVED}
+    assert [path.name for path in local.run(rows)["fox-1"].paths] == [f"fox-1-{number}.png" for number in (1, 2, 3)]
+    assert len(local.files) == 9
+    assert local.charged == {f"fox-{number}": 1 for number in range(3)}
 
 
 def test_what_goes_wrong_later_takes_nothing_from_what_is_known_of_a_row(tmp_path: Path) -> None:
     parameters = {"image_count": 1, "style": {"prompt": "x"}}
-    store = Store(connect(f"sqlite:///{tmp_path / 'foxes'}"))
+    store = Store(connect(f"sqlite:///{tmp_path / 'image_rows'}"))
     store.set_rows(planned([Row(key="fox", endpoint="ai_image_generator", parameters=parameters)]))
     (tmp_path / "fox-1.png").write_bytes(CONTENT)
     saved = row(tmp_path / "fox-1.png")
@@ -301,13 +303,13 @@ def test_what_goes_wrong_later_takes_nothing_from_what_is_known_of_a_row(tmp_pat
 
 
 def test_files_that_are_damaged_before_the_row_is_written_down_are_fetched_again(
-    den: Den, monkeypatch: pytest.MonkeyPatch
+    local: LocalBatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The engine has recorded that they were saved when the process ends; what it plays back later is not believed."""
-    batch = den.batch(foxes(2))
+    batch = local.batch(image_rows(2))
 
     async def never(*_: Any) -> None:
-        if len(den.files) == 2 + 1:  # both, and where they came from
+        if len(local.files) == 2 + 1:  # both, and where they came from
             batch.halt("enough")
         await asyncio.Event().wait()
 
@@ -315,37 +317,37 @@ def test_files_that_are_damaged_before_the_row_is_written_down_are_fetched_again
         patch.setattr(way, "finished", never)
         patch.setattr(Engine, "idle", lambda engine: True)
         assert list(batch.run()) == []
-    assert set(den.statuses().values()) == {RUNNING}
-    (den.output / "fox-0-1.png").write_bytes(b"")
-    downloads = len(den.emulator.requests.find(origin="storage", method="GET"))
-    ended = den.run(foxes(2))
+    assert set(local.statuses().values()) == {RUNNING}
+    (local.output / "fox-0-1.png").write_bytes(b"")
+    downloads = len(local.emulator.requests.find(origin="storage", method="GET"))
+    ended = local.run(image_rows(2))
     assert {row.status for row in ended.values()} == {SAVED}
-    assert den.batch().verify().intact
-    assert len(den.emulator.requests.find(origin="storage", method="GET")) == downloads + 1
-    assert den.charged == {"fox-0": 1, "fox-1": 1}
+    assert local.batch().verify().intact
+    assert len(local.emulator.requests.find(origin="storage", method="GET")) == downloads + 1
+    assert local.charged == {"fox-0": 1, "fox-1": 1}
 
 
-def test_a_database_of_an_older_release_gets_the_new_columns(den: Den) -> None:
-    before = den.run(foxes(1))["fox-0"]
-    change(den, "ALTER TABLE rows DROP COLUMN sizes")
-    [old] = den.batch().results()
+def test_a_database_of_an_older_release_gets_the_new_columns(local: LocalBatch) -> None:
+    before = local.run(image_rows(1))["fox-0"]
+    change(local, "ALTER TABLE rows DROP COLUMN sizes")
+    [old] = local.batch().results()
     assert (old.status, old.sizes, old.sha256) == (SAVED, [], before.sha256)
-    assert den.batch().verify().intact
+    assert local.batch().verify().intact
     os.truncate(before.paths[0], 1)
-    assert den.run(foxes(1))["fox-0"].sizes == before.sizes
-    assert den.charged == {"fox-0": 1}
+    assert local.run(image_rows(1))["fox-0"].sizes == before.sizes
+    assert local.charged == {"fox-0": 1}
 
 
-def test_a_database_that_lacks_what_nobody_can_add_is_refused(den: Den) -> None:
-    den.run(foxes(1))
-    change(den, "ALTER TABLE batch DROP COLUMN committed")
+def test_a_database_that_lacks_what_nobody_can_add_is_refused(local: LocalBatch) -> None:
+    local.run(image_rows(1))
+    change(local, "ALTER TABLE batch DROP COLUMN committed")
     with pytest.raises(InvalidArgument, match="an older version made it") as caught:
-        den.batch().results()
+        local.batch().results()
     assert caught.value.field == "database"
 
 
-def change(den: Den, statement: str) -> None:
-    connection = sqlite3.connect(den.database)
+def change(local: LocalBatch, statement: str) -> None:
+    connection = sqlite3.connect(local.database)
     connection.execute(statement)
     connection.close()
 

@@ -7,8 +7,8 @@ import logging
 import sys
 import time
 
-from batch.claiming.model import Stage
 from batch.claiming.seeded_bugs import SEEDED_BUGS
+from batch.claiming.simulation import Simulation
 
 FIRST_SEEDS = 400
 """In so many schedules every seeded bug has to be found."""
@@ -20,7 +20,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="only this one, with its story")
     options = parser.parse_args()
     logging.getLogger("magic_hour_workflows").setLevel(logging.CRITICAL)
-    stage, began = Stage(), time.monotonic()
+    stage, began = Simulation(), time.monotonic()
     seeds = range(options.schedules) if options.seed is None else [options.seed]
     reports = [stage.play(seed) for seed in seeds]
     if options.seed is not None:

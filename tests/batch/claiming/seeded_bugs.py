@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from batch.claiming.model import KEY, Person
+from batch.claiming.simulation import KEY, Person
 from magic_hour_workflows.batch import _submission as submission
 from magic_hour_workflows.batch._claims import Claims
 from magic_hour_workflows.batch._fleet import Instant

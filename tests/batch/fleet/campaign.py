@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from batch.fleet.postgres import Postgres, programs
-from batch.fleet.story import played
+from batch.fleet.scenario import played
 from magic_hour_emulator import samples
 
 

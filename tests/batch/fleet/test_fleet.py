@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from batch.fleet.story import played
+from batch.fleet.scenario import played
 
 
 def test_three_workers_one_killed_one_stopped_one_added(database: str, shared: Path) -> None:

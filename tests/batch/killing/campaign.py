@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from batch.killing.killing import Campaign, killed_often, slow
+from batch.killing.kill_campaign import Campaign, killed_often, slow
 from magic_hour_emulator import Emulator
 
 

@@ -28,7 +28,7 @@ from magic_hour_workflows.batch._store import Store
 DATABASE = "rows.batch.sqlite"
 OUTPUT = "out"
 SAID = "said"
-PLACES: dict[str, tuple[Any, str, bool]] = {
+KILL_POINTS: dict[str, tuple[Any, str, bool]] = {
     "before the claim": (Claims, "claim", False),
     "claimed, not sent": (Claims, "claim", True),
     "answered, id not told": (submit, "publish", False),
@@ -44,7 +44,7 @@ PLACES: dict[str, tuple[Any, str, bool]] = {
 
 def die_at(point: str, number: int) -> None:
     """Arrange to die at the `number`th pass of a point."""
-    home, name, afterwards = PLACES[point]
+    home, name, afterwards = KILL_POINTS[point]
     function, passes = getattr(home, name), count(1)
 
     def dying(*arguments: Any, **keywords: Any) -> Any:
@@ -99,7 +99,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("rows", type=int)
     parser.add_argument("concurrency", type=int)
-    parser.add_argument("--point", choices=list(PLACES))
+    parser.add_argument("--point", choices=list(KILL_POINTS))
     parser.add_argument("--pass", type=int, default=1, dest="number")
     parser.add_argument("--unguarded", action="store_true")
     given = parser.parse_args(arguments)

@@ -1,6 +1,6 @@
 """What can happen to the outputs of a batch on the disk, done on purpose.
 
-    PYTHONPATH=tests python -m batch.damage --damages 1000 --seed 0
+    PYTHONPATH=tests python -m batch.file_damage --damages 1000 --seed 0
 
 Rule: every damage is one that `verify` has to find and the next run has to make good; a seed decides what comes where.
 """
@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from batch.foxes import Den, fox
+from batch.local_batch import LocalBatch, image_row
 from magic_hour_emulator import Emulator
 from magic_hour_workflows.batch._rows import FileProblem, RowStatus
 
@@ -110,7 +110,7 @@ def main() -> int:
     given = parser.parse_args()
     began, files, rounds = time.monotonic(), 4 * given.rows, 0
     with tempfile.TemporaryDirectory() as folder, Emulator(token="mhk_damage", speed=50, seed=0) as emulator:
-        story = Story(Den(emulator, Path(folder)), rows=given.rows, seed=given.seed)
+        story = Story(LocalBatch(emulator, Path(folder)), rows=given.rows, seed=given.seed)
         while story.damaged < given.damages:
             rounds += 1
             story.round(min(given.damages - story.damaged, files * 3 // 4))
@@ -131,17 +131,17 @@ class Story:
         seed: decides what is damaged, and how.
     """
 
-    def __init__(self, den: Den, *, rows: int, seed: int) -> None:
-        self.den = den
-        self.rows = [fox(f"fox-{number}", image_count=4) for number in range(rows)]
+    def __init__(self, local: LocalBatch, *, rows: int, seed: int) -> None:
+        self.local = local
+        self.rows = [image_row(f"fox-{number}", image_count=4) for number in range(rows)]
         self.chance = random.Random(seed)
         self.damaged = 0
-        den.run(self.rows)
+        local.run(self.rows)
         self.contents = {key: [path.read_bytes() for path in paths] for key, paths in self.saved().items()}
-        self.charged = den.charged
+        self.charged = local.charged
 
     def saved(self) -> dict[str, list[Path]]:
-        return {row.key: row.paths for row in self.den.batch().results() if row.status is RowStatus.SAVED}
+        return {row.key: row.paths for row in self.local.batch().results() if row.status is RowStatus.SAVED}
 
     def round(self, count: int) -> None:
         """Damage so many files: precisely those are found, and the next run makes them good and pays nothing."""
@@ -149,15 +149,15 @@ class Story:
         assert len(saved) == len(self.rows)
         paths = [path for paths in saved.values() for path in paths]
         damaged = damage(paths, count, self.chance)
-        others = {path: content(path) for path in self.den.output.iterdir() if path.name[0] != "."}
-        found = self.den.batch().verify()
+        others = {path: content(path) for path in self.local.output.iterdir() if path.name[0] != "."}
+        found = self.local.batch().verify()
         assert {each.path for each in found.damaged} == damaged
         assert (found.rows, found.files) == (len(self.rows), len(paths))
-        ended = self.den.run(self.rows)
+        ended = self.local.run(self.rows)
         assert set(ended) == {each.key for each in found.damaged}
-        assert self.den.batch().verify().intact
+        assert self.local.batch().verify().intact
         assert {key: [path.read_bytes() for path in paths] for key, paths in self.saved().items()} == self.contents
-        assert self.den.charged == self.charged
+        assert self.local.charged == self.charged
         lost = [
             path for path, before in others.items() if content(path) != before and not is_rest(before, content(path))
         ]

@@ -1,6 +1,6 @@
 """What can happen to the database of a batch while it runs, done on purpose at random moments.
 
-    PYTHONPATH=tests python -m batch.lost --runs 200 --seed 0
+    PYTHONPATH=tests python -m batch.database_loss --runs 200 --seed 0
 
 Rule: nothing here believes the batch. The ledger of the emulator says what was charged: each id has to be on stderr, in
 a side file or in the table, a run whose database is lost must not end well, and no later run charges a row again.
@@ -27,7 +27,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from batch.foxes import Den, foxes
+from batch.local_batch import LocalBatch, image_rows
 from magic_hour_client.errors import MagicHourError
 from magic_hour_emulator import Emulator
 from magic_hour_workflows.batch import _database as database
@@ -97,12 +97,12 @@ REFUSALS: dict[str, Exception] = {
 }
 
 
-class Lost:
+class DatabaseLoss:
     """One run that loses its database, and those after it."""
 
     def __init__(self, emulator: Emulator, folder: Path, seed: int) -> None:
         self.chance = random.Random(seed)
-        self.den = Den(emulator, folder)
+        self.local = LocalBatch(emulator, folder)
         self.what: Any = self.chance.choice((*FILES, *REFUSALS))
         self.problems: list[str] = []
         self.said = io.StringIO()
@@ -111,11 +111,11 @@ class Lost:
 
     def play(self) -> list[str]:
         """Run, damage, judge, run again; gives what is wrong."""
-        self.den.emulator.faults.add("delay", on="create", phase="after", seconds=0.02, times=None)
+        self.local.emulator.faults.add("delay", on="create", phase="after", seconds=0.02, times=None)
         with contextlib.redirect_stderr(self.said), self._refusing():
             error = self._run(self._event)
         lost = self.what in FILES and self._done.is_set()
-        ledger = {create.id: str(create.name) for create in self.den.emulator.ledger.creates}
+        ledger = {create.id: str(create.name) for create in self.local.emulator.ledger.creates}
         told = self._told()
         unreported = [id for id, name in ledger.items() if id not in told and name not in told]
         if unreported:
@@ -123,31 +123,31 @@ class Lost:
         if lost and error is None and not self._table():
             self.problems.append("the database is lost, and the run ended as if all were well")
         self._run_again()
-        if twice := [name for name, times in self.den.charged.items() if times > 1]:
+        if twice := [name for name, times in self.local.charged.items() if times > 1]:
             self.problems.append(f"charged twice: {twice}")
         return self.problems
 
     def _run(self, on_event: Any = None) -> Exception | None:
         try:
-            self.den.run(foxes(ROWS), concurrency=3, on_event=on_event)
+            self.local.run(image_rows(ROWS), concurrency=3, on_event=on_event)
         except Exception as error:  # noqa: BLE001  (every end is judged)
             return error
         return None
 
     def _event(self, *_: object) -> None:
         self._events -= 1
-        if self._events == 20 or (self._events > 0 and not self.den.folder.joinpath("older").exists()):
+        if self._events == 20 or (self._events > 0 and not self.local.folder.joinpath("older").exists()):
             self._copy()
         if self._events == 0:
             self._done.set()
             if self.what in FILES:
                 with contextlib.suppress(OSError):
-                    self.what(self.den.database, self.chance)
+                    self.what(self.local.database, self.chance)
 
     def _copy(self) -> None:
         with (
-            contextlib.closing(sqlite3.connect(self.den.database)) as source,
-            contextlib.closing(sqlite3.connect(self.den.folder / "older")) as target,
+            contextlib.closing(sqlite3.connect(self.local.database)) as source,
+            contextlib.closing(sqlite3.connect(self.local.folder / "older")) as target,
         ):
             source.backup(target)
 
@@ -178,7 +178,7 @@ class Lost:
 
     def _told(self) -> set[str]:
         """The ids and names that are on stderr, in side files or in a table, wherever that is now."""
-        notes = read([*self.den.folder.glob(f"*{SUFFIX}"), *self.den.output.glob(f"*{SUFFIX}")])
+        notes = read([*self.local.folder.glob(f"*{SUFFIX}"), *self.local.output.glob(f"*{SUFFIX}")])
         told = {note.project_id for note in notes if note.project_id} | {n.name for n in notes if not n.project_id}
         told |= {word.strip("',()") for word in self.said.getvalue().split()}
         return told | set(self._table())
@@ -186,7 +186,7 @@ class Lost:
     def _table(self) -> list[str]:
         """Ids of rows; and names of those whose id is not known."""
         found: list[str] = []
-        for path in (self.den.database, self.den.folder / "elsewhere" / self.den.database.name):
+        for path in (self.local.database, self.local.folder / "elsewhere" / self.local.database.name):
             if path.exists():
                 with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(path)) as connection:
                     found += [id or name for id, name in connection.execute("SELECT project_id, name FROM paid")]
@@ -194,21 +194,24 @@ class Lost:
 
     def _run_again(self) -> None:
         """The same command again; then what its message says has to be done, until all is saved or in doubt."""
-        moved = self.den.folder / "elsewhere"
+        moved = self.local.folder / "elsewhere"
         for attempt in range(4):
             with contextlib.redirect_stderr(io.StringIO()):
                 error = self._run()
             if error is None:
                 with contextlib.suppress(MagicHourError):
-                    if set(self.den.statuses().values()) <= {RowStatus.SAVED, RowStatus.DOUBTFUL}:
+                    if set(self.local.statuses().values()) <= {RowStatus.SAVED, RowStatus.DOUBTFUL}:
                         return
                 continue
             if moved.exists() and attempt == 0 and self.chance.random() < 0.5:
-                remove(self.den.database, self.chance) if self.den.database.exists() else None
+                remove(self.local.database, self.chance) if self.local.database.exists() else None
                 for one in moved.iterdir():
-                    one.replace(self.den.database.with_name(one.name))
+                    one.replace(self.local.database.with_name(one.name))
             else:
-                for one in (*_files(self.den.database), self.den.database.with_name(f"{self.den.database.name}.lock")):
+                for one in (
+                    *_files(self.local.database),
+                    self.local.database.with_name(f"{self.local.database.name}.lock"),
+                ):
                     one.unlink(missing_ok=True)
         self.problems.append(f"it never came to an end: {error!r}")
 
@@ -217,7 +220,7 @@ def played(seed: int, emulator: Emulator) -> tuple[str, list[str]]:
     """One seed: what befell the database, and what is wrong."""
     emulator.reset()
     with tempfile.TemporaryDirectory() as folder:
-        lost = Lost(emulator, Path(folder), seed)
+        lost = DatabaseLoss(emulator, Path(folder), seed)
         problems = lost.play()
         name = lost.what if isinstance(lost.what, str) else lost.what.__name__.replace("_", " ")
         return name, [*problems, *([lost.said.getvalue()] if problems else [])]

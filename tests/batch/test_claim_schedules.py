@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from batch.claiming.model import Stage
 from batch.claiming.seeded_bugs import SEEDED_BUGS
+from batch.claiming.simulation import Simulation
 from magic_hour_workflows.batch._fleet import Instant, Permit, passed
 
 SCHEDULES = 150
@@ -27,15 +27,15 @@ FOUND_BY = {
 
 
 @pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
+def stage() -> Iterator[Simulation]:
     logger = logging.getLogger("magic_hour_workflows")
     level = logger.level
     logger.setLevel(logging.CRITICAL)
-    yield Stage()
+    yield Simulation()
     logger.setLevel(level)
 
 
-def test_no_schedule_charges_a_row_twice(stage: Stage) -> None:
+def test_no_schedule_charges_a_row_twice(stage: Simulation) -> None:
     reports = [stage.play(seed) for seed in range(SCHEDULES)]
     broken = [report for report in reports if report.complaints]
     assert not broken, "\n".join([f"seed {broken[0].seed}: {broken[0].complaints}", *broken[0].trace])
@@ -43,7 +43,7 @@ def test_no_schedule_charges_a_row_twice(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("name", SEEDED_BUGS)
-def test_a_seeded_bug_is_found(stage: Stage, name: str) -> None:
+def test_a_seeded_bug_is_found(stage: Simulation, name: str) -> None:
     assert stage.play(FOUND_BY[name], SEEDED_BUGS[name]).complaints
     assert not stage.play(FOUND_BY[name]).complaints
 

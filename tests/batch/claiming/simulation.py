@@ -421,7 +421,7 @@ class Report:
     strays: int
 
 
-class Stage:
+class Simulation:
     """The database of all schedules, emptied for each: making it takes longer than playing one."""
 
     def __init__(self) -> None:

@@ -20,21 +20,21 @@ PRICE = 5
 """Credits of a fox."""
 
 
-def fox(key: str, **parameters: Any) -> tuple[str, str, dict[str, Any]]:
+def image_row(key: str, **parameters: Any) -> tuple[str, str, dict[str, Any]]:
     return key, "ai_image_generator", {"name": key, "image_count": 1, "style": {"prompt": "A red fox"}, **parameters}
 
 
-def foxes(count: int) -> Rows:
-    return [fox(f"fox-{number}") for number in range(count)]
+def image_rows(count: int) -> Rows:
+    return [image_row(f"fox-{number}") for number in range(count)]
 
 
-def edited(key: str, picture: Path) -> tuple[str, str, dict[str, Any]]:
+def edit_row(key: str, picture: Path) -> tuple[str, str, dict[str, Any]]:
     """A row with a file."""
     assets = {"image_file_paths": [str(picture)]}
     return key, "ai_image_editor", {"name": key, "image_count": 1, "assets": assets, "style": {"prompt": "A hat"}}
 
 
-class Den:
+class LocalBatch:
     """A folder with a batch in it, for one emulator."""
 
     def __init__(self, emulator: Emulator, folder: Path, backend: str = "sync") -> None:

@@ -34,7 +34,7 @@ _PROMPTS = ("A red fox in the snow", "An orchid at night", "A harbour in the fog
 _CREDITS = {"ai_headshot_generator": 50, "ai_image_editor": 50, "ai_image_generator": 5, "ai_talking_photo": 240}
 
 
-class Album:
+class SampleReport:
     """The rows and their files, in a directory."""
 
     def __init__(self, directory: Path, media: dict[str, list[Path]]) -> None:
@@ -90,7 +90,7 @@ def summary(results: list[RowResult], halted: str | None = None) -> Summary:
     return Summary(counts=counts, credits=sum(result.credits or 0 for result in results), halted=halted)
 
 
-def drawn(directory: Path) -> dict[str, list[Path]]:
+def render_media(directory: Path) -> dict[str, list[Path]]:
     """Some outputs of each endpoint, by the emulator's renderer."""
     ids = (f"c{number:024}" for number in count())
     return {
