@@ -98,10 +98,9 @@ class FakeBackend:
     async def map(self, work: Callable[[Any], Coroutine[Any, Any, Any]], items: Sequence[Any]) -> list[Any]:
         return [await work(item) for item in items]
 
-    async def run(self, function: Callable[[], Any]) -> Any:
-        return function()
-
-    async def read(self, function: Callable[[], Any], deadline: float) -> Any:
+    async def run_in_thread(
+        self, function: Callable[[], Any], *, abandon_on_cancel: bool = False, deadline: float | None = None
+    ) -> Any:
         return function()
 
     def now(self) -> float:

@@ -43,7 +43,7 @@ class World:
     def utc(self): return datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)
     def random(self): return 0.5
     async def sleep(self, seconds): self.clock += seconds
-    async def run(self, function): return function()
+    async def run_in_thread(self, function, **options): return function()
     async def send(self, operation, *rest, **options):
         sent.append(operation.path)
         error = None

@@ -100,20 +100,19 @@ class Outside:
         self._note(f"sleeps {seconds:.3f} s")
         await self._pass(seconds)
 
-    async def run(self, function: Callable[[], Any]) -> Any:
+    async def run_in_thread(
+        self, function: Callable[[], Any], *, abandon_on_cancel: bool = False, deadline: float | None = None
+    ) -> Any:
+        if deadline is not None and not self.blocking and self.world.weather.silent():
+            self.world.reached.add("silent stream")
+            self._note("reads from a stream that is silent")
+            await self._pass(max(0.0, deadline - self.now()))
+            raise TransferFailed("it could not be read in time", final=True)
         await self._pass(0)
         result = function()
         if not self.blocking:  # the thread has ended; a cancellation that comes meanwhile is delivered afterwards
             await self._pass(self.world.weather.disk * self.world.random.random())
         return result
-
-    async def read(self, function: Callable[[], Any], deadline: float) -> Any:
-        if not self.blocking and self.world.weather.silent():
-            self.world.reached.add("silent stream")
-            self._note("reads from a stream that is silent")
-            await self._pass(max(0.0, deadline - self.now()))
-            raise TransferFailed("it could not be read in time", final=True)
-        return await self.run(function)
 
     async def _connect(self, fault: Fault | None, wire: Wire, limit: float) -> None:
         await self._spend(limit, httpx.ConnectTimeout)

@@ -228,10 +228,10 @@ def urls_are_not_checked(patch: Patch) -> None:
 
 @breaks("answers_are_about_the_job")
 def answers_about_other_jobs_are_believed(patch: Patch) -> None:
-    async def look(call: Any, job: Any, get: Any, *, missing_until: float | None = None) -> Any:
+    async def poll(call: Any, job: Any, get: Any, *, missing_until: float | None = None) -> Any:
         return await submit.query(call, get(job.id))
 
-    patch.setattr(wait, "look", look)
+    patch.setattr(wait, "poll", poll)
 
 
 @breaks("succeeds_in_good_weather")
@@ -330,16 +330,16 @@ def errors_are_pickled_as_others_are(patch: Patch) -> None:
 
 @breaks("ends_as_expected")
 def listeners_may_end_a_call(patch: Patch) -> None:
-    patch.setattr(call.Call, "tell", lambda self, event: self.on_progress and self.on_progress(event))
+    patch.setattr(call.Call, "emit", lambda self, event: self.on_progress and self.on_progress(event))
 
 
 @breaks("events_make_sense")
 def every_look_is_told_as_a_change(patch: Patch) -> None:
-    real = wait.look
+    real = wait.poll
 
-    async def look(call: Any, job: Any, *arguments: Any, **options: Any) -> Any:
+    async def poll(call: Any, job: Any, *arguments: Any, **options: Any) -> Any:
         project = await real(call, job, *arguments, **options)
-        call.tell(wait.StatusChanged(id=job.id, kind=job.kind, status=str(project.status), elapsed=0.0))
+        call.emit(wait.StatusChanged(id=job.id, kind=job.kind, status=str(project.status), elapsed=0.0))
         return project
 
-    patch.setattr(wait, "look", look)
+    patch.setattr(wait, "poll", poll)

@@ -162,12 +162,12 @@ class TestSubmit:
     def test_ctrl_c_between_the_answer_and_its_publication_carries_the_id(self) -> None:
         class Answer:
             credits_charged = 5
-            looks = 0
+            reads = 0
 
             @property
             def id(self) -> str:
-                self.looks += 1
-                if self.looks == 1:
+                self.reads += 1
+                if self.reads == 1:
                     raise KeyboardInterrupt
                 return "abc"
 
@@ -275,7 +275,7 @@ class TestWait:
         run_sync(wait(call(backend, 1.0), JOB, get, new=True))
         assert backend.sleeps == [pytest.approx(0.9)]
 
-    def test_slow_looks_keep_at_most_half_of_the_time_for_the_last_one(self) -> None:
+    def test_slow_reads_keep_at_most_half_of_the_time_for_the_last_one(self) -> None:
         class Slow(FakeBackend):
             async def send(self, operation: Any, deadline: float) -> Any:
                 answer = await super().send(operation, deadline)
@@ -314,7 +314,7 @@ class TestCall:
         def broken(event: Event) -> None:
             raise ValueError("bug in the caller's code")
 
-        call(FakeBackend(), on_progress=broken).tell(Retrying(step="x", reason="y", attempt=1, delay=0.0))
+        call(FakeBackend(), on_progress=broken).emit(Retrying(step="x", reason="y", attempt=1, delay=0.0))
         assert caplog.messages == ["on_progress raised for Retrying; the call goes on"]
         assert caplog.records[0].exc_info is not None
 

@@ -50,8 +50,9 @@ class Storage(FakeBackend):
         self.deadlines.append(deadline)
         await super().put(url, source, deadline, on_bytes)
 
-    async def read(self, function: Callable[[], Any], deadline: float) -> Any:
-        self.deadlines.append(deadline)
+    async def run_in_thread(self, function: Callable[[], Any], **options: Any) -> Any:
+        if options.get("abandon_on_cancel"):
+            self.deadlines.append(options["deadline"])
         return function()
 
 

@@ -28,11 +28,11 @@ def nothing(done: int, total: int | None) -> None:
 def sent(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[[Source], tuple[bytes, int]]:
     """What is sent of a source, and how often a thread was asked for it."""
     asked: list[object] = []
-    in_left_thread = reading.in_left_thread
+    run_in_thread = reading.run_in_thread
 
-    async def noted(function: Callable[[], Any]) -> Any:
+    async def noted(function: Callable[[], Any], *, abandon_on_cancel: bool) -> Any:
         asked.append(function)
-        return await in_left_thread(function)
+        return await run_in_thread(function, abandon_on_cancel=abandon_on_cancel)
 
     async def read(source: Source) -> tuple[bytes, int]:
         async with reading.reading(source, nothing) as chunks:
@@ -40,7 +40,7 @@ def sent(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Cal
         assert len(content) == chunks.size == source.size
         return content, len(asked)
 
-    monkeypatch.setattr(reading, "in_left_thread", noted)
+    monkeypatch.setattr(reading, "run_in_thread", noted)
     return lambda source: anyio.run(read, source, backend=request.param)
 
 

@@ -85,7 +85,7 @@ def test_the_folder_is_checked_where_the_disk_may_take_its_time(tmp_path: Path) 
     there: list[tuple[bool, bool]] = []
 
     class Slow(FakeBackend):
-        async def run(self, function: Any) -> Any:
+        async def run_in_thread(self, function: Any, **options: Any) -> Any:
             before = folder.exists()
             result = function()
             there.append((before, folder.exists()))

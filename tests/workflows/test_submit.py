@@ -284,7 +284,7 @@ def test_a_bug_after_the_answer_came_carries_the_id(monkeypatch: pytest.MonkeyPa
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(Call, "tell", broken)
+    monkeypatch.setattr(Call, "emit", broken)
     _, error = run(created("abc"))
     assert isinstance(error, ZeroDivisionError)
     assert error.project_id == "abc"

@@ -28,7 +28,7 @@ from ._file_stream import reading
 from ._partial_download import PartialDownload
 from ._sources import Source
 from ._storage_http import answer_headers, check_put, fetch_request, is_empty, network_errors, put_request
-from ._worker_threads import in_left_thread, in_thread
+from ._worker_threads import run_in_thread
 from .errors import TransferFailed
 
 T = TypeVar("T")
@@ -124,15 +124,15 @@ class AsyncBackend:
                 size += len(chunk)
                 if size >= _BUFFER_BYTES:
                     content, gathered, size = gathered, [], 0
-                    await in_thread(partial(_write, target, content))
+                    await run_in_thread(partial(_write, target, content))
                     on_bytes(target.received, target.total)
         except BaseException:
             await unwind(response, chunks)
             if gathered:  # what arrived before a cut need not be fetched again
-                await in_thread(partial(_write, target, gathered))
+                await run_in_thread(partial(_write, target, gathered))
                 on_bytes(target.received, target.total)
             raise
-        path = await in_thread(partial(_finish, target, gathered))
+        path = await run_in_thread(partial(_finish, target, gathered))
         on_bytes(target.received, target.total)
         return path
 
@@ -165,13 +165,14 @@ class AsyncBackend:
             raise failures[0]
         return [results[number] for number in range(len(items))]
 
-    async def run(self, function: Callable[[], T]) -> T:
-        return await in_thread(function)
-
-    async def read(self, function: Callable[[], T], deadline: float) -> T:
+    async def run_in_thread(
+        self, function: Callable[[], T], *, abandon_on_cancel: bool = False, deadline: float | None = None
+    ) -> T:
+        if deadline is None:
+            return await run_in_thread(function, abandon_on_cancel=abandon_on_cancel)
         try:
             with anyio.fail_after(self._left(deadline)):
-                return await in_left_thread(function)
+                return await run_in_thread(function, abandon_on_cancel=abandon_on_cancel)
         except TimeoutError:
             raise TransferFailed("it could not be read in time", final=True) from None
 

@@ -82,18 +82,19 @@ class Backend(Protocol):
         """
         ...
 
-    async def run(self, function: Callable[[], T]) -> T:
-        """The result of a function that waits for the disk, and is not left behind by a cancellation."""
-        ...
+    async def run_in_thread(
+        self, function: Callable[[], T], *, abandon_on_cancel: bool = False, deadline: float | None = None
+    ) -> T:
+        """The result of a function that waits for the disk, or for a stream of the caller's.
 
-    async def read(self, function: Callable[[], T], deadline: float) -> T:
-        """The result of a function that reads from a file or stream of the caller's.
-
-        A stream may be silent for ever, so a cancellation or the deadline leaves the function behind; blocking code
-        can look at the time only when it returns.
+        Args:
+            function: what to run.
+            abandon_on_cancel: leave it running after a cancellation, since a stream may be silent for ever; else a
+                cancellation waits until it has ended.
+            deadline: the instant at which it is abandoned. Blocking code can check the time only when it returns.
 
         Raises:
-            TransferFailed: it did not end in time.
+            TransferFailed: it did not end before the deadline.
         """
         ...
 

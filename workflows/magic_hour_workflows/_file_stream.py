@@ -23,7 +23,7 @@ from ._backend import OnBytes
 from ._sources import Source
 from ._storage_http import chunk_bytes, cut_short
 from ._streams import read_chunk
-from ._worker_threads import in_left_thread
+from ._worker_threads import run_in_thread
 
 _LARGEST_PIECE = 512 * 1024
 """Bytes sent at a time: each piece costs a turn of the event loop, and has to go within the inactivity."""
@@ -74,7 +74,7 @@ class Chunks(httpx.AsyncByteStream):
             raise StopAsyncIteration
         if not self._pieces and self._ahead is not None:
             ahead = self._ahead
-            self._pieces = ahead.result() if ahead.done() else await in_left_thread(ahead.result)
+            self._pieces = ahead.result() if ahead.done() else await run_in_thread(ahead.result, abandon_on_cancel=True)
             self._ahead = None
             self._read_ahead()
         if not self._pieces:
@@ -87,7 +87,7 @@ class Chunks(httpx.AsyncByteStream):
         """Until nothing reads the file any more."""
         if self._ahead is not None and not self._ahead.cancel():
             with suppress(Exception):  # nobody needs it any more
-                await in_left_thread(self._ahead.result)
+                await run_in_thread(self._ahead.result, abandon_on_cancel=True)
 
     def close(self) -> None:
         """Let the thread end."""
@@ -100,7 +100,9 @@ async def reading(source: Source, on_bytes: OnBytes) -> AsyncIterator[Chunks]:
     """The pieces of a source, from its beginning."""
     with source.opened() as file:
         begun = _at_hand(source, file)
-        size, pieces = begun if begun is not None else await in_left_thread(partial(_begin, source, file))
+        size, pieces = (
+            begun if begun is not None else await run_in_thread(partial(_begin, source, file), abandon_on_cancel=True)
+        )
         chunks = Chunks(size, file, on_bytes, pieces, _at_first(size))
         try:
             yield chunks

@@ -114,10 +114,9 @@ class SyncBackend:
             return [await work(item) for item in items]
         return _in_threads(lambda item: run_sync(work(item)), items, self._max_parallel)
 
-    async def run(self, function: Callable[[], T]) -> T:
-        return function()
-
-    async def read(self, function: Callable[[], T], deadline: float) -> T:
+    async def run_in_thread(
+        self, function: Callable[[], T], *, abandon_on_cancel: bool = False, deadline: float | None = None
+    ) -> T:
         return function()
 
     def now(self) -> float:

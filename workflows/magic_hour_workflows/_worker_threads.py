@@ -1,6 +1,6 @@
 """Work that waits for the disk, done in threads, so that the event loop goes on: on asyncio and on trio.
 
-Rule: the caller says what a cancellation does to the work, by the name of the function: it waits, or leaves it behind.
+Rule: the caller says what a cancellation does to the work: wait for it, or abandon it.
 """
 
 from __future__ import annotations
@@ -14,13 +14,16 @@ import anyio.to_thread
 T = TypeVar("T")
 
 
-async def in_thread(function: Callable[[], T]) -> T:
-    """The result of a function that writes, run in a thread.
+async def run_in_thread(function: Callable[[], T], *, abandon_on_cancel: bool = False) -> T:
+    """The result of a function, run in a thread.
 
-    A cancellation waits until the thread has ended: what runs after it, such as removing the file that is being
+    With `abandon_on_cancel` a cancellation leaves it running: a stream that is read may be silent for ever. Without,
+    a cancellation waits until the thread has ended: what runs after it, such as removing the file that is being
     written, must not meet it at work. anyio's own, deadlines among them, wait beyond the return, so that what was done
-    is told of; asyncio's are raised, and the task group sees to their waiting.
+    is reported; asyncio's are raised, and the task group sees to their waiting.
     """
+    if abandon_on_cancel:
+        return await anyio.to_thread.run_sync(function, abandon_on_cancel=True)
     results: list[T] = []
     errors: list[Exception] = []
 
@@ -36,8 +39,3 @@ async def in_thread(function: Callable[[], T]) -> T:
     if errors:
         raise errors[0]
     return results[0]
-
-
-async def in_left_thread(function: Callable[[], T]) -> T:
-    """The result of a function that reads, which a cancellation does not wait for: a stream may be silent for ever."""
-    return await anyio.to_thread.run_sync(function, abandon_on_cancel=True)

@@ -39,7 +39,7 @@ ATTEMPT_SECONDS = 60.0
 
 
 class Attempt(NamedTuple):
-    """One sending of a paid request. `wire` tells whether a byte went out, and what was answered."""
+    """One sending of a paid request. `wire` knows whether a byte went out, and what the answer was."""
 
     operation: Operation[Any]
     submitted_at: datetime
@@ -53,9 +53,9 @@ class Submission:
         self.attempt: Attempt | None = None
         """The last one."""
         self.settled: bool = False
-        """Whether its outcome was told: the id, that it was refused, or that it is unknown."""
-        self.tellings: int = 0
-        """How often it was begun to tell the id."""
+        """Whether its outcome was reported: the id, that it was refused, or that it is unknown."""
+        self.announcements: int = 0
+        """How often the listener was called with the id, or began to be."""
         self.unknown: SubmissionUnknown | None = None
         """What says that the outcome is unknown; kept, because the exception that carries it may be replaced."""
 
@@ -106,7 +106,7 @@ class Call(NamedTuple):
         """The instant at which one attempt has to end."""
         return min(self.deadline, self.backend.now() + seconds)
 
-    def tell(self, event: Event) -> None:
+    def emit(self, event: Event) -> None:
         """Call the listener; if it raises, that is logged and the call goes on."""
         if self.on_progress is None:
             return
@@ -155,5 +155,5 @@ class Call(NamedTuple):
             from ..events import Retrying
 
             logger.info("%s failed, attempt %d in %.1f s: %s", step, backoff.failures + 1, delay, reason)
-            self.tell(Retrying(step=step, reason=reason, attempt=backoff.failures, delay=delay))
+            self.emit(Retrying(step=step, reason=reason, attempt=backoff.failures, delay=delay))
             await self.backend.sleep(delay)

@@ -20,14 +20,14 @@ from .._urls import checked_url
 from ..errors import DownloadFailed, MagicHourError, TransferFailed, UnusableURL, naming
 from ..events import Downloading
 from .call import Call
-from .wait import SHORTEST_INTERVAL, Project, look
+from .wait import SHORTEST_INTERVAL, Project, poll
 
 _MOST_REFRESHES = 3
 _MOST_MISMATCHES = 3
-"""How often a file is fetched once more because its bytes do not fit the checksum that storage tells of it."""
-_LOOKS_FOR_OUTPUTS = 3
-_MOST_TOLD = 3
-"""How many outputs an error tells about; the others went wrong as well."""
+"""How often a file is fetched once more because its bytes do not fit the checksum that storage reported."""
+_POLLS_FOR_OUTPUTS = 3
+_MOST_REPORTED = 3
+"""How many failed outputs an error describes."""
 
 
 class DownloadState:
@@ -45,7 +45,7 @@ class DownloadState:
     async def refresh(self, number: int, stale: object) -> None:
         """Get fresh URLs, unless somebody has done so since `stale` was read."""
         if self.urls[number] == stale:
-            project = await look(self.call, self.job, self.get)
+            project = await poll(self.call, self.job, self.get)
             fresh = _urls(project)
             if len(fresh) == len(self.urls):
                 self.urls = [new or old for new, old in zip(fresh, self.urls, strict=True)]
@@ -61,11 +61,12 @@ class DownloadState:
     def failed(self) -> DownloadFailed:
         """The error for those that were not saved; what went wrong first counts."""
         first = next(iter(self.failures.values()))
-        told = [f"output {number + 1}: {error}" for number, error in sorted(self.failures.items())]
-        others = [f"and {len(told) - _MOST_TOLD} more"] if len(told) > _MOST_TOLD else []
+        lines = [f"output {number + 1}: {error}" for number, error in sorted(self.failures.items())]
+        others = [f"and {len(lines) - _MOST_REPORTED} more"] if len(lines) > _MOST_REPORTED else []
         saved = f"{len(self.saved)} of {len(self.urls)}"
+        details = "; ".join([*lines[:_MOST_REPORTED], *others])
         return DownloadFailed(
-            f"not every output of {self.job.shown_id} was saved ({saved}): {'; '.join(told[:_MOST_TOLD] + others)}",
+            f"not every output of {self.job.shown_id} was saved ({saved}): {details}",
             status=getattr(first, "status", None),
             retry_after=getattr(first, "retry_after", None),
             final=self.hopeless,
@@ -110,17 +111,17 @@ async def download(
 
 
 async def _listed(call: Call, job: Job, project: Project, get: Callable[[str], Operation[Project]]) -> Project:
-    """The project once it lists its outputs, for which a complete one is looked at a few times more.
+    """The project once it lists its outputs, for which a complete one is polled a few times more.
 
     Raises:
         DownloadFailed: it lists none.
     """
-    for _ in range(_LOOKS_FOR_OUTPUTS):
+    for _ in range(_POLLS_FOR_OUTPUTS):
         if _urls(project) or call.left() <= SHORTEST_INTERVAL:
             break
         with naming(job):
             await call.backend.sleep(SHORTEST_INTERVAL)
-        project = await look(call, job, get)
+        project = await poll(call, job, get)
     if not _urls(project):
         with naming(job):
             raise DownloadFailed(f"the {job.kind} job {job.shown_id} is complete, but the service lists no outputs")
@@ -138,9 +139,9 @@ async def _save(outputs: DownloadState, number: int, partial: PartialDownload) -
     refreshes = 0
     replaced = False
 
-    def told(received: int, total: int | None) -> None:
+    def report(received: int, total: int | None) -> None:
         if partial.is_known:  # else its name may still change
-            call.tell(Downloading(id=outputs.job.id, name=partial.name, received=received, total=total))
+            call.emit(Downloading(id=outputs.job.id, name=partial.name, received=received, total=total))
 
     async def refresh(stale: object) -> None:
         nonlocal refreshes, replaced
@@ -157,7 +158,7 @@ async def _save(outputs: DownloadState, number: int, partial: PartialDownload) -
             await refresh(given)
             raise
         try:
-            return await call.backend.fetch(url, partial, call.deadline, told)
+            return await call.backend.fetch(url, partial, call.deadline, report)
         except TransferFailed as error:
             if has_expired(error):
                 await refresh(given)

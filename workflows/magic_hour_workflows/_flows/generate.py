@@ -29,7 +29,7 @@ from .call import Call
 from .download import download
 from .submit import carry, kind_of, submit
 from .upload import upload
-from .wait import Project, finished, look, reported_status, wait
+from .wait import Project, finished, poll, reported_status, wait
 
 Get = Callable[[str], Operation[Project]]
 
@@ -72,7 +72,7 @@ async def generate(
     Args:
         call: how long, how often, who listens.
         api: the generated module of the operation.
-        get: makes the call that looks at a job of this kind.
+        get: makes the request that polls a job of this kind.
         parameters: the operation's parameters, with files where the contract has paths.
         outputs: whether to wait, and where to save.
     """
@@ -80,7 +80,7 @@ async def generate(
     try:
         directory = None
         if outputs.wait_for_completion:
-            directory = await call.backend.run(partial(outputs.directory, kind_of(operation)))
+            directory = await call.backend.run_in_thread(partial(outputs.directory, kind_of(operation)))
         paths = await upload(call, assets.sources)
     finally:
         assets.close()
@@ -140,7 +140,7 @@ async def check_result(call: Call, kind: Kind, id: str, get: Get, outputs: Outpu
         if outputs.wait_for_completion:
             project = await wait(call, job, get)
         else:
-            project = await look(call, job, get)
+            project = await poll(call, job, get)
             if not finished(job, project):
                 return _result(job, project, [])
         return await _saved(call, job, project, get, directory, outputs)
@@ -156,7 +156,7 @@ async def save(call: Call, kind: Kind, id: str, get: Get, outputs: OutputOptions
     directory = outputs.directory(kind)
     job = Job(kind=kind, id=id, known=False)
     call = call.paid()
-    project = await look(call, job, get)
+    project = await poll(call, job, get)
     if not finished(job, project):
         early = InvalidArgument(
             f"the {kind} job {job.shown_id} is not complete yet ({reported_status(project) or 'unknown'})", field="id"

@@ -31,7 +31,7 @@ LEAST_SECONDS = 5.0
 """With less time than this left, or half of a shorter timeout, a create is not sent: its answer might come too late."""
 SUBMIT_SECONDS = 120.0
 """How long to wait for the answer to a create. Giving up early would make an accepted job an unknown one."""
-_MOST_TELLINGS = 2
+_MOST_ANNOUNCEMENTS = 2
 """How often a listener is called with an id: what interrupts the first time may be an exception of its own."""
 
 
@@ -123,15 +123,15 @@ def may_submit_again(error: Exception) -> bool:
 
 
 def publish(call: Call, job: Job) -> None:
-    """Make the id known, whatever happens next: if the telling is interrupted, it is told once more."""
+    """Make the id known, whatever happens next: if the listener is interrupted, it is called once more."""
     from ..events import Created
 
-    if call.submission.settled or call.submission.tellings == _MOST_TELLINGS:
+    if call.submission.settled or call.submission.announcements == _MOST_ANNOUNCEMENTS:
         return
-    call.submission.tellings += 1
+    call.submission.announcements += 1
     with naming(job):
         logger.info("%s job accepted: id=%s credits=%s name=%s", job.kind, job.shown_id, job.credits_charged, job.name)
-        call.tell(Created(id=job.id, kind=job.kind, credits_charged=job.credits_charged, name=job.name))
+        call.emit(Created(id=job.id, kind=job.kind, credits_charged=job.credits_charged, name=job.name))
     call.submission.settled = True
 
 
@@ -164,7 +164,7 @@ def kind_of(operation: Operation[Any]) -> Kind:
 def carry(call: Call, error: BaseException) -> None:
     """Let whatever ends a call, a cancellation and Ctrl-C at any line included, carry what is known of its job.
 
-    It is told from the submission, which is written down before the request and as the answer comes in; so nothing
+    It is taken from the submission, which is recorded before the request and as the answer comes in; so nothing
     depends on where the call was interrupted.
     """
     attempt, settled = call.submission.attempt, call.submission.settled
@@ -178,7 +178,7 @@ def carry(call: Call, error: BaseException) -> None:
             return
     if isinstance(error, Exception):
         return
-    lost = call.submission.unknown  # told before; a second Ctrl-C has replaced the exception that carried it
+    lost = call.submission.unknown  # reported before; a second Ctrl-C has replaced the exception that carried it
     if lost is None:
         failure = getattr(error, "failure", None)
         if settled or (failure and outcome(failure) is not Outcome.UNKNOWN):
@@ -197,7 +197,7 @@ def _lost(call: Call, attempt: Attempt, reason: str) -> SubmissionUnknown:
     unknown = SubmissionUnknown(operation=operation.name, name=name, submitted_at=submitted_at, reason=reason)
     call.submission.unknown, call.submission.settled = unknown, True
     logger.warning("%s", unknown)
-    call.tell(SubmissionLost(operation=operation.name, name=name, submitted_at=submitted_at, reason=reason))
+    call.emit(SubmissionLost(operation=operation.name, name=name, submitted_at=submitted_at, reason=reason))
     return unknown
 
 

@@ -31,9 +31,11 @@ async def upload(call: Call, sources: Sequence[Source]) -> list[str]:
     if not sources:
         return []
     for source in sources:
-        if source.size is None:  # a stream that has to be read to know; the others are looked at again when they go
+        if source.size is None:  # a stream that has to be read to know; the others are read again when they are sent
             with _naming(source):
-                await call.backend.read(partial(source.prepare, call.left), call.deadline)
+                await call.backend.run_in_thread(
+                    partial(source.prepare, call.left), abandon_on_cancel=True, deadline=call.deadline
+                )
     places = await _places(call, sources)
     return await call.backend.map(lambda pair: _upload_one(call, *pair), list(zip(sources, places, strict=True)))
 
@@ -73,14 +75,14 @@ def _is_text(value: object) -> bool:
 async def _upload_one(call: Call, source: Source, place: Any) -> str:
     size = source.size or 0
 
-    def told(sent: int, _: int | None) -> None:
-        call.tell(Uploading(name=source.name, sent=sent, total=size))
+    def report(sent: int, _: int | None) -> None:
+        call.emit(Uploading(name=source.name, sent=sent, total=size))
 
     async def attempt() -> str:
         nonlocal place
         try:
             url = checked_url(place.upload_url, call.allow_http)
-            await call.backend.put(url, source, call.deadline, told)
+            await call.backend.put(url, source, call.deadline, report)
         except TransferFailed as error:
             if has_expired(error):
                 [place] = await _places(call, [source])

@@ -1,7 +1,7 @@
-"""Waiting for a job: how often to look, what each status means, when to stop.
+"""Waiting for a job: how often to poll, what each status means, when to stop.
 
-Rule: a look at the job can always be repeated, so nothing but the deadline ends the waiting for a paid job. There is
-always a look shortly before the deadline, and no sleep after the last one.
+Rule: a poll can always be repeated, so only the deadline ends the waiting for a paid job. There is always a poll
+shortly before the deadline, and no sleep after the last one.
 """
 
 from __future__ import annotations
@@ -40,16 +40,16 @@ SHORTEST_INTERVAL = 1.0
 LONGEST_INTERVAL = 30.0
 GROWTH = 0.15
 JITTER = 0.1
-SLOWEST_LOOKS = 1.5
-"""The last look gets this many times the time of the slowest so far."""
+SLOWEST_POLLS = 1.5
+"""The last poll gets this many times the time of the slowest so far."""
 NEW_JOB_SECONDS = 10.0
 """A job that was just accepted may not be found by its id yet; only after this long that is believed."""
 
 
 def interval(elapsed: float, random: float, fixed: float | None = None) -> float:
-    """Seconds until the next look: 15 % of the time waited so far, from 1 to 30; shortened by up to 10 %.
+    """Seconds until the next poll: 15 % of the time waited so far, from 1 to 30; shortened by up to 10 %.
 
-    So a job is seen to be done within max(1 s, 15 % of its duration, at most 30 s), with at most 26 looks in the
+    So a job is seen to be done within max(1 s, 15 % of its duration, at most 30 s), with at most 26 polls in the
     first minute and 100 in half an hour.
 
     >>> [interval(elapsed, random=0.0) for elapsed in (0, 20, 1000)]
@@ -67,8 +67,8 @@ async def wait(call: Call, job: Job, get: Callable[[str], Operation[P]], *, new:
     Args:
         call: how long, how often, who listens.
         job: the job to wait for.
-        get: makes the call that looks at it.
-        new: True if it was accepted only now: the first look can wait, and may not find it yet.
+        get: makes the request that polls it.
+        new: True if it was accepted only now: the first poll can wait, and may not find it yet.
 
     Raises:
         JobFailed: the service could not do it; the credits are refunded.
@@ -86,22 +86,22 @@ async def wait(call: Call, job: Job, get: Callable[[str], Operation[P]], *, new:
     while call.left() > 0:
         elapsed = call.backend.now() - began
         try:
-            project = await look(call, job, get, missing_until=began + NEW_JOB_SECONDS if new else None)
+            project = await poll(call, job, get, missing_until=began + NEW_JOB_SECONDS if new else None)
         except MagicHourError as error:
             if not may_repeat(error) or getattr(error, "retry_after", None):
                 raise
             cause = error
             break
         slowest = max(slowest, call.backend.now() - began - elapsed)
-        told = number(project.credits_charged)
-        credits = credits if told is None else told
+        reported = number(project.credits_charged)
+        credits = credits if reported is None else reported
         if reported_status(project) != status:
             status = reported_status(project)
-            call.tell(StatusChanged(id=job.id, kind=job.kind, status=status or "unknown", elapsed=elapsed))
+            call.emit(StatusChanged(id=job.id, kind=job.kind, status=status or "unknown", elapsed=elapsed))
         if finished(job, project):
             return project
-        # The last look has to have its answer before the deadline.
-        reserve = min(SLOWEST_LOOKS * slowest, call.timeout / 2)
+        # The last poll has to have its answer before the deadline.
+        reserve = min(SLOWEST_POLLS * slowest, call.timeout / 2)
         if call.room(reserve) <= 0:
             break
         await _pause(
@@ -110,7 +110,7 @@ async def wait(call: Call, job: Job, get: Callable[[str], Operation[P]], *, new:
     raise JobTimeout(job=job, status=status, credits_charged=credits, timeout=call.timeout) from cause
 
 
-async def look(call: Call, job: Job, get: Callable[[str], Operation[P]], *, missing_until: float | None = None) -> P:
+async def poll(call: Call, job: Job, get: Callable[[str], Operation[P]], *, missing_until: float | None = None) -> P:
     """The project as it is now; if asked before `missing_until`, that it is not found is not believed."""
     asked = 0.0
 
@@ -133,7 +133,7 @@ async def look(call: Call, job: Job, get: Callable[[str], Operation[P]], *, miss
 
 
 def reported_status(project: Project) -> str | None:
-    """The status in the service's own words, which may be new ones; None if it told none."""
+    """The status in the service's own words, which may be new ones; None if there was none."""
     return clean(project.status)
 
 
@@ -157,6 +157,6 @@ def finished(job: Job, project: Project) -> bool:
 
 
 async def _pause(call: Call, job: Job, seconds: float, reserve: float = 0.0) -> None:
-    """Sleep, but wake up early enough for a last look before the deadline."""
+    """Sleep, but wake up early enough for a last poll before the deadline."""
     with naming(job):
         await call.backend.sleep(min(seconds, max(0.0, call.room(reserve))))
