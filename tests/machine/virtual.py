@@ -84,4 +84,4 @@ class VirtualClient(Client):
 
     def __init__(self, emulator: Emulator, chance: random.Random) -> None:
         super().__init__(token=emulator.token, base_url=emulator.url, timeout=TIMEOUT)
-        self.__dict__["_io"] = VirtualIO(self._transport, emulator, chance)
+        self.__dict__["_backend"] = VirtualIO(self._transport, emulator, chance)

@@ -27,7 +27,7 @@ class Adapter:
         self.name = name
 
     def __call__(self, use: Use, base_url: str = "https://api.example") -> Any:
-        checked = settings("canary-key", base_url, 30, allow_http=False, product="test")
+        checked = settings("canary-key", base_url, 30, allow_http=False)
         if self.name == "sync":
             transport = BlockingTransport(checked)
             try:

@@ -34,7 +34,7 @@ class SimulatedIO(Transfers):
 
     def __init__(self, world: World, who: str, random: Random, *, blocking: bool) -> None:
         super().__init__(world, who, random, blocking=blocking)
-        self._requests = Requests(settings(KEY, BASE_URL, None, allow_http=False, product="simulation"))
+        self._requests = Requests(settings(KEY, BASE_URL, None, allow_http=False))
 
     async def map(self, work: Callable[[Any], Coroutine[Any, Any, Any]], items: Sequence[Any]) -> list[Any]:
         if len(items) < 2:

@@ -196,7 +196,7 @@ class User:
                 raise ValueError("a bug in the listener")
 
         client = AsyncClient(KEY, base_url=BASE_URL)
-        client._io = backend  # type: ignore[assignment]
+        client._backend = backend  # type: ignore[assignment]
         task = scheduler.spawn(_run(use, client, listen), who)
         self._interrupt_perhaps(record, task)
         while not task.done:

@@ -31,7 +31,7 @@ class Transfers(Outside):
     """The part of the port that speaks to storage."""
 
     async def put(self, url: str, source: Source, deadline: float, on_bytes: OnBytes) -> None:
-        size = await self.read(source.prepare, deadline)
+        size = await self.run_in_thread(source.prepare, abandon_on_cancel=True, deadline=deadline)
         fault = self.world.weather.of_put(self.now())
         record = self._begin("put", False, source.name, fault)
         with network_errors(f"upload of {source.name}"), self._ending(record), source.opened() as file:

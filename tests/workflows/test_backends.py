@@ -64,7 +64,7 @@ class Adapter:
         self.name = name
 
     def __call__(self, use: Use, max_parallel: int = 4) -> Any:
-        checked = settings(KEY, "https://api.example", 30, allow_http=False, product="test")
+        checked = settings(KEY, "https://api.example", 30, allow_http=False)
         if self.name == "sync":
             transport = BlockingTransport(checked)
             try:
@@ -226,7 +226,7 @@ def test_a_silent_stream_does_not_hold_an_async_call() -> None:
         with os.fdopen(reading, "rb") as pipe:
             source = to_source(("a.png", pipe), "image", "file")
             try:
-                await io.read(source.prepare, io.now() + 0.3)
+                await io.run_in_thread(source.prepare, abandon_on_cancel=True, deadline=io.now() + 0.3)
             finally:
                 source.close()
                 os.close(writing)
@@ -603,8 +603,8 @@ async def fill(gate: anyio.Semaphore) -> None:
 class TestGate:
     """At most so many requests of an async client at a time; who waits in front has sent nothing."""
 
-    def io(self) -> AsyncBackend:
-        checked = settings(KEY, "http://127.0.0.1:1", 30, allow_http=False, product="test")
+    def backend(self) -> AsyncBackend:
+        checked = settings(KEY, "http://127.0.0.1:1", 30, allow_http=False)
         return AsyncBackend(AsyncTransport(checked), 4)
 
     @pytest.mark.parametrize("backend", ["asyncio", "trio"])
