@@ -19,7 +19,7 @@ from magic_hour_client.errors import InvalidArgument
 from ._streams import ask
 
 LONGEST_DATA_URI = 300_000_000
-"""Characters: 200 MB, the smallest limit of an upload (API-FACTS), are 267 million characters of base64."""
+"""Characters: 200 MB, the smallest limit of an upload (spec/README.md, Facts), are 267 million characters of base64."""
 _NAMELESS = "upload"
 _ORIENTATION = 0x0112
 _TURNED = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}
