@@ -64,7 +64,7 @@ def time_for_an_answer(call: CallRecord, world: World) -> Iterator[str]:
 
 
 def looks_keep_to_the_schedule(call: CallRecord, world: World) -> Iterator[str]:
-    """docs/workflows.md, Waiting: 15 % of the time waited so far, from 1 to 30 s, at most 10 % less; a fixed interval is kept."""
+    """docs/workflows.md, Waiting: 15 % of the time so far, 1 to 30 s, at most 10 % less; a fixed interval is kept."""
     job = job_of(call, world)
     if job is None or not call.waits:
         return

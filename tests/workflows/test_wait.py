@@ -38,7 +38,7 @@ def test_interval_is_within_its_bounds(elapsed: float, random: float) -> None:
 @pytest.mark.parametrize("random", [0.0, 0.5, 0.999])
 @pytest.mark.parametrize(("seconds", "most"), [(2, 4), (10, 12), (60, 26), (1800 - 30, 100)])
 def test_schedule(seconds: float, most: int, random: float) -> None:
-    """docs/workflows.md, Waiting: seen within max(1 s, min(15 %, 30 s)), with at most 26 looks in 60 s and 100 in 30 minutes."""
+    """docs/workflows.md, Waiting: seen within max(1 s, min(15 %, 30 s)); 26 polls in 60 s, 100 in 30 minutes."""
     backend = FakeBackend(random=random)
     began = backend.clock
     backend.script(GET, job_of(backend, seconds))
