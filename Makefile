@@ -121,10 +121,10 @@ bench: $(VENV)-bench/.stamp ## Compare with raw httpx, the vendor's SDK and curl
 bench-quick: $(VENV)-bench/.stamp ## The same rows, smaller and fewer times, in under two minutes; writes nothing
 	@PYTHONPATH=.:tests $(VENV)-bench/bin/python -m benchmarks --quick $(if $(ROWS),--rows $(ROWS)) $(ARGS)
 
-# The wheel is built from the sdist, so the sdist is complete. The path is relative: pip splits a list of paths at spaces.
+# The wheel is built from the sdist, so the sdist is complete. Without isolation: .venv has the pinned build backend.
 dist: $(VENV)/.stamp ## sdist and wheel in dist/, and that an index would take them
 	@rm -rf dist
-	@PIP_CONSTRAINT=constraints.txt $(RUN) -m build --outdir dist .
+	@$(RUN) -m build --no-isolation --outdir dist .
 	@$(RUN) -m twine check --strict dist/*
 
 clean: ## Remove caches and reports; environments stay (rm -rf .venv* to start over)

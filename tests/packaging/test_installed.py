@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 
 import pytest
@@ -17,23 +18,34 @@ from publishing import NAME, PACKAGES, STEM, VERSION, Environment, Published
 
 pytestmark = pytest.mark.slow
 
-Install = Callable[[str], Environment]
-
 
 @pytest.fixture(scope="module", params=["wheel", pytest.param("sdist", marks=pytest.mark.long)])
-def install(request: pytest.FixtureRequest, published: Published, tmp_path_factory: pytest.TempPathFactory) -> Install:
-    """An environment with the wheel or the sdist and the extras in it; each is made once."""
-    archive: Path = getattr(published, request.param)
-    made: dict[str, Environment] = {}
+def installed(
+    request: pytest.FixtureRequest, published: Published, tmp_path_factory: pytest.TempPathFactory
+) -> Installed:
+    return Installed(Environment(tmp_path_factory.mktemp("environment")), getattr(published, request.param))
 
-    def installed(extras: str) -> Environment:
-        if extras not in made:
-            environment = Environment(tmp_path_factory.mktemp("environment"))
-            environment.install(f"{NAME}{extras} @ {archive.as_uri()}")
-            made[extras] = environment
-        return made[extras]
 
-    return installed
+class Installed:
+    """An environment that gets the extras once a test asks for them; tests without extras come first in this module."""
+
+    def __init__(self, environment: Environment, archive: Path) -> None:
+        self._environment = environment
+        self._archive = archive
+        self._install("")
+
+    def _install(self, extras: str) -> None:
+        self._environment.install(f"{NAME}{extras} @ {self._archive.as_uri()}")
+
+    @property
+    def bare(self) -> Environment:
+        assert "typer" not in self._environment.distributions, "tests of the bare environment come first"
+        return self._environment
+
+    @cached_property
+    def with_extras(self) -> Environment:
+        self._install("[cli,emulator]")
+        return self._environment
 
 
 def closure(names: Iterable[str], distributions: dict[str, importlib.metadata.Distribution]) -> set[str]:
@@ -52,13 +64,13 @@ def closure(names: Iterable[str], distributions: dict[str, importlib.metadata.Di
     return needed
 
 
-def test_four_libraries_are_all_it_takes(install: Install) -> None:
-    distributions = install("").distributions
+def test_four_libraries_are_all_it_takes(installed: Installed) -> None:
+    distributions = installed.bare.distributions
     assert set(distributions) == closure(["httpx", "attrs", "anyio", "filetype"], distributions) | {NAME}
 
 
-def test_nothing_is_called_what_a_user_may_call_something(install: Install) -> None:
-    environment = install("")
+def test_nothing_is_called_what_a_user_may_call_something(installed: Installed) -> None:
+    environment = installed.bare
     owned = {path.parts[0] for path in environment.distributions[NAME].files or () if ".." not in path.parts}
     assert owned == {*PACKAGES, f"{STEM}.dist-info"}
     code = (
@@ -68,7 +80,7 @@ def test_nothing_is_called_what_a_user_may_call_something(install: Install) -> N
     assert environment.run("python", "-I", "-c", code).stdout == "[]\n"
 
 
-def test_both_clients_can_be_made(install: Install) -> None:
+def test_both_clients_can_be_made(installed: Installed) -> None:
     code = """
 import magic_hour_client, magic_hour_workflows
 for package in magic_hour_client, magic_hour_workflows:
@@ -76,7 +88,7 @@ for package in magic_hour_client, magic_hour_workflows:
         print(client.v1.ai_image_generator.create.__name__, package.__file__)
 print(magic_hour_workflows.__version__)
 """
-    environment = install("")
+    environment = installed.bare
     done = environment.run("python", "-I", "-W", "error", "-c", code)
     assert (done.returncode, done.stderr) == (0, "")
     low, high, version = done.stdout.splitlines()
@@ -85,15 +97,15 @@ print(magic_hour_workflows.__version__)
     assert version == VERSION
 
 
-def test_without_the_extra_the_command_says_what_to_install(install: Install) -> None:
+def test_without_the_extra_the_command_says_what_to_install(installed: Installed) -> None:
     for arguments in ([], ["--version"], ["image", "generate", "--prompt", "A red fox"]):
-        done = install("").run("magic-hour", *arguments)
+        done = installed.bare.run("magic-hour", *arguments)
         assert (done.returncode, done.stdout) == (1, "")
         assert re.fullmatch(r"[^\n]*pip install 'magic-hour-workflows\[cli\]'[^\n]*\n", done.stderr)
 
 
-def test_with_the_extra_the_command_works(install: Install) -> None:
-    environment = install("[cli]")
+def test_with_the_extra_the_command_works(installed: Installed) -> None:
+    environment = installed.with_extras
     version = environment.run("magic-hour", "--version")
     assert (version.returncode, version.stderr) == (0, "")
     assert VERSION in version.stdout.split()
@@ -102,7 +114,7 @@ def test_with_the_extra_the_command_works(install: Install) -> None:
     assert json.loads(schema.stdout)
 
 
-def test_the_emulator_brings_its_contract_and_samples(install: Install) -> None:
+def test_the_emulator_brings_its_contract_and_samples(installed: Installed) -> None:
     code = """
 from magic_hour_emulator import Emulator, samples
 from magic_hour_workflows import Client
@@ -112,7 +124,7 @@ with Emulator(speed=50) as service, Client(token=service.token, base_url=service
     )
     print(result.downloaded_paths[0].read_bytes()[1:4])
 """
-    done = install("[emulator]").run("python", "-I", "-W", "error", "-c", code)
+    done = installed.with_extras.run("python", "-I", "-W", "error", "-c", code)
     assert (done.stdout, done.stderr) == ("b'PNG'\n", "")
 
 
