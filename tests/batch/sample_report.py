@@ -63,7 +63,7 @@ class SampleReport:
                 error = f"the {kind} job c{number:024} failed: no_source_face: no face was found in {key}"
                 extra = {"error": error, "error_type": "JobFailed", "seconds": 1.0}
             case RowStatus.DOUBTFUL:
-                error = "nobody knows whether v1.ai_image_generator.create was accepted: the connection was cut."
+                error = "it is unknown whether v1.ai_image_generator.create was accepted: the connection was cut."
                 extra = {"error": error, "error_type": "SubmissionUnknown", "credits": None, "seconds": 4.0}
             case _:
                 extra = {}

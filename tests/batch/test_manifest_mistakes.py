@@ -48,8 +48,8 @@ GENERATE_REFUSES: dict[str, tuple[dict[str, Any], str | None, str]] = {
     "a misspelt field": (image(aspekt_ratio="16:9"), "aspekt_ratio", "did you mean `aspect_ratio`?"),
     "a misspelt field of an object": (image(style={"promt": "a"}), "style.promt", "did you mean `style.prompt`?"),
     "a field outside of its object": (image(prompt="a"), "prompt", "not a field of the contract"),
-    "a required field left out": ({**IMAGE, "image_count": None}, "image_count", "is missing"),
-    "a required field of an object left out": (image(style={}), "style.prompt", "is missing"),
+    "a required field left out": ({**IMAGE, "image_count": None}, "image_count", "required, but missing"),
+    "a required field of an object left out": (image(style={}), "style.prompt", "required, but missing"),
     "text for a whole number": (image(image_count="1"), "image_count", "expected a whole number, got str"),
     "a fraction for a whole number": (image(image_count=1.5), "image_count", "got float 1.5"),
     "text for a number": ({**TALK, "end_seconds": "2"}, "end_seconds", "expected a number, got str"),
@@ -134,11 +134,11 @@ CELLS: dict[str, tuple[dict[str, str] | str, str | None, str]] = {
     "a fraction for a whole number": ({"image_count": "1.5"}, "image_count", "expected a whole number, got float 1.5"),
     "a number that Python alone reads": ({"image_count": "1_0"}, "image_count", "expected a whole number, got 1_0"),
     "no images": ({"image_count": "0"}, "image_count", "must be from 1 to 16, got 0"),
-    "a required cell that is empty": ({"image_count": ""}, "image_count", "is missing"),
-    "a required cell of an object that is empty": ({"style.prompt": ""}, "style", "is missing"),
+    "a required cell that is empty": ({"image_count": ""}, "image_count", "required, but missing"),
+    "a required cell of an object that is empty": ({"style.prompt": ""}, "style", "required, but missing"),
     "a decimal comma": ({"endpoint": "ai_talking_photo", "end_seconds": "2,5"}, "end_seconds", "got 2,5"),
     "not a number": ({"endpoint": "ai_talking_photo", "start_seconds": "nan"}, "start_seconds", "got nan"),
-    "a field of another endpoint": ({"end_seconds": "2"}, "end_seconds", "is not a field of the contract"),
+    "a field of another endpoint": ({"end_seconds": "2"}, "end_seconds", "not a field of the contract"),
     "an extra body that is no JSON": ({"extra_body": "seed=1"}, "extra_body", "expected JSON"),
     "an extra body that is no object": ({"extra_body": "[1]"}, "extra_body", "expected a dict"),
     "an object that is no JSON": ({"style": "{", "style.prompt": ""}, "style", "expected JSON"),
@@ -196,7 +196,7 @@ COLUMNS = [
 ]
 HEADER = [
     ("style.promt", "style.promt", "did you mean `style.prompt`?"),
-    ("download_directory", "download_directory", "is no part of a row"),
+    ("download_directory", "download_directory", "not part of a row"),
 ]
 """Columns that cannot be right, which is told once, in line 1."""
 

@@ -1,5 +1,6 @@
 """Refusals: every status its class, every body readable, and no secret in any of them."""
 
+import ast
 import copy
 import inspect
 import pickle
@@ -35,7 +36,7 @@ from magic_hour_workflows.batch._connections import DatabaseAway, DatabaseLost
 from magic_hour_workflows.batch._rows import ManifestError, Mistake
 from magic_hour_workflows.batch._steps import OutputsMissing
 from magic_hour_workflows.batch._submission import NotMine, OverBudget
-from magic_hour_workflows.errors import DownloadFailed
+from magic_hour_workflows.errors import DownloadFailed, name_job
 
 CLASSES = {
     300: APIError,
@@ -249,7 +250,7 @@ ARGUMENTS: dict[str, Any] = {
     "key": "fox",
     "estimate": 5,
     "why": "OperationalError",
-    "message": "what happened",
+    "problem": "what happened",
     "field": "style.prompt",
     "operation": "v1.ai_image_generator.create",
     "sent": True,
@@ -290,7 +291,7 @@ def test_the_tree_is_what_the_modules_export() -> None:
         getattr(module, name)
         for module in (magic_hour_client.errors, magic_hour_workflows.errors)
         for name in module.__all__
-        if isinstance(getattr(module, name), type)
+        if isinstance(getattr(module, name), type) and issubclass(getattr(module, name), MagicHourError)
     } | {ManifestError, OverBudget, NotMine, OutputsMissing, DatabaseAway, DatabaseLost}  # where their extra is
     assert set(CLASSES_OF_OURS) == exported
 
@@ -306,6 +307,41 @@ def test_every_error_survives_pickling_and_copying(kind: type[MagicHourError], p
         assert (str(again), again.args, vars(again)) == (str(error), error.args, vars(error))
         assert again.__notes__ == ["a note"]
         assert str(again)
+
+
+@pytest.mark.parametrize("kind", CLASSES_OF_OURS, ids=lambda kind: kind.__name__)
+def test_every_message_is_made_of_problem_and_remedy(kind: type[MagicHourError]) -> None:
+    error = made(kind)
+    field = getattr(error, "field", None)
+    assert error.problem.strip()
+    assert error.remedy is None or error.remedy.strip()
+    text = error.problem if error.remedy is None else f"{error.problem.rstrip('.')}; {error.remedy}"
+    listing = "\n  " + str(error.mistakes[0]) if isinstance(error, ManifestError) else ""
+    assert str(error) == error.args[0] == error.describe() == (f"`{field}`: {text}" if field else text) + listing
+
+
+def test_a_job_is_one_more_remedy() -> None:
+    error = UnprocessableEntity("refused", "add credits", operation="v1.image_projects.get", status=422)
+    name_job(error, Job(kind="image", id="cuid-1"))
+    resume = "pick it up with client.v1.image_projects.check_result('cuid-1')"
+    assert error.remedy == f"add credits; the image job cuid-1 was accepted; {resume}"
+    assert str(pickle.loads(pickle.dumps(error))) == error.args[0] == f"refused; {error.remedy}"  # noqa: S301
+    assert error.describe(lambda piece: f"<{type(piece).__name__}>").endswith("was accepted; <Resume>")
+
+
+def test_no_problem_has_its_remedy_inside() -> None:
+    """What is raised passes both as data: no literal of a problem has the separator of the message."""
+    root = Path(__file__).parents[2]
+    names = {kind.__name__ for kind in CLASSES_OF_OURS}
+    files = [*(root / "templates/runtime").glob("*.py"), *(root / "workflows").rglob("*.py")]
+    calls = [
+        (path.name, node)
+        for path in files
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names and node.args
+    ]
+    assert len(calls) > 100
+    assert [(name, node.lineno) for name, node in calls if "; " in ast.unparse(node.args[0])] == []
 
 
 @pytest.mark.parametrize("kind", CLASSES_OF_OURS, ids=lambda kind: kind.__name__)

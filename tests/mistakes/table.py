@@ -20,20 +20,19 @@ class Row:
     name: str
     error: str
     field: str | None
-    message: str
+    problem: str
+    remedy: str | None
     in_terminal: bool
 
-    @property
-    def rest(self) -> re.Pattern[str]:
-        """The message without the field before it; what is in braces may be anything."""
-        parts = re.split(r"\{[a-z ]+\}", self.message)
-        return re.compile(".+?".join(map(re.escape, parts)))
+    def message(self, field: str | None) -> str:
+        """The whole message, with the field under this name."""
+        text = self.problem if self.remedy is None else f"{self.problem}; {self.remedy}"
+        return f"{field}: {text}" if field else text
 
-    def told_by(self, message: str, field: str) -> bool:
-        """Whether a message says what the row promises, with the field under this name."""
-        stands_alone = self.field is None or self.message.startswith(f"`{self.field}`")
-        text = message.replace(field, f"`{self.field}`", 1) if self.field else message
-        return self.rest.fullmatch(text if stands_alone else text.removeprefix(f"`{self.field}`: ")) is not None
+
+def says(promised: str, text: str) -> bool:
+    """Whether a text is what the page promises; what is in braces may be anything."""
+    return re.fullmatch(".+?".join(map(re.escape, re.split(r"\{[a-z ]+\}", promised))), text) is not None
 
 
 def rows() -> list[Row]:
@@ -43,16 +42,12 @@ def rows() -> list[Row]:
 
 
 def _row(cells: list[str]) -> Row:
-    name, error, field, message, terminal = cells
+    name, error, field, problem, remedy, terminal = cells
     return Row(
         name=name,
         error=error.strip("`"),
         field=None if field == _NONE else field.strip("`"),
-        message=_plain(message),
+        problem=problem.replace("\\_", "_"),
+        remedy=None if remedy == _NONE else remedy,
         in_terminal=terminal != _NONE,
     )
-
-
-def _plain(cell: str) -> str:
-    code = re.fullmatch(r"`` (.*) ``", cell)
-    return code[1] if code else cell.replace("\\_", "_")

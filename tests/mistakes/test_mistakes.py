@@ -23,11 +23,9 @@ from PIL import Image
 
 from magic_hour_emulator import Emulator
 from magic_hour_workflows import errors
-from magic_hour_workflows.cli.catalog import flags
-from magic_hour_workflows.cli.exit_status import as_typed
 from mistakes import call_cases, client_cases, file_cases  # noqa: F401  (they fill CASES)
 from mistakes.case import CASES, Case, Here, as_nobody, image
-from mistakes.table import Row, rows
+from mistakes.table import Row, rows, says
 from mistakes.terminal import GENERATE, LINES, OWN_WORDS, Line
 from worlds import Scenario, World
 
@@ -35,8 +33,11 @@ ROWS = {row.name: row for row in rows()}
 
 
 def in_the_terminal(row: Row) -> Row:
-    """The row with the words of the command line in its message; the field before it is left for `told_by`."""
-    return replace(row, message=as_typed(row.message, None, flags("v1.ai_talking_photo.create")))
+    """The row in the words of the command line, which has options in place of arguments."""
+    if row.field == "token":
+        return replace(row, remedy="set MAGIC_HOUR_API_KEY to the key alone, without `Bearer`, spaces or line breaks")
+    remedy = row.remedy and row.remedy.replace("allow_http=True", "--allow-http")
+    return replace(row, problem=row.problem.replace("`start_seconds`", "--start-seconds"), remedy=remedy)
 
 
 @pytest.fixture
@@ -98,7 +99,10 @@ def check(error: Exception, row: Row, case: Case) -> None:
     assert isinstance(error, ValueError) == (row.error != "TypeError"), case
     assert getattr(error, "field", None) == row.field, case
     told = str(error)
-    assert row.told_by(told, f"`{row.field}`"), f"{told!r} is not what the page says: {row.message!r}"
+    assert says(row.message(f"`{row.field}`" if row.field else None), told), (row, told)
+    if isinstance(error, errors.MagicHourError):
+        assert says(row.problem, error.problem), case
+        assert error.remedy is None if row.remedy is None else says(row.remedy, error.remedy or ""), case
     assert told.isprintable(), "one line, fit for a terminal"
     assert len(told) < 500, case
     assert "secret" not in told, case
@@ -146,9 +150,7 @@ class TestInTheTerminal:
                     patch.delenv(variable) if value is None else patch.setenv(variable, value)
                 text, as_json = (self.typed(line, *more, capsys=capsys) for more in ((), ("--format", "json")))
             told = self.paragraph(text[1])
-            assert in_the_terminal(row).told_by(told, line.named), (
-                f"{told!r} is not what the page says: {row.message!r}"
-            )
+            assert says(in_the_terminal(row).message(row.field and line.named), told), (row, told)
             assert text[0] == "", line
             error = json.loads(as_json[0])["error"]
             assert (error["type"], error.get("field"), error["exit_code"]) == (row.error, row.field, 2), line
@@ -186,7 +188,7 @@ class TestInTheTerminal:
         command = [sys.executable, "-m", "magic_hour_workflows", *line.arguments]
         ran = subprocess.run(command, capture_output=True, text=True, env=changed, timeout=150, check=False)
         assert (ran.returncode, ran.stdout) == (2, "")
-        assert in_the_terminal(ROWS[name]).told_by(self.paragraph(ran.stderr), line.named)
+        assert says(in_the_terminal(ROWS[name]).message(line.named), self.paragraph(ran.stderr))
         assert list(emulator.requests) == []
 
     @pytest.mark.parametrize("arguments", OWN_WORDS, ids=" ".join)

@@ -112,7 +112,7 @@ class TestDownload:
         with pytest.raises(DownloadFailed) as caught:
             run_sync(download(call(backend), JOB, half, get, tmp_path))
         assert str(caught.value).startswith(
-            f"not every output of job-1 was saved (1 of 2): output {at + 1}: storage returned an invalid URL. "
+            f"not every output of job-1 was saved (1 of 2): output {at + 1}: storage returned an invalid URL; "
         )
         assert [path.name for path in caught.value.downloaded_paths] == names_in(tmp_path) == [f"job-1-{2 - at}.png"]
         assert (caught.value.final, len(backend.sent), backend.sleeps) == (False, 1, [])  # the job is asked once more
@@ -133,7 +133,7 @@ class TestDownload:
 
     def test_an_error_tells_of_a_few_outputs_and_counts_the_others(self, tmp_path: Path) -> None:
         backend = FakeBackend().script("fetch", TransferFailed("gone", status=405))
-        with pytest.raises(DownloadFailed, match=r"output 3: gone; and 2 more\. "):
+        with pytest.raises(DownloadFailed, match=r"output 3: gone; and 2 more; "):
             run_sync(download(call(backend), JOB, project(outputs=5), get, tmp_path))
 
     def test_a_failure_of_one_output_stops_no_other(self, tmp_path: Path) -> None:
@@ -273,7 +273,7 @@ class TestGenerate:
         assert backend.sent == []
 
     def test_what_is_missing_is_named(self) -> None:
-        with pytest.raises(InvalidArgument, match=f"^`image_count` is missing: {CREATE} needs it$"):
+        with pytest.raises(InvalidArgument, match=r"^`image_count`: required, but missing$"):
             self.run(FakeBackend(), {"style": {"prompt": "a"}})
 
     def test_without_waiting_all_that_is_known_comes_back(self) -> None:
@@ -349,7 +349,7 @@ class TestStatusOfAResult:
         backend = FakeBackend().script(GET, project(status))
         with pytest.raises(InvalidArgument) as caught:
             run_sync(save(call(backend), "image", "job-1", get, OutputOptions(download_directory=tmp_path)))
-        assert str(caught.value).startswith(f"the image job job-1 is not complete yet ({shown}). ")
+        assert str(caught.value).startswith(f"`id`: the image job job-1 is not complete yet ({shown}); ")
 
 
 def test_a_result_without_a_status_says_so() -> None:

@@ -118,8 +118,8 @@ def test_the_words_of_an_estimate() -> None:
         ("ai_image_editor", {"style": {"prompt": "x" * 15_001}},
          "`style.prompt`: must have 1 to 15,000 characters, got 15,001", "style.prompt"),
         ("ai_image_generator", {"image_cuont": 4},
-         "`image_cuont` is not a field of the contract; did you mean `image_count`?"
-         " (`extra_body` sends fields the contract lacks)", "image_cuont"),
+         "`image_cuont`: not a field of the contract; did you mean `image_count`?"
+         " `extra_body` sends fields that the contract lacks", "image_cuont"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_estimated_is_told(operation: str, parameters: Any, message: str, field: str) -> None:

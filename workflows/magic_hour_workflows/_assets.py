@@ -51,8 +51,7 @@ class Assets:
         for other in self.sources:
             if source.is_read_once and other.identity == source.identity and other.role != source.role:
                 kinds = f"{source.role} and {other.role}"
-                message = f"`{source.field}`: one stream cannot be both {kinds}; open the file twice"
-                raise InvalidArgument(message, field=source.field)
+                raise InvalidArgument(f"one stream cannot be both {kinds}", "open the file twice", field=source.field)
         if key not in self._known:
             self._known[key] = Placeholder(source.name)
             self._placeholders.append(self._known[key])
@@ -109,15 +108,17 @@ def listed(value: Any, where: str) -> list[Any]:
     """
     single = isinstance(value, (str, bytes, bytearray, memoryview, os.PathLike, Mapping)) or _is_pair(value)
     if single or upload_of(value) is not None or is_picture(value) or _reads(value) or not isinstance(value, Iterable):
-        message = f"`{where}`: expected a list of files, got {type(value).__name__}; put a single file in brackets"
-        raise InvalidArgument(message, field=where)
+        raise InvalidArgument(
+            f"expected a list of files, got {type(value).__name__}", "put a single file in brackets", field=where
+        )
     try:
         files = list(islice(value, MOST_FILES + 1))
     except Exception as error:
-        message = f"`{where}`: the files could not be listed ({reason(error)}); pass a list of them"
-        raise InvalidArgument(message, field=where) from error
+        raise InvalidArgument(
+            f"the files could not be listed ({reason(error)})", "pass a list of them", field=where
+        ) from error
     if len(files) > MOST_FILES:
-        raise InvalidArgument(f"`{where}`: more than {MOST_FILES} files; pass fewer", field=where)
+        raise InvalidArgument(f"more than {MOST_FILES} files", "pass fewer", field=where)
     return files
 
 
@@ -161,14 +162,14 @@ def to_source(value: Any, role: AssetRole | None, where: str) -> Source:
         return source
     if isinstance(value, (str, os.PathLike)):
         if value == "":
-            raise InvalidArgument(f"`{where}`: the path is empty; give one of a file", field=where)
+            raise InvalidArgument("the path is empty", "give one of a file", field=where)
         _check_is_local(value, where)
         return from_path(value, role, where)
     name, held = (value[0], value[1]) if _is_pair(value) else (None, value)
     if isinstance(held, (bytes, bytearray, memoryview)):
         if name is None:
             pair = 'give a pair instead, ("portrait.png", content)'
-            raise InvalidArgument(f"`{where}`: bytes need a name to tell their type by; {pair}", field=where)
+            raise InvalidArgument("bytes need a name to tell their type by", pair, field=where)
         return from_bytes(held if isinstance(held, bytes) else bytes(held), name, role, where)
     if is_picture(held):
         checked_extension(_PICTURE, role, where)
@@ -187,11 +188,13 @@ def _check_is_local(value: str | os.PathLike[str], where: str) -> None:
     if not isinstance(value, str):
         return
     if is_remote(value):
-        message = f"`{where}`: {shown(value)} needs no upload; give it to the field that takes the file, as it is"
-        raise InvalidArgument(message, field=where)
+        raise InvalidArgument(
+            f"{shown(value)} needs no upload", "give it to the field that takes the file, as it is", field=where
+        )
     if (url := _OTHER_URL.match(value)) and not os.path.lexists(value):
-        message = f"`{where}`: a URL that begins with {url[0]} cannot be read; give a path, or one with https://"
-        raise InvalidArgument(message, field=where)
+        raise InvalidArgument(
+            f"a URL that begins with {url[0]} cannot be read", "give a path, or one with https://", field=where
+        )
 
 
 def _replaced(node: Any, known: Mapping[Placeholder, str]) -> Any:

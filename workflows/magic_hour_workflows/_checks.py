@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from magic_hour_client.errors import InvalidArgument
+from magic_hour_client.errors import Argument, InvalidArgument
 
 LONGEST_CLIP_SECONDS = 300
 """The longest clip of any plan and mode (AI Talking Photo API, August 2026)."""
@@ -33,7 +33,7 @@ def checked_flag(name: str, value: object) -> bool:
     """
     if isinstance(value, bool):
         return value
-    raise InvalidArgument(f"`{name}`: expected True or False, got {type(value).__name__}", field=name)
+    raise InvalidArgument(f"expected True or False, got {type(value).__name__}", field=name)
 
 
 def _talking_photo(body: Mapping[str, Any]) -> None:
@@ -41,19 +41,21 @@ def _talking_photo(body: Mapping[str, Any]) -> None:
     if not isinstance(start, (int, float)) or not isinstance(end, (int, float)):
         return
     if end <= start:
-        message = f"`end_seconds`: {end:g} is not after `start_seconds` {start:g}; give a later second"
-        raise InvalidArgument(message, field="end_seconds")
+        raise InvalidArgument(
+            (f"{end:g} is not after ", Argument("start_seconds"), f" {start:g}"),
+            "give a later second",
+            field="end_seconds",
+        )
     if end - start > LONGEST_CLIP_SECONDS:
         longest = f"longer than the {LONGEST_CLIP_SECONDS} s any plan has"
-        message = f"`end_seconds`: a clip of {end - start:g} s is {longest}; ask for less"
-        raise InvalidArgument(message, field="end_seconds")
+        raise InvalidArgument(f"a clip of {end - start:g} s is {longest}", "ask for less", field="end_seconds")
 
 
 def _image_editor(body: Mapping[str, Any]) -> None:
     assets = body.get("assets") or {}
     if not assets.get("image_file_paths") and not assets.get("image_file_path"):
         field = "assets.image_file_paths"
-        raise InvalidArgument(f"`{field}`: there is no image to edit; give one at least", field=field)
+        raise InvalidArgument("there is no image to edit", "give one at least", field=field)
 
 
 _CHECKS: Mapping[str, Callable[[Mapping[str, Any]], None]] = {

@@ -67,7 +67,7 @@ def estimate_credits(operation: str, **parameters: Any) -> Estimate:
     if name not in priced:
         known = [key.split(".")[1] for key in priced]
         hint = meant(str(operation), known) or f"only for {', '.join(known)}"
-        raise InvalidArgument(f"`operation`: no price is known for {shown(operation)}; {hint}", field="operation")
+        raise InvalidArgument(f"no price is known for {shown(operation)}", hint, field="operation")
     api = module(name)
     extra_body = parameters.pop("extra_body", None)
     check_given(api.BODY, _without_files(api.ENDPOINT, parameters))
@@ -126,14 +126,14 @@ def _number(parameters: Mapping[str, Any], name: str, default: float | None) -> 
         return Decimal(default)
     number = plain_number(value)
     if number is None:
-        raise InvalidArgument(f"`{name}`: expected a number, to estimate the credits", field=name)
+        raise InvalidArgument("expected a number, to estimate the credits", field=name)
     if abs(number) > LARGEST_NUMBER:
         raise _too_many(name)
     return _exact(number)
 
 
 def _too_many(field: str) -> InvalidArgument:
-    return InvalidArgument(f"`{field}`: too large to estimate the credits; give a smaller number", field=field)
+    return InvalidArgument("too large to estimate the credits", "give a smaller number", field=field)
 
 
 def _exact(number: float) -> Decimal:

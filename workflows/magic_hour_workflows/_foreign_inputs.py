@@ -86,8 +86,9 @@ def data_in(uri: str, field: str) -> bytes:
         InvalidArgument: there are none, too many, or they cannot be read.
     """
     if len(uri) > LONGEST_DATA_URI:
-        message = f"`{field}`: a data URI of {len(uri)} characters is too long; write it to a file and give its path"
-        raise InvalidArgument(message, field=field)
+        raise InvalidArgument(
+            f"a data URI of {len(uri)} characters is too long", "write it to a file and give its path", field=field
+        )
     head, comma, text = uri.partition(",")
     try:
         encoded = unquote_to_bytes(text)
@@ -95,27 +96,26 @@ def data_in(uri: str, field: str) -> bytes:
     except (ValueError, binascii.Error):
         content = b""
     if not comma or not content:
-        message = f"`{field}`: the data URI has no readable content; expected data:image/png;base64,..."
-        raise InvalidArgument(message, field=field)
+        raise InvalidArgument("the data URI has no readable content", "expected data:image/png;base64,...", field=field)
     return content
 
 
 def refused(value: object, field: str) -> InvalidArgument:
     """The error for something that is no file, with the line to write instead where there is one."""
     kind = type(value).__name__
-    remedy = ""
+    remedy = "pass one of these"
     if _has(value, "__array_interface__") or _has(value, "__array__"):
-        remedy = "; pass PIL.Image.fromarray(array), with its channels in the order RGB"
+        remedy = "pass PIL.Image.fromarray(array), with its channels in the order RGB"
     elif _has(value, "iter_content") or _has(value, "iter_bytes"):
-        remedy = '; pass a pair, ("portrait.png", response.content)'
+        remedy = 'pass a pair, ("portrait.png", response.content)'
     elif isinstance(value, tuple) and len(value) == 3 and isinstance(value[0], str):
-        remedy = "; pass its first two parts, (name, content)"
+        remedy = "pass its first two parts, (name, content)"
     elif isinstance(value, (list, tuple)):
-        remedy = "; this field takes one file"
+        remedy = "this field takes one file"
     elif isinstance(value, Mapping):
-        remedy = "; pass the value that holds the file"
-    message = f"`{field}`: expected a path, an open file, a (name, bytes) pair or a URL, got {kind}{remedy}"
-    return InvalidArgument(message, field=field)
+        remedy = "pass the value that holds the file"
+    problem = f"expected a path, an open file, a (name, bytes) pair or a URL, got {kind}"
+    return InvalidArgument(problem, remedy, field=field)
 
 
 def is_answer(value: object) -> bool:

@@ -55,8 +55,8 @@ def hinting(operation: Operation[Any]) -> Iterator[None]:
     try:
         yield
     except APIError as error:
-        if error.status in _WRONG_VALUE and error.args and (questions := unlisted(operation)):
-            error.args = (f"{str(error.args[0]).rstrip('.')}; {' '.join(questions)}", *error.args[1:])
+        if error.status in _WRONG_VALUE and (questions := unlisted(operation)):
+            error.advise(" ".join(questions))
         raise
 
 

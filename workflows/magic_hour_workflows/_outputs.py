@@ -41,10 +41,9 @@ def checked_directory(directory: str | os.PathLike[str] | None, *, make: bool = 
     if not (directory is None or isinstance(directory, (str, os.PathLike))):
         raise wrong_type(field, "a path", directory)
     if directory == "":
-        raise InvalidArgument(f"`{field}`: the path is empty; leave it out for the current directory", field=field)
+        raise InvalidArgument("the path is empty", "leave it out for the current directory", field=field)
     if isinstance(directory, str) and "://" in directory:
-        message = f"`{field}`: {shown(directory)} is a URL; give a directory of this machine"
-        raise InvalidArgument(message, field=field)
+        raise InvalidArgument(f"{shown(directory)} is a URL", "give a directory of this machine", field=field)
     where = "the current directory" if directory is None else shown(directory)
     try:
         path = Path.cwd() if directory is None else Path(directory).expanduser()
@@ -52,11 +51,13 @@ def checked_directory(directory: str | os.PathLike[str] | None, *, make: bool = 
             path.mkdir(parents=True, exist_ok=True)
         _try_out(path if make else next(known for known in (path, *path.absolute().parents) if os.path.lexists(known)))
     except (FileExistsError, NotADirectoryError):
-        message = f"`{field}`: {where} is not a directory; give one, or the name of a new one"
-        raise InvalidArgument(message, field=field) from None
+        raise InvalidArgument(
+            f"{where} is not a directory", "give one, or the name of a new one", field=field
+        ) from None
     except (OSError, ValueError, RuntimeError) as error:
-        message = f"`{field}`: nothing can be written to {where} ({reason(error)}); give another directory"
-        raise InvalidArgument(message, field=field) from None
+        raise InvalidArgument(
+            f"nothing can be written to {where} ({reason(error)})", "give another directory", field=field
+        ) from None
     return path
 
 
@@ -85,14 +86,12 @@ def checked_output_name(name: object, kind: Kind | None = None) -> str | None:
         return None
     if not isinstance(name, str) or not _is_plain(name):
         wanted = "give a plain one without a folder, such as 'portrait'"
-        message = f"`output_name`: {shown(name)} cannot be a file name on every system; {wanted}"
-        raise InvalidArgument(message, field="output_name")
+        raise InvalidArgument(f"{shown(name)} cannot be a file name on every system", wanted, field="output_name")
     extension = os.path.splitext(name)[1].lstrip(".").lower()
     kinds = [known for known, extensions in EXTENSIONS.items() if extension in extensions]
     if kind is not None and kinds and kind not in kinds:
         other = f"is a name for {kinds[0]}, and the outputs are {kind}s"
-        message = f"`output_name`: {shown(name)} {other}; leave .{extension} out"
-        raise InvalidArgument(message, field="output_name")
+        raise InvalidArgument(f"{shown(name)} {other}", f"leave .{extension} out", field="output_name")
     return name
 
 

@@ -67,11 +67,6 @@ class Job:
         """The id for messages and logs. The service chose it, so it may hold what a terminal obeys."""
         return escaped(self.id)
 
-    @property
-    def resume_hint(self) -> str:
-        """How to pick the job up again, in Python."""
-        return f"pick it up with client.v1.{self.kind}_projects.check_result({self.id!r})"
-
 
 @attrs.frozen(kw_only=True)
 class Result:

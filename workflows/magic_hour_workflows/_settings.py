@@ -73,21 +73,21 @@ def _check_listener(value: object) -> None:
     if value is None:
         return
     if not callable(value) or inspect.iscoroutinefunction(value) or inspect.iscoroutinefunction(type(value).__call__):
-        message = "`on_progress`: expected a plain function of one event; it is called and not awaited"
-        raise InvalidArgument(message, field="on_progress")
+        raise InvalidArgument(
+            "expected a plain function of one event", "it is called and not awaited", field="on_progress"
+        )
 
 
 def _count(name: str, value: Any) -> int:
     if not isinstance(value, bool) and isinstance(value, Integral) and int(value) >= 1:  # of other libraries too
         return int(value)
-    raise InvalidArgument(f"`{name}`: expected a whole number from 1", field=name)
+    raise InvalidArgument("expected a whole number from 1", field=name)
 
 
 def _interval(name: str, value: object) -> float | None:
     seconds = checked_seconds(name, value)
     if seconds is not None and seconds < SHORTEST_POLL_INTERVAL:
-        message = f"`{name}`: {seconds:g} s is too often; give {SHORTEST_POLL_INTERVAL:g} at least"
-        raise InvalidArgument(message, field=name)
+        raise InvalidArgument(f"{seconds:g} s is too often", f"give {SHORTEST_POLL_INTERVAL:g} at least", field=name)
     return seconds
 
 
@@ -98,6 +98,7 @@ def _from_environment() -> float | None:
     try:
         seconds = float(text)
     except ValueError:  # the text is not shown: it may be a key in the wrong place
-        message = f"`{POLL_INTERVAL_VARIABLE}`: expected a number of seconds, such as 2.5; mend or unset it"
-        raise InvalidArgument(message, field=POLL_INTERVAL_VARIABLE) from None
+        raise InvalidArgument(
+            "expected a number of seconds, such as 2.5", "mend or unset it", field=POLL_INTERVAL_VARIABLE
+        ) from None
     return _interval(POLL_INTERVAL_VARIABLE, seconds)

@@ -105,7 +105,7 @@ class Source:
         elif self._spool is None and self.start is None:
             self._copy(lambda: 0.0 if self._closed else left())
         if not self.size:
-            raise InvalidArgument(f"`{self.field}`: {self.name} is empty; pass a non-empty file", field=self.field)
+            raise InvalidArgument(f"{self.name} is empty", "pass a non-empty file", field=self.field)
         return self.size
 
     def _copy(self, left: Callable[[], float]) -> None:
@@ -149,7 +149,7 @@ class Source:
             self.stream.seek(self.start)
 
     def _gone(self) -> AssetNotFound:
-        return AssetNotFound(f"`{self.field}`: {self.name} is no longer there", field=self.field)
+        return AssetNotFound(f"{self.name} is no longer there", field=self.field)
 
     def close(self) -> None:
         """Drop what was kept of a stream that cannot be rewound; the caller's own files stay open."""
@@ -180,8 +180,9 @@ def _reading(stream: IO[bytes], name: str, field: str) -> Iterator[None]:
 
 
 def _busy(name: str, field: str) -> InvalidArgument:
-    message = f"`{field}`: the stream {name} is being uploaded already; give every call a stream of its own"
-    return InvalidArgument(message, field=field)
+    return InvalidArgument(
+        f"the stream {name} is being uploaded already", "give every call a stream of its own", field=field
+    )
 
 
 def from_path(value: str | os.PathLike[str], role: AssetRole | None, field: str) -> Source:
@@ -191,22 +192,24 @@ def from_path(value: str | os.PathLike[str], role: AssetRole | None, field: str)
         found = path.stat()
         first = _first_bytes(path, role) if stat.S_ISREG(found.st_mode) else b""
     except FileNotFoundError:
-        message = f"`{field}`: there is no file {shown(value)}{looked_in(value)}; check the path"
+        problem, remedy = f"there is no file {shown(value)}{looked_in(value)}", "check the path"
         if _COLLAPSED_URL.match(str(value)):
-            message = f"`{field}`: {shown(value)} is a URL and not a file; pass it as a string, not as a Path"
-        raise AssetNotFound(message, field=field) from None
+            problem, remedy = f"{shown(value)} is a URL and not a file", "pass it as a string, not as a Path"
+        raise AssetNotFound(problem, remedy, field=field) from None
     except PermissionError:
-        message = f"`{field}`: {shown(value)} may not be read; change its permissions or give another file"
-        raise InvalidArgument(message, field=field) from None
+        raise InvalidArgument(
+            f"{shown(value)} may not be read", "change its permissions or give another file", field=field
+        ) from None
     except Exception as error:  # noqa: BLE001  (an object of the caller's may raise anything)
-        message = f"`{field}`: {shown(value)} is not a valid file path ({reason(error)}); check the path"
-        raise InvalidArgument(message, field=field) from None
+        raise InvalidArgument(
+            f"{shown(value)} is not a valid file path ({reason(error)})", "check the path", field=field
+        ) from None
     is_pipe = stat.S_ISFIFO(found.st_mode)
     if not is_pipe and not stat.S_ISREG(found.st_mode):
         what = "a directory" if stat.S_ISDIR(found.st_mode) else "not a regular file"
-        raise InvalidArgument(f"`{field}`: {shown(path)} is {what}; give a file", field=field)
+        raise InvalidArgument(f"{shown(path)} is {what}", "give a file", field=field)
     if not is_pipe and found.st_size == 0:
-        raise InvalidArgument(f"`{field}`: {shown(path)} is empty; pass a non-empty file", field=field)
+        raise InvalidArgument(f"{shown(path)} is empty", "pass a non-empty file", field=field)
     form = form_by_name(path.name, role) if is_pipe else checked_extension(path.name, role, field, first)
     return Source(
         name=file_name(path.name),
@@ -254,10 +257,10 @@ def from_stream(stream: Any, name: str | None, role: AssetRole | None, field: st
             seek(stream, start)
             form = checked_extension(name, role, field, first)
     except TransferFailed as error:
-        raise InvalidArgument(f"`{field}`: {base}: {error}; pass another file", field=field) from None
+        raise InvalidArgument(f"{base}: {error.problem}", error.remedy or "pass another file", field=field) from None
     if size == 0:
-        remedy = "go back with seek(0)" if start else "it is empty"
-        raise InvalidArgument(f"`{field}`: nothing is left to read from {base}; {remedy}", field=field)
+        remedy = "go back with seek(0)" if start else "pass a non-empty file"
+        raise InvalidArgument(f"nothing is left to read from {base}", remedy, field=field)
     return Source(
         name=base,
         form=form,
@@ -275,7 +278,8 @@ def _own_name(stream: Any, field: str) -> str:
     own = os.fsdecode(own) if isinstance(own, bytes) else own
     if not isinstance(own, str) or not own or own.startswith("<"):  # "<stdin>" is no name of a file
         raise InvalidArgument(
-            f'`{field}`: the stream has no name to tell its type by; give a pair instead, ("portrait.png", stream)',
+            "the stream has no name to tell its type by",
+            'give a pair instead, ("portrait.png", stream)',
             field=field,
         )
     return own
@@ -283,17 +287,17 @@ def _own_name(stream: Any, field: str) -> str:
 
 def _check_readable(stream: Any, base: str, field: str) -> None:
     """Refuse what a look tells to be of no use: nothing is taken from the stream."""
-    wrong = ""
     if ask(lambda: bool(stream.closed), otherwise=False):
-        wrong = f"the file {base} is closed; keep it open until the call is done"
+        problem, remedy = f"the file {base} is closed", "keep it open until the call is done"
     elif inspect.iscoroutinefunction(stream.read):
-        wrong = f"{base} is an async file; give its path, or open it with the built-in open(path, 'rb')"
+        problem, remedy = f"{base} is an async file", "give its path, or open it with the built-in open(path, 'rb')"
     elif not ask(lambda: bool(stream.readable()), otherwise=True):
-        wrong = f"{base} is open for writing only; open it with mode 'rb'"
+        problem, remedy = f"{base} is open for writing only", "open it with mode 'rb'"
     elif isinstance(stream, io.TextIOBase) or isinstance(ask(lambda: stream.read(0), None), str):
-        wrong = f"{base} is open in text mode; open it with mode 'rb'"
-    if wrong:
-        raise InvalidArgument(f"`{field}`: {wrong}", field=field)
+        problem, remedy = f"{base} is open in text mode", "open it with mode 'rb'"
+    else:
+        return
+    raise InvalidArgument(problem, remedy, field=field)
 
 
 def from_bytes(content: bytes, name: str, role: AssetRole | None, field: str) -> Source:
@@ -337,7 +341,7 @@ def checked_extension(name: str, role: AssetRole | None, field: str, first_bytes
         InvalidArgument: the service takes no such file, or none for this role.
     """
     if role is not None and role not in tuple(EXTENSIONS):
-        raise InvalidArgument(f"`role`: expected image, audio or video, got {shown(role)}", field="role")
+        raise InvalidArgument(f"expected image, audio or video, got {shown(role)}", field="role")
     found = form_by_name(name, role)
     media = None if found is not None or not first_bytes else sniff(first_bytes)
     found = found or _form_of(media, role)
@@ -349,7 +353,7 @@ def checked_extension(name: str, role: AssetRole | None, field: str, first_bytes
     has = f"ends in {extension[:20]}" if extension else "has no extension"
     has += f" and is {media.extension}" if media is not None else ""
     raise InvalidArgument(
-        f"`{field}`: expected {article}, but {file_name(name)} {has}; the service takes "
-        f"{', '.join(dict.fromkeys(wanted))}",
+        f"expected {article}, but {file_name(name)} {has}",
+        f"the service takes {', '.join(dict.fromkeys(wanted))}",
         field=field,
     )

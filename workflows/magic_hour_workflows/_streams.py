@@ -50,10 +50,10 @@ def read_chunk(stream: IO[bytes], size: int) -> bytes:
     except Exception as error:  # noqa: BLE001  (an object of the caller's may raise anything)
         raise unreadable(error) from None
     if chunk is None:
-        raise TransferFailed("it has nothing to read yet; pass a stream that waits for its data", final=True)
+        raise TransferFailed("it has nothing to read yet", "pass a stream that waits for its data", final=True)
     if not isinstance(chunk, bytes):
         what = f"its read() returned {type(chunk).__name__} instead of bytes"
-        raise TransferFailed(f"it cannot be read ({what}); open it with mode 'rb'", final=True)
+        raise TransferFailed(f"it cannot be read ({what})", "open it with mode 'rb'", final=True)
     if len(chunk) > size:
         raise TransferFailed("it cannot be read (its read() returned more bytes than asked for)", final=True)
     return chunk

@@ -41,8 +41,8 @@ def checked_url(url: object, allow_http: bool, base: str = "") -> str:
     except ValueError:  # UnicodeError is one too; what they say would quote the URL
         raise UnusableURL("storage returned an invalid URL", final=True) from None
     if not may_speak_to(parts.scheme, host, allow_http):
-        remedy = "allow_http=True would accept it"
-        raise TransferFailed(f"storage returned a plain http:// URL on {shown(host)}; {remedy}", final=True)
+        problem, remedy = f"storage returned a plain http:// URL on {shown(host)}", "allow_http=True would accept it"
+        raise TransferFailed(problem, remedy, final=True)
     return joined
 
 

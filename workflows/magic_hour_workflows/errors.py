@@ -38,7 +38,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from magic_hour_client.errors import (
     APIError,
@@ -51,6 +51,7 @@ from magic_hour_client.errors import (
     PaymentRequired,
     RequestTimeout,
     ServerError,
+    Text,
     TooManyRequests,
     Unauthorized,
     UnexpectedResponse,
@@ -60,15 +61,21 @@ from magic_hour_client.errors import (
 )
 
 if TYPE_CHECKING:
-    from ._results import Job
+    from ._results import Job, Kind
+
+
+class Resume(NamedTuple):
+    """How to pick a job up again, as part of a message: in Python, or as the command line shows it."""
+
+    kind: Kind
+    id: str
+
+    def __str__(self) -> str:
+        return f"pick it up with client.v1.{self.kind}_projects.check_result({self.id!r})"
 
 
 class AssetNotFound(InvalidArgument, FileNotFoundError):
     """An input file does not exist. Nothing was sent."""
-
-    def __str__(self) -> str:
-        # OSError would show its own fields instead.
-        return str(self.args[0])
 
 
 class SubmissionUnknown(MagicHourError):
@@ -88,9 +95,10 @@ class SubmissionUnknown(MagicHourError):
         known = f"under the name {name!r}" if name else "without a name"
         why = reason.rstrip(".")
         super().__init__(
-            f"nobody knows whether {operation} was accepted: {why}. It was sent at {submitted_at:%Y-%m-%d %H:%M:%S}"
-            f" UTC {known} and may have been charged, so it is not sent again. Look for it in the web app or in your"
-            " webhook events; if it is there, go on with its id, if not, call again."
+            f"it is unknown whether {operation} was accepted: {why}. It was sent at {submitted_at:%Y-%m-%d %H:%M:%S}"
+            f" UTC {known} and may have been charged, so it is not sent again",
+            "look for it in the web app or in your webhook events: if it is there, continue with its id; if not, call"
+            " again",
         )
         self.operation = operation
         self.name = name
@@ -108,8 +116,16 @@ class JobError(MagicHourError):
         credits_charged: the credits charged as last known, or None.
     """
 
-    def __init__(self, message: str, *, job: Job, status: str | None, credits_charged: float | None = None) -> None:
-        super().__init__(message)
+    def __init__(
+        self,
+        problem: Text,
+        remedy: Text | None = None,
+        *,
+        job: Job,
+        status: str | None,
+        credits_charged: float | None = None,
+    ) -> None:
+        super().__init__(problem, remedy)
         # Here it is always known, so narrower than in the base.
         self.project_id: str = job.id  # pyright: ignore[reportIncompatibleVariableOverride]
         self.kind = job.kind
@@ -153,7 +169,8 @@ class JobTimeout(JobError, TimeoutError):
     def __init__(self, *, job: Job, status: str | None, credits_charged: float | None, timeout: float) -> None:
         super().__init__(
             f"the {job.kind} job {job.shown_id} was not done within {timeout:g} s"
-            f" (last status: {status or 'not known'}); it goes on; {job.resume_hint}",
+            f" (last status: {status or 'not known'}), and is still running",
+            (Resume(job.kind, job.id),),
             job=job,
             status=status,
             credits_charged=credits_charged,
@@ -170,9 +187,15 @@ class TransferFailed(MagicHourError):
     """
 
     def __init__(
-        self, message: str, *, status: int | None = None, retry_after: float | None = None, final: bool = False
+        self,
+        problem: Text,
+        remedy: Text | None = None,
+        *,
+        status: int | None = None,
+        retry_after: float | None = None,
+        final: bool = False,
     ) -> None:
-        super().__init__(message)
+        super().__init__(problem, remedy)
         self.status = status
         self.retry_after = retry_after
         self.final = final
@@ -195,14 +218,15 @@ class DownloadFailed(TransferFailed):
 
     def __init__(
         self,
-        message: str,
+        problem: Text,
+        remedy: Text | None = None,
         *,
         status: int | None = None,
         retry_after: float | None = None,
         final: bool = False,
         downloaded_paths: Sequence[Path] = (),
     ) -> None:
-        super().__init__(message, status=status, retry_after=retry_after, final=final)
+        super().__init__(problem, remedy, status=status, retry_after=retry_after, final=final)
         self.downloaded_paths: list[Path] = list(downloaded_paths)
 
 
@@ -226,13 +250,13 @@ def name_job(error: BaseException, job: Job) -> None:
     """Attach the id of the job to an exception on its way out."""
     if getattr(error, "project_id", None) == job.id:
         return
-    hint = f"The {job.kind} job {job.shown_id} was accepted; {job.resume_hint}"
+    accepted, resume = f"{job.kind} job {job.shown_id} was accepted; ", Resume(job.kind, job.id)
     with suppress(AttributeError):  # an exception class with slots; the note is left
         error.project_id = job.id  # type: ignore[attr-defined]
-    if isinstance(error, MagicHourError) and error.args:
-        error.args = (f"{error.args[0]}. {hint}", *error.args[1:])
+    if isinstance(error, MagicHourError):
+        error.advise("the ", accepted, resume)
     else:
-        error.add_note(hint)
+        error.add_note(f"The {accepted}{resume}")
 
 
 __all__ = [

@@ -111,7 +111,7 @@ def prepare(backend: Backend, api: ModuleType, parameters: Mapping[str, Any]) ->
             raise unknown_field("", name, dict.fromkeys((*endpoint.body, *OPTIONS)))
     for name in endpoint.required:
         if parameters.get(name) is None:
-            raise InvalidArgument(f"`{name}` is missing: {endpoint.name} needs it", field=name)
+            raise InvalidArgument("required, but missing", field=name)
     if "name" in endpoint.body and parameters.get("name") is None:
         parameters["name"] = job_name(backend, endpoint)
     prepared, assets = collect(endpoint, parameters)

@@ -99,9 +99,9 @@ def _naming(source: Source) -> Iterator[None]:
     try:
         yield
     except (TransferFailed, ConnectionFailed) as error:
-        message = f"{source.name} was not uploaded: {error}. No job was submitted"
+        problem = f"{source.name} was not uploaded: {error.problem}. No job was submitted"
         status, retry_after = getattr(error, "status", None), getattr(error, "retry_after", None)
-        raise UploadFailed(message, status=status, retry_after=retry_after) from error
+        raise UploadFailed(problem, error.remedy, status=status, retry_after=retry_after) from error
 
 
 def _may_upload_again(error: Exception) -> bool:

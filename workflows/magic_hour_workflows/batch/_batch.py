@@ -16,7 +16,7 @@ import anyio
 import anyio.to_thread
 import attrs
 
-from magic_hour_client.errors import InvalidArgument
+from magic_hour_client.errors import Argument, InvalidArgument
 
 from .._client import AsyncClient
 from .._outputs import checked_directory
@@ -240,15 +240,15 @@ class Batch:
                 row can be seen to live.
         """
         if (project_id is None) == (not_charged is None):
-            raise InvalidArgument("give either `project_id` or `not_charged`", field="project_id")
+            raise InvalidArgument(("give either this or ", Argument("not_charged")), field="project_id")
         if project_id is not None:
             return with_id(self.database, key, project_id)
         if not callable(not_charged):
-            message = (
-                "`not_charged`: expected a function, which is called with the name of the job once nobody can submit"
-                " it any more, and says whether there is no such job; an earlier look does not count"
+            raise InvalidArgument(
+                "expected a function, which is called with the name of the job once nobody can submit it any more",
+                "let it return whether there is no such job; an earlier look does not count",
+                field="not_charged",
             )
-            raise InvalidArgument(message, field="not_charged")
         return settle_not_charged(self.database, key, not_charged, on_wait)
 
     def _start(self, run: Run, retry: Iterable[str] | bool) -> None:
@@ -275,5 +275,5 @@ def _positive(name: str, value: Any, *, whole: bool = False, zero: bool = False)
     number = plain_number(value, whole=whole)
     if number is None or not (number > 0 or (zero and number == 0)):
         expected = "a whole number from 1" if whole else ("a number from 0" if zero else "a number above 0")
-        raise InvalidArgument(f"`{name}`: expected {expected}", field=name)
+        raise InvalidArgument(f"expected {expected}", field=name)
     return number

@@ -54,7 +54,7 @@ class DatabaseAway(MagicHourError):
     """The batch database cannot be reached. What was submitted is remembered there, and the next run goes on."""
 
     def __init__(self, why: str) -> None:
-        super().__init__(f"the batch database cannot be reached ({why}); run the batch again when it can be")
+        super().__init__(f"the batch database cannot be reached ({why})", "run the batch again when it can be")
         self.why = why
 
 
@@ -66,7 +66,7 @@ class DatabaseLost(MagicHourError):
     """
 
     def __init__(self, why: str, remedy: str = "put the database back and run the batch again") -> None:
-        super().__init__(f"the batch database cannot be trusted: {why}. No more jobs are submitted; {remedy}")
+        super().__init__(f"the batch database cannot be trusted: {why}. No more jobs are submitted", remedy)
         self.why = why
 
 
@@ -250,13 +250,14 @@ class FileLock:
             if connection is not None:
                 connection.close()
             if getattr(error, "sqlite_errorcode", None) not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-                message = f"`database`: nothing can be written beside {self._path.with_suffix('').name!r} ({error})"
-                raise InvalidArgument(message, field="database") from None
-            message = (
-                f"another process runs the batch in {self._path.with_suffix('').name!r} right now; wait for it or stop"
-                " it. Several processes can work on one batch if it is on PostgreSQL"
-            )
-            raise InvalidArgument(message, field="database") from None
+                raise InvalidArgument(
+                    f"nothing can be written beside {self._path.with_suffix('').name!r} ({error})", field="database"
+                ) from None
+            raise InvalidArgument(
+                f"another process runs the batch in {self._path.with_suffix('').name!r} right now",
+                "wait for it or stop it; several processes can work on one batch if it is on PostgreSQL",
+                field="database",
+            ) from None
         self._connection = connection
 
     @property

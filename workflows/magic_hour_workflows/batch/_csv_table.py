@@ -107,7 +107,7 @@ class Table:
         """Take a column that some endpoint has; another is told once, and not again for every row."""
         path = steps(column)
         if column in RESERVED:
-            self._found.add(line, None, column, reserved_option(column))
+            self._found.add(line, None, column, str(reserved_option(column)))
         elif not any(kind_at(each, path) for each in set(endpoint_names().values())) and column != "extra_body":
             self._found.add(line, None, column, str(unknown_field("", column, dict.fromkeys(_known()))))
         else:

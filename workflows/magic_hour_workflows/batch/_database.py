@@ -88,19 +88,19 @@ def database_of(given: object, manifest: object = None) -> Database:
     """
     if given is None:
         if not isinstance(manifest, (str, os.PathLike)):
-            message = "`database`: rows that are not in a file need one: the path of a file, or postgresql://..."
-            raise InvalidArgument(message, field="database")
+            raise InvalidArgument(
+                "rows that are not in a file need one: the path of a file, or postgresql://...", field="database"
+            )
         given = Path(manifest).with_suffix(SUFFIX)
     if isinstance(given, str) and "://" in given:
         return _from_url(given)
     if not isinstance(given, (str, os.PathLike)) or not os.fspath(given):
-        raise InvalidArgument(
-            f"`database`: expected a path or an address, got {type(given).__name__}", field="database"
-        )
+        raise InvalidArgument(f"expected a path or an address, got {type(given).__name__}", field="database")
     path = Path(given).expanduser()
     if path.is_dir():
-        message = f"`database`: {shown(str(path))} is a directory; give a file, such as portraits{SUFFIX}"
-        raise InvalidArgument(message, field="database")
+        raise InvalidArgument(
+            f"{shown(str(path))} is a directory", f"give a file, such as portraits{SUFFIX}", field="database"
+        )
     return Database(f"sqlite:///{os.path.realpath(path)}", path)
 
 
@@ -108,17 +108,15 @@ def _from_url(given: str) -> Database:
     try:
         url = sa.make_url(given)
     except (exc.ArgumentError, ValueError):  # its message has the address in it
-        raise InvalidArgument(
-            "`database`: the address cannot be read; give postgresql://...", field="database"
-        ) from None
+        raise InvalidArgument("the address cannot be read", "give postgresql://...", field="database") from None
     if "@" in f"{url.host}{url.database}":  # the rest of a password
-        message = "`database`: the address has one @ too many; write %40 for one that belongs to the password"
-        raise InvalidArgument(message, field="database")
+        raise InvalidArgument(
+            "the address has one @ too many", "write %40 for one that belongs to the password", field="database"
+        )
     if url.get_backend_name() == "sqlite" and url.database:
         return Database(f"sqlite:///{os.path.realpath(url.database)}", Path(url.database))
     if url.get_backend_name() != "postgresql":
-        message = "`database`: only files (SQLite) and postgresql:// are known"
-        raise InvalidArgument(message, field="database")
+        raise InvalidArgument("only files (SQLite) and postgresql:// are known", field="database")
     return Database(url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False))
 
 
@@ -199,16 +197,17 @@ def _check_file(file: Path, *, existing: bool) -> None:
     except OSError:
         stat = None
     if stat is not None and stat.st_nlink > 1:  # SQLite and the lock know it by one name
-        message = (
-            f"`database`: {shown(str(file))} has several names (hard links); keep one, with nothing else beside it"
+        raise InvalidArgument(
+            f"{shown(str(file))} has several names (hard links)",
+            "keep one, with nothing else beside it",
+            field="database",
         )
-        raise InvalidArgument(message, field="database")
     if not existing:
         return
     if stat is None or not file.is_file() or not stat.st_size:
         if kept := [path for path in (lock_path(file), side_file_path(file)) if path.exists()]:
             raise DatabaseLost(f"{shown(str(file))} is missing or empty, and {shown(str(kept[-1]))} is there", _REMEDY)
-        raise InvalidArgument(f"`database`: there is no batch in {shown(str(file))}", field="database")
+        raise InvalidArgument(f"there is no batch in {shown(str(file))}", field="database")
 
 
 def _check_known(file: Path, known: str | None) -> None:
@@ -226,14 +225,13 @@ def _open_store(database: Database, *, existing: bool, begun: bool) -> Store:
     engine = connect(database.address)
     try:
         if existing and not sa.inspect(engine).has_table("batch"):
-            raise InvalidArgument(f"`database`: there is no batch in {shown(str(database))}", field="database")
+            raise InvalidArgument(f"there is no batch in {shown(str(database))}", field="database")
         return Store(engine)
     except exc.DatabaseError as error:
         why = type(error.orig).__name__ if error.orig is not None else type(error).__name__
         if begun:
             raise DatabaseLost(f"{shown(str(database))} is damaged ({why})", _REMEDY) from None
-        message = f"`database`: {shown(str(database))} cannot be used as a batch ({why})"
-        raise InvalidArgument(message, field="database") from None
+        raise InvalidArgument(f"{shown(str(database))} cannot be used as a batch ({why})", field="database") from None
 
 
 @contextmanager
@@ -248,9 +246,7 @@ def _open_on_server(database: Database) -> Iterator[Store]:
     except exc.SQLAlchemyError as error:
         if is_away(error):
             raise DatabaseAway(f"{database}, {error_kind(error)}") from None
-        raise InvalidArgument(
-            f"`database`: {database} cannot be used as a batch ({error_kind(error)})", field="database"
-        ) from None
+        raise InvalidArgument(f"{database} cannot be used as a batch ({error_kind(error)})", field="database") from None
 
 
 # Side files: where they are, and what they know

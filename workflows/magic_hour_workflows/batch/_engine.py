@@ -183,7 +183,7 @@ class Engine:
         """
         global _running
         if _running is not None:
-            raise InvalidArgument("this process runs a batch already; run one after the other")
+            raise InvalidArgument("this process runs a batch already", "run one after the other")
         dbos_logger = logging.getLogger("dbos")
         if not dbos_logger.handlers:  # else DBOS writes to the terminal
             dbos_logger.addHandler(logging.NullHandler())

@@ -189,7 +189,7 @@ def resource(name: object) -> str:
     if name not in endpoint_names():
         known = dict.fromkeys(endpoint_names().values())
         hint = meant(name, known) or f"known are {', '.join(known)}"
-        raise InvalidArgument(f"`endpoint`: there is no {shown(name)}; {hint}", field="endpoint")
+        raise InvalidArgument(f"there is no {shown(name)}", hint, field="endpoint")
     return endpoint_names()[name]
 
 
@@ -205,6 +205,6 @@ def api(resource: str) -> ModuleType:
     return module(operation_name(resource))
 
 
-def reserved_option(name: str) -> str:
-    """What is said of an option of `generate` in a row."""
-    return f"`{name}` is no part of a row: {RESERVED[name]}"
+def reserved_option(name: str) -> InvalidArgument:
+    """The error for an option of `generate` in a row."""
+    return InvalidArgument("not part of a row", RESERVED[name], field=name)

@@ -71,7 +71,7 @@ def read(source: str | os.PathLike[str] | Iterable[RowLike], *, endpoint: str | 
         Traceback (most recent call last):
         ...
         magic_hour_workflows.batch._rows.ManifestError: the rows: 1 mistake, so nothing was uploaded or charged
-          line 1, key red: `style.prompt` is missing: it is required
+          line 1, key red: `style.prompt`: required, but missing
     """
     found = Collector(None if endpoint is None else resource(endpoint))
     if isinstance(source, (str, os.PathLike)):
@@ -88,7 +88,7 @@ def read(source: str | os.PathLike[str] | Iterable[RowLike], *, endpoint: str | 
     if found.mistakes:
         raise ManifestError(name, found.mistakes)
     if not rows:
-        raise InvalidArgument(f"`manifest`: there is no row in {name}; give one at least", field="manifest")
+        raise InvalidArgument(f"there is no row in {name}", "give one at least", field="manifest")
     return rows
 
 
@@ -105,17 +105,20 @@ def checked_path(source: str | os.PathLike[str]) -> Path:
         if stat.S_ISREG(mode):  # opening anything else could wait for ever
             path.open("rb").close()
     except FileNotFoundError:
-        message = f"`{field}`: there is no file {shown(source)}{looked_in(source)}; check the path"
-        raise AssetNotFound(message, field=field) from None
+        raise AssetNotFound(
+            f"there is no file {shown(source)}{looked_in(source)}", "check the path", field=field
+        ) from None
     except (OSError, ValueError, RuntimeError, TypeError) as error:
-        message = f"`{field}`: {shown(source)} cannot be read ({reason(error)}); check the path"
-        raise InvalidArgument(message, field=field) from None
+        raise InvalidArgument(
+            f"{shown(source)} cannot be read ({reason(error)})", "check the path", field=field
+        ) from None
     if not stat.S_ISREG(mode):
         what = "a directory" if stat.S_ISDIR(mode) else "not a regular file"
-        raise InvalidArgument(f"`{field}`: {shown(path)} is {what}; give a file", field=field)
+        raise InvalidArgument(f"{shown(path)} is {what}", "give a file", field=field)
     if path.suffix.lower() not in _FORMATS:
-        wanted = f"expected {', '.join(_FORMATS)}; save a sheet as CSV, and a list as one JSON object per line"
-        raise InvalidArgument(f"`{field}`: {shown(path.name)} is of another format: {wanted}", field=field)
+        problem = f"{shown(path.name)} is of another format: expected {', '.join(_FORMATS)}"
+        remedy = "save a sheet as CSV, and a list as one JSON object per line"
+        raise InvalidArgument(problem, remedy, field=field)
     return path
 
 
@@ -244,7 +247,7 @@ def _distinct(files: Iterable[Input]) -> Iterator[int]:
 
 
 def _gone(path: str) -> AssetNotFound:
-    return AssetNotFound(f"{shown(path)} is no longer there; check the path")
+    return AssetNotFound(f"{shown(path)} is no longer there", "check the path")
 
 
 def _at(node: Any, path: Sequence[str]) -> Any:

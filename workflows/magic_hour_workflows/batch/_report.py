@@ -95,7 +95,7 @@ def readable(row: dict[str, Any]) -> dict[str, Any]:
 def rounded(value: float | None) -> float | None:
     """A number as people write it: to three decimals, and whole if it is; None for what is no number.
 
-    >>> rounded(2.0), rounded(0.1 + 0.2), rounded(12.345678901234), rounded(float("nan"))
+    >>> short(2.0), short(0.1 + 0.2), short(12.345678901234), short(float("nan"))
     (2, 0.3, 12.346, None)
     """
     if value is None or not math.isfinite(value):

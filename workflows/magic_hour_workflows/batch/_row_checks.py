@@ -43,7 +43,10 @@ _SCHEME = re.compile(r"(?i)[a-z][a-z0-9+.-]+://|data:")
 _INDEX = re.compile(r"\[\d+\]")
 
 
-_IN_MEMORY = "a batch outlives this process, and what is in its memory does not"
+_IN_MEMORY = (
+    "a batch outlives this process, and what is in its memory does not",
+    "write it to a file and give its path",
+)
 
 
 class Checker:
@@ -54,7 +57,7 @@ class Checker:
         self._found = found
         self._lines: dict[str, int] = {}
         self._stems: dict[str, str] = {}
-        self._files: dict[tuple[str, AssetRole], tuple[str, str | None]] = {}
+        self._files: dict[tuple[str, AssetRole], tuple[str, tuple[str, str | None] | None]] = {}
 
     def row(self, entry: Entry) -> Row | None:
         """The row, with the paths of its files made absolute; None if it has mistakes."""
@@ -86,13 +89,21 @@ class Checker:
             return
         stem = safe_stem(key).casefold()
         if key in self._lines:
-            message = f"`key`: line {self._lines[key]} has it too; a key is charged once, so give each row its own"
-            self._add(entry, InvalidArgument(message, field="key"))
+            self._add(
+                entry,
+                InvalidArgument(
+                    f"line {self._lines[key]} has it too",
+                    "a key is charged once, so give each row its own",
+                    field="key",
+                ),
+            )
         elif stem in self._stems:
             other = self._stems[stem]
             same = f"would name its outputs like {shown(other)} in line {self._lines[other]}, as {stem}-1"
-            message = f"`key`: {shown(key)} {same}; let them differ in letters, digits, - or _"
-            self._add(entry, InvalidArgument(message, field="key"))
+            self._add(
+                entry,
+                InvalidArgument(f"{shown(key)} {same}", "let them differ in letters, digits, - or _", field="key"),
+            )
         self._lines.setdefault(key, entry.line)
         self._stems.setdefault(stem, key)
 
@@ -105,8 +116,7 @@ class Checker:
         given = {name: value for name, value in entry.parameters.items() if self._belongs(entry, endpoint, name)}
         for name in endpoint.required:
             if given.get(name) is None:
-                message = f"`{name}` is missing: {endpoint.name} needs it"
-                self._add(entry, InvalidArgument(message, field=name))
+                self._add(entry, InvalidArgument("required, but missing", field=name))
         for field in endpoint.assets:
             given = self._resolve_files(given, field, field.path, entry)
         if len(self._found.mistakes) > before:
@@ -124,7 +134,7 @@ class Checker:
         if name in endpoint.body or name == "extra_body":
             return True
         if name in RESERVED:
-            self._add(entry, InvalidArgument(reserved_option(name), field=name))
+            self._add(entry, reserved_option(name))
         else:
             self._add(entry, unknown_field("", name, dict.fromkeys((*endpoint.body, *OPTIONS))))
         return False
@@ -178,20 +188,19 @@ class Checker:
     def _file(self, value: Any, role: AssetRole, where: str, entry: Entry) -> Any:
         value = os.fspath(value) if isinstance(value, os.PathLike) else value
         if isinstance(value, (bytes, bytearray, memoryview, tuple)) or hasattr(value, "read"):
-            message = f"`{where}`: {_IN_MEMORY}; write it to a file and give its path"
+            self._add(entry, InvalidArgument(*_IN_MEMORY, field=where))
         elif not isinstance(value, str):
-            message = str(wrong_type(where, "the path of a file or a URL", value))
+            self._add(entry, wrong_type(where, "the path of a file or a URL", value))
         else:
             if (value, role) not in self._files:
                 self._files[value, role] = self._inspect(value, role)
             path, complaint = self._files[value, role]
             if complaint is None:
                 return path
-            message = f"`{where}`: {complaint}"
-        self._add(entry, InvalidArgument(message, field=where))
+            self._add(entry, InvalidArgument(*complaint, field=where))
         return value
 
-    def _inspect(self, value: str, role: AssetRole) -> tuple[str, str | None]:
+    def _inspect(self, value: str, role: AssetRole) -> tuple[str, tuple[str, str | None] | None]:
         """The absolute path of a file, or what the service is to look up; and what is wrong with it."""
         as_it_is = value == "" or value.startswith("~") or _SCHEME.match(value)
         path = value if as_it_is else os.path.join(self._folder, value)
@@ -200,9 +209,9 @@ class Checker:
         try:
             source = to_source(path, role, "")
         except InvalidArgument as error:
-            return value, str(error).removeprefix("``: ")
+            return value, (error.problem, error.remedy)
         if source.path is None or source.is_pipe:
-            return value, f"{_IN_MEMORY}; write it to a file and give its path"
+            return value, _IN_MEMORY
         return _absolute(source.path), None
 
 
@@ -224,14 +233,14 @@ def checked_key(key: object) -> str:
     if not isinstance(key, str):
         raise wrong_type("key", "a string", key)
     if not key.strip():
-        raise InvalidArgument("`key`: it is empty; give every row one of its own", field="key")
+        raise InvalidArgument("it is empty", "give every row one of its own", field="key")
     if len(key) > LONGEST_KEY:
-        message = f"`key`: {len(key)} characters are more than {LONGEST_KEY}; give a shorter one"
-        raise InvalidArgument(message, field="key")
+        raise InvalidArgument(f"{len(key)} characters are more than {LONGEST_KEY}", "give a shorter one", field="key")
     for character in key:
         if unicodedata.category(character) in _UNFIT:
-            message = f"`key`: {shown(key)} has a character that cannot be shown; leave U+{ord(character):04X} out"
-            raise InvalidArgument(message, field="key")
+            raise InvalidArgument(
+                f"{shown(key)} has a character that cannot be shown", f"leave U+{ord(character):04X} out", field="key"
+            )
     return key
 
 

@@ -5,7 +5,7 @@ Rule: plain values that can be printed, compared, pickled and written as JSON; n
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -255,8 +255,10 @@ class ManifestError(InvalidArgument):
     def __init__(self, source: str, mistakes: Sequence[Mistake]) -> None:
         self.mistakes: list[Mistake] = sorted(mistakes, key=lambda mistake: mistake.line)
         count = f"{len(mistakes)} mistake{'s' if len(mistakes) > 1 else ''}"
-        lines = [f"{source}: {count}, so nothing was uploaded or charged"]
-        lines += [f"  {mistake}" for mistake in self.mistakes[:SHOWN]]
-        if len(mistakes) > SHOWN:
-            lines.append(f"  ... and {len(mistakes) - SHOWN} more")
-        super().__init__("\n".join(lines))
+        super().__init__(f"{source}: {count}, so nothing was uploaded or charged")
+
+    def describe(self, show: Callable[[Any], str] = str) -> str:
+        """What is wrong, and the first mistakes, each in a line of its own."""
+        lines = [f"  {mistake}" for mistake in self.mistakes[:SHOWN]]
+        more = len(self.mistakes) - SHOWN
+        return "\n".join([super().describe(show), *lines, *([f"  ... and {more} more"] if more > 0 else [])])

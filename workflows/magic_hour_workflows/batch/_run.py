@@ -106,31 +106,33 @@ class Run:
     def _directory(self, given: Path | None, *, joins: bool) -> Path:
         known = self._store.settings()["output"]
         if joins and known is None:
-            message = f"`database`: no batch was begun in {self._database}; a worker needs one that runs or has run"
-            raise InvalidArgument(message, field="database")
+            raise InvalidArgument(
+                f"no batch was begun in {self._database}", "a worker needs one that runs or has run", field="database"
+            )
         if given is None and known is None:
-            raise InvalidArgument("`output`: give the directory for the outputs", field="output")
+            raise InvalidArgument("give the directory for the outputs", field="output")
         wanted = (given if given is not None else Path(known)).absolute()
         if joins and (str(wanted) != known or not wanted.is_dir()):
-            message = f"`output`: the batch saves in {known}, which all machines have to share under this very path"
-            raise InvalidArgument(message, field="output")
+            raise InvalidArgument(
+                f"the batch saves in {known}, which all machines have to share under this very path", field="output"
+            )
         return checked_directory(wanted, make=self._database.shared).absolute()
 
     def _take(self, rows: Sequence[Row]) -> None:
         known = set(self._store.keys(*RowStatus))
         if known.isdisjoint(row.key for row in rows) and known:
-            message = (
-                f"`database`: {self._database} has another batch, of {len(known)} rows with none of these keys; "
-                "give another database"
+            raise InvalidArgument(
+                f"{self._database} has another batch, of {len(known)} rows with none of these keys",
+                "give another database",
+                field="database",
             )
-            raise InvalidArgument(message, field="database")
         if refused := self._store.set_rows(planned(rows)):
             some = ", ".join(repr(key) for key in refused[:10]) + (", ..." if len(refused) > 10 else "")
-            message = (
-                f"{len(refused)} rows were submitted with other parameters before: {some}; "
-                "give the changed rows new keys, or put back what they were"
+            raise InvalidArgument(
+                f"{len(refused)} rows were submitted with other parameters before: {some}",
+                "give the changed rows new keys, or put back what they were",
+                field="key",
             )
-            raise InvalidArgument(message, field="key")
 
     def _reopen(self, rows: Sequence[Row] | None, retry: Iterable[str] | bool) -> list[str]:
         """Go on with what was stopped, settled, left out or lost from the disk, and with failed rows if asked to."""

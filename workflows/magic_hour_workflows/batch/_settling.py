@@ -45,7 +45,7 @@ def with_id(database: Database, key: str, project_id: str) -> Settled:
         InvalidArgument: the row is not in doubt, or this cannot be an id.
     """
     if not project_id.isprintable() or not project_id.strip():
-        raise InvalidArgument("`project_id`: expected the id of a job", field="project_id")
+        raise InvalidArgument("expected the id of a job", field="project_id")
     with open_beside_run(database) as store:
         if not store.claims.set_project_id(key, project_id):
             raise _not_in_doubt(key)
@@ -107,11 +107,11 @@ def _closed(database: Database, key: str, token: str) -> Paid:
     with no_other_runner(database), open_beside_run(database) as store:
         paid = store.claims.job_of(key)
         if paid is not None and not paid.closed and is_alive(store.engine, paid.worker):
-            message = (
-                f"`key`: the worker {paid.worker} that submitted row {key!r} is still there, and may still get its"
-                " answer; end it first"
+            raise InvalidArgument(
+                f"the worker {paid.worker} that submitted row {key!r} is still there, and may still get its answer",
+                "end it first",
+                field="key",
             )
-            raise InvalidArgument(message, field="key")
         closed = store.claims.close(key, token)
         if closed is None:
             raise _not_in_doubt(key)
@@ -119,4 +119,4 @@ def _closed(database: Database, key: str, token: str) -> Paid:
 
 
 def _not_in_doubt(key: str) -> InvalidArgument:
-    return InvalidArgument(f"`key`: the row {key!r} is not in doubt", field="key")
+    return InvalidArgument(f"the row {key!r} is not in doubt", field="key")

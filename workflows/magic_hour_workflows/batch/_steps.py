@@ -46,7 +46,7 @@ class OutputsMissing(DownloadFailed):
     """
 
     def __init__(self, error: DownloadFailed, files: list[Any]) -> None:
-        super().__init__(str(error))
+        super().__init__(error.problem, error.remedy)
         self.known: dict[str, Any] = {"files": files}
 
 

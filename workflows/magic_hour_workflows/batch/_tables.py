@@ -129,8 +129,9 @@ def prepare(connection: sa.Connection) -> None:
             if column.name in there:
                 continue
             if not column.nullable:  # the rows that are there would need a value, which nobody knows
-                message = "`database`: an older version made it, which has to finish this batch; or begin a new one"
-                raise InvalidArgument(message, field="database")
+                raise InvalidArgument(
+                    "an older version made it", "finish this batch with that one, or begin a new one", field="database"
+                )
             what = sa.schema.CreateColumn(column).compile(dialect=connection.dialect)
             connection.execute(sa.text(f"ALTER TABLE {table.name} ADD COLUMN {what}"))
 

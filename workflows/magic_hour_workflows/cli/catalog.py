@@ -164,7 +164,7 @@ def parsed_json(field: str, text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise InvalidArgument(f"`{field}`: expected JSON: {error}", field=field) from None
+        raise InvalidArgument(f"expected JSON: {error}", field=field) from None
 
 
 def _fields(schema: Schema, path: tuple[str, ...], required: bool) -> Iterator[Flag]:

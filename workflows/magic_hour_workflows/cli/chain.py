@@ -187,4 +187,4 @@ def _is_marked(value: object) -> bool:
 
 
 def _wrong(field: str, why: str) -> InvalidArgument:
-    return InvalidArgument(f"`{field}`: {why}", field=field)
+    return InvalidArgument(why, field=field)

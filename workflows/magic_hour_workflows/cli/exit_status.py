@@ -6,13 +6,17 @@ picks it up again.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import attrs
 
+from magic_hour_client.errors import Argument, FieldDeprecated
+
 from .._results import Job
-from ..errors import ConnectionFailed, InvalidArgument, JobError, MagicHourError, SubmissionUnknown
+from ..errors import ConnectionFailed, InvalidArgument, JobError, MagicHourError, Resume, SubmissionUnknown
 from .catalog import Flag
 from .signals import Terminated
 
@@ -53,12 +57,9 @@ _SETTINGS = (
     *("timeout", "poll_interval", "base_url", "allow_http", "extra_body", "role"),
     *("database", "endpoint", "output", "concurrency", "rate", "max_credits"),
 )
-_IN_PYTHON = {
-    "allow_http=True": "--allow-http",
-    "pass token=... or set": "set",
-    "(`extra_body` sends": "(--extra-body sends",
-}
-"""What messages of the library say for people who write Python."""
+_REMEDIES = {"token": "set MAGIC_HOUR_API_KEY to the key alone, without `Bearer`, spaces or line breaks"}
+"""What to do about an argument that has no option."""
+_NAME = re.compile(r"`([^`]+)`")
 
 
 class OwnEnd(Exception):
@@ -120,15 +121,9 @@ def exit_code(error: BaseException, known: Known) -> int:
 def words(error: BaseException, known: Known) -> str:
     """What to tell a person."""
     text = _message(error, known)
-    if known.job is not None and known.resume is not None:
-        command = f"pick it up with: {known.resume}"
-        text = text.replace(known.job.resume_hint, command)
-        if not isinstance(error, MagicHourError):  # those say it themselves where there is something to pick up
-            text = f"{text.rstrip('.')}. The {known.job.kind} job {known.job.shown_id} was accepted; {command}"
-    if mistakes := getattr(error, "mistakes", None):
-        text = "\n".join([text.partition("\n")[0], *(f"  {mistake}" for mistake in mistakes)])
-    elif isinstance(error, InvalidArgument):
-        text = as_typed(text, error.field, known.flags)
+    if known.job is not None and known.resume is not None and not isinstance(error, MagicHourError):
+        # Our own errors say it themselves where there is something to pick up.
+        text = f"{text}. The {known.job.kind} job {known.job.shown_id} was accepted; pick it up with: {known.resume}"
     if isinstance(error, ConnectionFailed) and not error.sent and known.address:
         here = "; is the emulator running? (magic-hour emulator)" if "://127.0.0.1" in known.address else ""
         text = f"{text}, at {known.address}{here}"
@@ -137,13 +132,12 @@ def words(error: BaseException, known: Known) -> str:
     return text
 
 
-def as_typed(text: str, field: str | None, flags: Sequence[Flag] = ()) -> str:
-    """A message of the library in the words of the command line: options in place of fields."""
-    for name in [*([field] if field else []), *(flag.field for flag in flags)]:
-        text = text.replace(f"`{name}`", option(name, flags))
-    for python, typed in _IN_PYTHON.items():
-        text = text.replace(python, typed)
-    return text
+def deprecation(notice: FieldDeprecated, flags: Sequence[Flag]) -> str:
+    """What to tell a person who used something that the service has retired."""
+    what = option(notice.field, flags) + ("" if notice.value is None else f" {notice.value}")
+    # The contract puts names of fields in backticks.
+    remedy = _NAME.sub(lambda found: option(found[1], flags), notice.remedy)
+    return f"{what} is deprecated: {remedy}"
 
 
 def option(field: str, flags: Sequence[Flag]) -> str:
@@ -181,8 +175,25 @@ def _message(error: BaseException, known: Known) -> str:
         if known.unknown is not None:
             return f"{how}; {known.unknown}"
         return f"{how}; nothing was submitted or charged" if known.submits and known.job is None else how
-    if isinstance(error, (MagicHourError, OwnEnd)):
+    if isinstance(error, InvalidArgument) and (mistakes := getattr(error, "mistakes", None)):
+        return "\n".join([error.problem, *(f"  {mistake}" for mistake in mistakes)])  # `str` has the first ones
+    if isinstance(error, InvalidArgument) and error.field in _REMEDIES:
+        return f"{option(error.field, known.flags)}: {error.problem}; {_REMEDIES[error.field]}"
+    if isinstance(error, MagicHourError):
+        return error.describe(partial(_typed, known=known))
+    if isinstance(error, OwnEnd):
         return str(error)
     if isinstance(error, OSError):
         return f"{error.strerror or type(error).__name__}{f': {error.filename}' if error.filename else ''}"
     return f"unexpected {type(error).__name__}: {error}; --debug shows where"
+
+
+def _typed(piece: object, known: Known) -> str:
+    """A piece of a message in the words of the command line."""
+    match piece:
+        case Argument(name=name):
+            return option(name, known.flags)
+        case Resume() if known.resume is not None:
+            return f"pick it up with: {known.resume}"
+        case _:
+            return str(piece)

@@ -119,7 +119,7 @@ def _ask(question: str) -> None:
         MagicHourError: the answer was no.
     """
     if sys.stdin is None or not sys.stdin.isatty():
-        raise InvalidArgument("there is no terminal to ask at; add --yes to delete all the same")
+        raise InvalidArgument("there is no terminal to ask at", "add --yes to delete all the same")
     sys.stderr.write(f"{question} [y/N] ")
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):

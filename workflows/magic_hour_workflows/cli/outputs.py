@@ -70,15 +70,17 @@ def _split(output: str | None) -> tuple[str | None, str | None]:
     if output is None:
         return None, None
     if not output or output == "-":
-        message = "`download_directory`: expected a folder or a file name; stdout is for results, not for media"
-        raise InvalidArgument(message, field="download_directory")
+        raise InvalidArgument(
+            "expected a folder or a file name", "stdout is for results, not for media", field="download_directory"
+        )
     path = os.path.expanduser(output)  # unlike pathlib, it leaves users that do not exist to the check of the folder
     folder, name = os.path.split(path)
     if os.path.isdir(path) or output.endswith(("/", os.sep)) or "://" in output or not os.path.splitext(name)[1]:
         return output, None
     if not names_a_file(name):
-        message = f"`download_directory`: {shown(name)} ends like no file of media; a folder ends in /"
-        raise InvalidArgument(message, field="download_directory")
+        raise InvalidArgument(
+            f"{shown(name)} ends like no file of media", "a folder ends in /", field="download_directory"
+        )
     return folder or ".", name
 
 

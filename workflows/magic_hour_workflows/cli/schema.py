@@ -72,7 +72,7 @@ def named(words: str) -> str:
         if words in (name, said(name), f"magic-hour {said(name)}") or f"v1.{words}.create" == name:
             return name
     known = ", ".join(f"`{said(name)}`" for name in operations() if said(name))
-    raise InvalidArgument(f"no operation is called {words!r}; known are {known}", field="operation")
+    raise InvalidArgument(f"no operation is called {words!r}", f"known are {known}", field="operation")
 
 
 def _short(name: str) -> dict[str, Any]:

@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from magic_hour_client.errors import escaped
+from magic_hour_client.errors import FieldDeprecated, escaped
 
-from .._operations import operations
 from .._results import Job, Kind
 from ..errors import MagicHourError, SubmissionUnknown
 from ..events import Created, Event, SubmissionLost
@@ -178,16 +177,17 @@ class Terminal:
     @contextmanager
     def _deprecations(self) -> Iterator[None]:
         """What the service has retired is said in one line, in the words of the command line, and once."""
-        said: set[str] = set()
+        shown: set[str] = set()
 
-        def show(message: Warning | str, category: type[Warning], *rest: Any, **more: Any) -> None:
-            operation, _, notice = str(message).partition(": ")
-            if issubclass(category, DeprecationWarning) and operation in operations() and notice not in said:
-                said.add(notice)
-                self.say(f"magic-hour: {ends.as_typed(notice, None, self.flags)}")
+        def show(message: Warning | str, *rest: Any, **more: Any) -> None:
+            if isinstance(message, FieldDeprecated):
+                text = ends.deprecation(message, self.flags)
+                if text not in shown:
+                    shown.add(text)
+                    self.say(f"magic-hour: {text}")
 
         with warnings.catch_warnings():
-            warnings.simplefilter("always", DeprecationWarning)
+            warnings.simplefilter("always", FieldDeprecated)
             warnings.showwarning = show
             yield
 

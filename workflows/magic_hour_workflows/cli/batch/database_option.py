@@ -72,10 +72,11 @@ def _where(database: str | None, manifest: str | None) -> Where:
         return Where(found[0], ("--database", found[0]))
     here = shown(os.getcwd())
     what = f"{len(found)} batches in {here} ({', '.join(map(shown, found[:5]))})" if found else f"no batch in {here}"
-    message = (
-        f"`database`: there {'are' if found else 'is'} {what}; say which with --database, a MANIFEST or {VARIABLE}"
+    raise InvalidArgument(
+        f"there {'are' if found else 'is'} {what}",
+        f"say which with --database, a MANIFEST or {VARIABLE}",
+        field="database",
     )
-    raise InvalidArgument(message, field="database")
 
 
 def without_password(database: str) -> str:

@@ -33,8 +33,9 @@ def database_errors() -> Iterator[None]:
         yield
     except DBAPIError as error:
         why = " ".join(str(error.orig).split()) or type(error.orig).__name__
-        message = f"the batch database does not answer as it should ({why}); nothing is lost: run the batch again"
-        raise MagicHourError(message) from error
+        raise MagicHourError(
+            f"the batch database does not answer as it should ({why})", "nothing is lost: run the batch again"
+        ) from error
 
 
 def stands(batch: Batch) -> Summary | None:

@@ -111,8 +111,9 @@ def _failed(batch: Batch, keys: Sequence[str] | None) -> int:
     wrong = sorted(set(keys or ()) - failed)
     if wrong:
         names = ", ".join(map(shown, wrong[:10])) + (", ..." if len(wrong) > 10 else "")
-        message = f"`key`: {names} did not fail or {'is' if len(wrong) == 1 else 'are'} not in this batch"
-        raise InvalidArgument(message, field="key")
+        raise InvalidArgument(
+            f"{names} did not fail or {'is' if len(wrong) == 1 else 'are'} not in this batch", field="key"
+        )
     return len(failed if keys is None else set(keys))
 
 

@@ -84,7 +84,7 @@ def _plain(_: object, __: object, value: Any) -> Any:
 def settle_row(terminal: Terminal, place: Where, key: str, project: str | None, not_charged: bool) -> int:
     """Write down what became of a doubtful row; returns the exit code."""
     if (project is None) == (not not_charged):
-        raise InvalidArgument("`project_id`: give either --project ID or --not-charged", field="project_id")
+        raise InvalidArgument("give either --project ID or --not-charged", field="project_id")
     batch = _batch(place)
     ask = partial(_ask, terminal) if not_charged else None
     with database_errors():
