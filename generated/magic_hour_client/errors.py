@@ -17,7 +17,7 @@
         ├── TooManyRequests        429
         └── ServerError            5xx
 
-Rule: the data is in attributes, the message can be read alone, every error survives pickling, and none holds an
+Rule: the data is in attributes, `problem` and `remedy` among them; the message can be read alone, every error survives pickling, and none holds an
 API key or a signed URL.
 """
 
@@ -25,7 +25,9 @@ from __future__ import annotations
 
 from ._runtime.errors import (
     APIError,
+    Argument,
     ConnectionFailed,
+    FieldDeprecated,
     Forbidden,
     InvalidArgument,
     InvalidRequest,
@@ -33,6 +35,7 @@ from ._runtime.errors import (
     PaymentRequired,
     RequestTimeout,
     ServerError,
+    Text,
     TooManyRequests,
     Unauthorized,
     UnexpectedResponse,
@@ -52,7 +55,9 @@ from ._runtime.errors import (
 
 __all__ = [
     "APIError",
+    "Argument",
     "ConnectionFailed",
+    "FieldDeprecated",
     "Forbidden",
     "InvalidArgument",
     "InvalidRequest",
@@ -61,6 +66,7 @@ __all__ = [
     "PaymentRequired",
     "RequestTimeout",
     "ServerError",
+    "Text",
     "TooManyRequests",
     "Unauthorized",
     "UnexpectedResponse",

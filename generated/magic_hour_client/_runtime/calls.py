@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from ._contract import PACKAGE
-from .errors import InvalidArgument, UnexpectedResponse, error_from_reply
+from .errors import FieldDeprecated, InvalidArgument, UnexpectedResponse, error_from_reply
 from .schema import Kind, Object, Unreadable, Writing, merged, write_fields, wrong_type
 from .types import UNSET, Endpoint, Operation, Placeholder, Reply
 
@@ -47,8 +47,8 @@ def build(
         content = write_fields(body.model(), values or {}, "", writing)
     elif whole_body is not None and whole_body[1] is not None:
         content = whole_body[0].write(whole_body[1], "body", writing)
-    for notice in writing.notices:
-        warn_caller(f"{endpoint.name}: {notice}")
+    for field, value, remedy in writing.deprecations:
+        warn_caller(FieldDeprecated(endpoint.name, field, value, remedy))
     return Operation(
         endpoint=endpoint,
         path=filled(endpoint.path, path),
@@ -64,11 +64,11 @@ def filled(path: str, parameters: Iterable[tuple[str, Kind, Any]]) -> str:
     for name, kind, value in parameters:
         text = _text(kind.write(value, name, Writing()))
         if len(text) > _LONGEST_ID:
-            message = f"`{name}`: {len(text)} characters are no id; give it alone, as the service told it"
-            raise InvalidArgument(message, field=name)
+            raise InvalidArgument(
+                f"{len(text)} characters are no id", "give it alone, as the service told it", field=name
+            )
         if _UNSAFE_ID.search(text):
-            message = f"`{name}`: {text[:60]!r} is not an id; give it alone, as the service told it"
-            raise InvalidArgument(message, field=name)
+            raise InvalidArgument(f"{text[:60]!r} is not an id", "give it alone, as the service told it", field=name)
         path = path.replace("{" + name + "}", quote(text, safe=""))
     return path
 
@@ -93,7 +93,7 @@ def checked_headers(extra: Mapping[str, str] | None) -> dict[str, str]:
     checked = {}
     for name, value in (extra or {}).items():
         if not _is_plain(name) or not _HEADER_NAME.fullmatch(name) or name.lower() in _OURS or not _is_plain(value):
-            raise InvalidArgument(f"`extra_headers`: {name!r} cannot be set to that", field="extra_headers")
+            raise InvalidArgument(f"{name!r} cannot be set to that", field="extra_headers")
         checked[name.lower()] = value
     return checked
 
@@ -146,15 +146,15 @@ def unreadable(name: str, status: int, what: str) -> UnexpectedResponse:
     return UnexpectedResponse(message, operation=name, status=status)
 
 
-def warn_caller(message: str) -> None:
-    """A DeprecationWarning that points at the first line outside of this client and of the packages built on it.
+def warn_caller(warning: FieldDeprecated) -> None:
+    """A warning that points at the first line outside of this client and of the packages built on it.
 
     Such a package sets `__warns_its_caller__ = True` in its `__init__`.
     """
     depth, frame = 1, sys._getframe(0)
     while frame.f_back is not None and _warns_its_caller(frame.f_globals.get("__name__", "")):
         depth, frame = depth + 1, frame.f_back
-    warnings.warn(message, DeprecationWarning, stacklevel=depth)
+    warnings.warn(warning, stacklevel=depth)
 
 
 def _warns_its_caller(module: str) -> bool:

@@ -52,8 +52,9 @@ def tls_context() -> ssl.SSLContext:
         except OSError:  # ssl.SSLError is one
             if name is None:
                 raise
-            message = f"`{name}`: it names no certificates that can be read; fix or unset this variable"
-            raise InvalidArgument(message, field=name) from None
+            raise InvalidArgument(
+                "it names no certificates that can be read", "fix or unset this variable", field=name
+            ) from None
     return _shared[0]
 
 
@@ -89,8 +90,8 @@ def _try(name: str, proxy: str | None = None) -> None:
             _ = urlsplit(proxy).port  # httpx takes brackets without an end, and ports that there are not
         httpx.Client(verify=trusting_nobody(), proxy=proxy, trust_env=proxy is None).close()
     except ImportError as error:
-        message = f"`{name}`: this kind of proxy needs another package: pip install 'httpx[socks]'"
-        raise InvalidArgument(message, field=name) from error
+        raise InvalidArgument(
+            "this kind of proxy needs another package", "pip install 'httpx[socks]'", field=name
+        ) from error
     except Exception:  # noqa: BLE001  (httpx lets through whatever its parts raise)
-        message = f"`{name}`: httpx cannot use its value; fix or unset this variable"
-        raise InvalidArgument(message, field=name) from None
+        raise InvalidArgument("httpx cannot use its value", "fix or unset this variable", field=name) from None

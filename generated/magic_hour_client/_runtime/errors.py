@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from ._contract import BASE_ERROR, PACKAGE
 from .types import Reply
@@ -61,14 +61,65 @@ def escaped(text: str, *, keep: str = "") -> str:
     return _UNSHOWN.sub(lambda found: found[0] if found[0] in keep else ascii(found[0])[1:-1], text)
 
 
+class Argument(NamedTuple):
+    """An argument of a call as part of a message. Python shows its name, the command line shows its option.
+
+    >>> print(Argument("style.prompt"), Argument("allow_http", "True"))
+    `style.prompt` allow_http=True
+    """
+
+    name: str
+    value: str | None = None
+
+    def __str__(self) -> str:
+        return f"`{self.name}`" if self.value is None else f"{self.name}={self.value}"
+
+
+Text: TypeAlias = str | Sequence[object]
+"""What a message says: a string, or its pieces. Pieces that are not strings are shown as `describe` is told to."""
+
+
 class BaseError(Exception):
-    """The base of every error raised on purpose.
+    """The base of every error raised on purpose. `str(error)` is the problem and the remedy in one line.
 
     Attributes:
+        problem: what is wrong.
+        remedy: what to do about it, or None.
         project_id: the id of the job that was accepted before things went wrong, or None.
     """
 
     project_id: str | None = None
+
+    def __init__(self, problem: Text, remedy: Text | None = None) -> None:
+        self._problem = problem
+        self._remedy = remedy
+        super().__init__(str(self))
+
+    @property
+    def problem(self) -> str:
+        return _joined(self._problem, str)
+
+    @property
+    def remedy(self) -> str | None:
+        return None if self._remedy is None else _joined(self._remedy, str)
+
+    def describe(self, show: Callable[[Any], str] = str) -> str:
+        """The problem and the remedy in one line.
+
+        Args:
+            show: how to write the pieces that are not strings, such as an `Argument`.
+        """
+        problem = _joined(self._problem, show)
+        return problem if self._remedy is None else f"{problem.rstrip('.')}; {_joined(self._remedy, show)}"
+
+    def advise(self, *remedy: object) -> None:
+        """Add to the remedy."""
+        before = () if self._remedy is None else (*_pieces(self._remedy), "; ")
+        self._remedy = (*before, *remedy)
+        self.args = (str(self), *self.args[1:])
+
+    def __str__(self) -> str:
+        return self.describe()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (type(self), self.args, self.__dict__)
@@ -82,6 +133,36 @@ def _restore(kind: type[E], args: tuple[Any, ...], state: dict[str, Any]) -> E:
     return error
 
 
+def _pieces(text: Text) -> Sequence[object]:
+    return (text,) if isinstance(text, str) else text
+
+
+def _joined(text: Text, show: Callable[[Any], str]) -> str:
+    return "".join(piece if isinstance(piece, str) else show(piece) for piece in _pieces(text))
+
+
+class FieldDeprecated(DeprecationWarning):
+    """A field, or one of its values, that the service has retired. It still works.
+
+    Attributes:
+        operation: the call.
+        field: the field, such as `style.quality_mode`.
+        value: the value in Python's notation, or None if the field is deprecated whatever its value.
+        remedy: what to do instead, in the contract's words.
+    """
+
+    def __init__(self, operation: str, field: str, value: str | None, remedy: str) -> None:
+        super().__init__(operation, field, value, remedy)
+        self.operation = operation
+        self.field = field
+        self.value = value
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        shown = self.field if self.value is None else f"{self.field}={self.value}"
+        return f"{self.operation}: `{shown}` is deprecated: {self.remedy}"
+
+
 class InvalidArgument(BaseError, ValueError):
     """A value of yours cannot be right for any account or model. Nothing was sent.
 
@@ -89,9 +170,14 @@ class InvalidArgument(BaseError, ValueError):
         field: the argument or field that is meant, such as `style.prompt`, if there is one.
     """
 
-    def __init__(self, message: str, *, field: str | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, problem: Text, remedy: Text | None = None, *, field: str | None = None) -> None:
         self.field = field
+        super().__init__(problem, remedy)
+
+    def describe(self, show: Callable[[Any], str] = str) -> str:
+        """The argument that is meant, the problem and the remedy in one line."""
+        text = super().describe(show)
+        return f"{show(Argument(self.field))}: {text}" if self.field else text
 
 
 class UnknownField(InvalidArgument, TypeError):
@@ -106,8 +192,8 @@ class ConnectionFailed(BaseError):
         sent: False if not a byte of the request went out; True if the service may have received it.
     """
 
-    def __init__(self, message: str, *, operation: str, sent: bool) -> None:
-        super().__init__(message)
+    def __init__(self, problem: Text, remedy: Text | None = None, *, operation: str, sent: bool) -> None:
+        super().__init__(problem, remedy)
         self.operation = operation
         self.sent = sent
 
@@ -124,8 +210,8 @@ class UnexpectedResponse(BaseError):
         status: the status code.
     """
 
-    def __init__(self, message: str, *, operation: str, status: int) -> None:
-        super().__init__(message)
+    def __init__(self, problem: Text, remedy: Text | None = None, *, operation: str, status: int) -> None:
+        super().__init__(problem, remedy)
         self.operation = operation
         self.status = status
 
@@ -143,7 +229,8 @@ class APIError(BaseError):
 
     def __init__(
         self,
-        message: str,
+        problem: Text,
+        remedy: Text | None = None,
         *,
         operation: str,
         status: int,
@@ -151,7 +238,7 @@ class APIError(BaseError):
         reason: str | None = None,
         retry_after: float | None = None,
     ) -> None:
-        super().__init__(message)
+        super().__init__(problem, remedy)
         self.operation = operation
         self.status = status
         self.code = code
@@ -218,10 +305,9 @@ def error_from_reply(operation: str, reply: Reply) -> APIError:
         parts.append(f" ({code})")
     if reason:
         parts.append(f": {reason}")
-    if reply.status in _REMEDIES:
-        parts.append(f" ({_REMEDIES[reply.status]})" if reason else f": {_REMEDIES[reply.status]}")
     return kind(
         "".join(parts),
+        _REMEDIES.get(reply.status),
         operation=operation,
         status=reply.status,
         code=code,
@@ -343,5 +429,5 @@ def without_request(error: Exception) -> Exception:
 # What people see, in tracebacks and in what they pickle, are the public names.
 BaseError.__name__ = BaseError.__qualname__ = BASE_ERROR
 for _each in [*globals().values()]:
-    if isinstance(_each, type) and issubclass(_each, BaseError):
+    if isinstance(_each, type) and issubclass(_each, (BaseError, FieldDeprecated, Argument)):
         _each.__module__ = f"{PACKAGE}.errors"

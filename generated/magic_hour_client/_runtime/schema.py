@@ -20,7 +20,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 from ._contract import MODELS
-from .errors import InvalidArgument, UnknownField, without_secrets
+from .errors import Argument, InvalidArgument, UnknownField, without_secrets
 from .types import UNSET, Placeholder
 
 M = TypeVar("M", bound="Model")
@@ -38,13 +38,12 @@ class Writing:
     """
 
     def __init__(self, *, partial: bool = False) -> None:
-        self.notices: list[str] = []
+        self.deprecations: list[tuple[str, str | None, str]] = []
         self.partial = partial
 
-    def deprecated(self, where: str, remedy: str) -> None:
-        notice = f"`{where}` is deprecated: {remedy}"
-        if notice not in self.notices:
-            self.notices.append(notice)
+    def deprecated(self, where: str, value: str | None, remedy: str) -> None:
+        if (where, value, remedy) not in self.deprecations:
+            self.deprecations.append((where, value, remedy))
 
 
 class Kind(Protocol):
@@ -78,10 +77,10 @@ class Bounds(NamedTuple):
         if within and (self.above is None or size > self.above) and (self.below is None or size < self.below):
             return
         if self.unit and size == 0:
-            raise InvalidArgument(f"`{where}`: must not be empty; give {self}", field=where)
+            raise InvalidArgument("must not be empty", f"give {self}", field=where)
         verb = "must have" if self.unit else "must be"
         got = f"{size:,}" if abs(size) < _LONGEST_SHOWN else "a number with more digits than can be shown"
-        raise InvalidArgument(f"`{where}`: {verb} {self}, got {got}", field=where)
+        raise InvalidArgument(f"{verb} {self}, got {got}", field=where)
 
     def __str__(self) -> str:
         if self.least is not None and self.most is not None:
@@ -252,7 +251,7 @@ def _distance(kind: Kind, value: Any) -> int:
 
 def wrong_type(where: str, noun: str, value: Any) -> InvalidArgument:
     shown = f" {value!r}" if isinstance(value, (int, float)) else ""
-    return InvalidArgument(f"`{where}`: expected {noun}, got {type(value).__name__}{shown}", field=where)
+    return InvalidArgument(f"expected {noun}, got {type(value).__name__}{shown}", field=where)
 
 
 def _string(value: Any) -> str:
@@ -417,14 +416,14 @@ def write_fields(model: type[Model], given: Mapping[str, Any], where: str, writi
         inner = prefix + field.attribute
         body[field.name] = None if value is None else field.kind.write(value, inner, writing)
         if field.deprecated is not None:
-            writing.deprecated(inner, field.deprecated)
+            writing.deprecated(inner, None, field.deprecated)
         retired = field.deprecated_values  # asked first: a number may have more digits than `str` writes
         if retired and isinstance(value, (str, int)) and str(value) in retired:
-            writing.deprecated(f"{inner}={value!r}", field.deprecated_values[str(value)])
+            writing.deprecated(inner, repr(value), field.deprecated_values[str(value)])
     for field in () if writing.partial else model._fields:
         if field.required and field.name not in body:
             inner = prefix + field.attribute
-            raise InvalidArgument(f"`{inner}` is missing: it is required", field=inner)
+            raise InvalidArgument("required, but missing", field=inner)
     return body
 
 
@@ -442,9 +441,13 @@ def unknown_field(prefix: str, key: object, known: Mapping[str, Any]) -> Unknown
     import difflib
 
     near = difflib.get_close_matches(str(key), list(known), n=1)
-    hint = f"; did you mean `{prefix}{near[0]}`?" if near else f"; known are {', '.join(sorted(known)) or 'none'}"
-    message = f"`{prefix}{key}` is not a field of the contract{hint} (`extra_body` sends fields the contract lacks)"
-    return UnknownField(message, field=f"{prefix}{key}")
+    hint = (
+        ("did you mean ", Argument(prefix + near[0]), "?")
+        if near
+        else (f"known are {', '.join(sorted(known)) or 'none'};",)
+    )
+    remedy = (*hint, " ", Argument("extra_body"), " sends fields that the contract lacks")
+    return UnknownField("not a field of the contract", remedy, field=f"{prefix}{key}")
 
 
 def merged(body: Any, extra: Mapping[str, Any] | None) -> Any:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from ._contract import DEFAULT_BASE_URL, ENV_PREFIX, PATH_PREFIX, PRODUCT
-from .errors import InvalidArgument
+from .errors import Argument, InvalidArgument
 
 KEY_VARIABLE = f"{ENV_PREFIX}_API_KEY"
 BASE_URL_VARIABLE = f"{ENV_PREFIX}_BASE_URL"
@@ -78,14 +78,14 @@ def settings(
 def _token(token: str | None) -> str:
     given: object = os.environ.get(KEY_VARIABLE) if token is None else token
     if given is None:
-        raise InvalidArgument(f"`token`: no API key; pass token=... or set {KEY_VARIABLE}", field="token")
+        raise InvalidArgument("no API key", f"pass token=... or set {KEY_VARIABLE}", field="token")
     if not isinstance(given, str):
-        raise InvalidArgument(f"`token`: expected a string, got {type(given).__name__}", field="token")
+        raise InvalidArgument(f"expected a string, got {type(given).__name__}", field="token")
     if not given.strip():
-        raise InvalidArgument(f"`token`: the API key is empty; pass token=... or set {KEY_VARIABLE}", field="token")
+        raise InvalidArgument("the API key is empty", f"pass token=... or set {KEY_VARIABLE}", field="token")
     if not (given.isascii() and given.isprintable()) or " " in given:
         remedy = "give the key alone, without `Bearer`, spaces or line breaks"
-        raise InvalidArgument(f"`token`: the API key has characters that no key has; {remedy}", field="token")
+        raise InvalidArgument("the API key has characters that no key has", remedy, field="token")
     return given
 
 
@@ -101,15 +101,17 @@ def checked_base_url(url: str, allow_http: bool, field: str = "base_url") -> str
     if parts is None:
         wanted = "an address with https:// and without a password, a query or a fragment"
         example = f", such as {DEFAULT_BASE_URL}" if DEFAULT_BASE_URL else ""
-        raise InvalidArgument(f"`{field}`: expected {wanted}{example}", field=field)
+        raise InvalidArgument(f"expected {wanted}{example}", field=field)
     scheme, host = parts
     if not may_speak_to(scheme, host, allow_http):
-        message = f"`{field}`: http:// would send the API key in the clear to {host}; use https:// or allow_http=True"
-        raise InvalidArgument(message, field=field)
+        raise InvalidArgument(
+            f"http:// would send the API key in the clear to {host}",
+            ("use https:// or ", Argument("allow_http", "True")),
+            field=field,
+        )
     address = url.rstrip("/")
     if PATH_PREFIX and urlsplit(address).path.endswith(PATH_PREFIX):
-        message = f"`{field}`: the calls add {PATH_PREFIX} themselves; leave it out of the address"
-        raise InvalidArgument(message, field=field)
+        raise InvalidArgument(f"the calls add {PATH_PREFIX} themselves", "leave it out of the address", field=field)
     return address
 
 
@@ -120,8 +122,7 @@ def checked_http_client(value: Any, kind: str) -> Any:
     import httpx
 
     if not isinstance(value, getattr(httpx, kind)):
-        message = f"`http_client`: expected an httpx.{kind}, got {type(value).__name__}"
-        raise InvalidArgument(message, field="http_client")
+        raise InvalidArgument(f"expected an httpx.{kind}, got {type(value).__name__}", field="http_client")
     return value
 
 
@@ -166,4 +167,4 @@ def checked_seconds(name: str, value: Any) -> float | None:
         if 0 < seconds < float("inf"):
             return min(seconds, _LONGEST)
     shown = repr(value) if isinstance(value, (int, float)) else type(value).__name__
-    raise InvalidArgument(f"`{name}`: expected a number of seconds above 0, got {shown}", field=name)
+    raise InvalidArgument(f"expected a number of seconds above 0, got {shown}", field=name)

@@ -91,7 +91,7 @@ class Requests:
 
     def check_open(self) -> None:
         if self.closed:
-            raise InvalidArgument("this client is closed: make a new one, or keep it open for longer")
+            raise InvalidArgument("this client is closed", "make a new one, or keep it open for longer")
 
     def reply(self, operation: Operation[Any], response: httpx.Response, body: bytes | None) -> Reply:
         """The answer, unpacked and without the key; `body` is what `bodies` read of it."""
@@ -241,7 +241,7 @@ class AsyncTransport(Requests):
 
         loop = current_token()
         if self._loop not in (None, loop):
-            raise InvalidArgument("this client belongs to another event loop: make one within each `asyncio.run`")
+            raise InvalidArgument("this client belongs to another event loop", "make one within each `asyncio.run`")
         self._loop = loop
 
     async def send(
@@ -337,5 +337,6 @@ def _translated(operation: Operation[Any], wire: Wire, given: object) -> Iterato
             raise
         if given is None:
             raise wire.raised(operation, error) from error
-        message = f"`http_client`: it raised {type(error).__name__} before anything was sent; fix it, then call again"
-        raise InvalidArgument(message, field="http_client") from error
+        raise InvalidArgument(
+            f"it raised {type(error).__name__} before anything was sent", "fix it, then call again", field="http_client"
+        ) from error
