@@ -101,7 +101,7 @@ PARTS = {
     ),
     "cli": Part(
         package=_WORKFLOWS,
-        targets=("cli/signals.py", "cli/terminal.py", "cli/exit_status.py", "cli/generate.py", "cli/batch/running.py"),
+        targets=("cli/signals.py", "cli/terminal.py", "cli/exit_status.py", "cli/generate.py", "cli/batch/run.py"),
         tests=tuple(f"tests/cli/test_{name}.py" for name in _CLI_TESTS),
         needed=("tests/worlds.py", "tests/commands.py", "tests/batch", "tests/cli"),
     ),

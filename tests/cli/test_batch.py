@@ -17,7 +17,7 @@ import pytest
 from commands import Ended, Run
 from magic_hour_emulator import Emulator
 from magic_hour_workflows.batch._rows import RowResult, RowStatus, Summary
-from magic_hour_workflows.cli.batch.database_option import VARIABLE, Where, where, without_password
+from magic_hour_workflows.cli.batch.options import VARIABLE, Where, where, without_password
 from magic_hour_workflows.cli.batch.summary import Ending, exit_code, finish
 from magic_hour_workflows.cli.signals import Terminated
 from magic_hour_workflows.cli.terminal import Terminal

@@ -9,8 +9,8 @@ import pytest
 from rich.console import Console
 
 from magic_hour_workflows.batch._rows import RowResult, RowStatus, Summary
+from magic_hour_workflows.cli.batch.display import Panel
 from magic_hour_workflows.cli.batch.lines import HEARTBEAT_SECONDS, Lines, row_line
-from magic_hour_workflows.cli.batch.live import Panel
 from magic_hour_workflows.cli.batch.stats import LAST_ERRORS, WINDOW_SECONDS, Tally
 from magic_hour_workflows.events import Created, Downloading, StatusChanged, Uploading
 

@@ -19,9 +19,9 @@ from .._credits import estimate
 from .._flows.generate import prepare
 from .._flows.upload import measure
 from .._operations import module
-from .catalog import parameters
-from .chain import replaced, unasked
-from .progress import size
+from .flags import parameters
+from .printing import size
+from .stdin import replaced, unasked
 from .terminal import Terminal
 
 

@@ -17,7 +17,7 @@ from magic_hour_client.errors import Argument, FieldDeprecated
 
 from .._results import Job
 from ..errors import ConnectionFailed, InvalidArgument, JobError, MagicHourError, Resume, SubmissionUnknown
-from .catalog import Flag
+from .flags import Flag
 from .signals import Terminated
 
 FAILED = 1

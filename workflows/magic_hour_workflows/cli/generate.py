@@ -13,8 +13,8 @@ import attrs
 import typer
 
 from .._operations import operations
-from .catalog import Flag, flags, parameters, parsed_json
 from .command import SHARED, among, command, option, typed
+from .flags import Flag, flags, parameters, parsed_json
 from .outputs import NoDownload, Output, PollInterval, Timeout, place, resume_options, show
 from .terminal import Terminal
 
@@ -123,7 +123,7 @@ def _add(group: typer.Typer, operation: str, about: Generate) -> None:
 
             preview(terminal, operation, values, extra, timeout=timeout, poll_interval=poll_interval)
             return
-        from .chain import finder, replaced
+        from .stdin import finder, replaced
 
         began = time.monotonic()
         with terminal.client() as client, terminal.progress() as on_progress:

@@ -13,8 +13,8 @@ import typer
 from magic_hour_client.errors import InvalidArgument
 
 from .._operations import complete, document, operations
-from .catalog import Flag, flags
 from .command import command
+from .flags import Flag, flags
 from .generate import COMMANDS, TAKEN
 from .terminal import Terminal
 

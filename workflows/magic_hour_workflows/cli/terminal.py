@@ -25,8 +25,8 @@ from ..errors import MagicHourError, SubmissionUnknown
 from ..events import Created, Event, SubmissionLost
 from . import exit_status as ends
 from . import signals
-from .catalog import Flag
-from .progress import showing
+from .flags import Flag
+from .printing import showing
 from .streams import Formatter, to_stderr, to_stdout
 
 if TYPE_CHECKING:

@@ -36,7 +36,7 @@ def add(group: typer.Typer) -> None:
 
     @command(group, "upload", help=help, examples=examples)
     def upload(terminal: Terminal, file: File, role: Role = None, timeout: Timeout = None) -> None:
-        from .chain import MARK, file_on_stdin
+        from .stdin import MARK, file_on_stdin
 
         options: dict[str, Any] = {"role": role, "timeout": timeout}
         given = file_on_stdin("file") if file == MARK else file

@@ -17,7 +17,7 @@ from ..command import command
 from ..outputs import PollInterval
 from ..streams import to_stderr
 from ..terminal import Terminal
-from .database_option import VARIABLE, where
+from .options import VARIABLE, where
 from .rates import per_minute
 
 _EXTRA = ("dbos", "jinja2", "psycopg", "sqlalchemy")
@@ -162,7 +162,7 @@ def _add_run(group: typer.Typer) -> None:
         timeout: StepTimeout = None,
         poll_interval: PollInterval = None,
     ) -> object:
-        from .running import run_manifest
+        from .run import run_manifest
 
         limits = {"concurrency": concurrency, "rate": rate, "max_credits": max_credits, "endpoint": endpoint}
         options = {**limits, "timeout": timeout, "poll_interval": poll_interval}
@@ -217,7 +217,7 @@ def _add_retry(group: typer.Typer) -> None:
         timeout: StepTimeout = None,
         poll_interval: PollInterval = None,
     ) -> object:
-        from .running import run_known
+        from .run import run_known
 
         limits = {"concurrency": concurrency, "rate": rate, "max_credits": max_credits}
         options = {**limits, "timeout": timeout, "poll_interval": poll_interval}
@@ -276,7 +276,7 @@ def _add_worker(group: typer.Typer) -> None:
         timeout: StepTimeout = None,
         poll_interval: PollInterval = None,
     ) -> object:
-        from .running import run_known
+        from .run import run_known
 
         limits = {"concurrency": concurrency, "rate": rate, "max_credits": max_credits}
         return run_known(

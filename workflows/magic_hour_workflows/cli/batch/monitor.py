@@ -14,11 +14,11 @@ from typing import Protocol
 
 from ...batch._batch import Batch
 from ...batch._rows import RowResult
-from ..progress import is_live
+from ..printing import is_live
 from ..streams import to_stderr
 from ..terminal import Terminal
+from .display import Panel, live
 from .lines import Lines
-from .live import Panel, live
 from .stats import Tally
 
 TICK_SECONDS = 0.25

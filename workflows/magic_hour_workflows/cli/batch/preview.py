@@ -23,7 +23,7 @@ from ...batch._batch import Batch
 from ...batch._database import SUFFIX, lock_path, open_beside_run, side_file_path
 from ...batch._report import rounded
 from ...batch._rows import Row, RowStatus, Summary
-from ..progress import size
+from ..printing import size
 
 
 @contextmanager

@@ -25,10 +25,10 @@ from ...batch._report import record
 from ...batch._rows import DamagedFile, RowStatus
 from ...batch._settling import Settled
 from .. import exit_status as ends
-from ..progress import size
+from ..printing import size
 from ..streams import to_stderr
 from ..terminal import Terminal
-from .database_option import Where
+from .options import Where
 from .preview import counted, database_errors, output_of, stray_lines, summary_data, title_of
 from .summary import Ending, way_on, write_files
 

@@ -18,8 +18,8 @@ from ...batch._rows import RowResult, RowStatus, Summary
 from .. import exit_status as ends
 from ..streams import to_stderr
 from ..terminal import Terminal
-from .database_option import Where
 from .lines import row_line
+from .options import Where
 from .preview import counted, stray_lines, summary_data
 
 SHOWN = 10

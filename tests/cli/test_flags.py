@@ -11,7 +11,7 @@ import typer
 
 from magic_hour_client.errors import InvalidArgument
 from magic_hour_workflows import _operations as operations
-from magic_hour_workflows.cli import catalog
+from magic_hour_workflows.cli import flags as catalog
 from magic_hour_workflows.cli.generate import COMMANDS, TAKEN, _option
 
 NAME = "v1.things.create"

@@ -9,8 +9,8 @@ import pytest
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from magic_hour_workflows.cli import progress
-from magic_hour_workflows.cli.progress import Bars, Lines, is_live
+from magic_hour_workflows.cli import printing as progress
+from magic_hour_workflows.cli.printing import Bars, Lines, is_live
 from magic_hour_workflows.events import (
     Created,
     Downloading,

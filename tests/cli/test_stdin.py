@@ -15,8 +15,8 @@ from PIL import Image
 from commands import Run
 from magic_hour_client.errors import InvalidArgument
 from magic_hour_emulator import Emulator
-from magic_hour_workflows.cli.catalog import Flag, flags
-from magic_hour_workflows.cli.chain import outputs
+from magic_hour_workflows.cli.flags import Flag, flags
+from magic_hour_workflows.cli.stdin import outputs
 from storages import Answer, raw_service
 
 EDIT = ("image", "edit", "--image", "-", "--prompt", "Make it night")

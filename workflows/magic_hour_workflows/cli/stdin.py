@@ -20,7 +20,7 @@ from .._results import Kind
 from .._streams import read_chunk
 from .._urls import checked_url
 from ..errors import TransferFailed
-from .catalog import Flag
+from .flags import Flag
 from .jobs import jobs_of
 from .terminal import Terminal
 

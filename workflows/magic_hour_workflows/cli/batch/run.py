@@ -21,8 +21,8 @@ from ...batch._report import record
 from ...batch._rows import RowStatus, Summary
 from .. import signals
 from ..terminal import Terminal
-from .database_option import Where
 from .monitor import watching
+from .options import Where
 from .preview import database_errors, output_of, plan_data, plan_lines, remarks, stands, title_of
 from .stats import Tally
 from .summary import Ending, finish
