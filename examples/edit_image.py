@@ -1,8 +1,8 @@
-"""A picture changed as a prompt says. Costs at least 50 credits.
+"""An image edited by a prompt. Costs at least 50 credits.
 
     python examples/edit_image.py portrait.jpg "Give me sunglasses"
 
-The new picture is saved in outputs/; the old one stays as it is.
+The new image is saved in outputs/; the original is not changed.
 """
 
 import argparse
@@ -13,18 +13,18 @@ from magic_hour_workflows import Client, MagicHourError
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Change a picture as a prompt says. Costs at least 50 credits.")
-    parser.add_argument("picture", type=Path)
+    parser = argparse.ArgumentParser(description="Edit an image with a prompt. Costs at least 50 credits.")
+    parser.add_argument("image", type=Path)
     parser.add_argument("prompt")
     arguments = parser.parse_args()
-    picture = arguments.picture
+    image = arguments.image
     try:
         with Client() as client:
             result = client.v1.ai_image_editor.generate(
-                assets={"image_file_paths": [picture]},  # up to ten pictures
+                assets={"image_file_paths": [image]},  # up to ten images
                 style={"prompt": arguments.prompt},
                 download_directory="outputs",
-                output_name=f"{picture.stem}-edited.png",
+                output_name=f"{image.stem}-edited.png",
             )
     except MagicHourError as error:
         sys.exit(f"edit_image.py: {error}")

@@ -1,8 +1,8 @@
-"""Pictures from a prompt. Costs at least 5 credits for each picture; some models and resolutions cost more.
+"""Images from a prompt. Costs at least 5 credits for each image; some models and resolutions cost more.
 
     python examples/generate_image.py "A red fox in the snow" --count 2 --aspect-ratio 16:9
 
-The pictures are saved in outputs/.
+The images are saved in outputs/.
 """
 
 import argparse
@@ -12,7 +12,7 @@ from magic_hour_workflows import Client, MagicHourError
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Pictures from a prompt.")
+    parser = argparse.ArgumentParser(description="Images from a prompt.")
     parser.add_argument("prompt")
     parser.add_argument("--count", type=int, default=1)
     parser.add_argument("--aspect-ratio", choices=["1:1", "16:9", "9:16"], default="1:1")

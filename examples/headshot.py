@@ -2,7 +2,7 @@
 
     python examples/headshot.py portrait.jpg
 
-The picture is saved in outputs/.
+The image is saved in outputs/.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""A job picked up again by its id: waited for, and its outputs saved in outputs/. Costs 0 credits: it is paid for.
+"""A job continued by its id: wait for it, and save its outputs in outputs/. Costs 0 credits: it is paid for already.
 
     python examples/resume.py image ID
     python examples/resume.py video ID      (talking photos are videos)
@@ -13,7 +13,7 @@ from magic_hour_workflows import Client, MagicHourError
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Pick a job up again.")
+    parser = argparse.ArgumentParser(description="Continue a job.")
     parser.add_argument("kind", choices=["image", "video"])
     parser.add_argument("id")
     arguments = parser.parse_args()

@@ -1,8 +1,8 @@
-"""A portrait that says what is in a sound file, as a video. Costs 48 credits for each second.
+"""A video in which a portrait speaks what is in a sound file. Costs 48 credits for each second.
 
     python examples/talking_photo.py portrait.jpg voice.mp3 --seconds 2.5
 
-It says beforehand what it will cost, stops if that is over the budget, and shows how far it is: a video takes minutes.
+It prints the cost beforehand, stops if that exceeds the budget, and shows progress: a video takes minutes.
 """
 
 import argparse
@@ -15,17 +15,17 @@ from magic_hour_workflows.events import Created, StatusChanged
 def show(event: Event) -> None:
     match event:
         case Created(id=id):
-            print(f"job {id}; if this stops, go on with: python examples/resume.py video {id}")
+            print(f"job {id}; if this stops, continue with: python examples/resume.py video {id}")
         case StatusChanged(status=status, elapsed=elapsed):
             print(f"{status} after {elapsed:.0f} s")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="A portrait that says what is in a sound file.")
+    parser = argparse.ArgumentParser(description="A video in which a portrait speaks.")
     parser.add_argument("portrait")
     parser.add_argument("sound")
-    parser.add_argument("--seconds", type=float, default=2.0, help="how much of the sound (default: 2)")
-    parser.add_argument("--budget", type=int, default=500, help="the most it may cost (default: 500 credits)")
+    parser.add_argument("--seconds", type=float, default=2.0, help="seconds of the sound to use (default: 2)")
+    parser.add_argument("--budget", type=int, default=500, help="maximum cost (default: 500 credits)")
     arguments = parser.parse_args()
     try:
         price = estimate_credits("ai_talking_photo", start_seconds=0, end_seconds=arguments.seconds)

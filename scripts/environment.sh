@@ -11,7 +11,7 @@ shift 2
 
 if uv --version >/dev/null 2>&1; then
   echo "Setting up $folder with uv ..."
-  test -x "$folder/bin/python" || uv venv --quiet --python "${python:->=3.11}" "$folder"
+  test -x "$folder/bin/python" || uv venv --quiet --clear --python "${python:->=3.11}" "$folder"
   uv pip install --quiet --python "$folder/bin/python" -c constraints.txt "$@"
   exit
 fi
@@ -26,7 +26,7 @@ install() {  # prints the name of each package as pip gets to it, and everything
     tee "$messages" | awk '
       /^ *(Collecting|Processing) / { sub(/.*\//, "", $2); sub(/[-<>=!~;].*/, "", $2)
         printf "%s %s", (n++ % 10 ? "" : (n > 1 ? "\n " : " ")), $2; fflush() }
-      /^Installing collected/ { printf "\n  installing ..."; fflush() }
+      /^Installing collected/ { printf "%s  installing ...", (n ? "\n" : ""); n++; fflush() }
       END { if (n) print "" }' ||
     { cat "$messages"; exit 1; }
 }

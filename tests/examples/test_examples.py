@@ -199,7 +199,9 @@ def test_a_picture_that_is_perhaps_paid_for_is_not_asked_for_again(run: Run, fol
     assert len(lost.heads) == len(PROMPTS)
     for prompt in PROMPTS:
         assert re.search(
-            rf"^{prompt}: perhaps paid for, so first look for '.+' in the web app$", done.stderr, re.MULTILINE
+            rf"^{prompt}: it is unknown whether this was paid for; look for '.+' in the web app$",
+            done.stderr,
+            re.MULTILINE,
         )
 
 
