@@ -2,7 +2,7 @@
 
     python tests/kill/campaign.py --points 20 --random 200 --seed 0
 
-Rule: the same judgement as in the tests. It ends with 1 if a single promise was broken, and says which.
+Rule: it judges as the tests do. It exits with 1 if a single promise was broken, and says which.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from kill.killing import KINDS, Killed, kill_after, kill_at, moment, undisturbed
 from magic_hour_emulator import Emulator
 
 Kill = Callable[[str, Path], Killed]
-COLUMNS = ("killed", "accepted", "id told", "finished", "files", "leftovers", "broken", "seconds")
+COLUMNS = ("killed", "accepted", "reported", "finished", "files", "leftovers", "broken", "seconds")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Kill programs with SIGKILL and judge what they leave.")
-    parser.add_argument("--points", type=int, default=20, help="times at every named point")
+    parser.add_argument("--points", type=int, default=20, help="how often at each point")
     parser.add_argument("--random", type=int, default=200, help="random moments")
     parser.add_argument("--seed", type=int, default=0, help="decides the random moments")
     given = parser.parse_args()
@@ -56,13 +56,13 @@ def main() -> int:
 
 
 def report(name: str, times: int, kill: Kill) -> list[str]:
-    """Kill so often, the kinds of program in turn, and print a line."""
+    """Kill this many times, the kinds of program in turn, and print a line."""
     began = time.monotonic()
     killed = list(_each(times, kill))
     sums = [
         len(killed),
         sum(each.accepted for each in killed),
-        sum(each.told for each in killed),
+        sum(each.reported for each in killed),
         sum(each.finished for each in killed),
         sum(each.saved for each in killed),
         sum(each.parts for each in killed),

@@ -1,7 +1,7 @@
-"""The points of a job's life at which the program is killed, and what must be true of each.
+"""The points in the life of a job at which the program is killed, and what must be true at each.
 
-Rule: a point is a state, not a moment. Either the service holds the program up there, or the program ends itself, so
-the same point is reached in every run.
+Rule: a point is a state, not a moment. Either the service stops the program there, or the program kills itself, so
+every run reaches the same point.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ class Point:
     """Where the program dies.
 
     Attributes:
-        inside: the program ends itself there; else it is killed once `reached`.
+        inside: the program kills itself there; otherwise it is killed once `reached`.
         fault: what the service does wrong.
-        reached: whether the program is there, for those that are held up.
-        late: the service accepts the job only after the program died.
+        reached: whether the program is there, if it is killed from outside.
+        late: the service accepts the job only after the program has died.
         accepted: creates in the ledger afterwards.
-        told: whether the program has told the id by then.
-        saved: files that must have their final names by then, at least.
-        parts: temporary files that must be left, at least.
+        reported: whether the program has reported the id by then.
+        saved: the least number of files that have their final names by then.
+        parts: the least number of temporary files that are left.
     """
 
     inside: bool = False
@@ -36,14 +36,14 @@ class Point:
     reached: Callable[[Emulator, Path], bool] = lambda emulator, folder: bool(emulator.faults.fired)
     late: bool = False
     accepted: int = 1
-    told: bool = True
+    reported: bool = True
     saved: int = 0
     parts: int = 0
 
 
-def _looked_at(emulator: Emulator, folder: Path) -> bool:
-    looks = [request for request in emulator.requests.find(origin="api", method="GET") if request.status]
-    return len(looks) >= 3
+def _polled(emulator: Emulator, folder: Path) -> bool:
+    polls = [request for request in emulator.requests.find(origin="api", method="GET") if request.status]
+    return len(polls) >= 3
 
 
 def _saved(count: int) -> Callable[[Emulator, Path], bool]:
@@ -54,32 +54,32 @@ def _saved(count: int) -> Callable[[Emulator, Path], bool]:
 
 
 POINTS: dict[str, Point] = {
-    "before the upload's URL": Point(fault=Fault("hang", on="upload-urls"), accepted=0, told=False),
-    "within the upload": Point(fault=Fault("upload_stall", on="put", at_byte=20_000), accepted=0, told=False),
-    "uploaded, not answered": Point(fault=Fault("hang", on="put", phase="after"), accepted=0, told=False),
-    "submitted, never accepted": Point(fault=Fault("hang", on="create"), accepted=0, told=False),
-    "submitted, accepted afterwards": Point(fault=Fault("delay", on="create", seconds=600), late=True, told=False),
-    "accepted, not answered": Point(fault=Fault("hang", on="create", phase="after"), told=False),
-    "answer half-way": Point(fault=Fault("stall", on="create"), told=False),
-    "answer read, id not told": Point(inside=True, told=False),
-    "id told": Point(inside=True),
-    "at the first look": Point(fault=Fault("hang", on="get")),
-    "while waiting": Point(fault=Fault("job_stuck", on="create"), reached=_looked_at),
-    "within a download": Point(fault=Fault("stall", on="download", at_byte=300_000)),
+    "before the upload URL": Point(fault=Fault("hang", on="upload-urls"), accepted=0, reported=False),
+    "during the upload": Point(fault=Fault("upload_stall", on="put", at_byte=20_000), accepted=0, reported=False),
+    "uploaded, no response": Point(fault=Fault("hang", on="put", phase="after"), accepted=0, reported=False),
+    "submitted, never accepted": Point(fault=Fault("hang", on="create"), accepted=0, reported=False),
+    "submitted, accepted afterwards": Point(fault=Fault("delay", on="create", seconds=600), late=True, reported=False),
+    "accepted, no response": Point(fault=Fault("hang", on="create", phase="after"), reported=False),
+    "half of the response": Point(fault=Fault("stall", on="create"), reported=False),
+    "response read, id not reported": Point(inside=True, reported=False),
+    "id reported": Point(inside=True),
+    "at the first poll": Point(fault=Fault("hang", on="get")),
+    "while waiting": Point(fault=Fault("job_stuck", on="create"), reached=_polled),
+    "during a download": Point(fault=Fault("stall", on="download", at_byte=300_000)),
     "between two downloads": Point(fault=Fault("hang", on="download", nth=4), reached=_saved(3), saved=3),
     "complete, no final name": Point(inside=True, parts=1),
-    "final name, not tidied up": Point(inside=True, saved=1, parts=1),
+    "final name, not cleaned up": Point(inside=True, saved=1, parts=1),
     "no links: before the rename": Point(inside=True, parts=1),
     "no links: after the rename": Point(inside=True, saved=1),
     "all saved, before the exit": Point(inside=True, saved=4),
 }
 INSIDE = {
-    "answer read, id not told": "answered",
-    "id told": "told",
+    "response read, id not reported": "answered",
+    "id reported": "reported",
     "complete, no final name": "before-link",
-    "final name, not tidied up": "after-link",
+    "final name, not cleaned up": "after-link",
     "no links: before the rename": "before-rename",
     "no links: after the rename": "after-rename",
     "all saved, before the exit": "saved",
 }
-"""What `program.py` calls them."""
+"""The names of these points in `program.py`."""

@@ -1,17 +1,14 @@
-"""Killing a program at a point or at a moment, and judging what it leaves: the ledger, the files, the way back.
+"""Killing a program at a point or at a random moment, and judging what it leaves: the ledger, the files, the way back.
 
-Rule: nothing here believes the SDK. The ledger says what was charged, plain HTTP says which bytes the outputs have,
-Pillow says whether a file is a picture; the SDK only has to finish the job by its id.
+Rule: nothing here trusts the SDK. The ledger says what was charged, plain HTTP says which bytes the outputs have,
+Pillow says whether a file is a picture. The SDK only has to finish the job by its id.
 """
 
 from __future__ import annotations
 
-import os
 import random
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,25 +19,25 @@ import httpx
 from PIL import Image
 
 from kill.kill_points import INSIDE, POINTS, Point
-from kill.program import FOLDER, command
+from kill.program import FOLDER, main, resume
 from magic_hour_emulator import Emulator, samples
 from magic_hour_workflows import Client
+from programs import Program
 
-PROGRAM = Path(__file__).with_name("program.py")
 KINDS = ("cli", "sync", "async")
 PATIENCE_SECONDS = 60.0
 _PART = re.compile(r"\.[\w-]+\.[0-9a-f]{12}\.part")
-_NAME = re.compile(r"ai_image_editor \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ [0-9a-f]{8}")
+_JOB_NAME = re.compile(r"ai_image_editor \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ [0-9a-f]{8}")
 
 
 @attrs.define
 class Killed:
-    """What a killed program left. `problems` are the promises that were broken; there should be none."""
+    """What a killed program left behind. `problems` lists the broken promises; there should be none."""
 
     point: str
     kind: str
     accepted: int
-    told: bool
+    reported: bool
     saved: int
     parts: int
     finished: bool = False
@@ -66,13 +63,13 @@ def kill_at(emulator: Emulator, kind: str, name: str, folder: Path) -> Killed:
     if point.late:
         _until(lambda: bool(emulator.ledger.creates))
     killed = judge(emulator, kind, name, folder)
-    killed.check(code == -signal.SIGKILL, f"it ended by itself, with {code}: {_said(folder)}")
+    killed.check(code == -signal.SIGKILL, f"it exited by itself with {code}: {_printed(folder)}")
     _check_point(killed, point)
     return killed
 
 
 def kill_after(emulator: Emulator, kind: str, seconds: float, folder: Path) -> Killed:
-    """Start the program, kill it so long after its first request (before it, if negative), and judge."""
+    """Start the program, kill it `seconds` after its first request (before it, if negative), and judge."""
     _slow(emulator)
     with _started(emulator, kind, folder) as program:
         if seconds >= 0:
@@ -81,25 +78,25 @@ def kill_after(emulator: Emulator, kind: str, seconds: float, folder: Path) -> K
         program.send_signal(signal.SIGKILL)
         program.wait(PATIENCE_SECONDS)
     emulator.faults.clear()
-    # A request that was on its way when the program died is carried out all the same, or not; both end soon.
+    # A request that was on its way when the program died is still carried out, or not; both end soon.
     _until(lambda: all(request.status is not None for request in emulator.requests.find(method="POST")), patience=1)
     return judge(emulator, kind, "a random moment", folder)
 
 
 def undisturbed(emulator: Emulator, kind: str, folder: Path) -> float:
-    """How long the program runs after its first request, if nobody kills it."""
+    """How long the program runs after its first request if nobody kills it."""
     _slow(emulator)
     with _started(emulator, kind, folder) as program:
         _until(lambda: len(emulator.requests) > 0, program)
         began = time.monotonic()
         code = program.wait(PATIENCE_SECONDS)
     if code != 0:
-        raise AssertionError(f"it fails undisturbed, too: {_said(folder)}")
+        raise AssertionError(f"it fails without a kill too: {_printed(folder)}")
     return time.monotonic() - began
 
 
 def _slow(emulator: Emulator) -> None:
-    """Let every step take long enough to be hit by chance."""
+    """Slow every step down, so that a random moment can hit it."""
     emulator.reset()
     emulator.faults.add("upload_slow", on="put", rate=300_000)
     emulator.faults.add("delay", on="create", seconds=0.1)
@@ -108,32 +105,32 @@ def _slow(emulator: Emulator) -> None:
 
 
 def moment(chance: random.Random, length: float) -> float:
-    """When to kill: mostly while it works, sometimes while it starts."""
-    return -chance.uniform(0, 0.5) if chance.random() < 0.1 else chance.uniform(0, 1.1 * length)
+    """When to kill: mostly while it works, sometimes before its first request."""
+    return -chance.uniform(0, 0.02) if chance.random() < 0.1 else chance.uniform(0, 1.1 * length)
 
 
 def judge(emulator: Emulator, kind: str, point: str, folder: Path) -> Killed:
-    """Look at what is left, then finish the job by its id, twice."""
-    creates, said = emulator.ledger.creates, _said(folder)
+    """Check what is left, then finish the job by its id, twice."""
+    creates, printed = emulator.ledger.creates, _printed(folder)
     files = _files(folder)
     killed = Killed(
         point=point,
         kind=kind,
         accepted=len(creates),
-        told=bool(creates) and creates[0].id in said,
+        reported=bool(creates) and creates[0].id in printed,
         saved=len(files),
         parts=len(_leftovers(folder)),
     )
     killed.check(len(creates) <= 1, f"{len(creates)} creates were accepted")
     killed.check(len(emulator.ledger.charges) == len(creates), "charges and creates differ")
-    killed.check(emulator.token not in said and "signature" not in said, "a secret was printed")
-    strange = [name for name in _leftovers(folder) if not _PART.fullmatch(name)]
-    killed.check(not strange, f"leftovers that do not look it: {strange}")
+    killed.check(emulator.token not in printed and "signature" not in printed, "a secret was printed")
+    unexpected = [name for name in _leftovers(folder) if not _PART.fullmatch(name)]
+    killed.check(not unexpected, f"unexpected leftovers: {unexpected}")
     if not creates:
-        killed.check(not files, "files of no job")
+        killed.check(not files, "files without a job")
         return killed
     [create] = creates[:1]
-    killed.check(_NAME.fullmatch(create.name or ""), f"it cannot be found by its name: {create.name!r}")
+    killed.check(_JOB_NAME.fullmatch(create.name or ""), f"its name is not the one to look for: {create.name!r}")
     if any(job.held for job in emulator.jobs):
         emulator.force(create.id, "complete")
     outputs = _outputs(emulator, create.id)
@@ -141,14 +138,14 @@ def judge(emulator: Emulator, kind: str, point: str, folder: Path) -> Killed:
         killed.check(_is_picture(path) and content in outputs, f"{path.name} is not what the service made")
     _resume(emulator, killed, create.id, folder, outputs, _by_command if kind == "cli" else _by_check_result)
     _resume(emulator, killed, create.id, folder, outputs, _by_download)
-    killed.check(len(emulator.ledger.charges) == 1, "going on was charged")
+    killed.check(len(emulator.ledger.charges) == 1, "resuming was charged")
     killed.finished = not killed.problems
     return killed
 
 
 def _check_point(killed: Killed, point: Point) -> None:
     killed.check(killed.accepted == point.accepted, f"{killed.accepted} accepted instead of {point.accepted}")
-    killed.check(killed.told == point.told, f"the id was {'' if killed.told else 'not '}told")
+    killed.check(killed.reported == point.reported, f"the id was {'' if killed.reported else 'not '}reported")
     killed.check(killed.saved >= point.saved, f"{killed.saved} saved instead of {point.saved}")
     killed.check(killed.parts >= point.parts, f"{killed.parts} temporary files instead of {point.parts}")
 
@@ -157,22 +154,21 @@ Resume = Callable[[Emulator, str, Path], list[Path]]
 
 
 def _resume(emulator: Emulator, killed: Killed, id: str, folder: Path, outputs: list[bytes], by: Resume) -> None:
-    """Each time all outputs are saved, in order, beside what is there, which stays as it is."""
+    """Each time, all outputs are saved in order, and existing files stay unchanged."""
     before = _files(folder)
     paths = by(emulator, id, folder)
     now = _files(folder)
     how = by.__name__.strip("_").replace("_", " ")
     killed.check([now.get(path) for path in paths] == outputs, f"{how} did not save the outputs")
-    killed.check(set(now) == set(before) | set(paths) and not set(before) & set(paths), f"{how} took other names")
+    killed.check(set(now) == set(before) | set(paths) and not set(before) & set(paths), f"{how} used other names")
     killed.check(all(now.get(path) == content for path, content in before.items()), f"{how} changed a file")
 
 
 def _by_command(emulator: Emulator, id: str, folder: Path) -> list[Path]:
-    arguments = [sys.executable, "-m", "magic_hour_workflows", "image", "wait", id, "--output", FOLDER]
-    ended = subprocess.run(
-        arguments, cwd=folder, env=_environment(emulator), capture_output=True, text=True, timeout=PATIENCE_SECONDS
-    )
-    return [folder / line for line in ended.stdout.splitlines()]
+    printed = folder / "resumed"
+    with Program(resume, folder, id, environment=_environment(emulator), out=printed, err=folder / "errors") as program:
+        program.wait(PATIENCE_SECONDS)
+    return [folder / line for line in printed.read_text().splitlines()]
 
 
 def _by_check_result(emulator: Emulator, id: str, folder: Path) -> list[Path]:
@@ -186,45 +182,37 @@ def _by_download(emulator: Emulator, id: str, folder: Path) -> list[Path]:
 
 
 @contextmanager
-def _started(
-    emulator: Emulator, kind: str, folder: Path, point: str | None = None
-) -> Iterator[subprocess.Popen[bytes]]:
-    """The program, running; what it says goes to a file, which outlives it as a terminal or a log would."""
+def _started(emulator: Emulator, kind: str, folder: Path, point: str | None = None) -> Iterator[Program]:
+    """The program, running. What it prints goes to a file, which outlives it as a terminal or a log would."""
     portrait = str(samples.portrait())
-    arguments = [str(PROGRAM), kind, portrait, *([point] if point else [])]
-    if kind == "cli" and point is None:
-        arguments = ["-m", "magic_hour_workflows", *command(portrait)]
-    with (folder / "said").open("wb") as said:
-        program = subprocess.Popen(
-            [sys.executable, *arguments], cwd=folder, env=_environment(emulator), stdout=said, stderr=said
-        )
-        with program:
-            try:
-                yield program
-            finally:
-                program.kill()
+    arguments = (folder, kind, portrait, point)
+    with Program(main, *arguments, environment=_environment(emulator), out=folder / "printed") as program:
+        try:
+            yield program
+        finally:
+            program.kill()
 
 
 def _environment(emulator: Emulator) -> dict[str, str]:
     settings = {"API_KEY": emulator.token, "BASE_URL": emulator.url, "POLL_INTERVAL": "0.02"}
-    return {**os.environ, **{f"MAGIC_HOUR_{name}": value for name, value in settings.items()}}
+    return {f"MAGIC_HOUR_{name}": value for name, value in settings.items()}
 
 
 def _until(
-    condition: Callable[[], bool], program: subprocess.Popen[bytes] | None = None, *, patience: float = PATIENCE_SECONDS
+    condition: Callable[[], bool], program: Program | None = None, *, patience: float = PATIENCE_SECONDS
 ) -> None:
-    """Return when it holds, when the program has ended, or when patience has."""
+    """Return once the condition holds, the program has ended, or `patience` seconds have passed."""
     until = time.monotonic() + patience
     while not condition() and time.monotonic() < until and (program is None or program.poll() is None):
         time.sleep(0.002)
 
 
-def _said(folder: Path) -> str:
-    return (folder / "said").read_text()
+def _printed(folder: Path) -> str:
+    return (folder / "printed").read_text()
 
 
 def _files(folder: Path) -> dict[Path, bytes]:
-    """What has a final name, or looks as if it had."""
+    """All files without a leading dot: those with a final name."""
     return {path: path.read_bytes() for path in (folder / FOLDER).glob("[!.]*")}
 
 
@@ -242,7 +230,7 @@ def _is_picture(path: Path) -> bool:
 
 
 def _outputs(emulator: Emulator, id: str) -> list[bytes]:
-    """The bytes of the outputs, as anybody gets them who asks the service."""
+    """The bytes of the outputs, fetched without the SDK."""
     headers = {"authorization": f"Bearer {emulator.token}"}
     until = time.monotonic() + PATIENCE_SECONDS
     while True:

@@ -1,9 +1,7 @@
 """The program that is killed: one paid job with four outputs, by the command line, the sync or the async client.
 
-Rule: it does what a user's program does and nothing to survive. With a point, it ends itself there with SIGKILL, which
-no code of its own outlives; without one, somebody else kills it.
-
-    python program.py cli|sync|async PORTRAIT [POINT]
+Rule: it does what a user's program does and nothing to survive. With a point, it kills itself there with SIGKILL, which
+none of its code outlives; without one, it is killed from outside.
 """
 
 from __future__ import annotations
@@ -12,12 +10,13 @@ import asyncio
 import errno
 import os
 import signal
-import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from magic_hour_workflows import AsyncClient, Client
 from magic_hour_workflows._flows import submit
+from magic_hour_workflows.cli import main as cli
 
 FOLDER = "out"
 
@@ -41,12 +40,12 @@ def no_links(*_: Any) -> None:
     raise OSError(errno.EPERM, "Operation not permitted")
 
 
-def at(point: str) -> None:
-    """Arrange to die there."""
+def die_at(point: str) -> None:
+    """Arrange for the program to kill itself there."""
     match point:
         case "answered":
             submit.publish = die
-        case "told":
+        case "reported":
             submit.publish = after(submit.publish)
         case "before-link":
             os.link = die
@@ -60,11 +59,6 @@ def at(point: str) -> None:
             Client.close = AsyncClient.close = die
         case _:
             raise SystemExit(f"no such point: {point}")
-
-
-def command(portrait: str) -> list[str]:
-    """The same job at a terminal."""
-    return ["image", "edit", "--image", portrait, "--prompt", "A hat", "--image-count", "4", "--output", FOLDER]
 
 
 def job(portrait: str) -> dict[str, Any]:
@@ -82,19 +76,23 @@ async def main_async(portrait: str) -> None:
         await client.v1.ai_image_editor.generate(**job(portrait))
 
 
-def main(kind: str, portrait: str, point: str | None = None) -> None:
+def main(folder: Path, kind: str, portrait: str, point: str | None) -> int:
+    """Run the job in a folder, by the command line ("cli"), the sync or the async client."""
+    os.chdir(folder)
     if point is not None:
-        at(point)
+        die_at(point)
     if kind == "cli":
-        from magic_hour_workflows.cli import main as cli
-
-        raise SystemExit(cli(command(portrait)))
+        arguments = ["--image", portrait, "--prompt", "A hat", "--image-count", "4", "--output", FOLDER]
+        return cli(["image", "edit", *arguments])
     if kind == "sync":
         with Client() as client:
             client.v1.ai_image_editor.generate(**job(portrait))
     else:
         asyncio.run(main_async(portrait))
+    return 0
 
 
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+def resume(folder: Path, id: str) -> int:
+    """Finish the job at the command line."""
+    os.chdir(folder)
+    return cli(["image", "wait", id, "--output", FOLDER])

@@ -1,6 +1,6 @@
-"""`kill -9` at any point of a paid job: it is charged once at most, found again, and no file is wrong.
+"""`kill -9` at any point of a paid job: it is charged at most once, found again, and no file is wrong.
 
-Every point once, the kinds of program in turns; `make test-long` has each kind at each point, `make kills` many times.
+Every point once, the kinds of program in turn; `make test-long` has each kind at each point, `make kills` many times.
 """
 
 from __future__ import annotations
