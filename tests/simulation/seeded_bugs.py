@@ -1,6 +1,6 @@
-"""Bugs to plant: each takes one guard out of the code, to prove that the simulation would notice.
+"""Seeded bugs: each removes one guard from the code, to prove that the simulation would notice.
 
-Rule: one guard each, and the rest of the code as it is.
+Rule: one guard each; the rest of the code stays as it is.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from magic_hour_workflows._retry import Outcome
 from magic_hour_workflows.errors import TransferFailed
 
 Patch = pytest.MonkeyPatch
-SEEDED_BUGS: dict[str, tuple[Callable[[Patch], None], str]] = {}
-"""The patch, and the rule of the judge's that has to notice it."""
+SEEDED_BUGS: dict[str, tuple[Callable[[Patch], None], str, int]] = {}
+"""The patch, the rule of the judge that has to notice it, and the seed that found it last."""
 
 
-def breaks(rule: str) -> Callable[[Callable[[Patch], None]], Callable[[Patch], None]]:
+def breaks(rule: str, seed: int = 0) -> Callable[[Callable[[Patch], None]], Callable[[Patch], None]]:
     def add(patch: Callable[[Patch], None]) -> Callable[[Patch], None]:
-        SEEDED_BUGS[patch.__name__] = patch, rule
+        SEEDED_BUGS[patch.__name__] = patch, rule, seed
         return patch
 
     return add
@@ -43,23 +43,23 @@ def breaks(rule: str) -> Callable[[Callable[[Patch], None]], Callable[[Patch], N
 # --- money ------------------------------------------------------------------------------------------------------------
 
 
-@breaks("charged_once")
+@breaks("charged_once", seed=24)
 def a_create_is_sent_again_whatever_happened(patch: Patch) -> None:
     patch.setattr(submit, "may_submit_again", lambda error: True)
 
 
-@breaks("every_job_is_told")
+@breaks("every_job_is_told", seed=24)
 def a_lost_answer_counts_as_a_refusal(patch: Patch) -> None:
     real = retry.outcome
     patch.setattr(submit, "outcome", lambda e: Outcome.REFUSED if real(e) is Outcome.UNKNOWN else real(e))
 
 
-@breaks("sent_once")
+@breaks("sent_once", seed=31)
 def a_gateway_counts_as_the_service(patch: Patch) -> None:
     patch.setattr(retry, "_says_so_itself", lambda error: True)
 
 
-@breaks("sent_once")
+@breaks("sent_once", seed=31)
 def nobody_looks_whether_a_byte_was_sent(patch: Patch) -> None:
     real = retry.outcome
     patch.setattr(submit, "outcome", lambda e: Outcome.NOT_SENT if isinstance(e, retry.ConnectionFailed) else real(e))
@@ -83,7 +83,7 @@ def errors_do_not_name_the_job(patch: Patch) -> None:
         patch.setattr(module, "naming", lambda job, known=True: nullcontext())
 
 
-@breaks("nothing_after_a_mistake")
+@breaks("nothing_after_a_mistake", seed=50)
 def arguments_are_not_checked(patch: Patch) -> None:
     patch.setattr(generate, "check", lambda name, body: None)
 
@@ -112,12 +112,12 @@ def sleeps_know_no_deadline(patch: Patch) -> None:
     patch.setattr(call.Call, "room", lambda self, reserve=0.0: 1e9)
 
 
-@breaks("bounded")
+@breaks("bounded", seed=3)
 def there_is_no_pause_between_attempts(patch: Patch) -> None:
     patch.setattr(retry, "FIRST_DELAY", 0.0)
 
 
-@breaks("bounded")
+@breaks("bounded", seed=1)
 def tries_are_not_counted(patch: Patch) -> None:
     patch.setattr(call.Call, "begin", classmethod(lambda cls, backend, timeout, **o: _begun(cls, backend, timeout, o)))
 
@@ -133,7 +133,7 @@ def _begun(cls: Any, backend: Any, timeout: float, options: dict[str, Any]) -> A
     )
 
 
-@breaks("time_for_an_answer")
+@breaks("time_for_an_answer", seed=2)
 def a_create_is_sent_at_the_last_moment(patch: Patch) -> None:
     patch.setattr(submit, "LEAST_SECONDS", 0.0)
 
@@ -143,7 +143,7 @@ def looks_do_not_come_apart(patch: Patch) -> None:
     patch.setattr(wait, "GROWTH", 0.0)
 
 
-@breaks("ends_at_once")
+@breaks("ends_at_once", seed=3)
 def one_sleep_too_many(patch: Patch) -> None:
     real = wait.wait
 
@@ -160,12 +160,12 @@ def a_new_job_that_is_missing_is_given_up(patch: Patch) -> None:
     patch.setattr(wait, "NEW_JOB_SECONDS", 0.0)
 
 
-@breaks("gives_up_only_at_the_deadline")
+@breaks("gives_up_only_at_the_deadline", seed=3)
 def patience_ends_after_five_tries(patch: Patch) -> None:
     patch.setattr(call.Call, "paid", lambda self: self)
 
 
-@breaks("ends_at_once")
+@breaks("ends_at_once", seed=3)
 def a_failed_job_is_a_result(patch: Patch) -> None:
     for module in (wait, generate):
         patch.setattr(module, "finished", lambda job, project: project.status in ("complete", "error", "canceled"))
@@ -174,12 +174,12 @@ def a_failed_job_is_a_result(patch: Patch) -> None:
 # --- files ------------------------------------------------------------------------------------------------------------
 
 
-@breaks("files_are_the_outputs")
+@breaks("files_are_the_outputs", seed=3)
 def lengths_are_not_checked(patch: Patch) -> None:
     patch.setattr(files.PartialDownload, "check_complete", lambda self: None)
 
 
-@breaks("files_are_the_outputs")
+@breaks("files_are_the_outputs", seed=3)
 def a_rest_is_asked_for_whatever_changed(patch: Patch) -> None:
     def headers(self: Any) -> dict[str, str]:
         return {"range": f"bytes={self.received}-", "if-range": self._etag} if self.received else {}
@@ -192,25 +192,25 @@ def a_rest_is_asked_for_whatever_changed(patch: Patch) -> None:
     patch.setattr(files.PartialDownload, "begin", begin)
 
 
-@breaks("fresh_url_after_an_expired_one")
+@breaks("fresh_url_after_an_expired_one", seed=10)
 def expired_urls_are_not_replaced(patch: Patch) -> None:
     async def nothing(self: Any, number: int, stale: str) -> None: ...
 
     patch.setattr(download.DownloadState, "refresh", nothing)
 
 
-@breaks("fresh_url_after_an_expired_one")
+@breaks("fresh_url_after_an_expired_one", seed=1)
 def expired_places_are_not_replaced(patch: Patch) -> None:
     patch.setattr(upload, "has_expired", lambda error: False)
     patch.setattr(upload, "_may_upload_again", lambda error: True)
 
 
-@breaks("files_are_the_outputs")
+@breaks("files_are_the_outputs", seed=39)
 def another_part_is_taken_for_the_rest(patch: Patch) -> None:
     patch.setattr(files.PartialDownload, "_go_on", lambda self, headers: None)
 
 
-@breaks("files_are_the_outputs")
+@breaks("files_are_the_outputs", seed=383)
 def weak_tags_are_trusted(patch: Patch) -> None:
     real = files.PartialDownload._start_over
 
@@ -221,12 +221,12 @@ def weak_tags_are_trusted(patch: Patch) -> None:
     patch.setattr(files.PartialDownload, "_start_over", start_over)
 
 
-@breaks("ends_as_expected")
+@breaks("ends_as_expected", seed=59)
 def urls_are_not_checked(patch: Patch) -> None:
     patch.setattr(files, "checked_url", lambda url, allow_http, base="": urljoin(base, url))
 
 
-@breaks("answers_are_about_the_job")
+@breaks("answers_are_about_the_job", seed=50)
 def answers_about_other_jobs_are_believed(patch: Patch) -> None:
     async def poll(call: Any, job: Any, get: Any, *, missing_until: float | None = None) -> Any:
         return await submit.query(call, get(job.id))
@@ -234,17 +234,17 @@ def answers_about_other_jobs_are_believed(patch: Patch) -> None:
     patch.setattr(wait, "poll", poll)
 
 
-@breaks("succeeds_in_good_weather")
+@breaks("succeeds_in_good_weather", seed=3)
 def complete_jobs_are_not_seen(patch: Patch) -> None:
     patch.setattr(wait, "finished", lambda job, project: False)
 
 
-@breaks("a leftover")
+@breaks("a leftover", seed=10)
 def temporary_files_stay(patch: Patch) -> None:
     patch.setattr(files.PartialDownload, "discard", lambda self: self._close())
 
 
-@breaks("was overwritten")
+@breaks("was overwritten", seed=5)
 def final_names_are_taken_from_others(patch: Patch) -> None:
     def moved(source: Path, target: Path) -> bool:
         os.replace(source, target)
@@ -253,23 +253,23 @@ def final_names_are_taken_from_others(patch: Patch) -> None:
     patch.setattr(files, "moved", moved)
 
 
-@breaks("saved and told to nobody")
+@breaks("saved and told to nobody", seed=3)
 def a_failure_forgets_what_was_saved(patch: Patch) -> None:
     real = download.DownloadState.paths
     patch.setattr(download.DownloadState, "paths", lambda self: [] if self.failures else real(self))
 
 
-@breaks("one_output_costs_no_other")
+@breaks("one_output_costs_no_other", seed=14)
 def after_a_failure_no_other_is_begun(patch: Patch) -> None:
     patch.setattr(download.DownloadState, "hopeless", property(lambda self: bool(self.failures)))
 
 
-@breaks("files_are_the_outputs")
+@breaks("files_are_the_outputs", seed=3)
 def checksums_are_not_read(patch: Patch) -> None:
     patch.setattr(checksums, "told", lambda headers, part=False: None)
 
 
-@breaks("files_are_the_outputs")
+@breaks("files_are_the_outputs", seed=3)
 def no_outputs_are_a_success(patch: Patch) -> None:
     async def listed(call: Any, job: Any, project: Any, get: Any) -> Any:
         return project
@@ -277,7 +277,7 @@ def no_outputs_are_a_success(patch: Patch) -> None:
     patch.setattr(download, "_listed", listed)
 
 
-@breaks("uploads_are_the_files")
+@breaks("uploads_are_the_files", seed=5)
 def a_file_given_twice_is_uploaded_twice(patch: Patch) -> None:
     real = assets.Assets.placeholder
 
@@ -288,12 +288,12 @@ def a_file_given_twice_is_uploaded_twice(patch: Patch) -> None:
     patch.setattr(assets.Assets, "placeholder", placeholder)
 
 
-@breaks("uploads_are_the_files")
+@breaks("uploads_are_the_files", seed=10)
 def streams_are_read_from_where_they_stand(patch: Patch) -> None:
     patch.setattr(sources, "seek", lambda stream, position: stream.seek(0))
 
 
-@breaks("streams_are_put_back")
+@breaks("streams_are_put_back", seed=10)
 def streams_are_left_where_they_end(patch: Patch) -> None:
     real = sources.Source.opened
 
@@ -310,7 +310,7 @@ def streams_are_left_where_they_end(patch: Patch) -> None:
 # --- manners ----------------------------------------------------------------------------------------------------------
 
 
-@breaks("says_no_secret")
+@breaks("says_no_secret", seed=2)
 def words_of_the_service_keep_their_secrets(patch: Patch) -> None:
     patch.setattr(client_errors, "without_secrets", lambda text: text)
 
@@ -328,7 +328,7 @@ def errors_are_pickled_as_others_are(patch: Patch) -> None:
     patch.delattr(MagicHourError, "__reduce__")
 
 
-@breaks("ends_as_expected")
+@breaks("ends_as_expected", seed=11)
 def listeners_may_end_a_call(patch: Patch) -> None:
     patch.setattr(call.Call, "emit", lambda self, event: self.on_progress and self.on_progress(event))
 

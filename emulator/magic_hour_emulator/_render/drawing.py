@@ -142,4 +142,4 @@ def save_png(image: Image.Image, target: Path, job: Job, index: int) -> None:
     prompt = job.body.get("style", {}).get("prompt")
     if prompt:
         text.add_itxt("magic-hour-prompt", prompt)
-    image.save(target, format="PNG", pnginfo=text, compress_level=3)
+    image.save(target, format="PNG", pnginfo=text, compress_level=1)  # twice as fast as 3, a tenth larger
