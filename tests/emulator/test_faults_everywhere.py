@@ -1,6 +1,7 @@
-"""Every fault of the table, in every step and phase: it happens, the client notices, and the ledger is true.
+"""Every fault of the table, in every step and phase: it happens, the client notices, and the ledger is correct.
 
-Rule: seen from outside, with raw httpx. What a fault is in detail is said in the other tests of faults.
+Rule: seen from outside, with raw httpx; other tests cover each fault in detail. Kinds with several variants
+take turns, one for each step and phase; `make test-long` has them all.
 """
 
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -15,9 +16,9 @@ IMAGE = "/v1/ai-image-generator"
 ITEMS = {"items": [{"type": "image", "extension": "png"}]}
 QUICKLY = {"delay": {"seconds": 0.001}, "drip": {"rate": 20_000}, "huge_body": {"size": 100_000}}
 
-USUAL = {"upload-urls": 200, "put": 200, "create": 200, "get": 200, "delete": 204, "download": 206}
+DEFAULT_STATUS = {"upload-urls": 200, "put": 200, "create": 200, "get": 200, "delete": 204, "download": 206}
 HARMLESS = ("delay", "drip", "upload_slow")
-# What a client sees of the kinds that do not leave the usual status or have one of their own.
+# What a client sees of kinds that have neither the usual status nor a `status` parameter.
 SEEN = {
     **dict.fromkeys(("hang", "stall", "upload_stall"), "silence"),
     "reset": "ReadError",
@@ -28,7 +29,7 @@ SEEN = {
 
 
 class Service:
-    """An emulator in which everything has been prepared for one request of each step."""
+    """An emulator that is ready for one request of each step."""
 
     def __init__(self, api, image_body):
         self.api = api
@@ -38,7 +39,7 @@ class Service:
         self.path = f"/v1/image-projects/{self.project['id']}"
 
     def ask(self, step):
-        """The status of the answer, or the name of what came instead."""
+        """The status of the response, or the name of the error."""
         requests = {
             "upload-urls": ("POST", "/v1/files/upload-urls", {"json": ITEMS}),
             "put": ("PUT", self.slot["upload_url"], {"content": b"bytes"}),
@@ -54,8 +55,8 @@ class Service:
         except httpx.HTTPError as error:
             return type(error).__name__
 
-    def ask_in_vain(self, step):
-        """The same, but an answer that has not come a moment after the fault is silence."""
+    def ask_with_patience(self, step):
+        """The same, but no response a moment after the fault counts as silence."""
         with ThreadPoolExecutor(1) as pool:
             answer = pool.submit(self.ask, step)
             try:
@@ -65,7 +66,7 @@ class Service:
                 self.api.emulator.faults.clear()
 
     def done(self):
-        """The steps that the service has carried out and remembers."""
+        """The steps that the service has carried out, as far as it shows."""
         done = {"create"} if len(self.api.emulator.ledger.creates) == 2 else set()
         if self.project["id"] not in {job.id for job in self.api.emulator.jobs}:
             done.add("delete")
@@ -81,7 +82,17 @@ def service(api, image_body):
     return Service(api, image_body)
 
 
-@pytest.mark.parametrize("fault", list(matrix()), ids=str)
+def cells():
+    groups = {}
+    for fault in matrix():
+        groups.setdefault((fault.kind, fault.on, fault.phase), []).append(fault)
+    for turn, variants in enumerate(groups.values()):
+        for number, fault in enumerate(variants):
+            marks = [] if number == turn % len(variants) else [pytest.mark.long]
+            yield pytest.param(fault, id=str(fault), marks=marks)
+
+
+@pytest.mark.parametrize("fault", list(cells()))
 def test_a_fault(service, fault):
     faults, step = service.api.emulator.faults, fault.on
     if fault.kind in QUICKLY:
@@ -90,11 +101,11 @@ def test_a_fault(service, fault):
     if fault.kind == "rate_limit":
         service.ask(step)
 
-    seen = service.ask_in_vain(step) if SEEN.get(fault.kind) == "silence" else service.ask(step)
+    seen = service.ask_with_patience(step) if SEEN.get(fault.kind) == "silence" else service.ask(step)
 
     assert [each.fault for each in faults.fired] == [fault]
-    goes_on = fault.phase == "after" or fault.kind in (*HARMLESS, "rate_limit")
-    assert service.done() == ({step} & {"put", "create", "delete"} if goes_on else set())
+    carried_out = fault.phase == "after" or fault.kind in (*HARMLESS, "rate_limit")
+    assert service.done() == ({step} & {"put", "create", "delete"} if carried_out else set())
     if fault.kind == "upload_reset":  # a client that is still writing loses the reset to that write
         assert seen in ("ReadError", "WriteError", "RemoteProtocolError")
     elif fault.parameters.get("difference", 0) > 0:
@@ -102,4 +113,4 @@ def test_a_fault(service, fault):
     elif fault.kind.startswith("job"):
         assert seen == 200
     else:
-        assert seen == SEEN.get(fault.kind, fault.parameters.get("status", USUAL[step]))
+        assert seen == SEEN.get(fault.kind, fault.parameters.get("status", DEFAULT_STATUS[step]))

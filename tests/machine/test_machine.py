@@ -11,8 +11,10 @@ import os
 import random
 import sys
 import tempfile
+import zlib
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -25,6 +27,8 @@ from PIL import Image
 from machine.ledger_model import UNFINISHED, Ended, LedgerModel
 from machine.virtual import VirtualClient
 from magic_hour_emulator import Emulator
+from magic_hour_emulator._jobs import Job
+from magic_hour_emulator._products import PRODUCTS
 from magic_hour_emulator.faults import KINDS, STEPS, Fault, Step, matrix
 from magic_hour_workflows.errors import JobCanceled, JobFailed, JobTimeout
 
@@ -44,7 +48,12 @@ def _portrait() -> bytes:
 
 
 PORTRAIT = _portrait()
-"""Small, because what is made of it is as small, and drawn as often as there are jobs."""
+
+
+def _render(job: Job, index: int, target: Path, seed: int) -> None:
+    """A small picture, different for each output: there are thousands, and what they show does not matter here."""
+    colour = zlib.crc32(f"{job.id}/{index}".encode()).to_bytes(4, "big")
+    Image.new("RGB", (16, 16), (colour[0], colour[1], colour[2])).save(target, "PNG")
 
 
 def faults(*steps: Step) -> st.SearchStrategy[Fault]:
@@ -256,6 +265,8 @@ def test_nothing_is_lost_or_charged_twice(monkeypatch: pytest.MonkeyPatch) -> No
     with Emulator(token="mhk_test_canary", frozen=True, seed=0) as emulator:
         monkeypatch.setattr(Machine, "emulator", emulator, raising=False)
         monkeypatch.setattr(Machine, "seen", seen := Counter(), raising=False)
+        for name, product in PRODUCTS.items():
+            monkeypatch.setitem(PRODUCTS, name, replace(product, render=_render))
         run_state_machine_as_test(Machine, settings=profile)
     print(*(f"{count:7} {what}" for what, count in seen.most_common()), sep="\n")
     faults = {what for what in seen if what.startswith("fault ")}

@@ -14,8 +14,8 @@ from urllib.parse import urljoin
 
 import pytest
 
+import magic_hour_client._runtime.errors as client_errors
 import magic_hour_client._runtime.transport as transport
-import magic_hour_client.errors as client_errors
 from magic_hour_client.errors import MagicHourError
 from magic_hour_workflows import _assets as assets
 from magic_hour_workflows import _checksums as checksums
@@ -307,7 +307,7 @@ def streams_are_left_where_they_end(patch: Patch) -> None:
     patch.setattr(sources.Source, "opened", opened)
 
 
-# --- manners ----------------------------------------------------------------------------------------------------------
+# --- conventions ------------------------------------------------------------------------------------------------------
 
 
 @breaks("says_no_secret", seed=2)
