@@ -23,14 +23,14 @@ _httpx_default.connect = _httpx_default.read = _httpx_default.write = _httpx_def
 
 
 @functools.cache
-def _default_tls() -> ssl.SSLContext:
+def _default_tls(*settings: str | None) -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
 def _shared_tls(verify: Any = True, cert: Any = None, trust_env: bool = True) -> ssl.SSLContext:
-    """One context for all clients with the default settings: loading the certificates takes 25 ms, every time."""
-    if verify is True and cert is None and not {"SSL_CERT_FILE", "SSL_CERT_DIR"} & set(os.environ):
-        return _default_tls()
+    """One context for all clients with the same default settings: loading the certificates takes 25 ms, every time."""
+    if verify is True and cert is None and trust_env:
+        return _default_tls(*map(os.environ.get, ("SSL_CERT_FILE", "SSL_CERT_DIR")))
     return httpx.create_ssl_context(verify, cert, trust_env)
 
 
