@@ -296,7 +296,7 @@ def test_doubtful_rows_are_never_sent_again_until_they_are_settled(
     assert "'fox-0'" in str(row.error)
     assert local.run(image_rows(1)) == {}
     assert local.charged.total() == charged
-    with pytest.raises(InvalidArgument, match="is not in doubt"):
+    with pytest.raises(InvalidArgument, match="is not doubtful"):
         local.batch().settle("another", not_charged=lambda name: True)
     if charged:
         local.batch().settle("fox-0", project_id=local.emulator.ledger.creates[0].id)
@@ -309,7 +309,7 @@ def test_doubtful_rows_are_never_sent_again_until_they_are_settled(
     ended = local.run(image_rows(1))["fox-0"]
     assert (ended.status, ended.credits) == (SAVED, 5)
     assert local.charged == {"fox-0": 1}
-    with pytest.raises(InvalidArgument, match="is not in doubt"):
+    with pytest.raises(InvalidArgument, match="is not doubtful"):
         local.batch().settle("fox-0", not_charged=lambda name: True)
 
 
@@ -379,7 +379,7 @@ def test_a_second_runner_is_refused(local: LocalBatch, tmp_path: Path) -> None:
     next(work)
     with pytest.raises(InvalidArgument, match="another process runs the batch"):
         local.run(image_rows(4))
-    with pytest.raises(InvalidArgument, match="this process runs a batch already"):
+    with pytest.raises(InvalidArgument, match="this process already runs a batch"):
         list(local.batch(image_rows(1), database=tmp_path / "other").run())
     assert len(list(work)) == 3  # it was not disturbed
     assert local.charged == {f"fox-{number}": 1 for number in range(4)}

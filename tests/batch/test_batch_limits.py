@@ -47,7 +47,7 @@ def test_max_credits_is_never_exceeded_and_says_who_was_left(local: LocalBatch) 
     left = [row for row in ended.values() if row.status is RowStatus.SKIPPED]
     assert len(left) == 4
     assert {row.error_type for row in left} == {"OverBudget"}
-    assert all(f"row '{row.key}' was left out" in str(row.error) for row in left)
+    assert all(f"row '{row.key}' was skipped" in str(row.error) for row in left)
     assert set(local.charged) == {row.key for row in ended.values() if row.status is SAVED}
     local.run(max_credits=4 * PRICE)  # without a manifest, too
     assert local.emulator.ledger.charged == 4 * PRICE

@@ -88,7 +88,7 @@ OF_A_ROW: dict[str, tuple[dict[str, Any] | bytes, str | None, str]] = {
     "a second file that is missing": (edit(["face.jpg", "b.png"]), "assets.image_file_paths[1]", "there is no file"),
     "a number for a file": (face(7), "assets.image_file_path", "expected the path of a file or a URL, got int 7"),
     "a download directory": (image(download_directory="out"), "download_directory", "--output DIR"),
-    "a name for the outputs": (image(output_name="fox"), "output_name", "named by the key"),
+    "a name for the outputs": (image(output_name="fox"), "output_name", "named after the key"),
     "not waiting": (image(wait_for_completion=False), "wait_for_completion", "waits for every job"),
     "not saving": (image(download_outputs=False), "download_outputs", "saves every output"),
     "a timeout": (image(timeout=5), "timeout", "Batch(timeout=...)"),
@@ -97,34 +97,34 @@ OF_A_ROW: dict[str, tuple[dict[str, Any] | bytes, str | None, str]] = {
     "a price that cannot be told": (image(extra_body={"image_count": "many"}), "image_count", "expected a number"),
     "no endpoint": ({"image_count": 1}, "endpoint", "is missing"),
     "an unknown endpoint": (image(endpoint="ai-image-genrator"), "endpoint", "did you mean ai_image_generator?"),
-    "an endpoint that is free": (image(endpoint="image_projects"), "endpoint", "known are ai_headshot_generator"),
+    "an endpoint that is free": (image(endpoint="image_projects"), "endpoint", "use one of ai_headshot_generator"),
     "an endpoint that is no text": (image(endpoint=1), "endpoint", "expected a string"),
     "a field beside parameters": ({"endpoint": "x", "parameters": {}, "seed": 1}, "seed", "put it inside"),
-    "no key": (image(key=None), "key", "`key` is missing: give every row one"),
+    "no key": (image(key=None), "key", "`key` is missing: give every row a unique one"),
     "a key that is no text": (image(key=7), "key", "expected a string, got int 7"),
     "an empty key": (image(key=" "), "key", "it is empty"),
-    "a key that is too long": (image(key="x" * 201), "key", "201 characters are more than 200"),
-    "a key with a control character": (image(key="a\x1b[2J"), "key", "leave U+001B out"),
-    "half a character in a key": (image(key="a\ud800"), "key", "leave U+D800 out"),
-    "a key that another row has": (image(key="fox"), "key", "line 1 has it too"),
-    "a key with the same file name": (image(key="FOX."), "key", "would name its outputs like fox in line 1"),
-    "no JSON": (b"{'key': 'a'}", None, "it is not JSON: Expecting property name"),
-    "JSON that ends too soon": (b'{"key": "a"', None, "it is not JSON"),
+    "a key that is too long": (image(key="x" * 201), "key", "201 characters exceed the maximum of 200"),
+    "a key with a control character": (image(key="a\x1b[2J"), "key", "unprintable character U+001B"),
+    "half a character in a key": (image(key="a\ud800"), "key", "unprintable character U+D800"),
+    "a key that another row has": (image(key="fox"), "key", "line 1 has the same"),
+    "a key with the same file name": (image(key="FOX."), "key", "would name its outputs fox-1, like fox in line 1"),
+    "no JSON": (b"{'key': 'a'}", None, "invalid JSON: Expecting property name"),
+    "JSON that ends too soon": (b'{"key": "a"', None, "invalid JSON"),
     "not a number": (b'{"key": "nan", "image_count": NaN}', None, "NaN is not a number in JSON"),
-    "a name that is there twice": (b'{"key": "a", "style": {"tool": "a", "tool": "b"}}', None, '"tool" is there twice'),
-    "JSON without an end": (b"[" * 100_000, None, "it is not JSON"),
-    "a list for an object": (b'["a"]', None, "expected an object in one line"),
+    "a name that is there twice": (b'{"key": "a", "style": {"tool": "a", "tool": "b"}}', None, '"tool" is duplicated'),
+    "JSON without an end": (b"[" * 100_000, None, "invalid JSON"),
+    "a list for an object": (b'["a"]', None, "expected an object on one line"),
     "a number beyond all": (
         b'{"key": "inf", "endpoint": "ai_image_generator", "image_count": 1, "style": {"prompt": "a"}, '
         b'"extra_body": {"seed": 1e999}}',
         None,
         "the body cannot be written as JSON",
     ),
-    "a NUL": (json.dumps(image(key="nul")).encode() + b"\0", None, "there is a NUL byte in it"),
+    "a NUL": (json.dumps(image(key="nul")).encode() + b"\0", None, "it contains a NUL byte"),
     "another encoding": (
         json.dumps(image(key="latin", name="caf#")).encode().replace(b"#", b"\xe9"),
         None,
-        "it is not UTF-8 (byte 0xe9 after",
+        "it is not UTF-8 (byte 0xe9 at offset",
     ),
 }
 """What only a manifest can have wrong; as bytes, the line as it stands there."""
@@ -142,7 +142,7 @@ CELLS: dict[str, tuple[dict[str, str] | str, str | None, str]] = {
     "an extra body that is no JSON": ({"extra_body": "seed=1"}, "extra_body", "expected JSON"),
     "an extra body that is no object": ({"extra_body": "[1]"}, "extra_body", "expected a dict"),
     "an object that is no JSON": ({"style": "{", "style.prompt": ""}, "style", "expected JSON"),
-    "a field given twice": ({"style": '{"prompt": "a"}'}, "style", "`style` is given in another column too"),
+    "a field given twice": ({"style": '{"prompt": "a"}'}, "style", "`style` is also set by another column"),
     "a list that is no JSON": (
         {"endpoint": "ai_image_editor", "assets.image_file_paths": "[a.png"},
         "assets.image_file_paths",
@@ -176,16 +176,16 @@ CELLS: dict[str, tuple[dict[str, str] | str, str | None, str]] = {
     "an empty key": ({"key": ""}, "key", "the cell is empty"),
     "a key of spaces": ({"key": "  "}, "key", "it is empty"),
     "a key that is too long": ({"key": "x" * 201}, "key", "201 characters"),
-    "a line break in a key": ({"key": "two\nlines"}, "key", "leave U+000A out"),
-    "a key that another row has": ({"key": "fox"}, "key", "line 2 has it too"),
-    "a key with the same file name": ({"key": "Fox!"}, "key", "would name its outputs like fox in line 2"),
+    "a line break in a key": ({"key": "two\nlines"}, "key", "unprintable character U+000A"),
+    "a key that another row has": ({"key": "fox"}, "key", "line 2 has the same"),
+    "a key with the same file name": ({"key": "Fox!"}, "key", "would name its outputs fox-1, like fox in line 2"),
     "an empty endpoint": ({"endpoint": ""}, "endpoint", "the cell is empty"),
-    "an unknown endpoint": ({"endpoint": "headshot"}, "endpoint", "there is no headshot"),
+    "an unknown endpoint": ({"endpoint": "headshot"}, "endpoint", "headshot is unknown"),
     "a cell without a column": ({"": "what for?"}, None, "column 12 has no name in the header"),
-    "a row that is too short": ("short,ai_image_generator,1", None, "3 cells under 14 columns"),
-    "a row that is too long": ("long" + "," * 14, None, "15 cells under 14 columns"),
-    "a quote in the middle": ('quoted,"a"b' + "," * 12, None, "it is not CSV"),
-    "a NUL": ("nul\0,ai_image_generator,1,A fox" + "," * 10, None, "there is a NUL byte in it"),
+    "a row that is too short": ("short,ai_image_generator,1", None, "3 cells for 14 columns"),
+    "a row that is too long": ("long" + "," * 14, None, "15 cells for 14 columns"),
+    "a quote in the middle": ('quoted,"a"b' + "," * 12, None, "invalid CSV"),
+    "a NUL": ("nul\0,ai_image_generator,1,A fox" + "," * 10, None, "it contains a NUL byte"),
     "another encoding": ("latin,ai_image_generator,1,caf\udce9" + "," * 10, None, "it is not UTF-8 (byte 0xe9"),
 }
 """Cells over those of a row that is right; as text, the line as it stands there."""
@@ -196,7 +196,7 @@ COLUMNS = [
 ]
 HEADER = [
     ("style.promt", "style.promt", "did you mean `style.prompt`?"),
-    ("download_directory", "download_directory", "not part of a row"),
+    ("download_directory", "download_directory", "not allowed in a row"),
 ]
 """Columns that cannot be right, which is told once, in line 1."""
 
@@ -331,7 +331,7 @@ def test_what_depends_on_a_wrong_field_is_not_called_wrong() -> None:
 def test_what_is_in_memory_does_not_outlive_the_process(value: Any) -> None:
     for given, field in ((face(value), "assets.image_file_path"), (edit([value]), "assets.image_file_paths[0]")):
         [mistake] = mistakes(lambda given=given: read([{"key": "a", **given}]))  # type: ignore[misc]
-        assert (mistake.field, "give its path" in mistake.message) == (field, True)
+        assert (mistake.field, "pass its path" in mistake.message) == (field, True)
 
 
 def test_what_is_no_row() -> None:
@@ -383,7 +383,7 @@ def test_headers_that_cannot_be_right(header: str, fields: list[str | None], tmp
     told = mistakes(lambda: read(manifest))
     assert [each.field for each in told] == [field or "assets.image_file_path[0]" for field in fields]
     assert {each.line for each in told} == {1}
-    assert ("separate the columns by commas" in told[0].message) == (";" in header)
+    assert ("separate the columns with commas" in told[0].message) == (";" in header)
 
 
 def test_a_table_without_keys_never_counts_lines_instead(tmp_path: Path) -> None:
@@ -397,7 +397,7 @@ def test_a_quote_that_never_ends_is_told_where_it_begins(tmp_path: Path) -> None
     manifest = tmp_path / "rows.csv"
     manifest.write_text('key,endpoint\n"fox,ai_image_generator\na,b\nc,d\n', encoding="utf-8")
     [mistake] = mistakes(lambda: read(manifest))
-    assert (mistake.line, mistake.message[:13]) == (2, "it is not CSV")
+    assert (mistake.line, mistake.message[:11]) == (2, "invalid CSV")
 
 
 @pytest.mark.parametrize("name", ["rows.jsonl", "rows.csv"])
@@ -412,11 +412,11 @@ def test_utf_16_is_told_once(name: str, tmp_path: Path) -> None:
     ("name", "content", "words"),
     [
         ("none.csv", None, "there is no file"),
-        ("rows.xlsx", b"PK", "is of another format: expected .jsonl, .ndjson, .csv"),
+        ("rows.xlsx", b"PK", "has an unknown format: expected .jsonl, .ndjson, .csv"),
         ("rows.json", b"[]", "one JSON object per line"),
-        ("empty.csv", b"", "there is no row in empty.csv"),
-        ("empty.jsonl", b"\n\n", "there is no row in empty.jsonl"),
-        ("header.csv", b"key,endpoint\n,\n", "there is no row in header.csv"),
+        ("empty.csv", b"", "empty.csv has no rows"),
+        ("empty.jsonl", b"\n\n", "empty.jsonl has no rows"),
+        ("header.csv", b"key,endpoint\n,\n", "header.csv has no rows"),
     ],
 )
 def test_a_file_that_is_no_manifest(name: str, content: bytes | None, words: str, tmp_path: Path) -> None:

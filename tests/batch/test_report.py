@@ -96,7 +96,7 @@ def test_totals(tmp_path: Path) -> None:
     rows += [result("half", credits=0.5), result("lost", RowStatus.DOUBTFUL, credits=None)]
     text = Tags(written(tmp_path, *rows)).text
     words = " ".join(text.split())
-    assert "Rows 5 Saved 4 Credits charged, doubtful aside 3,750.5 Saved 4 Doubtful 1" in words
+    assert "Rows 5 Saved 4 Credits charged without doubtful rows 3,750.5 Saved 4 Doubtful 1" in words
 
 
 def test_every_status_has_its_label_and_only_saved_rows_need_nothing() -> None:

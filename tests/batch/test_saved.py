@@ -341,7 +341,7 @@ def test_a_database_of_an_older_release_gets_the_new_columns(local: LocalBatch) 
 def test_a_database_that_lacks_what_nobody_can_add_is_refused(local: LocalBatch) -> None:
     local.run(image_rows(1))
     change(local, "ALTER TABLE batch DROP COLUMN committed")
-    with pytest.raises(InvalidArgument, match="an older version made it") as caught:
+    with pytest.raises(InvalidArgument, match="an older version created it") as caught:
         local.batch().results()
     assert caught.value.field == "database"
 

@@ -88,7 +88,7 @@ def _settled_elsewhere(postgres: Postgres, harness: FleetHarness, database: str)
     try:
         batch.settle("fox", not_charged=lambda name: not harness.service.creates())
     except InvalidArgument as error:
-        refused = "is still there" in str(error)
+        refused = "is still running" in str(error)
     name = database.rpartition("/")[2]
     connected = f"FROM pg_stat_activity WHERE datname = '{name}'"
     postgres.execute("postgres", f"SELECT pg_terminate_backend(pid) {connected}")

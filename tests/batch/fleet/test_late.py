@@ -16,4 +16,4 @@ def test_a_worker_that_wakes_up_too_late_sends_nothing(postgres: Postgres, tmp_p
     assert (told["charged"], told["unreported"], told["problems"]) == (1, [], []), told
     assert told["exit code"] == 0
     assert told["refused while it could be seen"]
-    assert "was taken over while this worker stood still" in told["said"]
+    assert "was taken over while this worker was stopped or disconnected" in told["said"]

@@ -107,7 +107,7 @@ def test_a_run_logs_no_password(
 
 
 def test_a_worker_without_a_batch_is_told_so(database: str) -> None:
-    with pytest.raises(InvalidArgument, match="no batch was begun") as said:
+    with pytest.raises(InvalidArgument, match="no batch was started") as said:
         list(Batch(None, database=database, token=TOKEN, base_url=NOWHERE).run())
     assert PASSWORD not in str(said.value)
 
@@ -116,10 +116,10 @@ def test_a_worker_does_not_see_the_shared_folder(database: str, tmp_path: Path) 
     with service(speed=20) as emulator:
         told: dict[str, Any] = {"database": database, "token": TOKEN, "base_url": emulator.url}
         list(Batch(ROWS, output=tmp_path / "outputs", **told).run())
-        with pytest.raises(InvalidArgument, match="under this very path"):
+        with pytest.raises(InvalidArgument, match="must share under this path"):
             list(Batch(None, output=tmp_path / "elsewhere", **told).run())
         (tmp_path / "outputs").rename(tmp_path / "not mounted")
-        with pytest.raises(InvalidArgument, match="under this very path"):
+        with pytest.raises(InvalidArgument, match="must share under this path"):
             list(Batch(None, **told).run())
         assert len(emulator.creates()) == 1
 

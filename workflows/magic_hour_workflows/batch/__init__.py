@@ -1,6 +1,6 @@
-"""Batches: thousands of rows, each charged at most once, on one machine or many.
+"""Batches: thousands of jobs, each charged at most once, on one machine or several.
 
-Needs the extra `batch`. Nothing heavy is imported before a name is used.
+Needs the extra `batch`. Nothing heavy is imported before it is used.
 
 Example:
     >>> from magic_hour_workflows.batch import Batch

@@ -1,6 +1,6 @@
-"""`Batch`: thousands of rows, each charged at most once, whatever happens to the process.
+"""`Batch`, the public class: it opens the database, starts runs and returns their results.
 
-Rule: thin. What is checked and planned, remembered, done and said is next door; here it is put in order.
+Rule: no decision is made here. Checking, planning, storing and submitting have modules of their own.
 """
 
 from __future__ import annotations
@@ -34,31 +34,31 @@ from ._settling import not_charged as settle_not_charged
 from ._store import Store
 
 _POLL_SECONDS = 0.2
-"""How often finished rows are looked for."""
+"""How often `run` looks for finished rows."""
 
 
 class Batch:
-    """Many jobs, from a manifest or from Python, each charged at most once, whatever happens to the process.
+    """Many jobs, from a manifest or from Python objects, each charged at most once even if the process is killed.
 
-    Start it again with the same rows, and it goes on where it was.
+    Start it again with the same rows, and it continues where it stopped.
 
     Args:
-        rows: a manifest (`.jsonl`, `.csv`), or rows; None for those that are in the database already.
-        output: the directory for the outputs; None for that of the last run.
-        database: where the batch is remembered: a path, or `postgresql://...` to work on it with several machines;
-            `NAME.batch.sqlite` beside a manifest called NAME if not given.
-        endpoint: that of the rows which name none.
-        concurrency: how many rows are under way at a time, on all machines together; 16 if not given.
-        rate: how many rows may begin in a minute, on all machines together; any number if not given.
-        max_credits: no row is begun that would bring the credits of the whole batch beyond this. Without `rows`, what
-            is not given of these three stays as it was.
+        rows: a manifest (`.jsonl`, `.csv`) or the rows; None for those that are already in the database.
+        output: the directory for the outputs; None for the one of the last run.
+        database: where the state is stored: a path, or `postgresql://...` to work on it with several machines;
+            by default `NAME.batch.sqlite` next to a manifest called NAME.
+        endpoint: the endpoint of rows that name none.
+        concurrency: rows processed at a time, by all machines together; 16 by default.
+        rate: maximum submissions per minute, by all machines together; unlimited by default.
+        max_credits: budget; no row is started that would bring the whole batch above it. Without `rows`, those of
+            these three options that are not given keep their values.
         token, base_url, allow_http: as for `Client`.
-        timeout: seconds each step of a row may take.
+        timeout: seconds that each step of a row may take.
         poll_interval: as for `Client`.
         on_event: called with the key of a row and each of its events, from another thread.
 
     Raises:
-        InvalidArgument: a value cannot be right.
+        InvalidArgument: a value is invalid.
 
     Example:
         >>> rows = [("fox", "ai_image_generator", {"image_count": 1, "style": {"prompt": "A red fox"}})]
@@ -102,8 +102,8 @@ class Batch:
             poll_interval=poll_interval,
             allow_http=allow_http,
         )
-        if rows is not None:  # else it may be opened to look at it only, which takes no key
-            self._make_client()  # what is wrong with these is said now
+        if rows is not None:  # else it may only be inspected, which needs no key
+            self._make_client()  # raises now if one of these is invalid
         self._on_event = on_event
         self._stop_signal = StopSignal()
         self._ran = False
@@ -111,7 +111,7 @@ class Batch:
 
     @cached_property
     def rows(self) -> list[Row] | None:
-        """The rows that were given, read and checked; None if none were.
+        """The given rows, read and checked; None if none were given.
 
         Raises:
             ManifestError: with every mistake of every row.
@@ -131,11 +131,11 @@ class Batch:
         return plan(self.rows)
 
     def run(self, *, retry: Iterable[str] | bool = False) -> Generator[RowResult, None, None]:
-        """Work until every row has ended, or no more may be submitted; gives each row as it ends.
+        """Run until every row has finished or no more rows may be submitted; yields each row as it finishes.
 
         Args:
-            retry: True to try the failed rows anew as well, or the keys of some. That is charged again, as the
-                failed ones were refused or refunded.
+            retry: True to submit all failed rows again too, or the keys of some. They are charged again; failed rows
+                were refused or refunded.
 
         Raises:
             ManifestError: with every mistake of every row.
@@ -174,28 +174,28 @@ class Batch:
                 await anyio.to_thread.run_sync(run.__exit__, None, None, None)
 
     def halt(self, reason: str = "it was asked to stop") -> None:
-        """Submit no more jobs; those under way are waited for, and then `run` ends. Safe in a signal handler."""
+        """Submit no more jobs; `run` returns once the running ones have finished. Safe in a signal handler."""
         self._stop_signal(reason)
 
     @property
     def halted(self) -> str | None:
-        """Why no more jobs are submitted, if so."""
+        """Why no more jobs are submitted, if they are not."""
         return self._stop_signal.reason
 
     def results(self) -> list[RowResult]:
-        """Every row as it stands, in the order of the manifest."""
+        """The current state of every row, in the order of the manifest."""
         with self._opened() as store:
             return list(store.results())
 
     def summary(self) -> Summary:
-        """How the batch stands."""
+        """The current state of the batch."""
         with self._opened() as store:
             return store.summary()
 
     def verify(self) -> Verification:
-        """Read every file of every saved row, and say which are not as they were saved. Nothing is sent.
+        """Read every file of every saved row and report those that have changed. Nothing is sent.
 
-        The next `run` fetches those rows again, without submitting anything.
+        The next `run` downloads those rows again, without submitting anything.
         """
         with self._opened() as store:
             found = Verification(rows=0, files=0, bytes=0)
@@ -209,7 +209,7 @@ class Batch:
     def _opened(self) -> Iterator[Store]:
         with open_beside_run(self.database) as store:
             if self._identity is not None and store.identity != self._identity:
-                raise DatabaseLost("another one is in its place since it was run")
+                raise DatabaseLost("it was replaced since it was run")
             yield store
 
     def settle(
@@ -220,33 +220,34 @@ class Batch:
         not_charged: Callable[[str], bool | None] | None = None,
         on_wait: Callable[[float], object] = lambda left: None,
     ) -> Settled:
-        """Say what became of a doubtful row, found out in the web app or from a webhook event.
+        """Record what happened to a doubtful row, as found in the web app or in a webhook event.
 
-        With `not_charged` this takes 135 seconds: the row is closed, so that nobody can submit it any more, and
-        whatever may be on its way is waited for. A look before that does not count.
+        With `not_charged` this takes 135 seconds: the row is closed so that nobody can submit it any more, and then
+        anything that is already on its way has time to arrive. An earlier look does not count.
 
         Args:
             key: the row.
-            project_id: the id of its job: the next run goes on with it.
-            not_charged: called after the wait with the name of the job. True if there is no such job: the next run
-                submits the row anew. False if there is one, None if nobody knows: the row stays in doubt.
+            project_id: the id of its job; the next run continues with it.
+            not_charged: called with the name of the job after the wait. Return True if there is no such job: the next
+                run submits the row again. Return False if there is one, or None if that is unknown: the row stays
+                doubtful.
             on_wait: called every second with the seconds that are left.
 
         Returns:
-            What came of it; an id that arrived meanwhile wins over the answer.
+            The outcome. If an id has arrived in the meantime, it takes precedence over the answer.
 
         Raises:
-            InvalidArgument: the row is not in doubt, the answer is missing, or a worker that may still submit the
-                row can be seen to live.
+            InvalidArgument: the row is not doubtful, the answer is missing, or the worker that submitted the row is
+                still running.
         """
         if (project_id is None) == (not_charged is None):
-            raise InvalidArgument(("give either this or ", Argument("not_charged")), field="project_id")
+            raise InvalidArgument(("pass either this or ", Argument("not_charged")), field="project_id")
         if project_id is not None:
             return with_id(self.database, key, project_id)
         if not callable(not_charged):
             raise InvalidArgument(
-                "expected a function, which is called with the name of the job once nobody can submit it any more",
-                "let it return whether there is no such job; an earlier look does not count",
+                "expected a function; it is called with the name of the job once nobody can submit the row any more",
+                "return whether there is no such job; an earlier look does not count",
                 field="not_charged",
             )
         return settle_not_charged(self.database, key, not_charged, on_wait)
@@ -257,7 +258,7 @@ class Batch:
         self._identity = run.identity
 
     def _run(self) -> Run:
-        if self._ran:  # what stopped the last run may be mended
+        if self._ran:  # the cause may have been fixed
             self._stop_signal = StopSignal()
         self._ran = True
         return Run(self.database, self._stop_signal, self._make_client, self._on_event)
@@ -274,6 +275,6 @@ def _positive(name: str, value: Any, *, whole: bool = False, zero: bool = False)
         return None
     number = plain_number(value, whole=whole)
     if number is None or not (number > 0 or (zero and number == 0)):
-        expected = "a whole number from 1" if whole else ("a number from 0" if zero else "a number above 0")
+        expected = "an integer of at least 1" if whole else f"a number {'of at least' if zero else 'above'} 0"
         raise InvalidArgument(f"expected {expected}", field=name)
     return number

@@ -1,8 +1,8 @@
-"""Who may submit the job of a row, and what it cost: the guard that no row is charged twice.
+"""Who may submit the job of a row, and what it cost: this guard keeps every row from being charged twice.
 
 Rule: a claim is granted once, to one execution, before anything is sent. It is given back only when it is certain that
-the service accepted nothing, or by a person who closed it, waited until nobody could use it any more, and then looked.
-An id is never refused: what is not the row's own is kept beside it.
+the service accepted nothing, or by a person who closed the row, waited until nobody could use the claim, and only then
+looked. An id is never refused: one that does not belong to the row is stored as a stray.
 """
 
 from __future__ import annotations
@@ -24,36 +24,36 @@ logger: logging.Logger = logging.getLogger("magic_hour_workflows")
 
 
 class Claim(Enum):
-    """What came of asking for the right to submit the job of a row."""
+    """The answer to a request for a claim."""
 
     GRANTED = "granted"
-    """This execution, and no other ever, submits it."""
+    """Only this execution may submit it."""
     TAKEN = "taken"
-    """Another execution has, or had, that right."""
+    """Another execution has or had the claim."""
     OVER_BUDGET = "over budget"
-    """It would go beyond `max_credits`."""
+    """It would exceed `max_credits`."""
     TOO_SOON = "too soon"
-    """It would go beyond the rate; ask again."""
+    """It would exceed the rate; ask again later."""
 
 
 _SIDE_FILE = "a side file"
-"""The worker and the token of a claim that only a side file knows of."""
+"""Worker and token of a claim that is only known from a side file."""
 
 
 _MINUTE_SECONDS = 61.0
-"""What a minute's submissions are spread over: a second more, as a request may take longer than the next one."""
+"""The rate is per minute; one second is added because a request may take longer than the next one."""
 
 
 @attrs.frozen(kw_only=True)
 class Paid:
-    """What is known of the one job a row may have.
+    """The claim on a row, with its job if there is one.
 
     Attributes:
-        project_id: the id of the job; None as long as nobody knows whether there is one.
+        project_id: the id of the job; None while it is unknown whether there is one.
         name: the name it was submitted under.
         worker: the executor that claimed it.
         claimed_at: when, in seconds since 1970.
-        closed: whether somebody is settling it, so that its holder may not send any more.
+        closed: whether somebody is settling it, so that the holder may not send any more.
     """
 
     project_id: str | None
@@ -64,7 +64,7 @@ class Paid:
 
 
 class Claims:
-    """The table `paid`, and the credits that are charged or set aside.
+    """The table `paid`, and the credits that are charged or reserved.
 
     Args:
         engine: a connection pool to the batch database.
@@ -76,16 +76,16 @@ class Claims:
 
     @retry_while_away
     def claim(self, key: str, *, name: str, estimate: float, token: str, worker: str) -> Claim:
-        """Ask for the right to submit the job of a row now, and set aside the credits it will cost.
+        """Request the right to submit the job of a row now, and reserve the credits it will cost.
 
-        With a rate, claims are spaced by the database's clock, all workers' together: the engine's own limiter holds
-        for the beginnings of rows, and those that upload for long would submit in a bunch.
+        A rate spaces the claims of all workers by the database's clock. The engine's own limiter counts when rows
+        start: rows that upload for long would then submit all at once.
 
         Args:
             key: the row.
-            name: what the job will be called.
-            estimate: the credits to set aside.
-            token: what tells this execution from all others.
+            name: the name of the job.
+            estimate: the credits to reserve.
+            token: identifies this execution.
             worker: the executor that asks.
         """
         claimed = {"key": key, "name": name, "token": token, "worker": worker, "reserved": estimate, "closed": False}
@@ -93,19 +93,19 @@ class Claims:
         room = sa.or_(batch.c.max_credits.is_(None), batch.c.committed + estimate <= batch.c.max_credits)
         wait = batch.c.next_submit_at - self._now
         interval = _MINUTE_SECONDS / batch.c.rate
-        # No clock is trusted for longer than one interval: a moment further away was written when it was wrong.
+        # No clock is trusted beyond one interval: a later moment was written by a wrong clock.
         wrong = wait > interval
         due = sa.or_(batch.c.rate.is_(None), batch.c.next_submit_at.is_(None), wait <= 0, wrong)
         after = {"committed": batch.c.committed + estimate, "next_submit_at": self._now + interval}
         with durable(self._engine) as connection:
             if not inserted(connection, paid, [claimed]):
                 holder = connection.scalar(sa.select(paid.c.token).where(paid.c.key == key))
-                return Claim.GRANTED if holder == token else Claim.TAKEN  # asked again: the first answer was lost
+                return Claim.GRANTED if holder == token else Claim.TAKEN  # asked again after the first answer was lost
             ahead = connection.scalar(sa.select(wait).where(wrong))
             if connection.execute(sa.update(batch).where(room, due).values(after)).rowcount == 1:
                 if ahead is not None:
                     logger.warning(
-                        "the next submission was due in %.0f s, which the rate does not allow: the clock", ahead
+                        "the next submission was due in %.0f s, more than the rate implies: a clock was wrong", ahead
                     )
                 return Claim.GRANTED
             fits = connection.scalar(sa.select(sa.func.count()).select_from(batch).where(room))
@@ -114,14 +114,14 @@ class Claims:
 
     @retry_while_away
     def renew(self, key: str, token: str) -> bool:
-        """Whether the execution still has its claim: there is no job, and nobody is settling it."""
+        """Whether the execution still has its claim: no job is known, and nobody is settling it."""
         mine = _open(key, token)
         with durable(self._engine) as connection:
             return connection.execute(sa.update(paid).where(mine).values(permitted_at=self._now)).rowcount == 1
 
     @retry_while_away
     def pause(self) -> float:
-        """How many seconds the rate wants until the next submission, never more than its interval."""
+        """Seconds until the rate allows the next submission, at most one interval."""
         left = sa.select(batch.c.next_submit_at - self._now, _MINUTE_SECONDS / batch.c.rate)
         with self._engine.connect() as connection:
             seconds, interval = connection.execute(left.where(batch.c.rate.is_not(None))).one_or_none() or (0, 0)
@@ -129,13 +129,13 @@ class Claims:
 
     @retry_while_away
     def release(self, key: str, token: str) -> None:
-        """Give a claim back: it is certain that the service accepted nothing."""
+        """Give a claim back; only if the service certainly accepted nothing."""
         with durable(self._engine) as connection:
             _give_back(connection, _open(key, token))
 
     @retry_while_away
     def doubt(self, key: str, token: str, reason: str) -> None:
-        """Say of a row that the submission of this execution was cut off, and nobody knows what came of it."""
+        """Mark a row as doubtful: its submission was interrupted, so it is unknown whether it was accepted."""
         mine = sa.exists().where(_open(key, token))
         this = sa.and_(rows.c.key == key, rows.c.state.in_([RowStatus.WAITING, RowStatus.RUNNING]), mine)
         said = {"state": RowStatus.DOUBTFUL, "error": reason, "error_type": "SubmissionUnknown"}
@@ -144,23 +144,23 @@ class Claims:
 
     @retry_while_away
     def accepted(self, key: str, project_id: str, credits: float | None, *, name: str, worker: str) -> bool:
-        """Write down a job that the service accepted for a row, whoever has the claim by now, and what it cost.
+        """Record a job that the service accepted for a row, whoever has the claim now, and its cost.
 
         Args:
             key: the row.
             project_id: the id of the job.
-            credits: what the service says it charged, if it said so; else the estimate counts.
-            name: what the job is called.
+            credits: the credits charged, if the service reported them; else the estimate counts.
+            name: the name of the job.
             worker: the executor that submitted it.
 
         Returns:
-            Whether it is the job of the row. If not, the row has another one (or is gone), and this one is a stray.
+            Whether it is the job of the row. If not, the row has another one or is gone, and this one is a stray.
         """
         with durable(self._engine) as connection:
             return self._take(connection, Note(key=key, project_id=project_id, credits=credits, name=name), worker)
 
     def _take(self, connection: sa.Connection, note: Note, worker: str) -> bool:
-        """Give a job to its row if that has none, else keep it as a stray."""
+        """Assign a job to its row if the row has none, else store it as a stray."""
         key, id, credits = note.key, note.project_id, number(note.credits)
         estimate = connection.scalar(sa.select(rows.c.estimate).where(rows.c.key == key))
         if estimate is not None:
@@ -194,21 +194,21 @@ class Claims:
         return False
 
     def _claimed(self, note: Note, worker: str, estimate: float) -> dict[str, object]:
-        """A claim as it would be if it had been kept here."""
+        """The claim that this database should have."""
         claimed = {"key": note.key, "name": note.name, "token": _SIDE_FILE, "worker": worker, "reserved": estimate}
         return {**claimed, "closed": False, "claimed_at": self._now, "permitted_at": self._now}
 
     def adopt(self, note: Note) -> bool | None:
-        """Take over what a side file knows of a row, once.
+        """Apply a note of a side file, once.
 
         Returns:
-            None if that was done before; else whether it is the row's own, as for `accepted`.
+            None if it was applied before; else as `accepted`.
         """
         with durable(self._engine) as connection:
             if note.project_id is not None and connection.scalar(
                 sa.select(adopted.c.note).where(adopted.c.note == note.project_id)
             ):
-                return None  # it was known, and is at an end
+                return None  # known, and finished
             if not inserted(connection, adopted, [{"note": note.digest}]):
                 return None
             if note.project_id is not None:
@@ -226,7 +226,7 @@ class Claims:
         return True
 
     def strays(self) -> list[Stray]:
-        """The jobs that belong to no row, or to one that has another, in the order in which they were found."""
+        """The jobs whose row has another one or is gone, in the order of their discovery."""
         query = sa.select(strays).order_by(strays.c.found_at, strays.c.project_id)
         with self._engine.connect() as connection:
             return [
@@ -235,7 +235,7 @@ class Claims:
             ]
 
     def missing_ids(self, ids: Iterable[str]) -> list[str]:
-        """Those of the ids that the tables do not have: the database has lost what it had committed."""
+        """Those of the ids that the tables lack: the database has lost committed data."""
         missing = []
         with self._engine.connect() as connection:
             for some in chunks(list(ids)):
@@ -247,25 +247,26 @@ class Claims:
 
     @retry_while_away
     def job_of(self, key: str) -> Paid | None:
-        """What is known of the job of a row; None if it was never submitted."""
+        """The claim on a row; None if it was never submitted."""
         with self._engine.connect() as connection:
             return _paid(connection, key)
 
-    # A person finds out what became of a doubtful row
+    # Settling doubtful rows
 
     def set_project_id(self, key: str, project_id: str) -> bool:
-        """A person found the job of a doubtful row. False if it is not in doubt."""
+        """Store the id of the job that a person found for a doubtful row. False if it is not doubtful."""
         same = sa.or_(paid.c.project_id.is_(None), paid.c.project_id == project_id)
         mine = sa.and_(_in_doubt(key), same)
         with durable(self._engine) as connection:
             return connection.execute(sa.update(paid).where(mine).values(project_id=project_id)).rowcount == 1
 
     def close(self, key: str, token: str) -> Paid | None:
-        """Take the claim on a doubtful row away from its holder, who can renew it no more; None if it is not in doubt.
+        """Take the claim on a doubtful row away from its holder, who can no longer renew it; None if it is not
+        doubtful.
 
         Args:
             key: the row.
-            token: what tells who settles it from everybody else.
+            token: identifies who settles the row.
         """
         mine = sa.and_(paid.c.project_id.is_(None), _in_doubt(key))
         with durable(self._engine) as connection:
@@ -274,14 +275,14 @@ class Claims:
             return _paid(connection, key)
 
     def give_back(self, key: str, token: str) -> bool:
-        """Let a row that was closed with this token be submitted anew; False if an id arrived or it was closed anew."""
+        """Let a row closed with this token be submitted again; False if an id arrived or it was closed again."""
         mine = sa.and_(paid.c.key == key, paid.c.token == token, paid.c.closed, paid.c.project_id.is_(None))
         with durable(self._engine) as connection:
             return _give_back(connection, mine)
 
     @retry_while_away
     def settled(self) -> list[str]:
-        """The doubtful rows of which the answer has arrived since: an id, or that nothing was charged."""
+        """The doubtful rows that have been settled: with an id, or as not charged."""
         known = sa.or_(paid.c.key.is_(None), paid.c.project_id.is_not(None))
         query = (
             sa.select(rows.c.key)
@@ -292,7 +293,7 @@ class Claims:
             return list(connection.scalars(query))
 
     def forget_jobs(self, keys: Iterable[str]) -> None:
-        """Let failed rows be submitted anew: their jobs are at an end. The credits they cost stay counted."""
+        """Let failed rows be submitted again. The credits of their old jobs stay counted."""
         ended = sa.select(rows.c.key).where(rows.c.state == RowStatus.FAILED)
         with self._engine.begin() as connection:
             for some in chunks(list(keys)):
@@ -302,7 +303,7 @@ class Claims:
 
 
 def keep_ids(connection: sa.Connection, which: sa.ColumnElement[bool]) -> None:
-    """Remember the ids of jobs that are at an end, and of which the rows are about to be submitted anew."""
+    """Remember the ids of finished jobs whose rows are about to be submitted again."""
     ids = list(connection.scalars(sa.select(paid.c.project_id).where(which, paid.c.project_id.is_not(None))))
     if ids:
         inserted(connection, adopted, [{"note": id} for id in ids])
@@ -315,12 +316,12 @@ def _paid(connection: sa.Connection, key: str) -> Paid | None:
 
 
 def _open(key: str, token: str) -> sa.ColumnElement[bool]:
-    """The claim of this execution, as long as it may be used."""
+    """The claim of this execution, while it may be used."""
     return sa.and_(paid.c.key == key, paid.c.token == token, paid.c.project_id.is_(None), paid.c.closed.is_not(True))
 
 
 def _in_doubt(key: str) -> sa.ColumnElement[bool]:
-    """The claim on a doubtful row, and not on one that is being submitted right now."""
+    """The claim on a doubtful row, but not on one that is being submitted."""
     doubtful = sa.exists().where(rows.c.key == key, rows.c.state == RowStatus.DOUBTFUL)
     return sa.and_(paid.c.key == key, doubtful)
 

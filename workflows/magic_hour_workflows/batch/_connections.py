@@ -1,7 +1,8 @@
-"""Connections to PostgreSQL, where several machines work on one batch, and what to do while the server is away.
+"""Connections to the database of a batch, the lock of a batch in a file, and waiting while a server is away.
 
-Rule: nobody who falls silent holds up the others. The server ends a transaction that stands still, and with it the
-locks of a machine that was switched off in the middle of one; a server that restarts is waited for.
+Rules: a claim is on disk before it counts, because losing one in a power cut could mean paying twice. A worker that
+stops responding blocks nobody: the server ends its transaction and releases its locks. A server that restarts is
+waited for.
 """
 
 from __future__ import annotations
@@ -26,15 +27,15 @@ T = TypeVar("T")
 
 
 CONNECTIONS = 15
-"""Of one worker at most; its session and the engine add one each. A server allows 100 unless it is told otherwise."""
+"""Maximum per worker; its session and the engine add one each. By default a server allows 100."""
 
 
 IDLE_SECONDS = 10
-"""How long a transaction may stand still: less than it takes to miss a worker."""
+"""How long a transaction may be idle: less than the silence after which a worker is replaced."""
 
 
 AWAY_SECONDS = 60.0
-"""How long a server may take to restart before the run ends."""
+"""How long a restarting server is waited for before the run ends."""
 
 
 _PAUSE_SECONDS = 0.5
@@ -47,31 +48,31 @@ _NOTICE: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 25_000,
 }
-"""libpq's settings by which a server that is gone without a word is noticed."""
+"""libpq settings that detect an unreachable server."""
 
 
 class DatabaseAway(MagicHourError):
-    """The batch database cannot be reached. What was submitted is remembered there, and the next run goes on."""
+    """The batch database cannot be reached. It knows the submitted jobs, and the next run continues."""
 
     def __init__(self, why: str) -> None:
-        super().__init__(f"the batch database cannot be reached ({why})", "run the batch again when it can be")
+        super().__init__(f"the batch database cannot be reached ({why})", "run the batch again when it is back")
         self.why = why
 
 
 class DatabaseLost(MagicHourError):
-    """The database of a batch is not the one that the run began with, or it has forgotten what it was told.
+    """The database of a batch is not the one the run started with, or it has lost committed data.
 
     Attributes:
         why: what happened to it.
     """
 
-    def __init__(self, why: str, remedy: str = "put the database back and run the batch again") -> None:
+    def __init__(self, why: str, remedy: str = "restore the database and run the batch again") -> None:
         super().__init__(f"the batch database cannot be trusted: {why}. No more jobs are submitted", remedy)
         self.why = why
 
 
 def _connect_server(url: sa.URL) -> sa.Engine:
-    """A connection pool to a server."""
+    """A connection pool to a PostgreSQL server."""
     engine = sa.create_engine(
         url,
         connect_args=connect_args(url),
@@ -96,21 +97,21 @@ def connect_args(url: sa.URL) -> dict[str, Any]:
 
 
 def is_away(error: BaseException) -> bool:
-    """Whether it was the server or the way to it that failed, and not what was asked of it."""
+    """Whether the server or the network failed, not the statement."""
     if not isinstance(error, exc.DBAPIError):
         return False
     return error.connection_invalidated or isinstance(error.orig, psycopg.OperationalError)
 
 
 def error_kind(error: Exception) -> str:
-    """What to call a failure of the database; its own text may quote what was written."""
+    """The name of a database error; its text may quote the data."""
     return type(getattr(error, "orig", None) or error).__name__
 
 
 def retry_while_away(method: Callable[P, T]) -> Callable[P, T]:
-    """Do it again when the server was away for a moment; for what is one transaction and may be done twice.
+    """Retry while the server is away, for methods that are one transaction and may run twice.
 
-    A commit whose answer was lost may have happened: `method` has to come to the same end then.
+    A commit whose answer was lost may have happened: then `method` must come to the same result.
     """
 
     @wraps(method)
@@ -130,17 +131,17 @@ def retry_while_away(method: Callable[P, T]) -> Callable[P, T]:
 
 
 BUSY_SECONDS = 60
-"""How long a writer waits for another on SQLite."""
+"""How long a writer waits for another one on SQLite."""
 
 
 def connect(url: str | sa.URL) -> sa.Engine:
-    """A connection pool to a batch database; an SQLite file is made if it is missing."""
+    """A connection pool to a batch database; an SQLite file is created if it is missing."""
     parsed = sa.make_url(url)
     if parsed.get_backend_name() != "sqlite":
         return _connect_server(parsed)
     path = Path(str(parsed.database))
     path.parent.mkdir(parents=True, exist_ok=True)
-    # One connection: SQLite has one writer at a time, and a line in front of it is faster than trying again and again.
+    # One connection: SQLite has one writer at a time, and queueing for it is faster than retrying.
     engine = sa.create_engine(
         parsed,
         connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
@@ -153,16 +154,16 @@ def connect(url: str | sa.URL) -> sa.Engine:
     largest, lost = 0, ""
 
     def check(*_: object) -> None:
-        """See that the file is still there: SQLite would go on in one that nobody will ever find again."""
+        """Check that the file still exists: otherwise SQLite would continue in a deleted one."""
         nonlocal largest, lost
         if not opened:
             return
         identity, size = _identity(path)
         if identity not in opened:
             lost = lost or f"{path.name} was removed or replaced while it was in use"
-        elif size < largest:  # nothing here makes it smaller
+        elif size < largest:  # it never shrinks by itself
             lost = lost or f"{path.name} was truncated while it was in use"
-        if lost:  # for good: SQLite makes a file that was truncated as large again
+        if lost:  # permanently: SQLite would extend a truncated file again
             raise DatabaseLost(lost)
         largest = size
 
@@ -171,7 +172,7 @@ def connect(url: str | sa.URL) -> sa.Engine:
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _: object) -> None:
-        connection.isolation_level = "IMMEDIATE"  # no writer finds out at its end that another was faster
+        connection.isolation_level = "IMMEDIATE"  # a writer never fails at its commit because another was faster
         connection.execute("PRAGMA journal_mode=WAL")  # readers do not wait for writers
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA foreign_keys=ON")  # for the engine's own tables
@@ -183,8 +184,8 @@ def connect(url: str | sa.URL) -> sa.Engine:
 
 
 def _identity(path: Path) -> tuple[tuple[int, int] | None, int]:
-    """What tells a file from another of the same name, and its size. It is never opened: closing it would take from
-    SQLite the locks that this process has on it (fcntl's rule).
+    """Identifies a file whatever its name, with its size. The file is never opened: closing it would release the locks
+    that SQLite has on it in this process (a rule of fcntl).
     """
     try:
         stat = os.stat(path)
@@ -194,7 +195,7 @@ def _identity(path: Path) -> tuple[tuple[int, int] | None, int]:
 
 
 def integrity_error(engine: sa.Engine) -> str | None:
-    """What is wrong with the pages of an SQLite file; None if they fit together. Reads the whole file."""
+    """What is wrong with the pages of an SQLite file; None if nothing is. Reads the whole file."""
     try:
         with engine.connect() as connection:
             found = str(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar())
@@ -205,7 +206,7 @@ def integrity_error(engine: sa.Engine) -> str | None:
 
 @contextmanager
 def durable(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """A transaction that no other comes between, and that survives a power cut once it has ended."""
+    """An exclusive transaction that survives a power cut once it has ended."""
     if engine.dialect.name != "sqlite":
         with engine.begin() as connection:
             yield connection
@@ -222,10 +223,14 @@ def durable(engine: sa.Engine) -> Iterator[sa.Connection]:
 
 
 class FileLock:
-    """Held from `take` to `release`; other processes see it by that name only, so it has to be the real one.
+    """Lets one process run a batch in a file, and remembers which batch the file had.
+
+    The operating system releases the lock with the process, however that ends. It is an SQLite transaction on a file
+    next to the batch, because that works wherever the batch itself works. That file outlives the database, so it shows
+    whether the database is missing or was replaced.
 
     Args:
-        path: the file that stands for the lock; it is made, and left.
+        path: the lock file by its real name, since other processes see the lock by that; it is created, and kept.
     """
 
     def __init__(self, path: Path) -> None:
@@ -241,7 +246,7 @@ class FileLock:
         connection: sqlite3.Connection | None = None
         try:
             connection = sqlite3.connect(self._path, timeout=0, isolation_level=None, check_same_thread=False)
-            connection.execute("PRAGMA journal_mode=MEMORY")  # no third file beside the batch
+            connection.execute("PRAGMA journal_mode=MEMORY")  # no journal file
             connection.execute("PRAGMA locking_mode=EXCLUSIVE")  # held also between transactions
             connection.execute("BEGIN EXCLUSIVE")
             connection.execute("CREATE TABLE IF NOT EXISTS begun (identity TEXT)")
@@ -251,11 +256,11 @@ class FileLock:
                 connection.close()
             if getattr(error, "sqlite_errorcode", None) not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise InvalidArgument(
-                    f"nothing can be written beside {self._path.with_suffix('').name!r} ({error})", field="database"
+                    f"the directory of {self._path.with_suffix('').name!r} is not writable ({error})", field="database"
                 ) from None
             raise InvalidArgument(
-                f"another process runs the batch in {self._path.with_suffix('').name!r} right now",
-                "wait for it or stop it; several processes can work on one batch if it is on PostgreSQL",
+                f"another process runs the batch in {self._path.with_suffix('').name!r}",
+                "wait for it or stop it; several processes can only share a batch on PostgreSQL",
                 field="database",
             ) from None
         self._connection = connection
@@ -267,18 +272,18 @@ class FileLock:
         return self._connection
 
     def identity(self) -> str | None:
-        """The identity of the batch that was begun here; None if none was."""
+        """The identity of the batch that was started here; None if none was."""
         found = self._held.execute("SELECT identity FROM begun").fetchone()
         return None if found is None else str(found[0])
 
     def remember(self, identity: str) -> None:
-        """Write the identity of the batch down."""
+        """Store the identity of the batch."""
         if self.identity() != identity:
             self._held.execute("DELETE FROM begun")
             self._held.execute("INSERT INTO begun VALUES (?)", (identity,))
 
     def release(self) -> None:
-        """Give the lock back."""
+        """Release the lock."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None

@@ -1,10 +1,10 @@
-"""A manifest as a table: a column for every field, named as errors name it, and text in every cell.
+"""Reading a manifest from a CSV table: one column per field, named as errors name it.
 
     key,endpoint,image_count,style.prompt
     fox,ai_image_generator,1,A red fox in the snow
 
-Rule: the contract says what a cell means, so a number is a number where the contract has one, and text elsewhere. An
-empty cell is a field that was not given.
+Rule: the contract defines the type of a cell, so a number is only a number where the contract has one. An empty cell
+is a field that is not given.
 """
 
 from __future__ import annotations
@@ -56,11 +56,11 @@ _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 
 
 _DEEPEST = 6
-"""How far fields are followed into each other for a hint; some never end."""
+"""How many levels of fields are listed for a hint; some fields nest without end."""
 
 
 def from_csv(path: Path, found: Collector) -> Iterator[Entry]:
-    """The entries of a file of comma-separated values with a header."""
+    """The entries of a CSV file with a header."""
     reader = csv.reader((text for _, text in lines(path, found)), strict=True)
     table: Table | None = None
     while True:
@@ -68,23 +68,23 @@ def from_csv(path: Path, found: Collector) -> Iterator[Entry]:
         try:
             cells = next(reader, None)
         except csv.Error as error:
-            found.add(line, None, None, f"it is not CSV: {error}")
+            found.add(line, None, None, f"invalid CSV: {error}")
             continue
         if cells is None:
             return
-        if not any(cells):  # spreadsheets leave such rows at the end
+        if not any(cells):  # spreadsheets add such rows at the end
             continue
         if table is None:
             table = Table(line, cells, found)
         elif len(cells) != len(table.columns):
-            message = f"{len(cells)} cells under {len(table.columns)} columns; put text with a comma in double quotes"
+            message = f"{len(cells)} cells for {len(table.columns)} columns; quote text that contains a comma"
             found.add(line, None, None, message)
         else:
             yield table.entry(line, cells)
 
 
 class Table:
-    """What the header says."""
+    """The header of the table and the rows below it."""
 
     def __init__(self, line: int, header: Sequence[str], found: Collector) -> None:
         self.columns: list[str] = [column.strip() for column in header]
@@ -92,10 +92,10 @@ class Table:
         self._fields: list[tuple[int, str, tuple[Step, ...]]] = []
         for column, times in Counter(self.columns).items():
             if times > 1 and column:
-                found.add(line, None, column, f"`{column}` is the name of {times} columns; give each field one")
+                found.add(line, None, column, f"`{column}` names {times} columns; keep one")
         if "key" not in self.columns:
             separated = len(header) == 1 and any(mark in header[0] for mark in ";\t")
-            hint = "; separate the columns by commas" if separated else ""
+            hint = "; separate the columns with commas" if separated else ""
             found.add(line, None, "key", NO_KEY + hint)
         if "endpoint" not in self.columns and found.endpoint is None:
             found.add(line, None, "endpoint", no_endpoint("column"))
@@ -104,7 +104,7 @@ class Table:
                 self._add(line, number, column)
 
     def _add(self, line: int, number: int, column: str) -> None:
-        """Take a column that some endpoint has; another is told once, and not again for every row."""
+        """Add a column that some endpoint has; any other is reported once, not for every row."""
         path = steps(column)
         if column in RESERVED:
             self._found.add(line, None, column, str(reserved_option(column)))
@@ -122,7 +122,7 @@ class Table:
         try:
             of = None if endpoint is None else resource(endpoint)
         except InvalidArgument:
-            of = None  # told when the row is checked
+            of = None  # reported when the row is checked
         tree = _Tree()
         for number, column, path in self._fields if of else ():
             if cells[number] and of:
@@ -130,12 +130,12 @@ class Table:
         return Entry(line, key, endpoint, _plain(tree))
 
     def _cell(self, cells: Sequence[str], column: str, line: int) -> str | None:
-        """The key or the endpoint; what is missing in this row alone is told here."""
+        """The key or the endpoint; a value that is missing only in this row is reported here."""
         if column not in self.columns:
             return None
         text = cells[self.columns.index(column)]
         if not text and not (column == "endpoint" and self._found.endpoint):
-            self._found.add(line, None, column, f"`{column}`: the cell is empty; every row needs one")
+            self._found.add(line, None, column, f"`{column}`: the cell is empty; every row needs a value")
         return text or None
 
     def _put(self, tree: _Tree, line: int, key: Any, column: str, path: Sequence[Step], of: str, text: str) -> None:
@@ -147,12 +147,12 @@ class Table:
             self._found.add(line, key, column, f"`{column}`: expected {wanted}")
             return
         if not tree.put(path, value):
-            self._found.add(line, key, column, f"`{column}` is given in another column too; leave one of them empty")
+            self._found.add(line, key, column, f"`{column}` is also set by another column; leave one of them empty")
 
 
 @cache
 def steps(column: str) -> tuple[Step, ...]:
-    """The way a column leads into the parameters; none for a name that is no way.
+    """The path of a column in the parameters; empty if the name is not a path.
 
     Example:
         >>> steps("assets.image_file_paths[0]")
@@ -169,7 +169,7 @@ def steps(column: str) -> tuple[Step, ...]:
 
 @cache
 def kind_at(endpoint: str, path: tuple[Step, ...]) -> Kind | None:
-    """What the contract of an endpoint has there; None if it has nothing."""
+    """The type that the contract of an endpoint has at this path; None if there is no such field."""
     kind: Kind | None = api(endpoint).BODY if path else None
     for step in path:
         kind = _inside(kind, step)
@@ -186,10 +186,10 @@ def _inside(kind: Kind | None, step: Step) -> Kind | None:
 
 
 def converted(kind: Kind | None, text: str) -> Any:
-    """The value that a cell stands for; text where the contract has nothing, which is told when the row is checked.
+    """The value of a cell; text if the contract has no such field, which is reported when the row is checked.
 
     Raises:
-        ValueError: it stands for none.
+        ValueError: the text is not a value of this type.
 
     Example:
         >>> converted(NUMBER, "2.5"), converted(BOOLEAN, "TRUE"), converted(List(NUMBER), "[1, 2]")
@@ -197,7 +197,7 @@ def converted(kind: Kind | None, text: str) -> Any:
     """
     if isinstance(kind, Union):
         return _first(kind, text)
-    plain = kind._replace(bounds=None) if isinstance(kind, Scalar) else kind  # bounds come when the row is checked
+    plain = kind._replace(bounds=None) if isinstance(kind, Scalar) else kind  # bounds are checked with the row
     if plain in (INTEGER, NUMBER):
         return _number(text.strip())
     if plain == BOOLEAN:
@@ -215,20 +215,20 @@ def _first(kind: Union, text: str) -> Any:
             return converted(each, text)
         except ValueError:
             continue
-    raise ValueError(f"{shown(text)} is none of what it may be")
+    raise ValueError(f"{shown(text)} is not an allowed value")
 
 
 def _number(text: str) -> float:
     if not _NUMBER.fullmatch(text):
-        raise ValueError("it is no number")
+        raise ValueError("it is not a number")
     return int(text) if text.lstrip("+-").isdigit() else float(text)
 
 
 class _Tree(dict[Step, Any]):
-    """Parameters on their way from cells to objects and lists; a list is a tree with numbers."""
+    """Parameters while cells become objects and lists; a list is a tree with numbers as names."""
 
     def put(self, path: Sequence[Step], value: Any) -> bool:
-        """Whether there was room for the value."""
+        """Set a value; returns False if another column has set it."""
         node: Any = self
         for step in path[:-1]:
             node = node.setdefault(step, _Tree())
@@ -238,7 +238,7 @@ class _Tree(dict[Step, Any]):
 
 
 def _plain(node: Any) -> Any:
-    """The objects and lists of a tree; an empty cell leaves no hole in a list."""
+    """The objects and lists of a tree; empty cells leave no gaps in a list."""
     if not isinstance(node, _Tree):
         return node
     if node and all(isinstance(step, int) for step in node):

@@ -1,4 +1,4 @@
-"""Where a batch is kept: one file by default, PostgreSQL for several machines.
+"""Opening the database of a batch: a file by default, PostgreSQL for several machines.
 
 Rule: one database is one batch. A file belongs to one process at a time; a password is never shown.
 """
@@ -37,8 +37,8 @@ class Database:
 
     Attributes:
         url: the address, for SQLAlchemy and for the engine.
-        path: the file, if it is one.
-        file: the file itself, whatever links lead to it: what stands beside it is found by every name.
+        path: the file as it was given; None for a server.
+        file: the real file, whatever links lead to it, so that the files next to it are found by every name.
     """
 
     url: str = attrs.field(repr=lambda url: _without_secrets(url))
@@ -49,7 +49,7 @@ class Database:
 
     @property
     def address(self) -> sa.URL:
-        """The address in its parts: written out, a path with `?` or `%` in it would be read as another one."""
+        """The address in parts: as text, a path with `?` or `%` would be parsed as another one."""
         return sa.make_url(self.url) if self.file is None else sa.URL.create("sqlite", database=str(self.file))
 
     @property
@@ -66,19 +66,19 @@ def _real(path: Path | None) -> Path | None:
 
 
 def _without_secrets(url: str) -> str:
-    """The address for people: options may hold a password too."""
+    """The address for people: its options may hold a password too."""
     return sa.make_url(url).set(query={}).render_as_string(hide_password=True)
 
 
 def database_of(given: object, manifest: object = None) -> Database:
-    """The database that was given, or the one beside the manifest.
+    """The given database, or the one next to the manifest.
 
     Args:
-        given: a path, an address that begins with `postgresql://`, or None.
-        manifest: the rows, of which a path has a database of its own.
+        given: a path, an address that starts with `postgresql://`, or None.
+        manifest: the rows; a path has a database of its own.
 
     Raises:
-        InvalidArgument: neither says where.
+        InvalidArgument: neither names a database.
 
     Example:
         >>> print(database_of(None, "portraits.csv"))
@@ -89,7 +89,7 @@ def database_of(given: object, manifest: object = None) -> Database:
     if given is None:
         if not isinstance(manifest, (str, os.PathLike)):
             raise InvalidArgument(
-                "rows that are not in a file need one: the path of a file, or postgresql://...", field="database"
+                "required for rows that are not in a file: a path, or postgresql://...", field="database"
             )
         given = Path(manifest).with_suffix(SUFFIX)
     if isinstance(given, str) and "://" in given:
@@ -99,7 +99,7 @@ def database_of(given: object, manifest: object = None) -> Database:
     path = Path(given).expanduser()
     if path.is_dir():
         raise InvalidArgument(
-            f"{shown(str(path))} is a directory", f"give a file, such as portraits{SUFFIX}", field="database"
+            f"{shown(str(path))} is a directory", f"pass a file, such as portraits{SUFFIX}", field="database"
         )
     return Database(f"sqlite:///{os.path.realpath(path)}", path)
 
@@ -107,31 +107,29 @@ def database_of(given: object, manifest: object = None) -> Database:
 def _from_url(given: str) -> Database:
     try:
         url = sa.make_url(given)
-    except (exc.ArgumentError, ValueError):  # its message has the address in it
-        raise InvalidArgument("the address cannot be read", "give postgresql://...", field="database") from None
+    except (exc.ArgumentError, ValueError):  # its message contains the address
+        raise InvalidArgument("invalid address", "expected postgresql://...", field="database") from None
     if "@" in f"{url.host}{url.database}":  # the rest of a password
-        raise InvalidArgument(
-            "the address has one @ too many", "write %40 for one that belongs to the password", field="database"
-        )
+        raise InvalidArgument("the address has more than one @", "write %40 for one in the password", field="database")
     if url.get_backend_name() == "sqlite" and url.database:
         return Database(f"sqlite:///{os.path.realpath(url.database)}", Path(url.database))
     if url.get_backend_name() != "postgresql":
-        raise InvalidArgument("only files (SQLite) and postgresql:// are known", field="database")
+        raise InvalidArgument("expected a file (SQLite) or a postgresql:// address", field="database")
     return Database(url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False))
 
 
 @contextmanager
 def open_batch(database: Database, *, existing: bool = False, alone: bool = True) -> Iterator[Store]:
-    """The batch in a database, closed at the end.
+    """The batch in a database; closed at the end.
 
     Args:
         database: where it is.
-        existing: refuse a file that is not there instead of making one.
-        alone: False to look or to settle beside a run.
+        existing: refuse a missing file instead of creating it.
+        alone: False to inspect or settle it during a run.
 
     Raises:
         InvalidArgument: there is no such batch, or another process runs it.
-        DatabaseLost: there was one, which is missing, empty, or another one.
+        DatabaseLost: the file of a known batch is missing, empty or another one.
     """
     if database.file is None:
         with _open_on_server(database) as store:
@@ -153,7 +151,7 @@ def open_batch(database: Database, *, existing: bool = False, alone: bool = True
             raise DatabaseLost(f"{shown(str(database))} is damaged ({damage})", _REMEDY)
         stack.callback(store.close)
         if known is not None and store.identity != known:
-            raise DatabaseLost(f"{shown(str(database))} is not the one of this batch", _REMEDY)
+            raise DatabaseLost(f"{shown(str(database))} belongs to another batch", _REMEDY)
         if lock is not None:
             lock.remember(store.identity)
         yield store
@@ -161,7 +159,7 @@ def open_batch(database: Database, *, existing: bool = False, alone: bool = True
 
 @contextmanager
 def open_beside_run(database: Database) -> Iterator[Store]:
-    """The batch in a database, beside those who run it, with all that side files know of it."""
+    """The batch in a database, also while it runs, with the notes of its side files applied."""
     with open_batch(database, existing=True, alone=False) as store:
         known = store.settings()["output"]
         adopt(database, store, None if known is None else Path(known))
@@ -169,16 +167,16 @@ def open_beside_run(database: Database) -> Iterator[Store]:
 
 
 def lock_path(file: Path) -> Path:
-    """The file whose lock stands for the batch."""
+    """The lock file of a batch."""
     return file.with_name(f"{file.name}.lock")
 
 
 @contextmanager
 def no_other_runner(database: Database) -> Iterator[None]:
-    """Keep every other process from running the batch; on a server, where many may, nothing.
+    """Keep other processes from running the batch; on a server, where many may run it, do nothing.
 
     Raises:
-        InvalidArgument: one runs it.
+        InvalidArgument: one is running it.
     """
     if database.file is None:
         yield
@@ -196,28 +194,28 @@ def _check_file(file: Path, *, existing: bool) -> None:
         stat = os.stat(file)
     except OSError:
         stat = None
-    if stat is not None and stat.st_nlink > 1:  # SQLite and the lock know it by one name
+    if stat is not None and stat.st_nlink > 1:  # SQLite and the lock need a single name
         raise InvalidArgument(
             f"{shown(str(file))} has several names (hard links)",
-            "keep one, with nothing else beside it",
+            "keep only one",
             field="database",
         )
     if not existing:
         return
     if stat is None or not file.is_file() or not stat.st_size:
         if kept := [path for path in (lock_path(file), side_file_path(file)) if path.exists()]:
-            raise DatabaseLost(f"{shown(str(file))} is missing or empty, and {shown(str(kept[-1]))} is there", _REMEDY)
+            raise DatabaseLost(f"{shown(str(file))} is missing or empty, but {shown(str(kept[-1]))} exists", _REMEDY)
         raise InvalidArgument(f"there is no batch in {shown(str(file))}", field="database")
 
 
 def _check_known(file: Path, known: str | None) -> None:
     if known is not None and not (file.is_file() and file.stat().st_size):
-        raise DatabaseLost(f"{shown(str(file))} is missing or empty, and a batch was begun in it", _REMEDY)
+        raise DatabaseLost(f"{shown(str(file))} is missing or empty, but a batch was started in it", _REMEDY)
 
 
 _REMEDY = (
-    "put the database back. Without it, delete the .lock file beside it: then the batch begins anew, with what the"
-    " .unrecorded.jsonl files beside it and beside the outputs know, and every other row is charged again"
+    "restore the database. Without it, delete the .lock file next to it to start the batch again: jobs named in the"
+    " .unrecorded.jsonl files next to it and in the output directory are kept, every other row is charged again"
 )
 
 
@@ -236,7 +234,7 @@ def _open_store(database: Database, *, existing: bool, begun: bool) -> Store:
 
 @contextmanager
 def _open_on_server(database: Database) -> Iterator[Store]:
-    """The batch on a server, of whose failures only the kind is told: it quotes what it was asked."""
+    """The batch on a server. Its errors are reported by kind only: their text quotes the data."""
     try:
         store = Store(connect(database.address))
         try:
@@ -249,19 +247,19 @@ def _open_on_server(database: Database) -> Iterator[Store]:
         raise InvalidArgument(f"{database} cannot be used as a batch ({error_kind(error)})", field="database") from None
 
 
-# Side files: where they are, and what they know
+# Side files
 
 
 def side_file_path(file: Path) -> Path:
-    """The side file beside a database."""
+    """The side file next to a database."""
     return file.with_name(f"{file.name}{SIDE_SUFFIX}")
 
 
 def side_paths(database: Database, store: Store, output: Path | None) -> tuple[list[Path], list[Path]]:
-    """Where the side files of a batch are: those that are always written, and the spare one.
+    """The side files of a batch: the ones that are always written, and the fallback.
 
-    That of a file is beside it, and beside the outputs, where it is found when the folder of the database is gone.
-    A server has no folder: there it is beside the outputs, which all machines share.
+    A file has one next to it, and one in the output directory in case the folder of the database is gone. For a server
+    it is only in the output directory, which all machines share.
     """
     if database.file is not None:
         label = store.identity[:12]
@@ -275,26 +273,26 @@ def side_paths(database: Database, store: Store, output: Path | None) -> tuple[l
 
 
 def adopt(database: Database, store: Store, output: Path | None) -> int:
-    """Take over what side files know of the rows; gives how many notes were new.
+    """Take over the notes of the side files; returns the number of new ones.
 
     Raises:
-        DatabaseLost: one cannot be read, so nobody knows which rows were charged.
+        DatabaseLost: one cannot be read, so it is unknown which rows were charged.
     """
     paths, fallback = side_paths(database, store, output)
     new = 0
     try:
         notes = read([*paths, *fallback])
     except OSError as error:
-        what = f"{shown(str(error.filename))}, which may name jobs that were charged, cannot be read ({error.strerror})"
+        what = f"{shown(str(error.filename))}, which may name charged jobs, cannot be read ({error.strerror})"
         raise DatabaseLost(what, "make it readable and run the batch again") from error
     for note in notes:
         try:
             own = store.claims.adopt(note)
-        except (exc.StatementError, ValueError) as error:  # an id that no database can hold: the row stays in doubt
+        except (exc.StatementError, ValueError) as error:  # no database can store this id: the row stays doubtful
             if note.project_id is None or isinstance(error, exc.OperationalError):
                 raise
             own = store.claims.adopt(attrs.evolve(note, project_id=None, reason=note.description()))
         new += own is not None
         if own is False:
-            logger.error("%s; the row has another job, or is not in the batch: see `batch status`", note.description())
+            logger.error("%s; the row has another job or is not in the batch: see `batch status`", note.description())
     return new

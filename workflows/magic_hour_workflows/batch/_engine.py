@@ -1,7 +1,9 @@
-"""The engine of a batch: DBOS keeps the queue and what each row has done; here is how it is started and stopped.
+"""The engine of a batch: DBOS has the queue and the results of each step; this starts, feeds and stops it.
 
-Rule: no scheduler and no queue of our own. Everything the engine may do twice is safe to do twice, because the right
-to submit a job is not the engine's to give (`claims`).
+Rule: no scheduler and no queue of our own, and only public calls of DBOS. Whatever the engine may do twice is safe to
+    do
+twice, because it does not grant the right to submit a job (`_claims`). The names that DBOS stores (application, queue,
+workflow, steps) are constants, independent of the code: a batch that one release started is finished by the next.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ APPLICATION = "magic-hour-batch"
 
 
 VERSION = "1"
-"""Of the steps of a row, not of this package: a batch begun by one release is finished by the next."""
+"""Of the steps of a row, not of this package: a batch started by one release is finished by the next."""
 
 
 QUEUE = "rows"
@@ -50,7 +52,7 @@ _GIVEN_UP = ["ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 
 
 class Json(Serializer):
-    """What the engine records can be read, and reading it runs nothing."""
+    """The engine's records are readable text, and reading them runs no code."""
 
     def serialize(self, data: Any) -> str:
         return json.dumps(data, default=repr)
@@ -63,10 +65,10 @@ class Json(Serializer):
 
 
 class Queue:
-    """The rows in the engine's hands.
+    """The rows in the queue of the engine. Works while the engine runs and when it does not.
 
     Args:
-        store: what is remembered in the batch database; the engine shares its connections.
+        store: the batch database; the engine shares its connections.
     """
 
     def __init__(self, store: Store) -> None:
@@ -74,11 +76,11 @@ class Queue:
         self._store = store
 
     def put(self, keys: Iterable[str], *, reopen: bool = False) -> None:
-        """Put rows into the queue; those that are in it stay where they are, those that have ended begin anew.
+        """Put rows into the queue; those that are in it stay, those that have finished start again.
 
         Args:
             keys: the rows.
-            reopen: put them back to the beginning of their way as well, at the same instant, so that none is left over.
+            reopen: also reset their state, in the same transaction, so that none is lost in between.
         """
         for some in chunks(list(keys)):
             self._put(some, reopen=reopen)
@@ -86,7 +88,7 @@ class Queue:
     @retry_while_away
     def _put(self, keys: list[str], *, reopen: bool) -> None:
         self.forget(self.ended(keys))
-        there = {one.workflow_id for one in self._list(workflow_ids=keys)}  # another machine put them there
+        there = {one.workflow_id for one in self._list(workflow_ids=keys)}  # another machine added them
         with self._store.transaction() as connection:
             if reopen:
                 self._store.reopen(keys, connection)
@@ -97,26 +99,26 @@ class Queue:
                     self._client.enqueue_in_transaction(connection, options, key)
 
     def forget(self, keys: Iterable[str]) -> None:
-        """Let the engine forget what it knows of rows that are at an end: they have their whole way before them."""
+        """Remove the engine's records of finished rows, which start again."""
         for some in chunks(list(keys)):
             self._client.delete_workflows(some)
 
     def ended(self, keys: list[str]) -> list[str]:
-        """Those of the rows that the engine is done with."""
-        if not keys:  # which the engine would take for all
+        """Those of the rows that the engine has finished."""
+        if not keys:  # the engine would read it as all rows
             return []
         return [one.workflow_id for one in self._list(workflow_ids=keys, status=[_SUCCESS, *_GIVEN_UP])]
 
     def given_up(self) -> dict[str, str]:
-        """The rows that the engine did not take to their end, and what it calls that."""
+        """The rows that the engine did not complete, with its status."""
         return {one.workflow_id: str(one.status) for one in self._list(status=_GIVEN_UP)}
 
     def workers(self) -> set[str]:
-        """Who has rows under way."""
+        """The workers with running rows."""
         return {str(one.executor_id) for one in self._list(status=_UNDER_WAY)}
 
     def take_over(self, workers: Iterable[str]) -> None:
-        """Put what these workers had under way back into the queue. Safe even if one of them is alive after all."""
+        """Requeue the running rows of these workers. Safe even if one of them is alive."""
         for worker in workers:
             for some in chunks([one.workflow_id for one in self._list(status=_UNDER_WAY, executor_id=worker)]):
                 self._client.resume_workflows(some, queue_name=QUEUE)
@@ -137,25 +139,25 @@ HEARTBEAT_SECONDS = 5.0
 
 
 SILENT_SECONDS = 20.0
-"""A worker not heard of for so long has its rows taken over. It may come back: the claims make that safe."""
+"""The rows of a worker that is silent this long are taken over. It may come back: the claims make that safe."""
 
 
 _POLL_SECONDS = 0.1
 
 
 _STOP_SECONDS = 30.0
-"""How long the end waits for the answers to what is being submitted."""
+"""How long stopping waits for the responses to running submissions."""
 
 
 _running: Engine | None = None
-"""DBOS is one to a process, and so is this."""
+"""DBOS allows one per process, and so does this."""
 
 
 class Engine:
-    """One process's part in a batch.
+    """The part of a batch that one process does.
 
     Args:
-        store: what is remembered in the batch database; DBOS shares its connections.
+        store: the batch database; DBOS shares its connections.
         stop_signal: whether jobs may still be submitted.
         make_workflow: makes what runs the rows, on the event loop of this engine.
     """
@@ -172,20 +174,20 @@ class Engine:
         self._ended = threading.Event()
         self._heartbeat_thread: threading.Thread | None = None
         self.session: Session = Session(store.engine, self.worker)
-        """By what others see that this worker lives."""
+        """Shows others that this worker is running."""
 
     def start(self, *, shared: bool, restarted: Iterable[str]) -> None:
-        """Begin to work on the rows in the queue.
+        """Start working on the rows in the queue.
 
         Args:
             shared: whether other machines work on this batch too.
-            restarted: rows that had ended and begin again; what is recorded of their last way is forgotten.
+            restarted: finished rows that start again; the engine forgets their earlier steps.
         """
         global _running
         if _running is not None:
-            raise InvalidArgument("this process runs a batch already", "run one after the other")
+            raise InvalidArgument("this process already runs a batch", "run one after the other")
         dbos_logger = logging.getLogger("dbos")
-        if not dbos_logger.handlers:  # else DBOS writes to the terminal
+        if not dbos_logger.handlers:  # else DBOS logs to the terminal
             dbos_logger.addHandler(logging.NullHandler())
         config: DBOSConfig = {
             "name": APPLICATION,
@@ -194,7 +196,7 @@ class Engine:
             "executor_id": self.worker,
             "serializer": Json(),
             "enable_otlp": False,
-            "notification_listener_polling_interval_sec": _POLL_SECONDS,  # nobody waits for any, but the end for this
+            "notification_listener_polling_interval_sec": _POLL_SECONDS,  # unused, but stopping waits for it
             "log_level": "ERROR",
         }
         DBOS(config=config)
@@ -204,7 +206,7 @@ class Engine:
             self._store.fleet.beat(self.worker, socket.gethostname())
             DBOS.launch()
             self._queue.forget(self._queue.ended(list(restarted)) if shared else restarted)
-            busy = self._queue.workers()  # asked first: who begins to work now is alive before it has rows
+            busy = self._queue.workers()  # before asking who is alive: a new worker is alive before it has rows
             alive = self._store.fleet.alive(SILENT_SECONDS) if shared else [self.worker]
             self._queue.take_over(busy.difference(alive))
             self._heartbeat_thread = threading.Thread(
@@ -216,10 +218,10 @@ class Engine:
             raise
 
     def limit(self, *, concurrency: int, shared: bool) -> None:
-        """Set how much may be under way, on a shared batch by all workers together. The claims hold the rate.
+        """Set how many rows run at a time, on a shared batch by all workers together. The claims control the rate.
 
         Args:
-            concurrency: how many rows at a time.
+            concurrency: number of rows.
             shared: whether other machines work on this batch too.
         """
         limits: dict[str, Any] = {"worker_concurrency": concurrency}
@@ -232,11 +234,11 @@ class Engine:
         self._queue.put(keys)
 
     def idle(self) -> bool:
-        """Whether nothing is under way here but rows that wait at the halt."""
+        """Whether no rows are running here except those that the stop signal holds."""
         return self._active.keys() <= self._stop_signal.parked
 
     def stop(self) -> None:
-        """End at once: what is being submitted gets its answer, everything else is left for the next run."""
+        """Stop now: running submissions get their responses, everything else is left for the next run."""
         global _running
         try:
             self._stop()
@@ -251,11 +253,9 @@ class Engine:
             with suppress(TimeoutError):
                 asyncio.run_coroutine_threadsafe(self._cancel(), self._loop).result(timeout=_STOP_SECONDS)
         waiting = True
-        with suppress(Exception):  # without its database it ends all the same
+        with suppress(Exception):  # without its database it stops anyway
             waiting = self._store.has(RowStatus.WAITING)
-        DBOS.destroy(
-            workflow_completion_timeout_sec=int(waiting)
-        )  # the queue may be beginning one: its loop has to be there
+        DBOS.destroy(workflow_completion_timeout_sec=int(waiting))  # the queue may be starting one: its loop must exist
         with suppress(Exception):  # the next run takes over by itself
             self._queue.take_over([self.worker])
         self._queue.close()
@@ -270,11 +270,11 @@ class Engine:
             await self._workflow.close()
 
     async def run(self, key: str) -> None:
-        """One row, for as long as this run lasts."""
+        """Run one row, for as long as this run lasts."""
         self._loop = asyncio.get_running_loop()
         task = asyncio.current_task()
         if self._ended.is_set() or task is None:
-            await asyncio.Event().wait()  # until it is cancelled: the next run does this row
+            await asyncio.Event().wait()  # until it is cancelled: the next run has this row
             return
         if self._workflow is None:
             self._workflow = self._make_workflow(self)
@@ -294,24 +294,24 @@ class Engine:
                 self._settle()
                 self._report_given_up()
             except Exception:
-                logger.exception("the heartbeat of batch worker %s failed; it is tried again", self.worker)
+                logger.exception("the heartbeat of batch worker %s failed; retrying", self.worker)
 
     def _settle(self) -> None:
-        """Go on with the doubtful rows whose id has arrived, once the engine is done with their first way."""
+        """Continue with doubtful rows whose id has arrived, once the engine has finished their first execution."""
         if settled := self._queue.ended(self._store.claims.settled()):
             self._queue.put(settled, reopen=True)
 
     def _report_given_up(self) -> None:
-        """Say of rows that the engine ended, at somebody's wish or by a fault, that the next run goes on."""
+        """Report rows that the engine ended, by request or because of an error; the next run continues them."""
         for key, status in self._queue.given_up().items():
             known = self._store.result(key)
             if known is not None and known.status in (RowStatus.WAITING, RowStatus.RUNNING) and known.error is None:
-                error = f"the engine ended it ({status.lower()}); run the batch again to go on"
+                error = f"the engine ended it ({status.lower()}); run the batch again to continue"
                 self._store.finish(RowResult(key=key, endpoint=known.endpoint, status=RowStatus.RUNNING, error=error))
 
 
 @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=None)
 async def _row(key: str) -> None:
     if _running is None:
-        raise RuntimeError("no batch runs in this process")
+        raise RuntimeError("no batch is running in this process")
     await _running.run(key)

@@ -1,7 +1,6 @@
-"""A manifest as it stands there: lines of JSON, or objects in memory, taken apart into key, endpoint and parameters.
+"""Reading the rows of a manifest: lines of JSON or Python objects become key, endpoint and parameters.
 
-Rule: a line that cannot be read is a mistake of that line, and the next one is read all the same. Nothing is judged
-here but form.
+Rule: only the form is judged here. An unreadable line is one mistake, and reading continues with the next line.
 """
 
 from __future__ import annotations
@@ -24,12 +23,12 @@ from .._hints import meant
 from .._operations import module, paid
 from ._rows import Mistake, Row
 
-NO_KEY = "`key` is missing: give every row one of its own, which stays the same when rows move; outputs are named by it"
+NO_KEY = "`key` is missing: give every row a unique one that stays the same when rows move; it names the outputs"
 
 
 @attrs.frozen
 class Entry:
-    """One row before it is checked. A key or endpoint of None is absent, which was said already."""
+    """One row before it is checked. A key or endpoint of None is missing, which was already reported."""
 
     line: int
     key: Any
@@ -39,17 +38,17 @@ class Entry:
 
 @attrs.frozen
 class Collector:
-    """What the readers share: where mistakes go, and the endpoint of rows that name none."""
+    """What the readers share: the list of mistakes, and the endpoint of rows that name none."""
 
     endpoint: str | None
     mistakes: list[Mistake] = attrs.field(factory=list)
 
     def add(self, line: int, key: Any, field: str | None, message: str) -> None:
-        """One more mistake."""
+        """Add a mistake."""
         self.mistakes.append(Mistake(line, key if isinstance(key, str) else None, field, message))
 
     def entry(self, line: int, given: Mapping[str, Any]) -> Entry:
-        """The parts of a row; parameters stand beside `key` and `endpoint`, or together under `parameters`."""
+        """Split a row; its parameters are next to `key` and `endpoint`, or together in `parameters`."""
         rest = {name: value for name, value in given.items() if name not in ("key", "endpoint")}
         key, endpoint = given.get("key"), given.get("endpoint", self.endpoint)
         if key is None:
@@ -58,18 +57,18 @@ class Collector:
             self.add(line, key, "endpoint", no_endpoint("row"))
         if isinstance(inner := rest.get("parameters"), Mapping):
             for name in rest.keys() - {"parameters"}:
-                self.add(line, key, str(name), f"`{name}` stands beside `parameters`; put it inside")
+                self.add(line, key, str(name), f"`{name}` is next to `parameters`; put it inside")
             rest = dict(inner)
         return Entry(line, key, endpoint, rest)
 
 
 def no_endpoint(part: str) -> str:
-    """What is said where nothing names the endpoint."""
-    return f"`endpoint` is missing: name it in a {part} of this name, or give endpoint=... for all rows"
+    """The message for a missing endpoint."""
+    return f"`endpoint` is missing: add a {part} with this name, or pass endpoint=... for all rows"
 
 
 def from_memory(source: Iterable[Any], found: Collector) -> Iterator[Entry]:
-    """The entries of an iterable; lines are counted from 1."""
+    """The entries of an iterable, numbered from 1."""
     for number, item in enumerate(source, 1):
         if isinstance(item, Row):
             yield Entry(item.line or number, item.key, item.endpoint, item.parameters)
@@ -83,33 +82,33 @@ def from_memory(source: Iterable[Any], found: Collector) -> Iterator[Entry]:
 
 
 def from_jsonl(path: Path, found: Collector) -> Iterator[Entry]:
-    """The entries of a file with a JSON object in every line; empty lines do not matter."""
+    """The entries of a file with one JSON object per line; empty lines are skipped."""
     for number, text in lines(path, found):
         if not text.strip():
             continue
         try:
             given = parsed(text)
         except (ValueError, RecursionError) as error:
-            found.add(number, None, None, f"it is not JSON: {error}")
+            found.add(number, None, None, f"invalid JSON: {error}")
             continue
         if isinstance(given, dict):
             yield found.entry(number, given)
         else:
-            message = f'expected an object in one line, such as {{"key": "fox", ...}}, got {type(given).__name__}'
+            message = f'expected an object on one line, such as {{"key": "fox", ...}}, got {type(given).__name__}'
             found.add(number, None, None, message)
 
 
 def parsed(text: str) -> Any:
-    """The value that JSON stands for; what JSON readers commonly let pass is refused.
+    """The value of a JSON text, read more strictly than usual.
 
     Raises:
-        ValueError: it is no JSON, has no number where it seems to have one, or says a name twice.
+        ValueError: it is not JSON, contains NaN or Infinity, or has a duplicate name.
 
     Example:
         >>> parsed('{"seed": 1, "seed": 2}')
         Traceback (most recent call last):
         ...
-        ValueError: "seed" is there twice
+        ValueError: "seed" is duplicated
     """
     return json.loads(text, parse_constant=_no_constant, object_pairs_hook=_unique)
 
@@ -122,13 +121,13 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name in found:
-            raise ValueError(f"{json.dumps(name)} is there twice")
+            raise ValueError(f"{json.dumps(name)} is duplicated")
         found[name] = value
     return found
 
 
 def lines(path: Path, found: Collector) -> Iterator[tuple[int, str]]:
-    """The lines of a file of UTF-8, with or without a byte order mark, each with its number."""
+    """The numbered lines of a UTF-8 file, with or without a byte order mark."""
     with path.open("rb") as file:
         for number, raw in enumerate(file, 1):
             if number == 1:
@@ -140,33 +139,33 @@ def lines(path: Path, found: Collector) -> Iterator[tuple[int, str]]:
 
 
 def _text(number: int, raw: bytes, found: Collector) -> str:
-    """A line as text; a mistake is told once, and what is readable all the same goes on to be checked."""
+    """A line as text. A mistake is reported once; the readable rest is still checked."""
     if b"\0" in raw:
-        found.add(number, None, None, "there is a NUL byte in it, which is no text; save the file as UTF-8 text")
+        found.add(number, None, None, "it contains a NUL byte; save the file as UTF-8 text")
         raw = raw.replace(b"\0", b"")
     try:
         return raw.decode()
     except UnicodeDecodeError as error:
-        message = f"it is not UTF-8 (byte 0x{raw[error.start]:02x} after {error.start} others); save the file as UTF-8"
+        message = f"it is not UTF-8 (byte 0x{raw[error.start]:02x} at offset {error.start}); save the file as UTF-8"
         found.add(number, None, None, message)
         return raw.decode(errors="replace")
 
 
 RESERVED: Mapping[str, str] = {
-    "download_directory": "all outputs go to one folder: Batch(output=...) or --output DIR",
-    "output_name": "outputs are named by the key of their row",
+    "download_directory": "all outputs go to one directory: Batch(output=...) or --output DIR",
+    "output_name": "outputs are named after the key of their row",
     "wait_for_completion": "a batch waits for every job",
     "download_outputs": "a batch saves every output",
-    "timeout": "it is the same for all: Batch(timeout=...) or --timeout",
-    "poll_interval": "it is the same for all: Batch(poll_interval=...) or --poll-interval",
-    "on_progress": "there is one listener for all: Batch(on_event=...)",
+    "timeout": "it applies to all rows: Batch(timeout=...) or --timeout",
+    "poll_interval": "it applies to all rows: Batch(poll_interval=...) or --poll-interval",
+    "on_progress": "there is one listener for all rows: Batch(on_event=...)",
 }
-"""Options of `generate` that are none of a row, and what does their work."""
+"""Options of `generate` that a row cannot have, and what to use instead."""
 
 
 @cache
 def endpoint_names() -> Mapping[str, str]:
-    """Every name of every endpoint, and the resource it stands for."""
+    """Every accepted name of every endpoint that charges credits, with its resource."""
     known: dict[str, str] = {}
     for name, operation in paid().items():
         short = name.split(".")[1]
@@ -175,10 +174,10 @@ def endpoint_names() -> Mapping[str, str]:
 
 
 def resource(name: object) -> str:
-    """The resource that is meant.
+    """The resource with this name.
 
     Raises:
-        InvalidArgument: there is none of this name.
+        InvalidArgument: there is none.
 
     Example:
         >>> resource("/v1/ai-image-generator"), resource("ai-image-generator"), resource("v1.ai_image_generator.create")
@@ -188,14 +187,14 @@ def resource(name: object) -> str:
         raise wrong_type("endpoint", "a string", name)
     if name not in endpoint_names():
         known = dict.fromkeys(endpoint_names().values())
-        hint = meant(name, known) or f"known are {', '.join(known)}"
-        raise InvalidArgument(f"there is no {shown(name)}", hint, field="endpoint")
+        hint = meant(name, known) or f"use one of {', '.join(known)}"
+        raise InvalidArgument(f"{shown(name)} is unknown", hint, field="endpoint")
     return endpoint_names()[name]
 
 
 @cache
 def operation_name(resource: str) -> str:
-    """The operation behind a resource, such as `v1.ai_image_generator.create`."""
+    """The operation of a resource, such as `v1.ai_image_generator.create`."""
     return next(name for name in paid() if name.split(".")[1] == resource)
 
 
@@ -207,4 +206,4 @@ def api(resource: str) -> ModuleType:
 
 def reserved_option(name: str) -> InvalidArgument:
     """The error for an option of `generate` in a row."""
-    return InvalidArgument("not part of a row", RESERVED[name], field=name)
+    return InvalidArgument("not allowed in a row", RESERVED[name], field=name)

@@ -1,7 +1,8 @@
-"""Who works on a batch: the heartbeats of a fleet.
+"""Who may work and submit: heartbeats of the workers, their sessions, permits to send, and the signal to stop.
 
-Rule: the database's clock decides, and the rows of a silent worker are given to one other. A clock that jumps makes
-nobody silent, and nobody alive for longer than the silence that is allowed.
+Rules: the database's clock decides, and the rows of a silent worker go to exactly one other. A clock that jumps makes
+no worker silent, and keeps none alive beyond the allowed silence. A permit counts from before the first attempt of the
+transaction that granted it, so whoever waits for it to expire knows that it is no longer used.
 """
 
 from __future__ import annotations
@@ -26,7 +27,10 @@ from ._tables import database_time, inserted, workers
 
 
 class StopSignal:
-    """Whether jobs may still be submitted, and who is waiting because they may not."""
+    """Set once, it ends submitting: Ctrl-C, no credits left, a refused key, a full disk.
+
+    A row that waits here has neither claimed nor sent anything, so nothing is lost when it stays.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -39,7 +43,7 @@ class StopSignal:
             self.reason = self.reason or reason
 
     async def gate(self, key: str) -> None:
-        """Let a row through to its submission, or keep it here until the run ends."""
+        """Let a row pass to its submission, or hold it here until the run ends."""
         if self.reason is not None:
             self.parked.add(key)
             try:
@@ -54,11 +58,11 @@ PERMIT_SECONDS = 15.0
 
 @attrs.frozen
 class Instant:
-    """A moment, as two clocks of this machine have it.
+    """A moment on two clocks of this machine.
 
     Attributes:
-        boot: seconds since the machine was started, those in which it slept included, where the system counts them.
-        wall: seconds since 1970; people and servers may set it.
+        boot: seconds since the machine was started, including sleep where the system counts it.
+        wall: seconds since 1970; people and servers may set this clock.
     """
 
     boot: float
@@ -66,14 +70,14 @@ class Instant:
 
 
 def now() -> Instant:
-    """This moment."""
+    """The current moment."""
     clock = getattr(time, "CLOCK_BOOTTIME", None)
     boot = time.monotonic() if clock is None else time.clock_gettime(clock)
     return Instant(boot, time.time())
 
 
 def passed(since: Instant, until: Instant) -> float:
-    """The seconds between two moments: by the clock that ran further, so one that was set back shortens nothing.
+    """The seconds between two moments, by the clock that ran further: setting one back shortens nothing.
 
     >>> passed(Instant(boot=10, wall=1000), Instant(boot=30, wall=900))
     20
@@ -83,11 +87,11 @@ def passed(since: Instant, until: Instant) -> float:
 
 @attrs.frozen
 class Permit:
-    """The right to begin sending what was claimed.
+    """The right to start sending what was claimed.
 
     Attributes:
-        since: the moment before the claim, or its renewal, was first asked for.
-        session: the session of the worker in which it was granted; another one makes it worthless.
+        since: the moment before the claim, or its renewal, was first requested.
+        session: the session of the worker that requested it; the permit ends with that session.
         seconds: how long it lasts.
     """
 
@@ -96,12 +100,12 @@ class Permit:
     seconds: float = PERMIT_SECONDS
 
     def valid(self, at: Instant, session: object = None) -> bool:
-        """Whether sending may begin at this moment."""
+        """Whether sending may start now."""
         return session == self.session and passed(self.since, at) < self.seconds
 
 
 class Session:
-    """A connection of a worker's own, whose lock shows the others that it lives; none for a file, which has one runner.
+    """A worker's own connection, whose lock shows others that it is running; none for a file, which has one process.
 
     Args:
         engine: the connection pool to the batch database.
@@ -125,12 +129,12 @@ class Session:
 
     @property
     def current(self) -> object:
-        """What tells this session from one that was lost; None if none is held."""
+        """Identifies this session; None if none is held."""
         return self._current
 
     @retry_while_away
     def hold(self) -> object:
-        """See that the session is there, or begin another one; gives `current`."""
+        """Check the session, or start a new one; returns `current`."""
         if self._engine is None:
             return None
         with self._lock:
@@ -163,9 +167,9 @@ class Session:
 
 
 def is_alive(engine: sa.Engine, worker: str) -> bool:
-    """Whether a worker can be seen to live: it holds its session, though it may stand still."""
+    """Whether a worker holds its session, even if it is stopped."""
     if engine.dialect.name != "postgresql":
-        return False  # its file has a lock instead
+        return False  # a file has its lock instead
     with engine.connect() as connection:
         free = connection.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(_number(worker))))
         connection.rollback()
@@ -173,7 +177,7 @@ def is_alive(engine: sa.Engine, worker: str) -> bool:
 
 
 def _number(worker: str) -> sa.ColumnElement[int]:
-    """What a worker's lock is called."""
+    """The number of a worker's lock."""
     return sa.func.hashtextextended(worker, sa.literal_column("0"))
 
 
@@ -181,7 +185,7 @@ logger: logging.Logger = logging.getLogger("magic_hour_workflows")
 
 
 JUMP_SECONDS = 5.0
-"""How far the database's clock may run from this machine's between two looks; more is a jump."""
+"""A larger difference between the database's clock and this machine's since the last check is a jump."""
 
 
 class Fleet:
@@ -201,23 +205,23 @@ class Fleet:
 
     @retry_while_away
     def now(self) -> float:
-        """The time of the database, in seconds since 1970; the same for all workers."""
+        """The database's time in seconds since 1970; the same for all workers."""
         with self._engine.connect() as connection:
             return float(connection.scalar(sa.select(self._now)) or 0)
 
     def beat(self, worker: str, host: str) -> None:
-        """Say that a worker is alive."""
+        """Record that a worker is alive."""
         with self._engine.begin() as connection:
             if not inserted(connection, workers, [{"worker": worker, "host": host, "seen_at": self._now}]):
                 alive = sa.update(workers).where(workers.c.worker == worker)
                 connection.execute(alive.values(seen_at=self._now))
 
     def silent(self, seconds: float, me: str) -> list[str]:
-        """The workers not heard of for so long, each given to one caller only, who takes their rows over."""
+        """The workers that have been silent this long; each is returned to one caller, who takes over its rows."""
         late = workers.c.seen_at < self._now - seconds
         taken: list[str] = []
         with self._engine.begin() as connection:
-            # Seen in the future: the clock was ahead. The silence of a worker that is gone begins now.
+            # Seen in the future: the clock was ahead. Count the silence of such a worker from now.
             ahead = sa.update(workers).where(workers.c.seen_at > self._now + JUMP_SECONDS)
             connection.execute(ahead.values(seen_at=self._now))
             if self._jumped(float(connection.scalar(sa.select(self._now)) or 0), seconds):
@@ -229,25 +233,25 @@ class Fleet:
         return taken
 
     def _jumped(self, database: float, seconds: float) -> bool:
-        """Whether the database's clock has jumped ahead so lately that who lives has had no time to say so."""
+        """Whether the database's clock jumped ahead so recently that live workers had no time to report."""
         here = self._clock()
         if self._last_check is not None:
             before, then = self._last_check
             if (jump := database - then - passed(before, here)) > JUMP_SECONDS:
                 logger.warning(
-                    "the clock of the batch database jumped %.0f s ahead; nobody is taken over for now", jump
+                    "the clock of the batch database jumped %.0f s ahead; no worker is replaced for now", jump
                 )
                 self._trusted_at = here
         self._last_check = here, database
         return self._trusted_at is not None and passed(self._trusted_at, here) < seconds
 
     def leave(self, worker: str) -> None:
-        """A worker has ended, or its rows have been taken over."""
+        """Remove a worker that has ended, or whose rows were taken over."""
         with self._engine.begin() as connection:
             connection.execute(sa.delete(workers).where(workers.c.worker == worker))
 
     def alive(self, seconds: float) -> list[str]:
-        """The workers heard of in the last so many seconds."""
+        """The workers seen within the last `seconds`."""
         with self._engine.connect() as connection:
             query = sa.select(workers.c.worker).where(
                 workers.c.seen_at.between(self._now - seconds, self._now + seconds)

@@ -1,13 +1,13 @@
-"""A manifest, read and checked: from JSONL, CSV or objects in memory to the rows of a batch.
+"""From a manifest to a plan: read JSONL, CSV or Python objects, check every row, and estimate what they cost.
 
     {"key": "fox", "endpoint": "ai_image_generator", "image_count": 1, "style": {"prompt": "A red fox in the snow"}}
     {"key": "anna", "endpoint": "ai_headshot_generator", "assets": {"image_file_path": "portraits/anna.jpg"}}
 
-The parameters are those of `generate`, beside `key` and `endpoint` or in an object of their own, `parameters`. A table
-has them as columns, `style.prompt`, `assets.image_file_paths[0]`. Paths begin at the manifest's folder.
+The parameters are those of `generate`, next to `key` and `endpoint` or in an object of their own, `parameters`. A table
+has them as columns: `style.prompt`, `assets.image_file_paths[0]`. Paths are relative to the manifest's directory.
 
-Rule: all mistakes of all rows are told at once, before anything is uploaded or charged. A row is known by its key
-alone, never by its place, which changes as soon as somebody sorts the table.
+Rule: all mistakes of all rows are reported at once, before anything is uploaded or charged. Only its key identifies a
+row: its position changes as soon as somebody sorts the table.
 """
 
 from __future__ import annotations
@@ -49,17 +49,17 @@ _FORMATS: Mapping[str, Callable[[Path, Collector], Iterator[Entry]]] = {
 
 
 def read(source: str | os.PathLike[str] | Iterable[RowLike], *, endpoint: str | None = None) -> list[Row]:
-    """Read a manifest and check every row of it. Nothing is sent.
+    """Read a manifest and check every row. Nothing is sent.
 
     Args:
         source: a file of JSON lines (.jsonl, .ndjson) or a table (.csv), or rows: each a `Row`, a dict with `key`,
-            `endpoint` and the parameters, or `(key, endpoint, parameters)`. Relative paths begin at the file's folder,
-            or at the current one.
-        endpoint: that of rows that name none.
+            `endpoint` and the parameters, or `(key, endpoint, parameters)`. Relative paths start at the directory of
+            the file, or at the current one.
+        endpoint: the endpoint of rows that name none.
 
     Raises:
-        ManifestError: some rows cannot be right; it lists every mistake with its line and field.
-        InvalidArgument: there is no such manifest, or nothing in it.
+        ManifestError: some rows are invalid; it lists every mistake with its line and field.
+        InvalidArgument: the manifest does not exist or is empty.
 
     Example:
         >>> from pathlib import Path
@@ -88,21 +88,21 @@ def read(source: str | os.PathLike[str] | Iterable[RowLike], *, endpoint: str | 
     if found.mistakes:
         raise ManifestError(name, found.mistakes)
     if not rows:
-        raise InvalidArgument(f"there is no row in {name}", "give one at least", field="manifest")
+        raise InvalidArgument(f"{name} has no rows", field="manifest")
     return rows
 
 
 def checked_path(source: str | os.PathLike[str]) -> Path:
-    """The file a manifest is in.
+    """The path of a manifest.
 
     Raises:
-        InvalidArgument: there is none, it cannot be read, or it is of another format.
+        InvalidArgument: it does not exist, cannot be read, or has another format.
     """
     field = "manifest"
     try:
         path = Path(source).expanduser()
         mode = path.stat().st_mode
-        if stat.S_ISREG(mode):  # opening anything else could wait for ever
+        if stat.S_ISREG(mode):  # opening anything else could block forever
             path.open("rb").close()
     except FileNotFoundError:
         raise AssetNotFound(
@@ -114,16 +114,16 @@ def checked_path(source: str | os.PathLike[str]) -> Path:
         ) from None
     if not stat.S_ISREG(mode):
         what = "a directory" if stat.S_ISDIR(mode) else "not a regular file"
-        raise InvalidArgument(f"{shown(path)} is {what}", "give a file", field=field)
+        raise InvalidArgument(f"{shown(path)} is {what}", "pass a file", field=field)
     if path.suffix.lower() not in _FORMATS:
-        problem = f"{shown(path.name)} is of another format: expected {', '.join(_FORMATS)}"
-        remedy = "save a sheet as CSV, and a list as one JSON object per line"
+        problem = f"{shown(path.name)} has an unknown format: expected {', '.join(_FORMATS)}"
+        remedy = "save a spreadsheet as CSV, or write one JSON object per line"
         raise InvalidArgument(problem, remedy, field=field)
     return path
 
 
 def fingerprint(row: Row) -> str:
-    """What a row asks for, as a SHA-256 in hexadecimal: the same key must never come to mean something else.
+    """The SHA-256 of what a row asks for, in hexadecimal: a key must always mean the same job.
 
     The key, the line and the order of the parameters do not matter, nor whether a number is written 2 or 2.0.
 
@@ -138,7 +138,7 @@ def fingerprint(row: Row) -> str:
 
 
 def _plain(node: Any) -> Any:
-    """JSON with every whole number written in one way."""
+    """JSON in which every integral number is an integer."""
     if isinstance(node, Mapping):
         return {name: _plain(value) for name, value in node.items()}
     if isinstance(node, list):
@@ -150,7 +150,7 @@ __all__ = ["ManifestError", "Mistake", "RowLike", "checked_path", "fingerprint",
 
 
 def planned(rows: Iterable[Row]) -> list[Planned]:
-    """The rows with what tells them apart, what they will cost and what they make."""
+    """The rows as they are stored."""
     known = operations()
     return [
         Planned(
@@ -165,7 +165,7 @@ def planned(rows: Iterable[Row]) -> list[Planned]:
 
 @attrs.frozen
 class Input:
-    """A file that a row needs uploaded: the same bytes for the same role and with the same extension go up once."""
+    """A file to upload. The same bytes with the same role and extension are uploaded once."""
 
     role: AssetRole
     extension: str
@@ -173,7 +173,9 @@ class Input:
 
 
 def plan(rows: Iterable[Row]) -> Plan:
-    """What a batch of these rows, as `read` gives them, will do and cost.
+    """What a batch of these rows, as `read` returns them, will do and cost.
+
+    Files are only read if another one has the same size and type: only those can have the same content.
 
     Raises:
         AssetNotFound: a file is gone.
@@ -208,7 +210,7 @@ def plan(rows: Iterable[Row]) -> Plan:
 
 
 def estimate_row(row: Row) -> Estimate:
-    """What one row will cost, by the contract's prices.
+    """What one row will cost, by the prices in the contract.
 
     Example:
         >>> print(estimate_row(Row(key="a", endpoint="ai_headshot_generator", parameters={})))
@@ -219,7 +221,7 @@ def estimate_row(row: Row) -> Estimate:
 
 
 def inputs(row: Row) -> Iterator[Input]:
-    """The files of a row that have to be uploaded; URLs and remote paths are the service's to look up."""
+    """The files of a row to upload; URLs and remote paths are looked up by the service."""
     for field in api(row.endpoint).ENDPOINT.assets:
         value = _at(row.parameters, field.path)
         for item in value if field.many and isinstance(value, list) else [value]:
@@ -232,7 +234,7 @@ def inputs(row: Row) -> Iterator[Input]:
 
 
 def _distinct(files: Iterable[Input]) -> Iterator[int]:
-    """The size of every file that differs from the others in content, extension or role."""
+    """The size of every file with a different content, extension or role."""
     alike: defaultdict[tuple[str, str, int], dict[tuple[int, int], str]] = defaultdict(dict)
     for file in files:
         try:

@@ -1,8 +1,8 @@
-"""Where the outputs of a batch go, and telling files apart by their content.
+"""The output directory of a batch: outputs get their final names once their bytes have reached the disk.
 
-Rule: a final name is given once, to a complete file whose bytes are on the disk; the same row saved again finds its
-file instead of a second name. Whatever has a name keeps it: only what is left of the very same file, truncated or
-emptied, is replaced.
+Rule: nothing counts as saved before its bytes and its name have been synced. A final name is given once, to a complete
+file; a row that is saved again finds its file instead of creating a second one. Existing files keep their names: only
+the truncated or empty rest of the same file is replaced.
 """
 
 from __future__ import annotations
@@ -38,22 +38,19 @@ _SYNCERS = 4
 
 
 _NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
-"""What file systems say that sync no directories."""
-
-
-# --- Syncing ----------------------------------------------------------------------------------------------------------
+"""Errors of file systems that do not sync directories."""
 
 
 def synced(path: Path) -> SavedFile:
-    """A complete file, once its bytes have reached the disk."""
-    with path.open("r+b") as file:  # Windows syncs only what may be written to
+    """A complete file, after its bytes have reached the disk."""
+    with path.open("r+b") as file:  # Windows only syncs writable files
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         _sync(file.fileno())
         return SavedFile(path, os.fstat(file.fileno()).st_size, digest)
 
 
 def all_synced(paths: Sequence[Path]) -> list[SavedFile | OSError]:
-    """`kept` for several files at once, each with what went wrong: file systems join syncs that come together."""
+    """`synced` for several files at once, each with its error: file systems combine concurrent syncs."""
     if len(paths) < 2:
         return [_tried(path) for path in paths]
     with ThreadPoolExecutor(min(_SYNCERS, len(paths)), thread_name_prefix="magic-hour-batch-sync") as pool:
@@ -68,10 +65,10 @@ def _tried(path: Path) -> SavedFile | OSError:
 
 
 def sync_directory(path: Path) -> None:
-    """Let the names in a directory reach the disk, where the system can be asked to."""
-    if sys.platform == "win32":  # NTFS keeps names in its journal, and opens no directory
+    """Let the names in a directory reach the disk, where the system supports it."""
+    if sys.platform == "win32":  # NTFS journals names, and directories cannot be opened
         return
-    with suppress(PermissionError):  # above the folder of the outputs, other people's may be unreadable
+    with suppress(PermissionError):  # a parent of the output directory may be unreadable
         descriptor = os.open(path, os.O_RDONLY)
         try:
             _sync(descriptor)
@@ -83,22 +80,22 @@ def sync_directory(path: Path) -> None:
 
 
 def _sync(descriptor: int) -> None:
-    if sys.platform == "darwin":  # there `fsync` stops at the cache of the disk (its man page)
+    if sys.platform == "darwin":  # `fsync` does not flush the disk's cache there (see its man page)
         import fcntl
 
-        with suppress(OSError):  # not every file system can
+        with suppress(OSError):  # not supported by every file system
             fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
             return
     os.fsync(descriptor)
 
 
 class GroupWork(Generic[A, B]):
-    """Does what comes at about the same time in one go, so that it shares what is slow. Belongs to one event loop.
+    """Combines items that arrive at about the same time, so that they share slow work. Belongs to one event loop.
 
-    What comes while a group is at work belongs to the next one.
+    Items that arrive while a group is processed belong to the next one.
 
     Args:
-        work: runs in a thread; takes what was handed in, gives for each what came of it or what went wrong.
+        work: runs in a thread; takes the items, returns a result or an error for each.
     """
 
     def __init__(self, work: Callable[[list[A]], Sequence[B | OSError]]) -> None:
@@ -107,7 +104,7 @@ class GroupWork(Generic[A, B]):
         self._busy: asyncio.Task[None] | None = None
 
     async def __call__(self, item: A) -> B:
-        """Hand something in; returns or raises what came of it. If this is cancelled, it is done all the same."""
+        """Hand in an item; returns or raises its result. If this is cancelled, the work is still completed."""
         future: asyncio.Future[B] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
         if self._busy is None or self._busy.done():
@@ -116,7 +113,7 @@ class GroupWork(Generic[A, B]):
             return await asyncio.shield(future)
         except asyncio.CancelledError:
             await asyncio.wait([future])
-            future.exception()  # whatever it was, nobody asks any more
+            future.exception()  # mark it as retrieved
             raise
 
     async def _work_through(self) -> None:
@@ -125,7 +122,7 @@ class GroupWork(Generic[A, B]):
             ends: Sequence[B | BaseException]
             try:
                 ends = await asyncio.to_thread(self._work, [item for item, _ in group])
-            except Exception as error:  # noqa: BLE001  (each of them raises it)
+            except Exception as error:  # noqa: BLE001  (each item raises it)
                 ends = [error] * len(group)
             for (_, future), end in zip(group, ends, strict=True):
                 if isinstance(end, BaseException):
@@ -139,12 +136,12 @@ _CHUNK_BYTES = 1024 * 1024
 
 @attrs.frozen(kw_only=True)
 class Incoming:
-    """The outputs of a row that are complete.
+    """The complete outputs of a row.
 
     Attributes:
         key: the row.
         files: the number of each output, from 1, and where it is now.
-        before: where the row has had files before.
+        before: returns where the row had files before.
     """
 
     key: str
@@ -156,30 +153,30 @@ class OutputDir:
     """The output directory of a batch.
 
     Args:
-        directory: where outputs go; made when the first one arrives.
-        worker: who saves there, so that workers on one shared folder keep out of each other's way.
+        directory: where outputs go; created when the first one arrives.
+        worker: who saves there, so that workers in a shared directory do not interfere.
     """
 
     def __init__(self, directory: Path, worker: str) -> None:
         self.directory = directory
         self._incoming = directory / ".incoming" / safe_stem(worker)
         self._group: GroupWork[Incoming, list[SavedFile]] = GroupWork(self._save)
-        self._unsynced: list[Path] = [directory, *directory.absolute().parents]  # it may have been made just now
+        self._unsynced: list[Path] = [directory, *directory.absolute().parents]  # it may be new
 
     def staging(self) -> Path:
-        """A directory of its own for files that are not complete yet, on the same disk as the final ones."""
+        """A directory for incomplete files, on the same disk as the final ones."""
         return self._incoming / uuid.uuid4().hex
 
     async def save(self, incoming: Incoming) -> list[SavedFile]:
-        """Give the outputs of a row their final names, once their bytes have reached the disk.
+        """Give the outputs of a row their final names, after their bytes have reached the disk.
 
         Raises:
-            OSError: the disk did not take them.
+            OSError: the disk did not store them.
         """
         return await self._group(incoming)
 
     def _save(self, group: list[Incoming]) -> list[list[SavedFile] | OSError]:
-        """The same for several rows at once: the directory is synced once for all of them."""
+        """The same for several rows: the directory is synced once for all of them."""
         synced = iter(all_synced([path for incoming in group for _, path in incoming.files]))
         ends = [self._named(incoming, list(islice(synced, len(incoming.files)))) for incoming in group]
         try:
@@ -209,7 +206,7 @@ class OutputDir:
             if moved(file.path, target):
                 return target
             found = problem(target, file.size, file.sha256)
-            if found is None:  # saved before, and the process ended before that was written down
+            if found is None:  # saved before, but the process ended before that was recorded
                 synced(target)
                 return target
             if found is FileProblem.SIZE and target in before() and _begins(file.path, target):
@@ -218,14 +215,14 @@ class OutputDir:
         raise AssertionError("there is always another name")
 
     def clean(self) -> None:
-        """Remove what an interrupted run left behind."""
+        """Remove the files of an interrupted run."""
         shutil.rmtree(self._incoming, ignore_errors=True)
         with suppress(OSError):
             self._incoming.parent.rmdir()
 
 
 def _begins(whole: Path, target: Path) -> bool:
-    """Whether a file holds nothing but the beginning of another, or nothing at all."""
+    """Whether the second file is a prefix of the first."""
     with whole.open("rb") as one, target.open("rb") as other:
         while part := other.read(_CHUNK_BYTES):
             if one.read(len(part)) != part:

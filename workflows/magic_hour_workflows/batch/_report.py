@@ -1,10 +1,11 @@
-"""The contact sheet of a batch: one page, `report.html`, that opens from the disk beside the media it shows.
+"""The results of a batch as files: JSON lines for programs, CSV for spreadsheets, a page for people.
 
-Rule: every text of the rows is hostile. It reaches the page as JSON, the page's script puts it into text nodes only,
-and its Content-Security-Policy lets nothing run but that script and nothing load but files of the place it lies in.
+Rules: readers see the old file or the new one, never half of one. Every text of a row is untrusted: it reaches the page
+as JSON, the page's script puts it into text nodes only, and its Content-Security-Policy allows that script and local
+media, nothing else.
 
-The pictures are their own thumbnails: a page shows 48 rows and loads what is scrolled to, so smaller copies would
-cost a library for pictures and as many files again, which could fall behind the outputs.
+There are no thumbnails: the page shows 48 rows at a time and loads what is scrolled to, so smaller copies would cost an
+image library and as many files again, which could get out of date.
 """
 
 from __future__ import annotations
@@ -36,46 +37,46 @@ FIELDS = (
 
 
 SEPARATOR = "|"
-"""Between the paths, the sizes, and the SHA-256 sums, of one row in `results.csv`: no safe file name has it."""
+"""Joins the paths, sizes and SHA-256 sums of one row in `results.csv`; safe file names do not contain it."""
 
 
-# What makes a spreadsheet read a cell as a formula: https://owasp.org/www-community/attacks/CSV_Injection
-_FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")  # the last four are the wide forms of the first
+# Characters that make a spreadsheet read a cell as a formula: https://owasp.org/www-community/attacks/CSV_Injection
+_FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")  # the last four are full-width forms of the first
 
 
 def write_results(directory: str | os.PathLike[str], results: Iterable[RowResult]) -> tuple[Path, Path]:
-    """Write `results.jsonl` and `results.csv`, over those of an earlier run.
+    """Write `results.jsonl` and `results.csv`, replacing those of an earlier run.
 
-    In `results.jsonl` a line is an object with all of `FIELDS`; paths are relative to the directory, with `/`; numbers
-    have three decimals at most. In `results.csv` several paths, sizes or SHA-256 sums are joined with `|`, what is
-    not known is empty, and an apostrophe stands before text that a spreadsheet would run as a formula.
+    A line of `results.jsonl` is an object with all of `FIELDS`; paths are relative to the directory, with `/`; numbers
+    have at most three decimals. In `results.csv` several paths, sizes or SHA-256 sums are joined with `|`, unknown
+    values are empty, and an apostrophe precedes text that a spreadsheet would run as a formula.
 
     Args:
-        directory: where the outputs are; made if it is missing.
-        results: the rows, in the order in which they shall stand; gone through once.
+        directory: where the outputs are; created if it is missing.
+        results: the rows in their order; iterated once.
 
     Returns:
         The two files.
 
     Raises:
-        OSError: the disk is full, or a spreadsheet holds the file open; the old files are as they were.
+        OSError: the disk is full, or a spreadsheet has the file open; the old files are unchanged.
     """
     folder = Path(directory)
     lines, table = folder / "results.jsonl", folder / "results.csv"
-    # With its byte order mark, without which Excel takes UTF-8 for an old code page.
+    # With a byte order mark: without it Excel does not recognize UTF-8.
     with written_atomically(lines) as jsonl, written_atomically(table, encoding="utf-8-sig", newline="") as sheet:
-        # All in quotes: where `;` separates columns, a spreadsheet would else find cells inside of cells.
+        # All quoted: where `;` separates columns, a spreadsheet would split unquoted cells.
         writer = csv.writer(sheet, quoting=csv.QUOTE_ALL)
         writer.writerow(FIELDS)
         for result in results:
             row = record(result, folder)
-            jsonl.write(json.dumps(row) + "\n")  # ASCII, so that no reader finds other ends of lines in it
+            jsonl.write(json.dumps(row) + "\n")  # ASCII, so that no reader finds other line breaks in it
             writer.writerow([_cell(value) for value in readable(row).values()])
     return lines, table
 
 
 def record(result: RowResult, directory: Path) -> dict[str, Any]:
-    """A row's result as JSON can say it, its paths relative to the directory."""
+    """The result of a row as JSON values, with paths relative to the directory."""
     values: dict[str, Any] = {field: getattr(result, field) for field in FIELDS}
     values["status"] = result.status.value
     values |= {name: rounded(values[name]) for name in ("credits", "seconds")}
@@ -86,16 +87,17 @@ def record(result: RowResult, directory: Path) -> dict[str, Any]:
 
 
 def readable(row: dict[str, Any]) -> dict[str, Any]:
-    """The record for people: what the service said has nothing in it that a program would obey. Paths and keys are the
-    caller's own, and programs find the rest as it is in `results.jsonl`."""
+    """The record for people: texts of the service are escaped, so that no terminal or program acts on them. Paths and
+    keys are the caller's own; programs find the original texts in `results.jsonl`.
+    """
     said = {name: escaped(row[name]) for name in ("id", "error") if isinstance(row[name], str)}
     return {**row, **said}
 
 
 def rounded(value: float | None) -> float | None:
-    """A number as people write it: to three decimals, and whole if it is; None for what is no number.
+    """A number with at most three decimals, an integer if it is one; None if it is not finite.
 
-    >>> short(2.0), short(0.1 + 0.2), short(12.345678901234), short(float("nan"))
+    >>> rounded(2.0), rounded(0.1 + 0.2), rounded(12.345678901234), rounded(float("nan"))
     (2, 0.3, 12.346, None)
     """
     if value is None or not math.isfinite(value):
@@ -105,7 +107,7 @@ def rounded(value: float | None) -> float | None:
 
 
 def relative(path: Path, directory: Path) -> str:
-    """A path as seen from the directory, with `/` on every system."""
+    """A path relative to the directory, with `/` on every system."""
     try:
         seen = os.path.relpath(path, directory)
     except ValueError:  # another drive
@@ -124,9 +126,9 @@ def _cell(value: object) -> str:
 
 @contextmanager
 def written_atomically(path: Path, *, encoding: str = "utf-8", newline: str = "\n") -> Iterator[TextIO]:
-    """A file to write to that takes the place of `path` once the block has ended well.
+    """A file to write to, which replaces `path` when the block ends without an error.
 
-    What UTF-8 cannot say, such as a file name in another encoding, is written as `\\udc80`.
+    Text that UTF-8 cannot encode, such as a file name in another encoding, is written as `\\udc80`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
@@ -146,7 +148,7 @@ LABELS = {
     RowStatus.WAITING: "Waiting",
     RowStatus.SKIPPED: "Skipped",
 }
-"""What each status is called on the page, in the order in which they are shown."""
+"""The label of each status on the page, in display order."""
 
 
 def write_report(
@@ -157,21 +159,21 @@ def write_report(
     *,
     options: Sequence[str] = (),
 ) -> Path:
-    """Write `report.html`, over that of an earlier run.
+    """Write `report.html`, replacing that of an earlier run.
 
     Args:
-        directory: where the outputs are; the page names them relative to it, so both can be moved together.
-        results: the rows, in the order in which they shall stand.
-        summary: how the batch stands.
-        title: what the page is called, such as the name of the manifest.
-        options: what the commands on the page have to be told, such as `--database` and the path.
+        directory: where the outputs are; the page has relative paths, so both can be moved together.
+        results: the rows in their order.
+        summary: the state of the batch.
+        title: the title of the page, such as the name of the manifest.
+        options: options for the commands on the page, such as `--database` and the path.
 
     Returns:
         The page.
 
     Raises:
         ModuleNotFoundError: the extra `batch` is not installed.
-        OSError: the page cannot be written; the old one is as it was.
+        OSError: the page cannot be written; the old one is unchanged.
     """
     folder = Path(directory)
     page = _template().generate(
@@ -189,11 +191,11 @@ def write_report(
 
 
 def remedy(result: RowResult, options: Sequence[str] = ()) -> list[tuple[str, str]]:
-    """What to do about a row that is not saved: sentences, each with its command or without one.
+    """What to do about a row that is not saved: sentences, each with a command or "".
 
     Args:
         result: the row.
-        options: what commands about its batch have to be told.
+        options: options for commands about its batch.
     """
     match result.status:
         case RowStatus.FAILED:
@@ -203,23 +205,23 @@ def remedy(result: RowResult, options: Sequence[str] = ()) -> list[tuple[str, st
             settle, key = typed(["magic-hour", "batch", "settle", *options]), _argument(result.key)
             where = f"Look for {result.name!r} in the web app." if result.name else "Look for it in the web app."
             return [
-                (f"{where} If it is there, go on with its id:", f"{settle} --project ID {key}"),
+                (f"{where} If it is there, continue with its id:", f"{settle} --project ID {key}"),
                 (
-                    "If it is not there, this waits until it cannot appear any more and asks again:",
+                    "If it is not there, this waits until it can no longer appear, then asks again:",
                     f"{settle} --not-charged {key}",
                 ),
             ]
         case RowStatus.SKIPPED:
-            return [("Run the batch again with a higher --max-credits to do this row as well.", "")]
+            return [("Run the batch again with a higher --max-credits to include this row.", "")]
         case RowStatus.WAITING | RowStatus.RUNNING:
-            return [("Run the batch again: it goes on where it stopped.", "")]
+            return [("Run the batch again: it continues where it stopped.", "")]
         case _:
             return []
 
 
 def _argument(key: str) -> str:
-    """A key as the last argument of a command, which may be pasted into a shell."""
-    if not key.isprintable():  # what a terminal would act upon is typed by hand
+    """A key as the last argument of a command that can be pasted into a shell."""
+    if not key.isprintable():  # a terminal could act on it: to be typed by hand
         return "KEY"
     return f"-- {shlex.quote(key)}" if key.startswith("-") else shlex.quote(key)
 
@@ -237,12 +239,12 @@ def _url(path: Path, folder: Path) -> str:
 
 
 def _part(name: str) -> str:
-    """A file that lies beside this one, as it stands."""
+    """The text of a file next to this one."""
     return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
 def _digest(text: str) -> str:
-    """By what a Content-Security-Policy knows an inline script or style."""
+    """The hash of an inline script or style for a Content-Security-Policy."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
@@ -261,6 +263,6 @@ def _template() -> Any:
         remedy = "pip install 'magic-hour-workflows[batch]'"
         raise ModuleNotFoundError(f"the report needs {error.name}: {remedy}", name=error.name) from None
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.policies["json.dumps_kwargs"] = {}  # else the labels come sorted by their names
+    environment.policies["json.dumps_kwargs"] = {}  # else the labels would be sorted by name
     environment.filters.update(digest=_digest, number=_number)
     return environment.from_string(_part("report.html.jinja"))

@@ -1,7 +1,7 @@
-"""Whether a row can be right: its key, its endpoint, its files and what the contract and the checks say of the rest.
+"""Checking a row: its key, its endpoint, its files, and the rest against the contract.
 
-Rule: everything that `generate` would refuse before it uploads is refused here in the same words, for every field of
-every row; a file is looked at once, however many rows name it.
+Rule: whatever `generate` would refuse before it uploads is refused here with the same message, for every field of every
+row. A file is read once, however many rows name it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ LONGEST_KEY = 200
 
 
 _UNFIT = ("Cc", "Cs", "Zl", "Zp")
-"""Unicode categories that no line of a log, a table or a page can hold: controls, halves of characters, line breaks."""
+"""Unicode categories that break logs, tables and pages: controls, surrogates, line breaks."""
 
 
 _SCHEME = re.compile(r"(?i)[a-z][a-z0-9+.-]+://|data:")
@@ -44,13 +44,13 @@ _INDEX = re.compile(r"\[\d+\]")
 
 
 _IN_MEMORY = (
-    "a batch outlives this process, and what is in its memory does not",
-    "write it to a file and give its path",
+    "a batch outlives this process, but data in memory does not",
+    "write it to a file and pass its path",
 )
 
 
 class Checker:
-    """Checks one manifest, row by row."""
+    """Checks the rows of one manifest."""
 
     def __init__(self, folder: Path, found: Collector) -> None:
         self._folder = _absolute(folder)
@@ -60,7 +60,7 @@ class Checker:
         self._files: dict[tuple[str, AssetRole], tuple[str, tuple[str, str | None] | None]] = {}
 
     def row(self, entry: Entry) -> Row | None:
-        """The row, with the paths of its files made absolute; None if it has mistakes."""
+        """The row, with absolute paths; None if it has mistakes."""
         before = len(self._found.mistakes)
         if entry.key is not None:
             self._check_key(entry)
@@ -92,17 +92,17 @@ class Checker:
             self._add(
                 entry,
                 InvalidArgument(
-                    f"line {self._lines[key]} has it too",
-                    "a key is charged once, so give each row its own",
+                    f"line {self._lines[key]} has the same",
+                    "keys must be unique",
                     field="key",
                 ),
             )
         elif stem in self._stems:
             other = self._stems[stem]
-            same = f"would name its outputs like {shown(other)} in line {self._lines[other]}, as {stem}-1"
+            same = f"would name its outputs {stem}-1, like {shown(other)} in line {self._lines[other]}"
             self._add(
                 entry,
-                InvalidArgument(f"{shown(key)} {same}", "let them differ in letters, digits, - or _", field="key"),
+                InvalidArgument(f"{shown(key)} {same}", "use keys that differ in letters, digits, - or _", field="key"),
             )
         self._lines.setdefault(key, entry.line)
         self._stems.setdefault(stem, key)
@@ -110,7 +110,7 @@ class Checker:
     # --- parameters ----------------------------------------------------------------------------------------------
 
     def _parameters(self, entry: Entry, api: ModuleType) -> dict[str, Any]:
-        """The parameters as JSON can say them; mistakes are collected on the way."""
+        """The parameters as JSON; mistakes are collected."""
         endpoint: Endpoint = api.ENDPOINT
         before = len(self._found.mistakes)
         given = {name: value for name, value in entry.parameters.items() if self._belongs(entry, endpoint, name)}
@@ -130,7 +130,7 @@ class Checker:
             return given
 
     def _belongs(self, entry: Entry, endpoint: Endpoint, name: Any) -> bool:
-        """Whether a name is a field; one that is not is told."""
+        """Whether the endpoint has this field; if not, that is reported."""
         if name in endpoint.body or name == "extra_body":
             return True
         if name in RESERVED:
@@ -140,10 +140,10 @@ class Checker:
         return False
 
     def _refused(self, entry: Entry, api: ModuleType, given: dict[str, Any], since: int) -> None:
-        """Everything else that the contract refuses.
+        """Report everything else that the contract refuses.
 
-        It tells one mistake at a time, so what it refuses is put right with the contract's own example, or left
-        out, and it is asked again. What compares fields with each other is left for when they are right.
+        The contract reports one mistake at a time. So each refused field is replaced with the contract's example, or
+        left out, and the rest is checked again. Rules that compare fields wait until those fields are valid.
         """
         example = operations()[api.ENDPOINT.name].get("example", {})
         reported = {mistake.field for mistake in self._found.mistakes[since:] if mistake.field}
@@ -165,8 +165,9 @@ class Checker:
     # --- files ---------------------------------------------------------------------------------------------------
 
     def _resolve_files(self, node: Any, field: AssetField, path: Sequence[str], entry: Entry) -> Any:
-        """A copy of `node` with the files of a field checked and their paths absolute; other shapes are left as they
-        are, for the contract to refuse."""
+        """A copy of `node` with the files of a field checked and their paths absolute; other values stay as they are,
+        for the contract to refuse.
+        """
         if isinstance(node, Model):
             node = {**node.additional_properties, **vars_of(node)}
         name, *rest = path
@@ -216,15 +217,15 @@ class Checker:
 
 
 def _absolute(path: str | os.PathLike[str]) -> str:
-    """The same file from anywhere; `..` stays, since behind a symbolic link it means another folder without it."""
+    """The absolute path. `..` stays: after a symbolic link, removing it would name another directory."""
     return os.path.join(os.getcwd(), path)
 
 
 def checked_key(key: object) -> str:
-    """What a row may be called.
+    """A valid key.
 
     Raises:
-        InvalidArgument: it is no text, empty, too long, or has characters that cannot be shown.
+        InvalidArgument: it is not a string, empty, too long, or has unprintable characters.
 
     Example:
         >>> checked_key("Zoë, winter 2026")
@@ -233,13 +234,13 @@ def checked_key(key: object) -> str:
     if not isinstance(key, str):
         raise wrong_type("key", "a string", key)
     if not key.strip():
-        raise InvalidArgument("it is empty", "give every row one of its own", field="key")
+        raise InvalidArgument("it is empty", "give every row a unique one", field="key")
     if len(key) > LONGEST_KEY:
-        raise InvalidArgument(f"{len(key)} characters are more than {LONGEST_KEY}", "give a shorter one", field="key")
+        raise InvalidArgument(f"{len(key)} characters exceed the maximum of {LONGEST_KEY}", field="key")
     for character in key:
         if unicodedata.category(character) in _UNFIT:
             raise InvalidArgument(
-                f"{shown(key)} has a character that cannot be shown", f"leave U+{ord(character):04X} out", field="key"
+                f"{shown(key)} contains the unprintable character U+{ord(character):04X}", "remove it", field="key"
             )
     return key
 
@@ -248,7 +249,7 @@ def _written(api: ModuleType, given: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters as the contract writes them.
 
     Raises:
-        InvalidArgument: it refuses them, or the checks do, or what they cost cannot be told.
+        InvalidArgument: the contract or the checks refuse them, or their price is unknown.
     """
     fields = {**dict.fromkeys(api.ENDPOINT.body), **given}
     operation = api.request(**fields)
@@ -262,14 +263,14 @@ def _written(api: ModuleType, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _corrected(node: Any, path: Sequence[str], good: Any) -> Any:
-    """A copy of `node` with what stands at `path` taken from `good`, or left out if nothing stands there."""
+    """A copy of `node` with the value at `path` taken from `good`, or left out if `good` has none."""
     name, *rest = path
     inner = good.get(name) if isinstance(good, Mapping) else None
     if isinstance(node, Model):
         node = {**node.additional_properties, **vars_of(node)}
     node = node if isinstance(node, Mapping) else {}
     if rest and inner is None and name not in node:
-        return node  # a name with a dot in it, or a key that is no text: nothing to put right
+        return node  # a name with a dot, or a key that is not a string: nothing to correct
     if rest:
         inner = _corrected(node.get(name), rest, inner)
     others = {key: value for key, value in node.items() if key != name}

@@ -1,7 +1,8 @@
-"""The way of one row through its steps, as the engine runs it: each step once, as far as it is recorded.
+"""The workflow of one row, as the engine runs it: each step once, unless its result is already recorded.
 
-Rule: whatever happens, the row says where it stands. A failure of the service is an answer; one of our own stops the
-submitting, because the next row would meet it too.
+Rule: whatever happens, the row has a state. A failure of the service is a result; an error of our own stops the
+submitting, because the next row would fail too. Only what the service refused or gave up is failed: what may pass is
+left for the next run, and an unknown outcome is doubtful.
 """
 
 from __future__ import annotations
@@ -32,12 +33,12 @@ logger: logging.Logger = logging.getLogger("magic_hour_workflows")
 
 
 class RowWorkflow:
-    """Takes rows to their ends.
+    """Runs rows until they finish.
 
     Args:
         steps: does the work.
-        store: remembers.
-        stop_signal: whether jobs may still be submitted.
+        store: the state of the batch.
+        stop_signal: set on errors that would stop every row.
     """
 
     def __init__(self, steps: Steps, store: Store, stop_signal: StopSignal) -> None:
@@ -46,30 +47,30 @@ class RowWorkflow:
         self._stop_signal = stop_signal
 
     async def run(self, key: str) -> None:
-        """Take a row to its end, or as far as it goes."""
+        """Run a row until it finishes or cannot continue."""
         began = time.monotonic()
         try:
             found = await asyncio.to_thread(self._store.row, key)
             if found is None:
-                return  # it is no longer in the manifest
+                return  # removed from the manifest
             row, state, estimate, kind = found
             if state not in (RowStatus.WAITING, RowStatus.RUNNING):
-                return  # it ended, and the process did before the engine could write that down
+                return  # finished, but the process ended before the engine recorded it
             answer = await self._run_steps(row, estimate, kind)
         except dbos_errors.DBOSException:
-            raise  # the row was cancelled, or somebody else has it now
+            raise  # the row was cancelled or taken over
         except _RowTaken:
-            return  # to who has it now
+            return  # to its new owner
         except Exception as fault:
-            logger.exception("row %r met a fault that is not the service's", key)
+            logger.exception("row %r: unexpected error", key)
             self._stop_signal(
-                f"row {key!r} met {type(fault).__name__}: {fault}; run the batch again when that is mended"
+                f"row {key!r} failed with {type(fault).__name__}: {fault}; fix that and run the batch again"
             )
             answer = {"status": RowStatus.RUNNING, "error": f"{type(fault).__name__}: {fault}"}
         await finished(partial(self._finish, key, answer, time.monotonic() - began))
 
     async def close(self) -> None:
-        """Close the connections, and remove what was not finished."""
+        """Close the connections and remove unfinished files."""
         await self._steps.close()
 
     async def _run_steps(self, row: Row, estimate: float, kind: Kind) -> dict[str, Any]:
@@ -96,7 +97,7 @@ class RowWorkflow:
     def _finish(self, key: str, answer: dict[str, Any], seconds: float) -> None:
         known = self._store.result(key)
         if known is None:
-            return  # taken out of the manifest while it was refused
+            return  # removed from the manifest meanwhile
         files = recorded(answer.get("files", []))
         self._store.finish(
             RowResult(
@@ -116,11 +117,12 @@ class RowWorkflow:
 
 
 class _RowTaken(BaseException):
-    """The row is another's by now, who says what became of it. No `Exception`, for the reason that `_Stopped` has."""
+    """Another execution has the row and records its result. Not an `Exception`, for the same reason as
+    `_RowStopped`."""
 
 
 class _RowStopped(BaseException):
-    """A step came to no good end. No `Exception`, so that the engine records nothing: the next run tries it again."""
+    """A step failed. Not an `Exception`, so that the engine records nothing and the next run repeats the step."""
 
     def __init__(self, answer: dict[str, Any]) -> None:
         super().__init__(answer["error"])
@@ -128,11 +130,11 @@ class _RowStopped(BaseException):
 
 
 def described(error: MagicHourError, *, accepted: bool) -> dict[str, Any]:
-    """What is said of a step that failed.
+    """The result of a step that failed.
 
     Args:
         error: what happened.
-        accepted: whether the job of the row had been accepted before.
+        accepted: whether the job of the row was accepted before.
     """
     said: dict[str, Any] = {"error": str(error), "error_type": type(error).__name__}
     if isinstance(error, (JobFailed, JobCanceled)):
@@ -143,9 +145,9 @@ def described(error: MagicHourError, *, accepted: bool) -> dict[str, Any]:
 
 
 def status_of(error: MagicHourError, *, accepted: bool) -> RowStatus:
-    """Where a row stands that ended with `error`.
+    """The status of a row that ended with `error`.
 
-    A job that was accepted is given up only when the service has given it up: a failed row may be submitted anew.
+    An accepted job only counts as failed when the service says so, because a failed row may be submitted again.
 
     >>> from magic_hour_client.errors import APIError
     >>> refused = APIError("no such key", operation="x", status=401)

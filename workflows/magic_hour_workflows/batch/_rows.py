@@ -1,6 +1,6 @@
-"""What a batch is made of and what it gives back: rows in, finished rows and a summary out.
+"""The values that a batch takes and returns: rows, plans, results, summaries and the mistakes of a manifest.
 
-Rule: plain values that can be printed, compared, pickled and written as JSON; none holds a key or a signed URL.
+Rule: plain values that can be printed, compared, pickled and written as JSON. None holds a key or a signed URL.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from .._results import Kind
 
 
 class RowStatus(StrEnum):
-    """Where a row stands."""
+    """The state of a row."""
 
     WAITING = "waiting"
-    """Not begun: nothing was charged."""
+    """Not started: nothing was charged."""
     RUNNING = "running"
-    """Begun, or stopped on its way; the next run goes on with it."""
+    """Started, or interrupted; the next run continues with it."""
     SAVED = "saved"
     """Done: the outputs are on disk."""
     FAILED = "failed"
-    """The service refused it or could not do it; `batch retry` tries it anew."""
+    """The service refused it, or the job failed; `batch retry` submits it again."""
     DOUBTFUL = "doubtful"
-    """Nobody knows whether it was charged; never sent again until it is settled."""
+    """It is unknown whether it was charged; not submitted again until somebody settles it."""
     SKIPPED = "skipped"
-    """Left out, because it would have gone beyond `max_credits`; nothing was charged."""
+    """Left out because it would exceed `max_credits`; nothing was charged."""
 
 
 @attrs.frozen(kw_only=True)
@@ -40,10 +40,10 @@ class Row:
     """One job of a batch.
 
     Attributes:
-        key: what the row is called; outputs are named by it, and a key is charged at most once.
+        key: the unique name of the row; it names the outputs, and is charged at most once.
         endpoint: the resource, such as `ai_image_generator`.
-        parameters: those of `generate`, as JSON can say them; files as absolute paths.
-        line: where the row stands in the manifest, for messages; not part of what it is.
+        parameters: those of `generate`, as JSON; files as absolute paths.
+        line: its line in the manifest, for messages; ignored by comparisons.
     """
 
     key: str
@@ -54,21 +54,21 @@ class Row:
 
 @attrs.frozen(kw_only=True)
 class RowResult:
-    """What became of a row.
+    """The state of a row and, once it has finished, its result.
 
     Attributes:
         key: the key of the row.
         endpoint: the resource, such as `ai_image_generator`.
-        status: where the row stands.
+        status: the state of the row.
         id: the id of the job, once it was accepted.
         kind: `image` or `video`.
-        name: the name the job was submitted under, by which it can be found in the web app.
-        credits: the credits charged, as last told by the service; 0 if nothing was charged; None if nobody knows.
-        paths: the files that were saved; of a row that is not saved, those outputs that could be.
+        name: the name that the job was submitted under; search for it in the web app.
+        credits: the credits charged, as last reported by the service; 0 if nothing was charged; None if unknown.
+        paths: the saved files; of a row that is not saved, those outputs that were.
         sizes: the size of each of these files in bytes.
         sha256: the SHA-256 of each of these files, in hexadecimal.
-        seconds: from the beginning of the row to its end, pauses between two runs left out.
-        error: what went wrong, readable alone.
+        seconds: processing time of the last run of the row.
+        error: what went wrong, understandable on its own.
         error_type: the name of the class of that error, such as `JobFailed`.
     """
 
@@ -88,7 +88,7 @@ class RowResult:
 
 
 class FileProblem(StrEnum):
-    """What is wrong with a file that was saved."""
+    """What is wrong with a saved file."""
 
     MISSING = "missing"
     SIZE = "wrong size"
@@ -100,7 +100,7 @@ class FileProblem(StrEnum):
 
 @attrs.frozen(kw_only=True)
 class DamagedFile:
-    """A file of a saved row that is not as it was saved.
+    """A file of a saved row that has changed since.
 
     Attributes:
         key: the key of the row.
@@ -115,13 +115,13 @@ class DamagedFile:
 
 @attrs.frozen(kw_only=True)
 class Verification:
-    """What a check of all saved files found.
+    """The result of checking all saved files.
 
     Attributes:
-        rows: how many rows are saved.
-        files: how many files they have.
-        bytes: the size of these files, as they were saved.
-        damaged: the files that are not as they were saved.
+        rows: number of saved rows.
+        files: number of their files.
+        bytes: total size of these files when they were saved.
+        damaged: the files that have changed since.
     """
 
     rows: int
@@ -131,7 +131,7 @@ class Verification:
 
     @property
     def intact(self) -> bool:
-        """Whether every file is as it was saved."""
+        """Whether no file has changed."""
         return not self.damaged
 
 
@@ -140,12 +140,12 @@ class Plan:
     """What a batch will do and cost, before anything is sent.
 
     Attributes:
-        rows: how many rows there are.
-        by_endpoint: how many of each endpoint.
-        credits: the credits that all of them cost, by the contract's prices.
+        rows: number of rows.
+        by_endpoint: number of rows per endpoint.
+        credits: the credits of all rows, by the prices in the contract.
         at_least: True if the contract only knows the lowest price of some.
-        uploads: how many files will be uploaded, files with the same content once.
-        upload_bytes: their size.
+        uploads: number of files to upload; files with the same content count once.
+        upload_bytes: their total size.
     """
 
     rows: int
@@ -158,13 +158,13 @@ class Plan:
 
 @attrs.frozen(kw_only=True)
 class Stray:
-    """A job that was charged and is not that of its row, which has another one: the service may have charged twice.
+    """A job that was charged for a row which has another job or is gone: the row may have been charged twice.
 
     Attributes:
         key: the row it was submitted for.
         id: the id of the job.
         name: the name it was submitted under.
-        credits: what it cost, if the service said so.
+        credits: what it cost, if the service reported it.
     """
 
     key: str
@@ -175,13 +175,13 @@ class Stray:
 
 @attrs.frozen(kw_only=True)
 class Summary:
-    """How a batch stands.
+    """The state of a batch.
 
     Attributes:
-        counts: how many rows have each status.
-        credits: the credits charged so far, as the service told them.
-        halted: why no more jobs are submitted, if the batch stopped before its end.
-        strays: jobs that were charged and belong to no row, or to one that has another.
+        counts: number of rows per status.
+        credits: the credits charged so far, as reported by the service.
+        halted: why no more jobs are submitted, if the batch stopped early.
+        strays: charged jobs whose row has another job or is gone.
     """
 
     counts: Mapping[RowStatus, int]
@@ -191,7 +191,7 @@ class Summary:
 
     @property
     def rows(self) -> int:
-        """How many rows there are."""
+        """Number of rows."""
         return sum(self.counts.values())
 
     @property
@@ -202,7 +202,7 @@ class Summary:
 
 @attrs.frozen(kw_only=True)
 class Planned:
-    """A row as it is written down: with what tells it from another of the same key, and what it will cost."""
+    """A row as it is stored, with its fingerprint, its estimate and the kind of its outputs."""
 
     row: Row
     fingerprint: str
@@ -211,18 +211,18 @@ class Planned:
 
 
 SHOWN = 20
-"""How many mistakes stand in the message of the error; `mistakes` has all of them."""
+"""Mistakes that the message of the error lists; `mistakes` has all of them."""
 
 
 @attrs.frozen
 class Mistake:
-    """One thing that is wrong.
+    """One mistake in a manifest.
 
     Attributes:
-        line: where the row begins in the manifest, or which one it is in an iterable, counted from 1.
+        line: the line where the row starts in the manifest, or its number in an iterable, from 1.
         key: the key of the row, if it has one.
-        field: the field or column that is meant, such as `style.prompt`, if there is one.
-        message: what is wrong and what to do, in the words of a single call.
+        field: the field or column, such as `style.prompt`, if it is about one.
+        message: what is wrong and how to fix it, in the words of a single call.
 
     Example:
         >>> print(Mistake(3, "anna", "image_count", "`image_count`: expected a whole number, got str"))
@@ -241,7 +241,7 @@ class Mistake:
 
 
 class ManifestError(InvalidArgument):
-    """Some rows of a manifest cannot be right. Nothing was uploaded or charged.
+    """Some rows of a manifest are invalid. Nothing was uploaded or charged.
 
     Attributes:
         mistakes: all of them, by line.

@@ -1,6 +1,6 @@
-"""One run of a batch: from opening its database to the last row that can be finished now.
+"""One run of a batch: from opening its database to the last row that can finish now.
 
-Rule: everything that can be wrong is found before the engine starts, and whatever ends a run, the next one goes on.
+Rule: every invalid input is found before the engine starts, and however a run ends, the next one continues.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ DEFAULT_CONCURRENCY = 16
 
 
 _LATE_SECONDS = 10.0
-"""How much later than its time a finished row may show up, when several machines write."""
+"""How much later than its time a finished row may appear when several machines write."""
 
 
 class Run:
-    """A run under way; a context manager that ends it.
+    """A run; a context manager that ends it.
 
     Args:
         database: where the batch is.
@@ -66,19 +66,19 @@ class Run:
         self._engine: Engine | None = None
         self._seen: set[tuple[str, RowStatus]] = set()
         self.identity: str | None = None
-        """What tells this batch from one in a database that took the place of its own."""
+        """Identifies the batch, to detect that its database was replaced."""
 
     def start(
         self, rows: Sequence[Row] | None, output: Path | None, limits: Mapping[str, Any], retry: Iterable[str] | bool
     ) -> None:
-        """Write the rows down, and begin to work on those that are not done.
+        """Store the rows, and start working on those that are not done.
 
         Raises:
-            InvalidArgument: this cannot be the same batch, or another process runs it.
+            InvalidArgument: the database has another batch, or another process runs it.
         """
         with self._starting, ExitStack() as stack:
             if self._over:
-                return  # whoever wanted it is gone
+                return  # the caller is gone
             self._store = stack.enter_context(open_batch(self._database, existing=rows is None))
             self.identity = self._store.identity
             self._output = self._directory(output, joins=rows is None and self._database.shared)
@@ -93,7 +93,7 @@ class Run:
             restarted = self._reopen(rows, retry)
             if waiting := self._store.keys(RowStatus.WAITING):
                 engine = Engine(self._store, self._stop_signal, self._workflow)
-                stack.callback(self._verify)  # when what is under way has got its answers
+                stack.callback(self._verify)  # after running submissions got their responses
                 engine.start(shared=self._database.shared, restarted=restarted)
                 stack.callback(engine.stop)
                 limited = self._store.settings()
@@ -107,14 +107,14 @@ class Run:
         known = self._store.settings()["output"]
         if joins and known is None:
             raise InvalidArgument(
-                f"no batch was begun in {self._database}", "a worker needs one that runs or has run", field="database"
+                f"no batch was started in {self._database}", "start it with its manifest first", field="database"
             )
         if given is None and known is None:
-            raise InvalidArgument("give the directory for the outputs", field="output")
+            raise InvalidArgument("required: the directory for the outputs", field="output")
         wanted = (given if given is not None else Path(known)).absolute()
         if joins and (str(wanted) != known or not wanted.is_dir()):
             raise InvalidArgument(
-                f"the batch saves in {known}, which all machines have to share under this very path", field="output"
+                f"the batch saves to {known}, which all machines must share under this path", field="output"
             )
         return checked_directory(wanted, make=self._database.shared).absolute()
 
@@ -123,19 +123,19 @@ class Run:
         if known.isdisjoint(row.key for row in rows) and known:
             raise InvalidArgument(
                 f"{self._database} has another batch, of {len(known)} rows with none of these keys",
-                "give another database",
+                "use another database",
                 field="database",
             )
         if refused := self._store.set_rows(planned(rows)):
             some = ", ".join(repr(key) for key in refused[:10]) + (", ..." if len(refused) > 10 else "")
             raise InvalidArgument(
                 f"{len(refused)} rows were submitted with other parameters before: {some}",
-                "give the changed rows new keys, or put back what they were",
+                "give the changed rows new keys, or restore their parameters",
                 field="key",
             )
 
     def _reopen(self, rows: Sequence[Row] | None, retry: Iterable[str] | bool) -> list[str]:
-        """Go on with what was stopped, settled, left out or lost from the disk, and with failed rows if asked to."""
+        """The rows to continue: interrupted, settled, skipped or damaged ones, and failed ones if requested."""
         store = self._store
         given = None if rows is None else {row.key for row in rows}
         again = [*store.keys(RowStatus.RUNNING), *store.claims.settled()]
@@ -149,16 +149,16 @@ class Run:
         return again
 
     def _damaged(self) -> list[str]:
-        """The saved rows whose files are not as they were saved; whoever joins others at work looks at sizes only."""
+        """The saved rows whose files have changed; a worker that joins a running batch only compares sizes."""
         joins = self._database.shared and bool(self._store.fleet.alive(SILENT_SECONDS))
         looked_at = checked(self._store.saved(), content=not joins, stop=lambda: self._stop_signal.reason is not None)
         return [row.key for row, damaged in looked_at if damaged]
 
     def _verify(self) -> None:
-        """At the end, see that the database has what it was told; else keep that beside it.
+        """At the end, check that the database has every recorded job; else write the jobs to the side file.
 
         Raises:
-            DatabaseLost: it has not, so nothing that it says can be believed.
+            DatabaseLost: it has not, so none of its contents can be trusted.
         """
         ids = self._side.ids()
         try:
@@ -170,13 +170,13 @@ class Run:
             self._side.write_all(error_kind(error))
             raise
         if missing:
-            why = f"it has forgotten {len(missing)} of {len(ids)} jobs"
+            why = f"it has lost {len(missing)} of {len(ids)} jobs"
             self._side.write_all(why, only=missing)
             raise DatabaseLost(why)
 
     def _workflow(self, engine: Engine) -> RowWorkflow:
         worker = engine.worker
-        path = self._database.file  # a file has one process at a time, which so finds what the last one left behind
+        path = self._database.file  # a file has one process at a time: it cleans up after the last one
         output_dir = OutputDir(
             self._output, worker if path is None else f"{path.name}-{sha256(bytes(path)).hexdigest()[:8]}"
         )
@@ -190,10 +190,10 @@ class Run:
             self._on_event(key, event)
 
     def finished(self, *, last: bool = False) -> Iterator[RowResult]:
-        """The rows that ended since the last time this was asked.
+        """The rows that finished since the last call.
 
         Args:
-            last: look at the whole run once more, for what a machine wrote down that stood still in between.
+            last: check the whole run again, for results of a machine that was stopped in between.
         """
         now = self._store.fleet.now()
         self._since = self._began if last else self._since
@@ -205,7 +205,7 @@ class Run:
         self._since = max(self._since, now - _LATE_SECONDS)
 
     def over(self) -> bool:
-        """Whether nothing more will end in this run."""
+        """Whether nothing more will finish in this run."""
         if self._engine is None or not self._store.has(RowStatus.WAITING):
             return True
         return self._stop_signal.reason is not None and self._engine.idle()
@@ -217,5 +217,5 @@ class Run:
         self._over = True
         with self._starting, self._stack:
             if self._engine is not None and self._stop_signal.reason is not None:
-                with suppress(exc.SQLAlchemyError, OSError):  # a full disk, for which it was halted
+                with suppress(exc.SQLAlchemyError, OSError):  # a full disk, which may be why it stopped
                     self._store.configure(halted=self._stop_signal.reason)

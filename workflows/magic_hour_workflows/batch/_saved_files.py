@@ -1,7 +1,6 @@
-"""Saved means the bytes: getting the files of a row onto the disk, and finding out later whether they are still there.
+"""Saved files: their sizes and SHA-256 sums, and checking later that they have not changed.
 
-Rule: nothing counts as saved before its bytes and its name have been synced, and nothing stays saved whose size and
-SHA-256 are not those that were written down.
+Rule: a row only stays saved while its files have the recorded size and SHA-256.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from .._sources import Source
 from ._rows import DamagedFile, FileProblem, RowResult
 
 CHECKERS = 4
-"""Threads that read files: enough to keep a disk busy, few enough to leave the machine to others."""
+"""Threads that read files: enough to keep a disk busy, few enough for other programs."""
 
 
 _ROWS_AHEAD = 256
@@ -32,7 +31,7 @@ class SavedFile:
 
     Attributes:
         path: where it is.
-        size: its length in bytes; None if a release saved it that did not write that down.
+        size: its length in bytes; None if it was saved by a release that did not record it.
         sha256: of its bytes, in hexadecimal.
     """
 
@@ -42,12 +41,12 @@ class SavedFile:
 
 
 def listed(files: Iterable[SavedFile]) -> list[tuple[str, int | None, str]]:
-    """Files as the engine records them."""
+    """Files in the form that the engine records."""
     return [(str(file.path), file.size, file.sha256) for file in files]
 
 
 def recorded(files: Iterable[Sequence[Any]]) -> list[SavedFile]:
-    """The files that `listed` made a list of, maybe in an earlier release, when they had no size."""
+    """The files that `listed` recorded, maybe in an earlier release, which had no sizes."""
     return [SavedFile(Path(file[0]), file[1] if len(file) > 2 else None, file[-1]) for file in files]
 
 
@@ -57,18 +56,15 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-# --- Checking ---------------------------------------------------------------------------------------------------------
-
-
 def checked(
     rows: Iterable[RowResult], *, content: bool = True, stop: Callable[[], bool] = lambda: False
 ) -> Iterator[tuple[RowResult, list[DamagedFile]]]:
-    """Each row with what is wrong with its files; nothing, if they are as they were saved.
+    """Each row with its damaged files; none if they are unchanged.
 
     Args:
         rows: saved rows.
-        content: False to look at sizes only.
-        stop: asked now and then whether somebody has had enough of it.
+        content: False to compare sizes only.
+        stop: called regularly; True ends the check.
     """
     waiting = iter(rows)
     with ThreadPoolExecutor(CHECKERS, thread_name_prefix="magic-hour-batch-check") as pool:
@@ -77,13 +73,13 @@ def checked(
 
 
 def damage(row: RowResult, *, content: bool = True) -> list[DamagedFile]:
-    """What is wrong with the files of a saved row.
+    """The damaged files of a saved row.
 
     Args:
         row: the row.
-        content: False to look at sizes only.
+        content: False to compare sizes only.
     """
-    if not row.paths:  # an empty row is never saved: somebody edited the database
+    if not row.paths:  # a row without files is never saved: the database was edited
         return [DamagedFile(key=row.key, path=None, problem=FileProblem.MISSING)]
     known = zip_longest(row.paths, row.sizes, row.sha256)
     found = [(path, problem(path, size, digest, content=content)) for path, size, digest in known if path is not None]
@@ -91,13 +87,13 @@ def damage(row: RowResult, *, content: bool = True) -> list[DamagedFile]:
 
 
 def problem(path: Path, size: int | None, digest: str | None, *, content: bool = True) -> FileProblem | None:
-    """What is wrong with a saved file, the cheap questions first; None if it is as it was.
+    """What is wrong with a saved file, cheap checks first; None if it is unchanged.
 
     Args:
         path: where it was saved.
-        size: its length; None if a release saved it that did not write that down.
+        size: its length; None if it was saved by a release that did not record it.
         digest: its SHA-256.
-        content: False to look at the size only.
+        content: False to compare the size only.
     """
     try:
         found = path.lstat()
@@ -118,10 +114,10 @@ _known: dict[tuple[object, ...], str] = {}
 
 
 def digest(source: Source | Path) -> str:
-    """The SHA-256 of a file in hexadecimal; a file that has not changed is read once."""
+    """The SHA-256 of a file in hexadecimal; an unchanged file is read once."""
     path = source if isinstance(source, Path) else source.path
     if path is None:
-        raise TypeError("rows name files by their paths")
+        raise TypeError("rows name files by path")
     stat = path.stat()
     key = (str(path), stat.st_size, stat.st_mtime_ns, stat.st_ino)
     if key not in _known:

@@ -1,7 +1,8 @@
-"""What a person found out about a doubtful row, and when that counts.
+"""Settling a doubtful row: what a person found out, and when that counts.
 
-Rule: "not charged" is asked only after the row was closed and nobody can submit it any more, nor be on the way with it.
-A look before that may have come too early: the job may land after it.
+Rule: "not charged" is only asked after the row was closed and nobody can submit it any more or has a request on its
+    way.
+An earlier look may have come too early: the job could still appear.
 """
 
 from __future__ import annotations
@@ -19,30 +20,30 @@ from ._database import Database, no_other_runner, open_beside_run
 from ._fleet import PERMIT_SECONDS, is_alive
 
 WAIT_SECONDS = PERMIT_SECONDS + SUBMIT_SECONDS
-"""Until a permit that was just renewed is over, and the answer to what was sent at its last moment must have come."""
+"""Time for a permit that was just renewed to expire, and for the response to a request sent at its last moment."""
 
 
 _STEP_SECONDS = 1.0
 
 
 class Settled(StrEnum):
-    """What came of settling a row."""
+    """The outcome of settling a row."""
 
     WITH_ID = "with an id"
-    """The next run goes on with the job that was found."""
+    """The next run continues with the job that was found."""
     NOT_CHARGED = "not charged"
-    """There is no job: the next run submits the row anew."""
+    """There is no job: the next run submits the row again."""
     ARRIVED = "an id has arrived"
-    """While it was waited for, or asked: the next run goes on with that."""
+    """An id arrived in the meantime: the next run continues with it."""
     OPEN = "still in doubt"
-    """There was no answer, or there is a job of that name: settle it with its id."""
+    """There was no answer, or there is a job with that name: settle the row with its id."""
 
 
 def with_id(database: Database, key: str, project_id: str) -> Settled:
-    """A person found the job of a row.
+    """Record the job that a person found for a row.
 
     Raises:
-        InvalidArgument: the row is not in doubt, or this cannot be an id.
+        InvalidArgument: the row is not doubtful, or the id is invalid.
     """
     if not project_id.isprintable() or not project_id.strip():
         raise InvalidArgument("expected the id of a job", field="project_id")
@@ -58,16 +59,16 @@ def not_charged(
     ask: Callable[[str], bool | None],
     on_wait: Callable[[float], object] = lambda left: None,
 ) -> Settled:
-    """Close a row, wait until nobody can submit it any more, and then ask whether there is no job of its name.
+    """Close a row, wait until nobody can submit it any more, and then ask whether there is no job with its name.
 
     Args:
         database: where the batch is.
         key: the row.
-        ask: called with the name of the job: True if there is none, False if there is one, None if nobody knows.
+        ask: called with the name of the job: True if there is none, False if there is one, None if unknown.
         on_wait: called every second with the seconds that are left.
 
     Raises:
-        InvalidArgument: the row is not in doubt, or who submitted it can be seen to live.
+        InvalidArgument: the row is not doubtful, or the worker that submitted it is still running.
     """
     token = uuid.uuid4().hex
     name = _closed(database, key, token).name
@@ -91,7 +92,7 @@ def wait(
     now: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], object] = time.sleep,
 ) -> None:
-    """Wait so long by a clock that stands still while the machine sleeps: what was on its way stood still as well."""
+    """Wait on a clock that stops while the machine sleeps: whatever was on its way was suspended too."""
     until = now() + seconds
     while (left := until - now()) > 0:
         on_wait(left)
@@ -102,14 +103,14 @@ def _closed(database: Database, key: str, token: str) -> Paid:
     """Take the claim away from its holder.
 
     Raises:
-        InvalidArgument: the row is not in doubt, or its holder can be seen to live.
+        InvalidArgument: the row is not doubtful, or its holder is still running.
     """
     with no_other_runner(database), open_beside_run(database) as store:
         paid = store.claims.job_of(key)
         if paid is not None and not paid.closed and is_alive(store.engine, paid.worker):
             raise InvalidArgument(
-                f"the worker {paid.worker} that submitted row {key!r} is still there, and may still get its answer",
-                "end it first",
+                f"the worker {paid.worker} that submitted row {key!r} is still running and may still get a response",
+                "stop it first",
                 field="key",
             )
         closed = store.claims.close(key, token)
@@ -119,4 +120,4 @@ def _closed(database: Database, key: str, token: str) -> Paid:
 
 
 def _not_in_doubt(key: str) -> InvalidArgument:
-    return InvalidArgument(f"the row {key!r} is not in doubt", field="key")
+    return InvalidArgument(f"row {key!r} is not doubtful", field="key")

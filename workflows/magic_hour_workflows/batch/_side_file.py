@@ -1,7 +1,7 @@
-"""What the batch database could not be told of submitted jobs, as lines of JSON beside it and beside the outputs.
+"""Side files: lines of JSON about submitted jobs that the batch database could not store.
 
-Rule: a note is on stderr, and on the disk, before anything else is tried. Files are only appended to; they are read
-before anything is planned, and what they name is never submitted again.
+Rule: a note is on stderr and on disk before anything else is tried. Files are only appended to; they are read before
+anything is planned, and the rows they name are never submitted again.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ class Note:
 
     Attributes:
         key: the row.
-        name: what the job is called.
-        token: the execution that submitted it; no other submission has the same.
+        name: the name of the job.
+        token: identifies the execution that submitted it.
         project_id: the id of the job; None if it is unknown whether there is one.
-        credits: what the service says it charged, if it said so.
-        estimate: what it was thought to cost.
-        reason: why the database was not told.
+        credits: the credits charged, if the service reported them.
+        estimate: the estimated credits.
+        reason: why the database does not have it.
     """
 
     key: str
@@ -58,12 +58,12 @@ class Note:
 
     @property
     def digest(self) -> str:
-        """What tells a note from all others, however it was found."""
+        """Identifies a note, wherever it was found."""
         told = json.dumps([self.key, self.token, self.project_id])
         return hashlib.sha256(told.encode()).hexdigest()
 
     def line(self) -> str:
-        """The note as a line of ASCII, whatever is in it."""
+        """The note as a line of ASCII, whatever it contains."""
         data: dict[str, Any] = {
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
             "key": self.key,
@@ -73,7 +73,7 @@ class Note:
         return json.dumps({**data, "reason": self.reason}) + "\n"
 
     def description(self) -> str:
-        """The note for people, on one line and in ASCII."""
+        """The note for people, on one line in ASCII."""
         row = f"row {self.key!a} (name {self.name!a})"
         if self.project_id is None:
             return f"it is unknown whether the job of {row} was accepted"
@@ -82,7 +82,7 @@ class Note:
 
 
 def read_line(line: str) -> Note | None:
-    """A note from its line; None of one that is no note, such as the half of one that a power cut left."""
+    """The note of a line; None if it is not one, such as the half of a line that a power cut left."""
     try:
         data = json.loads(line)
         key, name, id = data["key"], data["name"], data["id"]
@@ -96,10 +96,10 @@ def read_line(line: str) -> Note | None:
 
 
 def read(paths: Iterable[Path]) -> list[Note]:
-    """All notes of these files; ids last, so that what was unknown at first is known in the end.
+    """All notes of these files; ids last, so that an id replaces what was unknown before.
 
     Raises:
-        OSError: one is there and cannot be read: what it has must not be overlooked.
+        OSError: a file exists and cannot be read: its notes must not be overlooked.
     """
     notes: dict[str, Note] = {}
     for path in dict.fromkeys(paths):
@@ -115,11 +115,11 @@ def read(paths: Iterable[Path]) -> list[Note]:
 
 
 class SideFile:
-    """The notes of one run: in memory what it submitted, on the disk what the database was not told.
+    """The notes of one run: in memory what it submitted, on disk what the database did not store.
 
     Args:
-        places: where to write: all that can be written to, so that one of them is found again.
-        spare: where to write if none of them can.
+        paths: the files to write; all that are writable, so that one of them is found again.
+        fallback: the files to write if none of them is.
     """
 
     def __init__(self, paths: Sequence[Path], fallback: Sequence[Path] = ()) -> None:
@@ -131,11 +131,11 @@ class SideFile:
         self._recorded: set[str] = set()
 
     def submitting(self, note: Note) -> None:
-        """A row was claimed, and its job may be sent from now on."""
+        """A row was claimed; its job may be sent from now on."""
         self._submitted[note.key] = note
 
     def returned(self, key: str) -> None:
-        """It is certain that nothing was accepted."""
+        """Certainly nothing was accepted."""
         note = self._submitted.get(key)
         if note is not None and note.project_id is None:
             del self._submitted[key]
@@ -151,23 +151,23 @@ class SideFile:
         self._recorded.add(project_id)
 
     def ids(self) -> list[str]:
-        """The ids that the database took."""
+        """The ids that the database has stored."""
         return list(self._recorded)
 
     def report(self, text: str) -> None:
-        """On stderr whatever is logged where, and in the log."""
+        """Print on stderr, whatever the logging configuration, and log."""
         with suppress(Exception):  # closed, or full
             sys.stderr.write(f"magic-hour: {text}\n")
             sys.stderr.flush()
-        if logger.hasHandlers():  # else logging would say it on stderr again
+        if logger.hasHandlers():  # else logging would print it on stderr again
             logger.error("%s", text)
 
     def write(self, note: Note, why: str) -> None:
-        """Say a note on stderr, and write it to the disk. Nothing is raised: what can be done was done."""
+        """Print a note on stderr and write it to disk. Raises nothing."""
         self._write([attrs.evolve(note, reason=without_secrets(why))])
 
     def write_all(self, why: str, *, only: Iterable[str] | None = None) -> None:
-        """The same for everything that this run submitted, or some ids of it: the database has lost it."""
+        """The same for everything this run submitted, or for some ids: the database has lost it."""
         wanted = None if only is None else set(only)
         notes = [note for note in list(self._submitted.values()) if wanted is None or note.project_id in wanted]
         self._write([attrs.evolve(note, reason=without_secrets(why)) for note in notes])
@@ -185,20 +185,20 @@ class SideFile:
             kept = kept or [path for path in self._fallback if _appended(path, lines)]
             if kept:
                 where = ", ".join(ascii(str(path)) for path in kept)
-                self.report(f"kept in {where}; the next run reads that before it submits anything")
+                self.report(f"written to {where}; the next run reads it before it submits anything")
             else:
-                self.report("no file could be written either: write down what is said above")
+                self.report("no file could be written either: please note the messages above")
 
 
 def _appended(path: Path, lines: str) -> bool:
-    """Whether the lines are at the end of a file, and on the disk."""
+    """Append lines to a file and sync it; returns False if that failed."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(path, "ab") as file:
             if file.tell():
                 with open(path, "rb") as old:
                     old.seek(-1, os.SEEK_END)
-                    lines = lines if old.read(1) == b"\n" else f"\n{lines}"  # after the half of a line
+                    lines = lines if old.read(1) == b"\n" else f"\n{lines}"  # after half a line
             file.write(lines.encode("ascii"))
             file.flush()
             os.fsync(file.fileno())

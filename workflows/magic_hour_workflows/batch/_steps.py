@@ -1,7 +1,8 @@
-"""What is done for one row: upload and create, wait and download. The flows do the work; here is what a batch adds.
+"""The steps of a row: upload and submit, wait and download. The flows do the work; this adds what a batch needs.
 
-Rule: a job is submitted only by the execution that was granted the claim, and its id is written down before anything
-else happens. Each step can be done again: what is recorded of it are ids and paths, never a signed URL.
+Rule: only the execution that was granted the claim submits a job, and its id is stored before anything else happens.
+    Each
+step can be repeated: only ids and paths are recorded, never a signed URL.
 """
 
 from __future__ import annotations
@@ -39,10 +40,10 @@ from ._submission import Submitter, finished
 
 
 class OutputsMissing(DownloadFailed):
-    """Not all outputs of a row could be saved.
+    """Some outputs of a row could not be saved.
 
     Attributes:
-        known: what there is to write down all the same: those that could.
+        known: what to record nevertheless: the outputs that were saved.
     """
 
     def __init__(self, error: DownloadFailed, files: list[Any]) -> None:
@@ -51,19 +52,19 @@ class OutputsMissing(DownloadFailed):
 
 
 UPLOADS_LAST = 6 * 24 * 3600.0
-"""Seconds after which an upload is renewed. The service keeps inputs for 7 days (upload URLs API)."""
+"""An upload is repeated after this time. The service keeps inputs for 7 days (upload URLs API)."""
 
 
 _CLOCKS_DIFFER = 3600.0
-"""Seconds by which the clocks of machines may differ. What seems to have been uploaded later may be long gone."""
+"""Tolerated difference between machines' clocks. An upload from further in the future is not trusted."""
 
 
 class Steps:
-    """The steps of every row that one process works on.
+    """The steps of all rows that one process works on.
 
     Args:
         client: talks to the service.
-        store: remembers.
+        store: the state of the batch.
         output_dir: where the outputs go.
         stop_signal: whether jobs may still be submitted.
         submitter: submits the jobs.
@@ -87,19 +88,19 @@ class Steps:
         self._emit = emit
         self._uploading: dict[object, asyncio.Lock] = {}
         self._saved: set[tuple[str, str]] = set()
-        """Rows and jobs whose files this process has saved just now, and so need no second look."""
+        """Rows and jobs whose files this process has just saved; they need no check."""
 
     async def close(self) -> None:
-        """Close the connections, and remove what was not finished."""
+        """Close the connections and remove unfinished files."""
         await self._client.close()
         await asyncio.to_thread(self._output_dir.clean)
 
     async def create(self, row: Row, estimate: float) -> str:
-        """Submit the job of a row, once and only once, and give its id.
+        """Submit the job of a row exactly once, and return its id.
 
         Raises:
-            SubmissionUnknown: it was submitted before, and nobody knows what came of it.
-            OverBudget: it would cost more than is left.
+            SubmissionUnknown: it was submitted before, with an unknown outcome.
+            OverBudget: it would exceed the budget.
         """
         if (known := await self.submitter.known(row)) is not None:
             return known
@@ -117,11 +118,11 @@ class Steps:
             raise
 
     async def _stop_if_all_would_fail(self, row: Row, error: MagicHourError) -> None:
-        """Stop submitting when every other row would be refused as well, and leave this one for the next run."""
+        """Stop submitting if every other row would be refused too, and leave this one for the next run."""
         if isinstance(error, PaymentRequired):
-            self._stop_signal(f"the account has too few credits ({error}); add some and run the batch again")
+            self._stop_signal(f"the account has too few credits ({error}); add credits and run the batch again")
         elif isinstance(error, Unauthorized):
-            self._stop_signal(f"the API key was refused ({error}); give a valid one and run the batch again")
+            self._stop_signal(f"the API key was refused ({error}); set a valid one and run the batch again")
         else:
             return
         await self._stop_signal.gate(row.key)
@@ -129,10 +130,10 @@ class Steps:
     async def save(self, row: Row, kind: Kind, id: str) -> dict[str, Any]:
         """Wait until the job of a row is complete, and save its outputs.
 
-        Gives the credits it cost, if the service says so, and each output as `listed` has it.
+        Returns the credits it cost, if the service reports them, and each output in the form of `listed`.
 
         Raises:
-            OutputsMissing: some outputs could not be saved; it knows those that could.
+            OutputsMissing: some outputs could not be saved; it has those that were.
         """
         call = self._begin(row)
         job = Job(kind=kind, id=id)
@@ -145,7 +146,7 @@ class Steps:
             raise
 
     async def verified(self, row: Row, kind: Kind, id: str, saved: dict[str, Any]) -> dict[str, Any]:
-        """What `save` gave, maybe in an earlier run, if the files are still the same; else they are saved again.
+        """The result of `save`, maybe of an earlier run, if the files are unchanged; else they are saved again.
 
         Raises:
             OutputsMissing: as `save`.
@@ -176,14 +177,14 @@ class Steps:
             with suppress(OSError):
                 shutil.rmtree(staging, ignore_errors=True)
         if missing is not None:
-            if missing.final or isinstance(missing.__cause__, DownloadFailed):  # this machine refused one, not storage
+            if missing.final or isinstance(missing.__cause__, DownloadFailed):  # a problem here, not in storage
                 self._cannot_save(missing)
             raise OutputsMissing(missing, listed(files)) from missing
         self._saved.add((row.key, job.id))
         return files
 
     async def _give_names(self, row: Row, paths: Sequence[Path]) -> list[SavedFile]:
-        """Outputs under their final names, which have their numbers."""
+        """Outputs under their final names, numbered."""
         if not paths:
             return []
         numbered = [(int(path.stem.rpartition("-")[2]), path) for path in paths]
@@ -194,17 +195,17 @@ class Steps:
         return [] if known is None else known.paths
 
     def _cannot_save(self, error: Exception) -> None:
-        self._stop_signal(f"outputs cannot be saved ({error}); make room and run the batch again")
+        self._stop_signal(f"outputs cannot be saved ({error}); free some space and run the batch again")
 
     async def _remote_paths(self, call: Call, sources: Sequence[Source]) -> list[str]:
-        """Where the service finds the files: uploaded now, or not long ago with the same bytes."""
+        """The remote paths of the files: uploaded now, or recently with the same bytes."""
         if not sources:
             return []
         wanted = [
             (await asyncio.to_thread(digest, source), source.known.role, source.known.extension) for source in sources
         ]
         async with AsyncExitStack() as stack:
-            for key in sorted(set(wanted)):  # in one order, so that two rows never wait for each other
+            for key in sorted(set(wanted)):  # always in the same order, to avoid a deadlock
                 await stack.enter_async_context(self._uploading.setdefault(key, asyncio.Lock()))
             known = await asyncio.to_thread(self._recent_uploads, wanted)
             missing = {key: source for key, source in zip(wanted, sources, strict=True) if key not in known}

@@ -1,6 +1,6 @@
-"""What a batch remembers beside the engine's own tables: its rows and what became of them, uploads, settings.
+"""The state of a batch in its database: rows, results, uploads and settings, next to the tables of the engine.
 
-Rule: all SQL is here and in its two parts, `claims` and `fleet`, and every method is one transaction.
+Rule: all SQL is here and in the two parts, `claims` and `fleet`. Every method is one transaction.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _STANDING = sa.case(
     (sa.and_(_DOUBTFUL, paid.c.project_id.is_not(None)), RowStatus.RUNNING),
     else_=rows.c.state,
 )
-"""Where a row stands, as people say it: one that was submitted does not wait, one that was settled is not in doubt."""
+"""The status as shown: a submitted row is not waiting, and a settled one is not doubtful."""
 
 
 _WITH_JOBS = sa.select(
@@ -52,14 +52,14 @@ class Store:
         self.claims: Claims = Claims(engine)
         self.fleet: Fleet = Fleet(engine)
         with engine.begin() as connection:
-            if engine.dialect.name == "postgresql":  # two workers that begin at once would both make the tables
+            if engine.dialect.name == "postgresql":  # two workers starting at once would both create the tables
                 connection.execute(sa.text("SELECT pg_advisory_xact_lock(7245091)"))
             prepare(connection)
             inserted(connection, batch, [{"id": 1, "committed": 0, **SETTINGS}])
             nameless = sa.update(batch).where(batch.c.identity.is_(None))
             connection.execute(nameless.values(identity=uuid.uuid4().hex))
         self.identity: str = self._identity()
-        """What tells this batch from one in a database that took the place of this one."""
+        """Detects that another database has replaced this one."""
 
     @property
     def engine(self) -> sa.Engine:
@@ -68,7 +68,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
-        """A transaction for what the engine writes into its own tables of the same database."""
+        """A transaction for what the engine writes to its tables in the same database."""
         with self._engine.begin() as connection:
             yield connection
 
@@ -78,16 +78,16 @@ class Store:
 
     @retry_while_away
     def verify(self, ids: Iterable[str]) -> list[str]:
-        """See that this is still the batch that was opened, and has what it was told.
+        """Check that this is still the batch that was opened, and that it has these jobs.
 
         Args:
-            ids: the jobs that it was told of.
+            ids: jobs that were recorded.
 
         Returns:
-            Those of the ids that it has not.
+            Those of the ids that it lacks.
 
         Raises:
-            DatabaseLost: it is not the batch that was opened.
+            DatabaseLost: it is another batch.
         """
         try:
             identity = self._identity()
@@ -95,24 +95,24 @@ class Store:
         except exc.DBAPIError as error:
             if is_away(error):
                 raise
-            raise DatabaseLost(f"it cannot be read any more ({error_kind(error)})") from None
+            raise DatabaseLost(f"it is no longer readable ({error_kind(error)})") from None
         if identity != self.identity:
-            raise DatabaseLost("another one is in its place")
+            raise DatabaseLost("it was replaced by another one")
         return missing
 
-    # What the batch consists of
+    # Rows
 
     def set_rows(self, planned: Sequence[Planned]) -> list[str]:
-        """Write down what the batch consists of now.
+        """Replace the rows of the batch.
 
-        New rows are added. Rows that were changed are replaced unless they were submitted already; rows that are no
-        longer there are forgotten unless they have a job that has not failed.
+        New rows are added. Changed rows are replaced unless they were submitted; missing rows are removed unless they
+        have a job that has not failed.
 
         Returns:
             The keys that were submitted with other parameters. If there are any, nothing is changed.
         """
         wanted = {one.row.key: one for one in planned}
-        values = [_written(one, position) for position, one in enumerate(planned)]  # no transaction waits for this
+        values = [_written(one, position) for position, one in enumerate(planned)]  # outside of the transaction
         with self._engine.begin() as connection:
             columns = sa.select(rows.c.key, rows.c.fingerprint, rows.c.state, rows.c.position)
             known = {one.key: one for one in connection.execute(columns)}
@@ -147,7 +147,7 @@ class Store:
 
     @retry_while_away
     def row(self, key: str) -> tuple[Row, RowStatus, int, Kind] | None:
-        """A row, the state it was left in, its estimate and what it makes; None if it was taken out of the batch."""
+        """A row with its stored state, its estimate and its kind; None if it was removed."""
         query = sa.select(rows).where(rows.c.key == key)
         with self._engine.connect() as connection:
             found = connection.execute(query).one_or_none()
@@ -168,12 +168,12 @@ class Store:
 
     @retry_while_away
     def has(self, state: RowStatus) -> bool:
-        """Whether a row is in this state."""
+        """Whether any row is in this state."""
         with self._engine.connect() as connection:
             return connection.scalar(sa.select(rows.c.key).where(rows.c.state == state).limit(1)) is not None
 
     def reopen(self, keys: Iterable[str], connection: sa.Connection | None = None) -> None:
-        """Put rows back to the beginning of their way; what was paid for stays paid for."""
+        """Let rows start again; a job that was paid for is kept."""
         if connection is None:
             with self._engine.begin() as connection:
                 return self.reopen(keys, connection)
@@ -181,11 +181,11 @@ class Store:
         for some in chunks(list(keys)):
             connection.execute(sa.update(rows).where(rows.c.key.in_(some)).values(begun))
 
-    # What became of the rows
+    # Results
 
     @retry_while_away
     def finish(self, result: RowResult) -> None:
-        """Write down what became of a row in this run; `running` is for one that the next run goes on with."""
+        """Record the result of a row in this run; `running` means that the next run continues."""
         values = {
             "state": result.status,
             "seconds": result.seconds,
@@ -193,7 +193,7 @@ class Store:
             "error_type": result.error_type,
             "finished_at": self._now,
         }
-        if result.paths:  # else it keeps those of before, which are no worse for what went wrong now
+        if result.paths:  # else those of before are kept
             values |= {
                 "paths": json.dumps([str(path) for path in result.paths]),
                 "sizes": json.dumps(result.sizes),
@@ -202,12 +202,12 @@ class Store:
         with self._engine.begin() as connection:
             this = sa.and_(rows.c.key == result.key, rows.c.state.in_([RowStatus.WAITING, RowStatus.RUNNING]))
             if not connection.execute(sa.update(rows).where(this).values(values)).rowcount:
-                return  # somebody else took the row to its end
+                return  # another execution finished the row
             credits = number(result.credits)
             if result.id is not None and credits is not None:
                 mine = sa.and_(paid.c.key == result.key, paid.c.project_id == result.id)
                 job = connection.execute(sa.select(paid.c.reserved, paid.c.credits).where(mine)).one_or_none()
-                if job is not None and job.credits != credits:  # a settled one's may be what was set aside
+                if job is not None and job.credits != credits:  # of a settled job it may be the estimate
                     now = {"credits": credits, "reserved": credits}
                     connection.execute(sa.update(paid).where(mine).values(now))
                     change = credits - job.reserved
@@ -215,7 +215,7 @@ class Store:
 
     @retry_while_away
     def ended(self, since: float) -> list[tuple[str, RowStatus]]:
-        """The rows that ended at or after that time, and how."""
+        """The rows that finished at or after that time, with their states."""
         query = sa.select(rows.c.key, rows.c.state).where(
             rows.c.finished_at >= since, rows.c.state != RowStatus.WAITING
         )
@@ -223,14 +223,14 @@ class Store:
             return [(key, RowStatus(state)) for key, state in connection.execute(query)]
 
     def results(self) -> Iterator[RowResult]:
-        """Every row as it stands, in the order of the manifest."""
+        """Every row, in the order of the manifest."""
         with self._engine.connect() as connection:
             query = _WITH_JOBS.order_by(rows.c.position)
             for found in connection.execution_options(yield_per=CHUNK).execute(query):
                 yield _result(found)
 
     def saved(self) -> Iterator[RowResult]:
-        """The rows that are saved, in the order of the manifest. Whoever takes long over them keeps nobody waiting."""
+        """The saved rows, in the order of the manifest; no transaction is open between them."""
         last = -1
         while some := self._saved(last):
             last = some[-1][0]
@@ -245,13 +245,13 @@ class Store:
 
     @retry_while_away
     def result(self, key: str) -> RowResult | None:
-        """One row as it stands; None if it was taken out of the batch."""
+        """One row; None if it was removed."""
         with self._engine.connect() as connection:
             found = connection.execute(_WITH_JOBS.where(rows.c.key == key)).one_or_none()
         return None if found is None else _result(found)
 
     def summary(self) -> Summary:
-        """How the batch stands."""
+        """The summary of the batch."""
         counted = sa.select(_STANDING, sa.func.count()).outerjoin_from(rows, paid, paid.c.key == rows.c.key)
         unknown = sa.select(sa.func.sum(paid.c.reserved)).where(paid.c.project_id.is_(None))
         with self._engine.connect() as connection:
@@ -265,7 +265,7 @@ class Store:
             strays=tuple(self.claims.strays()),
         )
 
-    # Files that several rows share
+    # Uploads
 
     @retry_while_away
     def upload(self, digest: str, role: str, extension: str) -> tuple[str, float] | None:
@@ -277,7 +277,7 @@ class Store:
 
     @retry_while_away
     def add_upload(self, digest: str, role: str, extension: str, remote_path: str, uploaded_at: float) -> None:
-        """Write down where a file was uploaded to."""
+        """Record where a file was uploaded to."""
         same = sa.and_(uploads.c.digest == digest, uploads.c.role == role, uploads.c.extension == extension)
         known = {"digest": digest, "role": role, "extension": extension}
         place = {"remote_path": remote_path, "uploaded_at": uploaded_at}
@@ -285,15 +285,15 @@ class Store:
             if not inserted(connection, uploads, [{**known, **place}]):
                 connection.execute(sa.update(uploads).where(same).values(place))
 
-    # Settings that all workers share
+    # Settings
 
     def configure(self, **settings: Any) -> None:
-        """Write settings down: `output`, `max_credits`, `concurrency`, `rate`, `halted`."""
+        """Store settings: `output`, `max_credits`, `concurrency`, `rate`, `halted`."""
         with self._engine.begin() as connection:
             connection.execute(sa.update(batch).values(settings))
 
     def settings(self) -> Mapping[str, Any]:
-        """The settings, and `committed`: credits charged or set aside so far."""
+        """The settings, and `committed`: credits charged or reserved so far."""
         with self._engine.connect() as connection:
             return dict(connection.execute(sa.select(batch)).one()._mapping)
 
@@ -303,7 +303,7 @@ class Store:
 
 
 def _forget(connection: sa.Connection, keys: Sequence[str], failed: set[str]) -> None:
-    """Forget rows, with the jobs of those that had failed; one that another machine claims meanwhile stays as it is."""
+    """Remove rows, with the jobs of failed ones; a row that another machine claims meanwhile stays."""
     for some in chunks(keys):
         ended = sa.and_(paid.c.key.in_([key for key in some if key in failed]), paid.c.project_id.is_not(None))
         keep_ids(connection, ended)

@@ -1,7 +1,7 @@
-"""The one moment at which credits are spent: from the claim of a row to its id on the disk.
+"""The moment at which credits are spent: from the claim of a row until the id of its job is on disk.
 
-Rule: the right to send is looked at directly before the first byte, at every attempt, and renewed in the database after
-any wait. What came of it is written down before anything else happens, in the database or, whatever fails, beside it.
+Rule: the right to send is checked directly before the first byte of every attempt, and renewed in the database after
+any wait. The outcome is recorded before anything else happens: in the database or, whatever fails, in a side file.
 """
 
 from __future__ import annotations
@@ -32,28 +32,28 @@ from ._side_file import Note, SideFile
 
 
 class OverBudget(MagicHourError):
-    """The row would have gone beyond `max_credits`. Nothing was sent."""
+    """The row would exceed `max_credits`. Nothing was sent."""
 
     def __init__(self, key: str, estimate: float) -> None:
-        super().__init__(f"row {key!r} was left out: it costs about {estimate:g} credits, more than are left")
+        super().__init__(f"row {key!r} was skipped: it costs about {estimate:g} credits, more than the budget has left")
 
 
 class NotMine(MagicHourError):
-    """Another execution, or a person who settles it, has the row by now. Nothing was sent."""
+    """Another execution, or a person who settles it, has taken the row. Nothing was sent."""
 
     def __init__(self, key: str) -> None:
         super().__init__(
-            f"row {key!r} was not submitted: it was taken over while this worker stood still or was cut off"
+            f"row {key!r} was not submitted: it was taken over while this worker was stopped or disconnected"
         )
 
 
 def doubtful(row: Row, paid: Paid) -> SubmissionUnknown:
-    """The error of a row whose job was submitted by an execution that ended before the answer came."""
+    """The error of a row that was submitted by an execution which ended before the response."""
     return SubmissionUnknown(
         operation=f"v1.{row.endpoint}.create",
         name=paid.name,
         submitted_at=datetime.fromtimestamp(paid.claimed_at, UTC),
-        reason="the process ended before the answer came",
+        reason="the process ended before the response arrived",
     )
 
 
@@ -64,37 +64,37 @@ logger: logging.Logger = logging.getLogger("magic_hour_workflows")
 
 
 _POLL_SECONDS = 0.5
-"""How often a row that waits for the rate looks whether it should still wait."""
+"""How often a row that waits for the rate checks whether to go on waiting."""
 
 
 _HELD_UP_SECONDS = 5.0
-"""A claim granted so long ago is given back: this process was stopped, and the moment is now another's."""
+"""A claim granted this long ago is given back: the process was stopped, and its turn has passed."""
 
 
 _RENEWALS = 3
-"""How often a permit is renewed that is over again as soon as it is there: the machine is stopped or slow."""
+"""How often a permit is renewed that has already expired when it arrives: the machine is slow or was stopped."""
 
 
 _WRITE_TRIES = 150
 
 
 _WRITE_PAUSE = 2.0
-"""Seconds between tries to write an id down; together five minutes."""
+"""Seconds between attempts to record an id; five minutes in total."""
 
 
 class Session(Protocol):
-    """By what others see that this worker lives."""
+    """The connection that shows others that this worker is running."""
 
     @property
     def current(self) -> object:
-        """What tells this session from one that was lost; None if none is needed."""
+        """Identifies this session; None if none is needed."""
 
     def hold(self) -> object:
-        """See that the session is there, or begin another one; gives `current`."""
+        """Check the session, or start a new one; returns `current`."""
 
 
 async def finished(function: Callable[[], T]) -> T:
-    """The result of a short piece of work on the database or the disk, which a cancellation does not leave behind."""
+    """The result of a short operation on the database or the disk, which completes even if this is cancelled."""
     work = asyncio.ensure_future(asyncio.to_thread(function))
     try:
         return await asyncio.shield(work)
@@ -105,11 +105,11 @@ async def finished(function: Callable[[], T]) -> T:
 
 @attrs.frozen(kw_only=True)
 class Environment:
-    """What time it is, and how to wait for the database: a test has another one.
+    """Time and the database, so that tests can simulate them.
 
     Attributes:
-        now: this moment.
-        run: does something on the database, to its end even if the row is cancelled meanwhile.
+        now: the current moment.
+        run: runs a database operation; it completes even if the row is cancelled meanwhile.
         sleep: waits.
         permit_seconds: how long a permit lasts.
     """
@@ -125,10 +125,10 @@ class Submitter:
 
     Args:
         claims: who may submit, and what it cost.
-        session: by what others see that this worker lives.
-        side: what the database cannot be told.
+        session: shows others that this worker is running.
+        side: stores what the database cannot.
         stop_signal: whether jobs may still be submitted.
-        worker: the executor, for those who look at the claims.
+        worker: the executor, recorded with each claim.
         environment: time, and how to wait.
     """
 
@@ -153,7 +153,7 @@ class Submitter:
         """The id of the job of a row; None if it was never submitted.
 
         Raises:
-            SubmissionUnknown: it was submitted before, and nobody knows what came of it.
+            SubmissionUnknown: it was submitted before, with an unknown outcome.
         """
         paid = await self._environment.run(partial(self._claims.job_of, row.key))
         if paid is not None and paid.project_id is None:
@@ -161,12 +161,12 @@ class Submitter:
         return None if paid is None else str(paid.project_id)
 
     async def submit(self, call: Call, row: Row, operation: Any, estimate: float) -> str:
-        """Submit the job of a row, once and only once, and give its id.
+        """Submit the job of a row exactly once, and return its id.
 
         Raises:
-            SubmissionUnknown: it was submitted before, and nobody knows what came of it.
-            OverBudget: it would cost more than is left.
-            NotMine: another execution, or a person, has the row by now; nothing was sent.
+            SubmissionUnknown: it was submitted before, with an unknown outcome.
+            OverBudget: it would exceed the budget.
+            NotMine: another execution or a person has taken the row; nothing was sent.
         """
         note = Note(key=row.key, name=str(operation.body["name"]), token=uuid.uuid4().hex, estimate=estimate)
         granted, since = await self._claim(note)
@@ -179,13 +179,13 @@ class Submitter:
         return await self._submit(call._replace(before_sending=right.check), row, operation, note)
 
     async def _claim(self, note: Note) -> tuple[Claim, Permit]:
-        """Ask for the claim, as soon as the rate allows it."""
+        """Request the claim as soon as the rate allows it."""
         ask = partial(self._claims.claim, note.key, name=note.name, estimate=note.estimate)
         ask = partial(ask, token=note.token, worker=self._worker)
         release = partial(self._claims.release, note.key, note.token)
         while True:
             await self._stop_signal.gate(note.key)
-            async with self._claim_lock:  # one row of this process asks at a time
+            async with self._claim_lock:  # one row of this process at a time
                 if self._stop_signal.reason is not None:
                     continue
                 since = self._environment.now()
@@ -193,7 +193,7 @@ class Submitter:
                     session = await self._environment.run(self._session.hold)
                     granted = await self._environment.run(ask)
                 except BaseException:
-                    self._try_to_record(note, release)  # if it was granted, nobody uses it
+                    self._try_to_record(note, release)  # if it was granted, it is not used
                     raise
                 if granted is Claim.TOO_SOON:
                     pause = await self._environment.run(self._claims.pause)
@@ -224,18 +224,18 @@ class Submitter:
         return await self.known(row) or job.id
 
     def _accepted(self, note: Note, id: str, credits: float | None) -> bool:
-        """Write an id down. Whatever fails, it is on stderr and in the side file first."""
+        """Record an id. If that fails, it is printed and written to the side file first."""
         told = self._side.accepted(note.key, id, credits)
         try:
             own = self._claims.accepted(note.key, id, credits, name=note.name, worker=self._worker)
         except Exception as error:
             why = error.why if isinstance(error, (DatabaseLost, DatabaseAway)) else error_kind(error)
             self._side.write(told, why)
-            self._stop_signal(f"the batch database does not take the id of a job ({why})")
+            self._stop_signal(f"the batch database did not store the id of a job ({why})")
             raise
         self._side.recorded(id)
         if not own:
-            stray = f"{told.description()}, and the row has another job or is gone: it may be charged twice"
+            stray = f"{told.description()}, but the row has another job or is gone: it may have been charged twice"
             self._side.report(stray)
             self._stop_signal(stray)
         return own
@@ -245,38 +245,40 @@ class Submitter:
         self._side.returned(note.key)
 
     async def _persist(self, write: Callable[[], T]) -> T:
-        """Write down what must not be forgotten, for as long as it takes a full disk or a lost database to mend."""
+        """Store what must not be lost; retry while the disk is full or the database is away."""
         for attempt in range(1, _WRITE_TRIES + 1):
             try:
                 return await self._environment.run(write)  # type: ignore[no-any-return]
             except (exc.OperationalError, exc.TimeoutError, DatabaseAway) as error:
                 if attempt == _WRITE_TRIES:
                     raise
-                logger.error("the batch database refuses what has to be kept (%s); trying again", error_kind(error))
-                self._stop_signal(f"the batch database cannot be written to ({error_kind(error)})")
+                logger.error("the batch database is not writable (%s); retrying", error_kind(error))
+                self._stop_signal(f"the batch database is not writable ({error_kind(error)})")
                 await self._environment.sleep(_WRITE_PAUSE)
         raise AssertionError("the last attempt returns or raises")
 
     def _try_to_record(self, note: Note, write: Callable[[], object]) -> None:
-        """Write something down at the end of a run that does not wait any longer."""
+        """Record something at the end of a run, without retries."""
         try:
             write()
         except Exception:
-            logger.exception("what came of submitting row %r could not be written down; it will be in doubt", note.key)
+            logger.exception(
+                "the outcome of submitting row %r could not be recorded; the row will be doubtful", note.key
+            )
 
     def _settle(self, note: Note, stopped: BaseException) -> None:
-        """Keep what is known of a submission that the end of the run interrupted."""
+        """Record what is known of a submission that the end of the run interrupted."""
         project_id = getattr(stopped, "project_id", None)
         if project_id is not None:
             self._accepted(note, project_id, None)
         elif (unknown := getattr(stopped, "submission_unknown", None)) is not None:
-            self._claims.doubt(note.key, note.token, str(unknown))  # said by this run, and not only by the next
+            self._claims.doubt(note.key, note.token, str(unknown))  # reported by this run, not only by the next
         else:
             self._released(note)
 
 
 class _SendPermit:
-    """The right to send one job, asked for directly before each first byte."""
+    """The right to send one job, checked directly before each first byte."""
 
     def __init__(self, submitter: Submitter, note: Note, permit: Permit) -> None:
         self._submitter = submitter
@@ -284,11 +286,11 @@ class _SendPermit:
         self._permit = permit
 
     async def check(self) -> None:
-        """Return if sending may begin at this very moment; renew the claim if its permit is over.
+        """Return if sending may start now; renew the claim if its permit has expired.
 
         Raises:
-            NotMine: the row is another's by now.
-            DatabaseAway: the database cannot be asked.
+            NotMine: the row has been taken over.
+            DatabaseAway: the database is unreachable.
         """
         submitter, environment = self._submitter, self._submitter._environment
         for _ in range(_RENEWALS):
@@ -300,4 +302,4 @@ class _SendPermit:
                 raise NotMine(self._note.key)
             self._permit = Permit(since, session, environment.permit_seconds)
         if not self._permit.valid(environment.now(), submitter._session.current):
-            raise DatabaseAway("it answers too late to be sure that nobody else has the row")
+            raise DatabaseAway("it responds too slowly to confirm that this worker still has the row")

@@ -1,7 +1,6 @@
-"""The tables of a batch, on SQLite and on PostgreSQL, and opening the database they are in.
+"""The tables of a batch, on SQLite and on PostgreSQL, and small helpers for SQL.
 
-Rule: nothing here decides. A claim is on the disk before it counts, because one that a power cut takes away could be
-paid for twice; whatever else is lost that way is found out again.
+Rule: nothing here makes decisions. Table and column names stay as they are: databases outlive releases.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ T = TypeVar("T")
 
 
 CHUNK = 500
-"""Rows in one statement: SQLite takes 32,766 values at most."""
+"""Rows per statement: SQLite takes at most 32,766 values."""
 
 
 tables: sa.MetaData = sa.MetaData()
@@ -36,9 +35,9 @@ batch: sa.Table = sa.Table(
     sa.Column("concurrency", sa.Integer),
     sa.Column("rate", sa.Float),
     sa.Column("halted", sa.Text),
-    sa.Column("next_submit_at", sa.Float),  # with a rate: before then nothing is submitted
-    sa.Column("committed", sa.Float, nullable=False),  # credits charged, or set aside for what is being submitted
-    sa.Column("identity", sa.Text),  # tells this database from one that took its place
+    sa.Column("next_submit_at", sa.Float),  # with a rate: nothing is submitted before
+    sa.Column("committed", sa.Float, nullable=False),  # credits charged or reserved
+    sa.Column("identity", sa.Text),  # detects a database that was replaced
 )
 
 
@@ -72,15 +71,15 @@ paid: sa.Table = sa.Table(
     sa.Column("token", sa.Text, nullable=False),
     sa.Column("worker", sa.Text, nullable=False),
     sa.Column("claimed_at", sa.Float, nullable=False),
-    sa.Column("permitted_at", sa.Float),  # when the holder last asked whether it still may send
-    sa.Column("closed", sa.Boolean),  # by a person who settles it: nobody may send any more
+    sa.Column("permitted_at", sa.Float),  # when the holder last renewed its right to send
+    sa.Column("closed", sa.Boolean),  # somebody settles the row: the holder may not send
     sa.Column("reserved", sa.Float, nullable=False),
     sa.Column("credits", sa.Float),
 )
 
 
 strays: sa.Table = sa.Table(
-    "strays",  # jobs of rows that have another one
+    "strays",  # jobs whose row has another one
     tables,
     sa.Column("project_id", sa.Text, primary_key=True),
     sa.Column("key", sa.Text, nullable=False),
@@ -93,7 +92,7 @@ strays: sa.Table = sa.Table(
 
 
 adopted: sa.Table = sa.Table(
-    "adopted",  # what was taken over from side files, so that it is done once
+    "adopted",  # notes already read from side files
     tables,
     sa.Column("note", sa.Text, primary_key=True),
 )
@@ -120,7 +119,7 @@ workers: sa.Table = sa.Table(
 
 
 def prepare(connection: sa.Connection) -> None:
-    """Make the tables, and in those that an earlier release made the columns that have been added since."""
+    """Create the tables, and add the columns that databases of earlier releases lack."""
     tables.create_all(connection)
     known = sa.inspect(connection)
     for table in tables.sorted_tables:
@@ -128,23 +127,25 @@ def prepare(connection: sa.Connection) -> None:
         for column in table.columns:
             if column.name in there:
                 continue
-            if not column.nullable:  # the rows that are there would need a value, which nobody knows
+            if not column.nullable:  # existing rows would need a value
                 raise InvalidArgument(
-                    "an older version made it", "finish this batch with that one, or begin a new one", field="database"
+                    "an older version created it",
+                    "finish the batch with that version, or start a new one",
+                    field="database",
                 )
             what = sa.schema.CreateColumn(column).compile(dialect=connection.dialect)
             connection.execute(sa.text(f"ALTER TABLE {table.name} ADD COLUMN {what}"))
 
 
 def database_time(dialect: str) -> Any:
-    """The database's own clock in seconds since 1970, as SQL."""
+    """The database's clock in seconds since 1970, as SQL."""
     if dialect == "sqlite":
         return sa.literal_column("(julianday('now') - 2440587.5) * 86400.0", sa.Float)
     return sa.literal_column("extract(epoch from clock_timestamp())", sa.Float)
 
 
 def inserted(connection: sa.Connection, table: sa.Table, values: Sequence[dict[str, Any]]) -> bool:
-    """Insert what is not there yet; says whether anything was inserted."""
+    """Insert the rows that do not exist yet; returns whether any was inserted."""
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     statement = insert(table).values(list(values)).on_conflict_do_nothing()
     return connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount > 0

@@ -1,5 +1,5 @@
-// The contact sheet: which rows match, a page of them as cards, one of them in the dialog.
-// Rule: texts of the rows become text nodes and attributes, never markup; a page is at most 48 cards, however many rows.
+// The contact sheet: it filters the rows, shows a page of them as cards, and one of them in a dialog.
+// Rule: texts of rows become text nodes and attributes, never markup; a page has at most 48 cards.
 "use strict";
 
 const PER_PAGE = 48;
@@ -9,7 +9,7 @@ const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u20
 const numbers = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 const state = { text: "", statuses: new Set(), endpoints: new Set(), page: 1, matching: rows, open: null };
 
-/** An element; `text` properties and children are never parsed. */
+/** An element; its texts are never parsed as markup. */
 function make(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
@@ -20,7 +20,7 @@ function make(tag, properties = {}, ...children) {
   return element;
 }
 
-/** A text of the row's own, in its own direction; what would act on others, or hide, is shown by its number. */
+/** A text of a row, isolated from the text around it; control characters are shown as escapes. */
 const own = (text) => make("bdi", { textContent: text.replace(HIDDEN, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`) });
 const pretty = (endpoint) => endpoint.replace(/^ai_/, "").replaceAll("_", " ");
 const counted = (count, noun) => `${numbers.format(count)} ${noun}${count === 1 ? "" : "s"}`;
@@ -30,7 +30,7 @@ const counted = (count, noun) => `${numbers.format(count)} ${noun}${count === 1 
 const PICTURES = /\.(png|jpe?g|jfif|webp|avif|gif|bmp)$/i;
 const VIDEOS = /\.(mp4|m4v|mov|webm)$/i;
 
-// Pictures can be lazy by themselves, videos cannot everywhere; a browser plays only so many at a time.
+// Images load lazily by themselves, videos not in every browser, and a browser limits how many it loads.
 const nearby = new IntersectionObserver(
   (entries) => {
     for (const { target, isIntersecting } of entries) {
@@ -44,7 +44,7 @@ function gone() {
   this.replaceWith(make("span", { className: "file", textContent: "This file cannot be shown. It may have been moved." }));
 }
 
-/** The output as a small picture, or the name of its kind. */
+/** The output as a small image, or its file type. */
 function thumbnail(row, index) {
   const path = row.paths[index];
   let element;
@@ -113,7 +113,7 @@ function media(row) {
   return box;
 }
 
-/** One row: the button in its heading covers the card, all but the commands. */
+/** One row: the button in its heading covers the card, except for the commands. */
 function card(row) {
   const button = make("button", { type: "button", className: "open", "aria-haspopup": "dialog" }, own(row.key));
   button.addEventListener("click", () => show(row));
@@ -129,7 +129,7 @@ function words(row) {
   return row.words;
 }
 
-/** Look at all rows once: those that match, and how many each choice would leave. */
+/** The matching rows, and the number of matches for each filter, in one pass. */
 function select() {
   const counts = { statuses: new Map(), endpoints: new Map() };
   const add = (map, key) => map.set(key, (map.get(key) ?? 0) + 1);
@@ -172,7 +172,7 @@ function turn(page) {
   by("last").disabled = by("next").disabled = state.page === last;
 }
 
-/** Another page, read from its top. */
+/** Another page, scrolled to its top. */
 function leaf(page) {
   turn(page);
   by("results").focus({ preventScroll: true });
@@ -202,7 +202,7 @@ function copyButton(text, name) {
     try {
       await navigator.clipboard.writeText(text);
     } catch {
-      // Not every browser gives the clipboard to a page from the disk; all of them copy what is selected.
+      // Not every browser gives a local page access to the clipboard; all of them can copy a selection.
       const area = make("textarea", { value: text, readOnly: true, className: "unseen" });
       button.after(area);
       area.select();
@@ -226,7 +226,7 @@ function fields(row) {
   add("Endpoint", row.endpoint);
   if (row.id) add("Id", make("code", { textContent: row.id }), " ", copyButton(row.id, "Copy the id"));
   if (row.name) add("Name", own(row.name));
-  add("Credits", row.credits === undefined ? "Nobody knows whether any were charged" : numbers.format(row.credits));
+  add("Credits", row.credits === undefined ? "Unknown whether any were charged" : numbers.format(row.credits));
   if (row.seconds !== undefined) add("Seconds", numbers.format(row.seconds));
   if (row.paths) {
     add("Files", make("ul", {}, ...row.paths.map((path, index) => make("li", {},
@@ -269,9 +269,9 @@ function step(distance) {
   if (row) show(row);
 }
 
-/** Back to the card of the row that was shown last, which may be on another page by now. */
+/** Focus the card of the last row shown, which may be on another page. */
 function closed() {
-  by("inside").replaceChildren(); // ends a video that plays
+  by("inside").replaceChildren(); // stops a playing video
   const place = state.matching.indexOf(state.open);
   const page = Math.floor(place / PER_PAGE) + 1;
   if (page !== state.page) turn(page);
