@@ -1,4 +1,4 @@
-"""`python -m simulation`: play seeds, several processes at a time; with --seed one, with --trace its story."""
+"""`python -m simulation`: run seeds in several processes; --seed runs one, --trace shows what happened."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from .run import Report, simulate
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m simulation", description="Play seeds of the simulation.")
-    parser.add_argument("--seeds", default="1-1000", help="the first and the last one (default: 1-1000)")
-    parser.add_argument("--seed", type=int, help="only this one")
+    parser = argparse.ArgumentParser(prog="python -m simulation", description="Run seeds of the simulation.")
+    parser.add_argument("--seeds", default="1-1000", help="the first and the last seed (default: 1-1000)")
+    parser.add_argument("--seed", type=int, help="only this seed")
     parser.add_argument("--trace", action="store_true", help="show what happened, even if nothing is wrong")
     parser.add_argument("--workers", type=int, default=2, help="processes (default: 2)")
     options = parser.parse_args()
@@ -31,7 +31,7 @@ def main() -> int:
 
 
 def _watch(reports: object, trace: bool) -> list[int]:
-    """Print what is broken, the first three in full, and give all their seeds."""
+    """Print what is broken, the first three in full, and return all broken seeds."""
     broken: list[int] = []
     for report in reports:  # type: ignore[attr-defined]
         _show(report, trace, len(broken))

@@ -1,6 +1,6 @@
-"""What simulated users give to their calls: options, parameters and files of every kind, now and then wrong ones.
+"""The arguments of simulated users: options, parameters and files of every kind, sometimes invalid ones.
 
-Rule: drawn from the user's own random numbers, whatever the others do.
+Rule: drawn from the user's own random numbers, independent of the others.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Arguments:
 
     def _spoil(self, endpoint: str, parameters: dict[str, Any]) -> None:
         if endpoint == "ai_talking_photo":
-            parameters["start_seconds"] = 3  # after the end: within the bounds of each field
+            parameters["start_seconds"] = 3  # after the end, though within the bounds of each field
         elif endpoint == "ai_image_generator":
             parameters["style"] = {"promt": "a fox"}
         elif endpoint == "ai_image_editor":

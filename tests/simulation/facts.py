@@ -1,6 +1,6 @@
-"""What truly happened in a call, and what its caller can know of it.
+"""What really happened in a call, and what its caller can know about it.
 
-Rule: facts only; whether they are as they should be is for the rules.
+Rule: facts only; the rules decide whether they are right.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from magic_hour_workflows.errors import (
 )
 from magic_hour_workflows.events import Created
 
+from .environment import Exchange, World
 from .faults import Phase
-from .outside import Exchange, World
 from .scenario import CallRecord
 from .service import Job
 
 EPSILON = 1e-6
 SECRETS = ("canary",)
-"""Part of the API key, of every signature and of what the service should not have said."""
+"""Part of the API key, of every signature, and of the secret in the service's messages."""
 BY_ID = ("wait", "check_result", "download")
 TERMINAL = ("complete", "error", "canceled")
-MOST_TRIES = 5
-MOST_EXCHANGES = 400
+MAX_TRIES = 5
+MAX_EXCHANGES = 400
 
 Rule = Callable[[CallRecord, World], Iterator[str]]
 
@@ -35,7 +35,7 @@ def creates(call: CallRecord) -> list[Exchange]:
     return [exchange for exchange in call.exchanges if exchange.charges]
 
 
-def looks(call: CallRecord) -> list[Exchange]:
+def polls(call: CallRecord) -> list[Exchange]:
     return [exchange for exchange in call.exchanges if exchange.what.endswith("_projects.get")]
 
 
@@ -46,15 +46,15 @@ def is_refusal(exchange: Exchange) -> bool:
 
 
 def accepted(call: CallRecord, world: World) -> Job | None:
-    """The job that this call truly made."""
+    """The job that this call really created."""
     ids = [exchange.accepted for exchange in creates(call) if exchange.accepted]
     return world.service.job(ids[0]) if ids else None
 
 
 def job_of(call: CallRecord, world: World) -> Job | None:
-    """The job that this call is about, as its caller knows."""
-    told = [event.id for _, event in call.events if isinstance(event, Created)]
-    id = call.id or (told[0] if told else None)
+    """The job that this call is about, as far as its caller knows."""
+    reported = [event.id for _, event in call.events if isinstance(event, Created)]
+    id = call.id or (reported[0] if reported else None)
     return world.service.job(id) if id else None
 
 
@@ -65,8 +65,8 @@ def unknown(call: CallRecord) -> SubmissionUnknown | None:
 
 
 def last_answer(call: CallRecord, job: Job) -> Exchange | None:
-    """The last look that told something about the right job."""
-    found = [x for x in looks(call) if x.answer is not None and x.answer.id in (job.id, None)]
+    """The last poll with a response about the right job."""
+    found = [x for x in polls(call) if x.answer is not None and x.answer.id in (job.id, None)]
     return found[-1] if found else None
 
 
@@ -74,7 +74,7 @@ def event_times(call: CallRecord, kind: type) -> list[float]:
     return [at for at, event in call.events if isinstance(event, kind)]
 
 
-def told_files(call: CallRecord) -> list[Path]:
+def reported_files(call: CallRecord) -> list[Path]:
     if isinstance(call.error, DownloadFailed):
         return call.error.downloaded_paths
     if isinstance(call.result, Result):

@@ -1,6 +1,6 @@
-"""What goes wrong between a caller and the other side, in every phase of an exchange.
+"""What goes wrong between a caller and the service, in every phase of an exchange.
 
-Rule: a fault says what happened and when, so that the judge knows the truth; what to make of it is the flows' part.
+Rule: a fault says what happened and when, so that the judge knows the truth; the flows decide what to do about it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Fault:
     name: str
     phase: Phase
     error: type[Exception] | None = None
-    """Raised as the HTTP library would; a timeout only when time is up."""
+    """Raised as the HTTP library would; a timeout only when the time is up."""
     status: int = 0
     headers: Mapping[str, str] = attrs.field(factory=dict)
     body: bytes = b""
@@ -60,7 +60,7 @@ BEFORE = [
     Fault("pool timeout", Phase.BEFORE, httpx.PoolTimeout),
 ]
 UNWRITTEN = Fault("closed before the first byte", Phase.BEFORE, httpx.WriteError)
-"""Only for paid calls is it observed that nothing was written."""
+"""Only paid calls observe that nothing was written."""
 LOST = [
     Fault("reset on the way", Phase.LOST, httpx.ReadError),
     Fault("broken pipe", Phase.LOST, httpx.WriteError),
@@ -156,9 +156,9 @@ GET = [
 RESUMED = [
     fault for fault in GET if fault.name in ("download: cut", "download: another version", "download: another part")
 ]
-"""Cuts are drawn more often, and what can go wrong when a download goes on after one is drawn then."""
+"""Cuts are drawn more often; what can go wrong when a download resumes is drawn after one."""
 OTHER_BYTES = next(fault for fault in GET if fault.name == "download: other bytes")
-"""Drawn more often as well, because it takes storage that tells checksums."""
+"""Drawn more often too, because it requires a storage that sends checksums."""
 
 
 ODD_FAULTS = [Fault(name, Phase.ODD) for name in ODD]
@@ -177,7 +177,7 @@ EVERY = {fault.name for fault in [*API, *ODD_FAULTS, *PUT, *GET]} | {"silent str
 
 
 def applied(fault: Fault, response: httpx.Response) -> httpx.Response:
-    """The answer with what is odd about it; `...` leaves a field out."""
+    """The response with its oddities; `...` leaves a field out."""
     body = dict(json.loads(response.content))
     for name, value in ODD[fault.name].items():
         body.pop(name, None) if value is ... else body.update({name: value})
@@ -185,7 +185,7 @@ def applied(fault: Fault, response: httpx.Response) -> httpx.Response:
 
 
 class Weather:
-    """Which faults there are in this run, how often, and how slow everything is."""
+    """Which faults occur in this run, how often, and how slow everything is."""
 
     def __init__(self, random: Random) -> None:
         self.random = random
@@ -196,7 +196,7 @@ class Weather:
         self.phases = {phase for phase in Phase if random.random() < 0.6}
         self.slowness = random.choice([0.01, 0.1, 0.6, 4.0])
         self.disk = random.choice([0.0, 0.2, 0.2])
-        """How long work on the disk takes at most; it is short and has no deadline."""
+        """The longest time that work on the disk takes; it is short and has no deadline."""
         self.outages = [self._outage(kind) for kind in ("api", "storage") if random.random() < 0.3]
 
     def _outage(self, where: str) -> tuple[str, float, float]:
@@ -204,7 +204,7 @@ class Weather:
         return where, begins, begins + self.random.uniform(1, 120)
 
     def seconds(self) -> float:
-        """How long a step takes; now and then ten times as long as usual."""
+        """How long a step takes; occasionally ten times as long as usual."""
         usual = self.slowness * self.random.uniform(0.1, 1.5)
         return usual * 10 if self.random.random() < 0.08 else usual
 
@@ -238,7 +238,7 @@ class Weather:
         if self.random.random() >= self.rates[where]:
             return None
         possible = [fault for fault in faults if fault.phase in self.phases]
-        if where == "api" and possible:  # first where, then what: else the longest list would win
+        if where == "api" and possible:  # first the phase, then the fault: otherwise the longest list would dominate
             phases = list(dict.fromkeys(fault.phase for fault in possible))
             phase = self.random.choice([*phases, *(phase for phase in phases if phase is Phase.ODD)])
             possible = [fault for fault in possible if fault.phase is phase]

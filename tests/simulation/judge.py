@@ -1,6 +1,6 @@
-"""What has to hold after every run, told by the ledger and the record of what truly happened.
+"""What must hold after every run, according to the ledger and the record of what really happened.
 
-Rule: a list. Each rule stands with its kind, in `money`, `timing`, `transferred` and `conventions`.
+Rule: a list. The rules themselves are in `money_rules`, `time_rules`, `file_rules` and `convention_rules`.
 """
 
 from __future__ import annotations
@@ -9,36 +9,36 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import conventions, money, timing, transferred
-from .facts import SECRETS, Rule, job_of, told_files
-from .outside import World
+from . import convention_rules, file_rules, money_rules, time_rules
+from .environment import World
+from .facts import SECRETS, Rule, job_of, reported_files
 from .scenario import CallRecord, User
 
 RULES: list[Rule] = [
-    money.charged_once,
-    money.sent_once,
-    money.every_job_is_told,
-    money.named,
-    money.credits_are_those_of_the_ledger,
-    money.nothing_after_a_mistake,
-    timing.in_time,
-    timing.retry_after_is_kept,
-    timing.time_for_an_answer,
-    timing.looks_keep_to_the_schedule,
-    timing.bounded,
-    timing.ends_at_once,
-    timing.gives_up_only_at_the_deadline,
-    timing.succeeds_in_good_weather,
-    transferred.files_are_the_outputs,
-    transferred.one_output_costs_no_other,
-    transferred.answers_are_about_the_job,
-    transferred.fresh_url_after_an_expired_one,
-    transferred.uploads_are_the_files,
-    conventions.events_make_sense,
-    conventions.streams_are_put_back,
-    conventions.says_no_secret,
-    conventions.survives_pickling,
-    conventions.ends_as_expected,
+    money_rules.charged_once,
+    money_rules.sent_once,
+    money_rules.every_job_is_reported,
+    money_rules.named,
+    money_rules.credits_are_those_of_the_ledger,
+    money_rules.nothing_after_a_mistake,
+    time_rules.in_time,
+    time_rules.retry_after_is_respected,
+    time_rules.time_for_a_response,
+    time_rules.polls_follow_the_schedule,
+    time_rules.bounded,
+    time_rules.ends_at_once,
+    time_rules.gives_up_only_at_the_deadline,
+    time_rules.succeeds_without_faults,
+    file_rules.files_are_the_outputs,
+    file_rules.one_bad_output_costs_no_other,
+    file_rules.answers_are_about_the_job,
+    file_rules.expired_urls_are_replaced_by_fresh_ones,
+    file_rules.uploads_are_the_files,
+    convention_rules.events_make_sense,
+    convention_rules.streams_are_rewound,
+    convention_rules.reveals_no_secret,
+    convention_rules.survives_pickling,
+    convention_rules.ends_as_expected,
 ]
 
 
@@ -53,7 +53,7 @@ def complaints(
     known = {id for user in users for id in user.known}
     for job in world.service.ledger:
         if job.id not in known and job.name is not None:
-            found.append(f"{job.id} was charged, and nobody knows of it")
+            found.append(f"{job.id} was charged, and no user knows of it")
     found += _on_disk(calls, world, mine, folders)
     answered = [x.accepted for call in calls for x in call.exchanges if x.accepted and x.answer is not None]
     found += [f"{id} is not in the log" for id in answered if not any(f"id={id} " in line for line in log)]
@@ -62,17 +62,17 @@ def complaints(
 
 
 def _on_disk(calls: list[CallRecord], world: World, mine: dict[Path, bytes], folders: list[Path]) -> Iterator[str]:
-    told = Counter(path for call in calls for path in told_files(call))
+    reported = Counter(path for call in calls for path in reported_files(call))
     interrupted = [job_of(call, world) for call in calls if call.interrupted_at is not None]
     whole = [content for job in interrupted if job for output in job.outputs for content in output.versions]
     for path, content in mine.items():
         if not path.exists() or path.read_bytes() != content:
             yield f"the user's own {path.name} was overwritten"
-    for path, count in told.items():
+    for path, count in reported.items():
         if count > 1:
-            yield f"{path.name} was given to {count} outputs"
+            yield f"{path.name} was used for {count} outputs"
     for path in sorted(path for folder in folders if folder.exists() for path in folder.iterdir()):
         if path.suffix in (".part", ".probe"):
             yield f"a leftover: {path.suffix}"
-        elif path not in mine and path not in told and path.read_bytes() not in whole:
-            yield f"{path.name} was saved and told to nobody"
+        elif path not in mine and path not in reported and path.read_bytes() not in whole:
+            yield f"{path.name} was saved and not reported"

@@ -1,4 +1,4 @@
-"""One seed, played and judged.
+"""One seed, run and judged.
 
 Rule: the same seed gives the same trace in every process, whatever the hash seed, the clock and the machine.
 """
@@ -17,10 +17,10 @@ import attrs
 
 from magic_hour_workflows import _sources as sources
 
+from .environment import World
 from .facts import is_refusal
 from .faults import Weather
 from .judge import complaints
-from .outside import World
 from .scenario import CallRecord, User
 from .scheduler import Scheduler
 from .service import Service
@@ -29,7 +29,7 @@ from .storage import Storage
 
 @attrs.frozen
 class Report:
-    """What became of a seed."""
+    """The result of a seed."""
 
     seed: int
     complaints: list[str]
@@ -48,14 +48,14 @@ class Report:
 
 
 def simulate(seed: int) -> Report:
-    """Play a seed and judge it."""
+    """Run a seed and judge it."""
     with tempfile.TemporaryDirectory(prefix="simulation-") as folder, _log() as log:
         return _play(seed, Path(folder), log)
 
 
 def _play(seed: int, folder: Path, log: list[str]) -> Report:
     def random(purpose: str) -> Random:
-        return Random(f"{seed} {purpose}")  # text is hashed by its bytes, not by the process
+        return Random(f"{seed} {purpose}")  # text is hashed by its bytes, the same in every process
 
     scheduler, storage, weather = Scheduler(random("order")), Storage(random("storage")), Weather(random("weather"))
     world = World(random("world"), scheduler, weather, storage, Service(random("service"), storage))
@@ -72,7 +72,7 @@ def _play(seed: int, folder: Path, log: list[str]) -> Report:
 
 
 def _own_files(folder: Path) -> dict[Path, bytes]:
-    """Files of the user's that have names outputs would like to have."""
+    """The user's own files, with names that outputs would use."""
     (folder / "a").mkdir()
     mine = {
         folder / "a" / name: b"my own" for name in ("mine.png", "mine.gif", "mine-1.png", "job-1-1.png", "job-2-1.mp4")
@@ -83,7 +83,7 @@ def _own_files(folder: Path) -> dict[Path, bytes]:
 
 
 def _reached(call: CallRecord) -> Iterator[str]:
-    """What this call has exercised, besides faults."""
+    """What this call has covered, besides faults."""
     yield f"call: {call.what}"
     if call.error is not None:
         yield f"raised: {type(call.error).__name__}"
@@ -109,7 +109,7 @@ def _reached(call: CallRecord) -> Iterator[str]:
 
 @contextmanager
 def _log() -> Iterator[list[str]]:
-    """Everything that is logged, in words."""
+    """Everything that is logged, as text."""
     lines: list[str] = []
 
     class Lines(logging.Handler):

@@ -1,12 +1,13 @@
-"""What simulated users do: they make calls, and when one goes wrong they go on as its error told them.
+"""What simulated users do: they make calls, and after a failure they do what its error says.
 
-Rule: a user knows what a real one knows, events, results and errors, and nothing of the ledger, but for one thing: who
-has a name to look for may look for it, as one would in the web app.
+Rule: a user knows what a real one knows, events, results and errors, but not the ledger. There is one exception: a user
+may look up the name of an unknown submission, as in the web app.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -18,34 +19,42 @@ from magic_hour_workflows.errors import SubmissionUnknown
 from magic_hour_workflows.events import Created, Event
 
 from .arguments import Arguments, remote
-from .outside import Exchange, World
-from .port import SimulatedIO
+from .backend import SimulatedBackend
+from .environment import Exchange, World
 from .scheduler import Cancelled, CtrlC, Task
 from .service import BASE_URL, KEY
+
+Use = Callable[[AsyncClient, Callable[[Event], None]], Awaitable[Any]]
 
 
 @attrs.define(eq=False, kw_only=True)
 class CallRecord:
-    """One call: what it was given, what was told, and what truly happened."""
+    """One call: its arguments, what was reported, and what really happened."""
 
     who: str
     what: str
-    id: str | None
     kind: str
-    timeout: float
-    poll_interval: float | None
     options: dict[str, Any]
-    assets: dict[str, Any]
-    streams: list[tuple[Any, int]]
-    wrong: bool
-    """Whether the arguments cannot be right."""
-    backend: SimulatedIO
+    backend: SimulatedBackend
     started: float
+    id: str | None = None
+    assets: dict[str, Any] = attrs.field(factory=dict)
+    streams: list[tuple[Any, int]] = attrs.field(factory=list)
+    wrong: bool = False
+    """Whether the arguments are invalid."""
     events: list[tuple[float, Event]] = attrs.field(factory=list)
     result: Any = None
     error: BaseException | None = None
     interrupted_at: float | None = None
     ended: float = 0.0
+
+    @property
+    def timeout(self) -> float:
+        return float(self.options["timeout"])
+
+    @property
+    def poll_interval(self) -> float | None:
+        return self.options.get("poll_interval")
 
     @property
     def exchanges(self) -> list[Exchange]:
@@ -62,7 +71,7 @@ class CallRecord:
 
 
 class User:
-    """Makes a few calls, one after the other."""
+    """Makes a few calls, one after another."""
 
     def __init__(self, world: World, name: str, random: Random, folder: Path) -> None:
         self.world = world
@@ -72,9 +81,9 @@ class User:
         self.arguments = Arguments(random, name, folder)
         self.calls: list[CallRecord] = []
         self.known: dict[str, str] = {}
-        """The kind of every job by its id, as told by events, results and errors."""
-        self.book: dict[str, float] = {}
-        """The credits of every job, as last told."""
+        """The kind of every job by its id, as reported by events, results and errors."""
+        self.credits: dict[str, float] = {}
+        """The credits of every job, as reported last."""
         self.blocking = random.random() < 0.5
         self.careless = random.random() < 0.1
         """The listener raises."""
@@ -110,7 +119,7 @@ class User:
         )
 
     async def _create(self, endpoint: str, parameters: dict[str, Any]) -> CallRecord:
-        """The low-level call; files of one's own are not for it."""
+        """The low-level call, which does not take local files."""
         if "assets" in parameters:
             parameters["assets"] = {key: remote(value) for key, value in parameters["assets"].items()}
         options = {"timeout": self.random.choice([2.0, 20.0, 60.0])}
@@ -121,12 +130,12 @@ class User:
         return await self._call("create", use, kind=_kind(endpoint), options=options)
 
     async def _go_on(self, record: CallRecord) -> CallRecord | None:
-        """What the error said to do; None if there is nothing to do."""
+        """Do what the error says; None if there is nothing to do."""
         error = record.error
         lost = error if isinstance(error, SubmissionUnknown) else getattr(error, "submission_unknown", None)
         if lost is not None:
             job = next((job for job in self.world.service.ledger if lost.name and job.name == lost.name), None)
-            self.world.note(self.name, f"looks for {lost.name!r}: {job.id if job else 'not there'}")
+            self.world.note(self.name, f"looks up {lost.name!r}: {job.id if job else 'not there'}")
             if job is None:
                 return None
             self.known[job.id] = job.kind
@@ -153,57 +162,33 @@ class User:
 
         return await self._call(what, use, kind=kind, id=id, options=options)
 
-    async def _call(
-        self,
-        what: str,
-        use: Callable[[AsyncClient, Callable[[Event], None]], Awaitable[Any]],
-        *,
-        kind: str,
-        options: dict[str, Any],
-        id: str | None = None,
-        assets: dict[str, Any] | None = None,
-        streams: list[tuple[Any, int]] | None = None,
-        wrong: bool = False,
-    ) -> CallRecord:
-        world, scheduler = self.world, self.world.scheduler
+    async def _call(self, what: str, use: Use, **fields: Any) -> CallRecord:
+        """Make a call and wait until it ends; `fields` are those of its record."""
+        scheduler = self.world.scheduler
         who = f"{self.name}.{len(self.calls) + 1}"
-        backend = SimulatedIO(world, who, Random(self.random.random()), blocking=self.blocking)
-        timeout = options["timeout"]
-        record = CallRecord(
-            who=who,
-            what=what,
-            id=id,
-            kind=kind,
-            timeout=timeout,
-            poll_interval=options.get("poll_interval"),
-            options=options,
-            assets=assets or {},
-            streams=streams or [],
-            wrong=wrong,
-            backend=backend,
-            started=scheduler.clock,
-        )
-        backend.deadline = scheduler.clock + timeout
+        backend = SimulatedBackend(self.world, who, Random(self.random.random()), blocking=self.blocking)
+        record = CallRecord(who=who, what=what, backend=backend, started=scheduler.clock, **fields)
+        backend.deadline = scheduler.clock + record.timeout
         self.calls.append(record)
-        world.note(who, f"{what} {id or ''} within {timeout:g} s{', blocking' if self.blocking else ''}")
-
-        def listen(event: Event) -> None:
-            record.events.append((scheduler.clock, event))
-            world.note(who, f"told {event!r}".replace(str(self.folder), "FOLDER"))
-            if isinstance(event, Created):
-                self.known[event.id] = event.kind
-            if self.careless:
-                raise ValueError("a bug in the listener")
-
+        blocking = ", blocking" if self.blocking else ""
+        self.world.note(who, f"{what} {record.id or ''} within {record.timeout:g} s{blocking}")
         client = AsyncClient(KEY, base_url=BASE_URL)
         client._backend = backend  # type: ignore[assignment]
-        task = scheduler.spawn(_run(use, client, listen), who)
+        task = scheduler.spawn(_run(use, client, partial(self._listen, record)), who)
         self._interrupt_perhaps(record, task)
         while not task.done:
             await scheduler.wait([task])
         record.result, record.error, record.ended = task.result, task.error, scheduler.clock
         self._learn(record)
         return record
+
+    def _listen(self, record: CallRecord, event: Event) -> None:
+        record.events.append((self.world.scheduler.clock, event))
+        self.world.note(record.who, f"event {event!r}".replace(str(self.folder), "FOLDER"))
+        if isinstance(event, Created):
+            self.known[event.id] = event.kind
+        if self.careless:
+            raise ValueError("a bug in the listener")
 
     def _interrupt_perhaps(self, record: CallRecord, task: Task) -> None:
         if self.random.random() > 0.25:
@@ -222,15 +207,15 @@ class User:
             record.backend.interrupt_create_at = self.random.randint(1, 4)
 
     def _learn(self, record: CallRecord) -> None:
-        """What result and error say, put in the book."""
-        told = record.error if record.error is not None else record.result
-        id = record.id or getattr(told, "project_id", None) or getattr(told, "id", None)
+        """Remember what the result or the error reports."""
+        reported = record.error if record.error is not None else record.result
+        id = record.id or getattr(reported, "project_id", None) or getattr(reported, "id", None)
         if id is not None and id not in self.known:
             self.known[id] = record.kind
-        credits = getattr(told, "credits_charged", None)
+        credits = getattr(reported, "credits_charged", None)
         if id is not None and credits is not None:
-            self.book[id] = credits
-        shown = f"{type(told).__name__}: {told}".replace(str(self.folder), "FOLDER")
+            self.credits[id] = credits
+        shown = f"{type(reported).__name__}: {reported}".replace(str(self.folder), "FOLDER")
         self.world.note(record.who, f"== {shown}")
 
 
@@ -239,7 +224,7 @@ def _kind(endpoint: str) -> str:
 
 
 async def _run(
-    use: Callable[[AsyncClient, Callable[[Event], None]], Awaitable[Any]],
+    use: Use,
     client: AsyncClient,
     listen: Callable[[Event], None],
 ) -> Any:

@@ -1,7 +1,7 @@
-"""Coroutines on a virtual clock, interleaved as the seed says.
+"""Coroutines on a virtual clock, interleaved as the seed decides.
 
-Rule: nothing happens by itself. A task goes on only when the scheduler picks it; among those that are due at the same
-instant the seed picks.
+Rule: nothing happens by itself. A task continues only when the scheduler picks it; among tasks that are due at the same
+time, the seed decides.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ class Cancelled(BaseException):
 
 
 class CtrlC(KeyboardInterrupt):
-    """A Ctrl-C of the simulated user's; a real one is not caught."""
+    """A Ctrl-C of the simulated user; a real one is not caught."""
 
 
 class Task:
-    """A coroutine on its way."""
+    """A running coroutine."""
 
     def __init__(self, coroutine: Coroutine[Any, Any, Any], name: str) -> None:
         self.coroutine = coroutine
@@ -37,7 +37,7 @@ class Task:
 
 
 class Scheduler:
-    """Who goes next, and what time it is."""
+    """Decides which task continues, and keeps the time."""
 
     def __init__(self, random: Random) -> None:
         self.clock = 0.0
@@ -67,7 +67,7 @@ class Scheduler:
         await _suspend()
 
     async def wait(self, tasks: Sequence[Task], until: float | None = None) -> None:
-        """Return when one of the tasks is done, or the time has come."""
+        """Return when one of the tasks is done, or at a certain time."""
         if any(task.done for task in tasks):
             return
         me = self.current
@@ -78,11 +78,11 @@ class Scheduler:
         await _suspend()
 
     def run(self) -> None:
-        """Go on until nothing is left to do."""
+        """Run until all tasks are done."""
         while self._queue:
             when, _, _, task, turn = heapq.heappop(self._queue)
             if task.done or turn != task.turn:
-                continue  # woken by something else meanwhile
+                continue  # woken by something else in the meantime
             self.clock = max(self.clock, when)
             self._step(task)
 

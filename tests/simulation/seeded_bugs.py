@@ -48,7 +48,7 @@ def a_create_is_sent_again_whatever_happened(patch: Patch) -> None:
     patch.setattr(submit, "may_submit_again", lambda error: True)
 
 
-@breaks("every_job_is_told", seed=24)
+@breaks("every_job_is_reported", seed=24)
 def a_lost_answer_counts_as_a_refusal(patch: Patch) -> None:
     real = retry.outcome
     patch.setattr(submit, "outcome", lambda e: Outcome.REFUSED if real(e) is Outcome.UNKNOWN else real(e))
@@ -60,17 +60,17 @@ def a_gateway_counts_as_the_service(patch: Patch) -> None:
 
 
 @breaks("sent_once", seed=31)
-def nobody_looks_whether_a_byte_was_sent(patch: Patch) -> None:
+def sent_bytes_are_ignored(patch: Patch) -> None:
     real = retry.outcome
     patch.setattr(submit, "outcome", lambda e: Outcome.NOT_SENT if isinstance(e, retry.ConnectionFailed) else real(e))
 
 
-@breaks("every_job_is_told")
+@breaks("every_job_is_reported")
 def the_id_is_not_published(patch: Patch) -> None:
     patch.setattr(submit, "publish", lambda call, job: None)
 
 
-@breaks("every_job_is_told")
+@breaks("every_job_is_reported")
 def an_interruption_carries_nothing(patch: Patch) -> None:
     real = submit.carry
     for module in (submit, generate, client):
@@ -97,7 +97,7 @@ def the_credits_of_the_create_are_forgotten(patch: Patch) -> None:
 # --- time -------------------------------------------------------------------------------------------------------------
 
 
-@breaks("retry_after_is_kept")
+@breaks("retry_after_is_respected")
 def retry_after_is_ignored(patch: Patch) -> None:
     patch.setattr(retry.Backoff, "delay", lambda self, error, random: random * 0.5)
 
@@ -133,13 +133,13 @@ def _begun(cls: Any, backend: Any, timeout: float, options: dict[str, Any]) -> A
     )
 
 
-@breaks("time_for_an_answer", seed=2)
+@breaks("time_for_a_response", seed=2)
 def a_create_is_sent_at_the_last_moment(patch: Patch) -> None:
     patch.setattr(submit, "LEAST_SECONDS", 0.0)
 
 
-@breaks("looks_keep_to_the_schedule")
-def looks_do_not_come_apart(patch: Patch) -> None:
+@breaks("polls_follow_the_schedule")
+def polls_do_not_back_off(patch: Patch) -> None:
     patch.setattr(wait, "GROWTH", 0.0)
 
 
@@ -180,7 +180,7 @@ def lengths_are_not_checked(patch: Patch) -> None:
 
 
 @breaks("files_are_the_outputs", seed=3)
-def a_rest_is_asked_for_whatever_changed(patch: Patch) -> None:
+def a_changed_file_is_resumed(patch: Patch) -> None:
     def headers(self: Any) -> dict[str, str]:
         return {"range": f"bytes={self.received}-", "if-range": self._etag} if self.received else {}
 
@@ -192,21 +192,21 @@ def a_rest_is_asked_for_whatever_changed(patch: Patch) -> None:
     patch.setattr(files.PartialDownload, "begin", begin)
 
 
-@breaks("fresh_url_after_an_expired_one", seed=10)
+@breaks("expired_urls_are_replaced_by_fresh_ones", seed=10)
 def expired_urls_are_not_replaced(patch: Patch) -> None:
     async def nothing(self: Any, number: int, stale: str) -> None: ...
 
     patch.setattr(download.DownloadState, "refresh", nothing)
 
 
-@breaks("fresh_url_after_an_expired_one", seed=1)
-def expired_places_are_not_replaced(patch: Patch) -> None:
+@breaks("expired_urls_are_replaced_by_fresh_ones", seed=1)
+def expired_upload_urls_are_not_replaced(patch: Patch) -> None:
     patch.setattr(upload, "has_expired", lambda error: False)
     patch.setattr(upload, "_may_upload_again", lambda error: True)
 
 
 @breaks("files_are_the_outputs", seed=39)
-def another_part_is_taken_for_the_rest(patch: Patch) -> None:
+def another_range_is_taken_for_the_rest(patch: Patch) -> None:
     patch.setattr(files.PartialDownload, "_go_on", lambda self, headers: None)
 
 
@@ -234,7 +234,7 @@ def answers_about_other_jobs_are_believed(patch: Patch) -> None:
     patch.setattr(wait, "poll", poll)
 
 
-@breaks("succeeds_in_good_weather", seed=3)
+@breaks("succeeds_without_faults", seed=3)
 def complete_jobs_are_not_seen(patch: Patch) -> None:
     patch.setattr(wait, "finished", lambda job, project: False)
 
@@ -253,14 +253,14 @@ def final_names_are_taken_from_others(patch: Patch) -> None:
     patch.setattr(files, "moved", moved)
 
 
-@breaks("saved and told to nobody", seed=3)
+@breaks("saved and not reported", seed=3)
 def a_failure_forgets_what_was_saved(patch: Patch) -> None:
     real = download.DownloadState.paths
     patch.setattr(download.DownloadState, "paths", lambda self: [] if self.failures else real(self))
 
 
-@breaks("one_output_costs_no_other", seed=14)
-def after_a_failure_no_other_is_begun(patch: Patch) -> None:
+@breaks("one_bad_output_costs_no_other", seed=14)
+def a_failure_stops_the_other_downloads(patch: Patch) -> None:
     patch.setattr(download.DownloadState, "hopeless", property(lambda self: bool(self.failures)))
 
 
@@ -293,7 +293,7 @@ def streams_are_read_from_where_they_stand(patch: Patch) -> None:
     patch.setattr(sources, "seek", lambda stream, position: stream.seek(0))
 
 
-@breaks("streams_are_put_back", seed=10)
+@breaks("streams_are_rewound", seed=10)
 def streams_are_left_where_they_end(patch: Patch) -> None:
     real = sources.Source.opened
 
@@ -302,7 +302,7 @@ def streams_are_left_where_they_end(patch: Patch) -> None:
         with real(self) as file:
             yield file
             if self.start is not None:
-                self.start += 1  # where it is put back to
+                self.start += 1  # the position it is rewound to
 
     patch.setattr(sources.Source, "opened", opened)
 
@@ -310,13 +310,13 @@ def streams_are_left_where_they_end(patch: Patch) -> None:
 # --- conventions ------------------------------------------------------------------------------------------------------
 
 
-@breaks("says_no_secret", seed=2)
-def words_of_the_service_keep_their_secrets(patch: Patch) -> None:
+@breaks("reveals_no_secret", seed=2)
+def messages_of_the_service_are_not_redacted(patch: Patch) -> None:
     patch.setattr(client_errors, "without_secrets", lambda text: text)
 
 
-@breaks("says_no_secret")
-def the_key_is_not_blanked_out(patch: Patch) -> None:
+@breaks("reveals_no_secret")
+def the_key_is_not_redacted(patch: Patch) -> None:
     def reply(self: Any, operation: Any, response: Any, body: bytes) -> Any:
         return transport.Reply(response.status_code, dict(response.headers), body)
 
@@ -334,7 +334,7 @@ def listeners_may_end_a_call(patch: Patch) -> None:
 
 
 @breaks("events_make_sense")
-def every_look_is_told_as_a_change(patch: Patch) -> None:
+def every_poll_is_reported_as_a_change(patch: Patch) -> None:
     real = wait.poll
 
     async def poll(call: Any, job: Any, *arguments: Any, **options: Any) -> Any:

@@ -1,7 +1,7 @@
-"""The service as the contract describes it, and the ledger that judges everybody: pure Python, no sockets.
+"""The service as the contract describes it, and the ledger that decides what is true: pure Python, no sockets.
 
-Rule: the model is honest. It charges once for each create it accepts and writes that down; what goes wrong on the way
-to it and back is the network's doing (`faults`).
+Rule: the model is correct. It charges once for each create it accepts and records it; whatever goes wrong happens in
+the network (`faults`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ KINDS = {
 
 @attrs.define
 class Job:
-    """One accepted create, as the ledger has it."""
+    """One accepted create, as in the ledger."""
 
     id: str
     kind: str
@@ -39,11 +39,11 @@ class Job:
     visible_at: float
     queued: float
     duration: float
-    """Seconds from the acceptance to the end; infinite for a job that is stuck."""
+    """Seconds from acceptance to the end; infinite for a stuck job."""
     end: str
     outputs: list[Stored]
     listed_at: float
-    """When the outputs are in the answers, which may be a little later than `complete`."""
+    """When responses list the outputs; may be a little later than `complete`."""
     deleted: bool = False
 
     @property
@@ -57,12 +57,12 @@ class Job:
         return "queued" if age < self.queued else "rendering"
 
     def net(self, now: float) -> float:
-        """The credits it costs as things stand."""
+        """The credits it costs at this time."""
         return 0 if self.status(now) == "error" else self.charged
 
 
 class Service:
-    """Answers requests, and keeps the ledger."""
+    """Answers requests and keeps the ledger."""
 
     def __init__(self, random: Random, storage: Storage) -> None:
         self.random = random
@@ -77,7 +77,7 @@ class Service:
         return next((job for job in self.ledger if job.id == id), None)
 
     def answer(self, request: httpx.Request, now: float) -> httpx.Response:
-        """What the service does and says, the request having arrived."""
+        """Carry out a request that has arrived, and respond."""
         if request.headers.get("authorization") != f"Bearer {KEY}":
             return _refusal(401, "unauthorized")
         path = request.url.path
@@ -88,15 +88,15 @@ class Service:
         return self._project(request.method, path, now)
 
     def _places(self, body: Mapping[str, Any], now: float) -> httpx.Response:
-        items = [self.storage.place(item["extension"], now) for item in body["items"]]
+        items = [self.storage.upload_url(item["extension"], now) for item in body["items"]]
         return httpx.Response(200, json={"items": items})
 
     def _create(self, kind: str, body: Mapping[str, Any], now: float) -> httpx.Response:
         for path in _asset_paths(body):
             if path.startswith("api-assets/") and path not in self.storage.uploaded:
-                self.complaints.append(f"a create names {path}, which nobody uploaded")
+                self.complaints.append(f"a create names {path}, which was not uploaded")
         if kind == "video" and body["end_seconds"] <= body["start_seconds"]:
-            self.complaints.append("a clip that ends before it begins got as far as the service")
+            self.complaints.append("a clip that ends before it begins reached the service")
             return _refusal(422, "unprocessable_entity")
         job = self._accept(kind, body, now)
         return httpx.Response(
@@ -142,7 +142,7 @@ class Service:
     def _described(self, job: Job, now: float) -> dict[str, Any]:
         status = job.status(now)
         listed = job.outputs if status == "complete" and now >= job.listed_at else []
-        # The words may hold a signed URL: nothing of it may reach a message.
+        # The message may contain a signed URL, which must not reach any other message.
         secret = f"cannot read {ORIGIN}/x.png?signature=canary-in-words"
         return {
             "id": job.id,

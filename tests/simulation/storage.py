@@ -1,6 +1,6 @@
-"""Storage on an origin of its own: signed URLs that expire, ETags, ranges.
+"""The storage on its own origin: signed URLs that expire, ETags, ranges.
 
-Rule: honest as well. What it holds is what was uploaded, and an output has the bytes that the judge compares with.
+Rule: correct as well. It holds what was uploaded, and an output has the bytes that the judge compares with.
 """
 
 from __future__ import annotations
@@ -31,24 +31,24 @@ class Stored:
     tag: str | None
     ranges: bool
     checksum: bool = False
-    """Whether it is told what the bytes are."""
+    """Whether a checksum is sent."""
 
     @property
     def content(self) -> bytes:
         return self.versions[-1]
 
-    def told(self) -> dict[str, str]:
-        """The checksum as it is told, if it is."""
+    def checksum_header(self) -> dict[str, str]:
+        """The checksum as a header, if it is sent."""
         digest = base64.b64encode(hashlib.sha256(self.content).digest()).decode()
         return {"x-amz-checksum-sha256": digest} if self.checksum else {}
 
     def etag(self) -> str | None:
-        """The tag of this version; a weak one stays the same when some bytes change."""
+        """The tag of this version; a weak one stays the same when bytes change."""
         return self.tag and self.tag.replace("N", str(len(self.versions)))
 
 
 class Storage:
-    """Takes uploads and gives outputs to whoever has a signed URL that is young enough."""
+    """Accepts uploads and serves outputs, with signed URLs that have not expired."""
 
     def __init__(self, random: Random) -> None:
         self.random = random
@@ -62,15 +62,15 @@ class Storage:
         content = random.randbytes(
             random.choice([1, 2, 700, 3000]) if random.random() < 0.3 else random.randint(1, 2000)
         )
-        content = b"\0" + content[1:]  # as in media: text would be refused
+        content = b"\0" + content[1:]  # like media: text would be refused
         tag = random.choice(['"N"', '"N"', 'W/"same"', None])
         ranges = random.random() < 0.8
-        checksum = tag == '"N"' and random.random() < 0.5  # else it would hide what a weak tag does
+        checksum = tag == '"N"' and random.random() < 0.5  # otherwise it would hide what a weak tag does
         self.outputs[f"/{path}"] = stored = Stored(path, [content], tag, ranges, checksum)
         return stored
 
-    def place(self, extension: str, now: float) -> dict[str, Any]:
-        """Where one file may be uploaded to."""
+    def upload_url(self, extension: str, now: float) -> dict[str, Any]:
+        """An upload URL for one file."""
         path = f"api-assets/id/{next(self._numbers)}.{extension}"
         return {"upload_url": self._url(path, now), "expires_at": self._expiry(now), "file_path": path}
 
@@ -84,7 +84,7 @@ class Storage:
         return (START + timedelta(seconds=now + self.lifetime)).isoformat()
 
     def refusal(self, url: str, now: float) -> int | None:
-        """The status that a URL which is too old gets."""
+        """The status for a URL that has expired; None for one that has not."""
         [until] = parse_qs(urlsplit(url).query)["until"]
         return self.random.choice(_EXPIRED) if now > float(until) else None
 
@@ -92,7 +92,7 @@ class Storage:
         self.uploaded[urlsplit(url).path.lstrip("/")] = content
 
     def get(self, url: str, headers: Mapping[str, str]) -> tuple[int, dict[str, str], bytes]:
-        """Status, headers and body for a GET."""
+        """Status, headers and body of the response to a GET."""
         stored = self.outputs[urlsplit(url).path]
         tag, content = stored.etag(), stored.content
         answer = {"etag": tag} if tag else {}
@@ -103,4 +103,4 @@ class Storage:
                 return 416, {"content-range": f"bytes */{len(content)}"}, b""
             answer["content-range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
             return 206, {**answer, "content-length": str(len(content) - start)}, content[start:]
-        return 200, {**answer, **stored.told(), "content-length": str(len(content))}, content
+        return 200, {**answer, **stored.checksum_header(), "content-length": str(len(content))}, content

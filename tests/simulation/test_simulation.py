@@ -1,4 +1,4 @@
-"""Seeds in the default run, and that everything there is to meet was met."""
+"""The seeds of the default run, and that they cover everything there is to cover."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from simulation.run import Report, simulate
 
 CHUNKS, SEEDS = 10, 40
 ABSTRACT = {"MagicHourError", "JobError", "TransferFailed", "UnusableURL"}
-"""Those that leave a call as one of their subclasses, or as the cause of another."""
+"""Base classes, and errors that are only ever the cause of another."""
 
 
 @cache
@@ -30,8 +30,8 @@ def test_seeds(chunk: int) -> None:
         assert not report(seed).complaints, str(report(seed))
 
 
-def test_everything_there_is_to_meet_is_met() -> None:
-    """Else the simulation could silently stop to exercise something."""
+def test_the_seeds_cover_everything() -> None:
+    """Otherwise the simulation could silently stop covering something."""
     raised = [
         *(name for name in errors.__all__ if name not in ABSTRACT),
         "CtrlC",

@@ -1,4 +1,4 @@
-"""Uploads and downloads as storage and the network let them happen.
+"""Uploads and downloads, with the faults of storage and network.
 
 Rule: files grow in the real `PartialDownload`, are read from the real `Source`, and failures are translated by
 the real `_storage_http`.
@@ -21,14 +21,14 @@ from magic_hour_workflows._sources import Source
 from magic_hour_workflows._storage_http import check_put, cut_short, fetch_request, network_errors, put_request
 from magic_hour_workflows._streams import read_chunk
 
+from .environment import Environment, Exchange
 from .faults import Fault, Phase
-from .outside import Exchange, Outside
 
 _DISK_FULL = OSError(errno.ENOSPC, "No space left on device")
 
 
-class Transfers(Outside):
-    """The part of the port that speaks to storage."""
+class Transfers(Environment):
+    """The part of the port that talks to storage."""
 
     async def put(self, url: str, source: Source, deadline: float, on_bytes: OnBytes) -> None:
         size = await self.run_in_thread(source.prepare, abandon_on_cancel=True, deadline=deadline)
@@ -86,7 +86,7 @@ class Transfers(Outside):
                 url = next_url
 
     def _got(self, record: Exchange, url: str, asked: httpx.Headers) -> tuple[int, dict[str, str], bytes]:
-        """What storage answers, and what becomes of its head on the way."""
+        """The response of storage, and what the network changes in its head."""
         fault = record.fault
         expired = self.world.storage.refusal(url, self.now())
         if expired is not None:
@@ -136,7 +136,7 @@ class Transfers(Outside):
 
 @attrs.frozen
 class _FullDisk:
-    """A file on a disk that has no room left."""
+    """A file on a full disk."""
 
     file: Any
 
@@ -174,7 +174,7 @@ def _changed(fault: Fault | None, url: str, headers: dict[str, str]) -> dict[str
 
 def _body(fault: Fault | None, content: bytes, vouched: bool) -> bytes:
     name = fault.name if fault is not None else ""
-    # Without a checksum nobody could tell, and so nobody could be blamed.
+    # Without a checksum the client cannot detect it, and so is not blamed.
     if name == "download: another part" or (name == "download: other bytes" and vouched):
         return bytes(byte ^ 2 for byte in content)
     return content + b"too much" if name == "download: too long" else content

@@ -1,9 +1,9 @@
-"""The whole `Backend` port on the virtual clock, for one call of a user's.
+"""The whole `Backend` port on the virtual clock, for one call of a user.
 
-What decides is the real thing: requests are made, answers read and failures translated by the client's own code, and
-downloads grow in real files. What is pretended is the network, the clock and who goes next.
+Everything that decides is real: the client's own code makes requests, reads responses and translates failures, and
+downloads grow in real files. Simulated are the network, the clock and the order of tasks.
 
-Rule: like the adapters it stands for, it does what it is told, once, keeps to the deadline, and writes everything down.
+Rule: like a real backend, it does each thing once and respects the deadline. It also records everything.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from magic_hour_client._runtime.transport import SHIELD_SECONDS, Requests
 from magic_hour_client.types import Operation
 from magic_hour_workflows._backend import BeforeSending
 
+from .environment import Exchange, World
 from .faults import Phase, applied
-from .outside import Exchange, World
 from .scheduler import Cancelled, Task
 from .service import BASE_URL, KEY
 from .transfers import Transfers
@@ -29,8 +29,8 @@ from .transfers import Transfers
 MAX_PARALLEL = 3
 
 
-class SimulatedIO(Transfers):
-    """An `Backend` whose outside world is the `World`."""
+class SimulatedBackend(Transfers):
+    """A `Backend` in the simulated `World`."""
 
     def __init__(self, world: World, who: str, random: Random, *, blocking: bool) -> None:
         super().__init__(world, who, random, blocking=blocking)
@@ -77,7 +77,7 @@ class SimulatedIO(Transfers):
         return await self._shielded(operation, deadline, wire)
 
     async def _shielded(self, operation: Operation[Any], deadline: float, wire: Wire) -> Any:
-        """As the async transport does it: a cancellation waits for the answer, for a while, and then carries it."""
+        """As in the async transport: a cancellation waits a while for the response, and then carries it."""
         try:
             await self._pass(0)
         except BaseException as cancelled:
@@ -102,7 +102,7 @@ class SimulatedIO(Transfers):
         return task.result
 
     async def _exchange(self, operation: Operation[Any], deadline: float, wire: Wire) -> Any:
-        limit = max(deadline, self.now() + 0.001)  # as the adapters have it
+        limit = max(deadline, self.now() + 0.001)  # as in the real backends
         charges = operation.endpoint.charges_credits
         request = self._requests.request(operation, wire.trace)
         fault = self.world.weather.of_api(operation.name, charges, self.now())
@@ -121,7 +121,7 @@ class SimulatedIO(Transfers):
         return record.answer
 
     async def _travel(self, record: Exchange, request: httpx.Request, wire: Wire, limit: float) -> httpx.Response:
-        """There and back, or not."""
+        """Send a request and receive its response, or fail."""
         await wire.aask()
         wire.hand_over()
         await self._connect(record.fault, wire, limit)

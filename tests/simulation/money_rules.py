@@ -1,6 +1,6 @@
-"""Rules about money: charged once, told always.
+"""Rules about money: charged once, always reported.
 
-Rule: one rule, one function. It yields what is wrong in words that can be read without the trace.
+Rule: one rule, one function. Its messages are clear without the trace.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from magic_hour_workflows.errors import (
 )
 from magic_hour_workflows.events import Created, SubmissionLost
 
+from .environment import World
 from .facts import accepted, creates, is_refusal, job_of, unknown
-from .outside import World
 from .scenario import CallRecord
 
 
@@ -37,24 +37,24 @@ def sent_once(call: CallRecord, world: World) -> Iterator[str]:
             yield f"a create was sent again after {why!r}, when it may have been accepted"
 
 
-def every_job_is_told(call: CallRecord, world: World) -> Iterator[str]:
+def every_job_is_reported(call: CallRecord, world: World) -> Iterator[str]:
     job, lost = accepted(call, world), unknown(call)
-    told = [event.id for _, event in call.events if isinstance(event, Created)]
+    reported = [event.id for _, event in call.events if isinstance(event, Created)]
     losses = [event.name for _, event in call.events if isinstance(event, SubmissionLost)]
     if job is None:
-        if told or (call.what in ("generate", "create") and call.result is not None):
-            yield "a job was told of that nobody accepted"
+        if reported or (call.what in ("generate", "create") and call.result is not None):
+            yield "a job was reported that was not accepted"
         last = creates(call)[-1:]
         if isinstance(call.error, SubmissionUnknown) and not (last and last[0].sent and not is_refusal(last[0])):
             yield "SubmissionUnknown, though it is certain that nothing was accepted"
     elif any(exchange.accepted and exchange.answer is not None for exchange in creates(call)):
-        heard = told == [job.id] or call.what == "create"  # which has no listener; the log is looked at below
+        heard = reported == [job.id] or call.what == "create"  # which has no listener; the judge checks the log
         if not heard or job.id not in (getattr(call.result, "id", None), getattr(call.error, "project_id", None)):
-            yield f"{job.id} was answered, and told by {told} and {call.error!r}"
+            yield f"{job.id} was accepted, and reported by {reported} and {call.error!r}"
     elif lost is None or lost.name != job.name:
         yield f"{job.id} was accepted, and its caller knows neither its id nor its name: {call.error!r}"
     if call.what == "generate" and losses != ([lost.name] if lost is not None else []):
-        yield f"SubmissionLost was told {len(losses)} times for {lost!r}"
+        yield f"SubmissionLost was reported {len(losses)} times for {lost!r}"
 
 
 def named(call: CallRecord, world: World) -> Iterator[str]:
@@ -70,16 +70,18 @@ def named(call: CallRecord, world: World) -> Iterator[str]:
 
 def credits_are_those_of_the_ledger(call: CallRecord, world: World) -> Iterator[str]:
     job = job_of(call, world)
-    told = call.error if isinstance(call.error, JobError) else call.result if isinstance(call.result, Result) else None
-    if job is None or told is None:
+    reported = (
+        call.error if isinstance(call.error, JobError) else call.result if isinstance(call.result, Result) else None
+    )
+    if job is None or reported is None:
         return
     due = 0 if job.status(call.ended) == "error" else job.charged
-    over = isinstance(told, (JobFailed, JobCanceled)) or getattr(told, "status", "") == "complete"
-    if told.credits_charged not in ((None, due) if over else (None, due, job.charged)):
-        yield f"{told.credits_charged} credits were told for {job.id}, the ledger says {due}"
+    over = isinstance(reported, (JobFailed, JobCanceled)) or getattr(reported, "status", "") == "complete"
+    if reported.credits_charged not in ((None, due) if over else (None, due, job.charged)):
+        yield f"{reported.credits_charged} credits were reported for {job.id}, the ledger says {due}"
     created = [event.credits_charged for _, event in call.events if isinstance(event, Created)]
-    if told.credits_charged is None and not isinstance(told, (JobFailed, JobCanceled)) and any(created):
-        yield f"the credits of {job.id} were told by Created and not in the end"
+    if reported.credits_charged is None and not isinstance(reported, (JobFailed, JobCanceled)) and any(created):
+        yield f"the credits of {job.id} were reported by Created and not in the end"
 
 
 def nothing_after_a_mistake(call: CallRecord, world: World) -> Iterator[str]:

@@ -1,6 +1,6 @@
-"""Rules about files: whole, in their order, and nobody's overwritten.
+"""Rules about files: complete, in order, and none overwritten.
 
-Rule: one rule, one function. It yields what is wrong in words that can be read without the trace.
+Rule: one rule, one function. Its messages are clear without the trace.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import Any
 from magic_hour_workflows._results import Result
 from magic_hour_workflows.errors import DownloadFailed
 
-from .facts import accepted, job_of, told_files
-from .outside import World
+from .environment import World
+from .facts import accepted, job_of, reported_files
 from .scenario import CallRecord
 
 
 def files_are_the_outputs(call: CallRecord, world: World) -> Iterator[str]:
     job = job_of(call, world)
-    paths = told_files(call)
+    paths = reported_files(call)
     if job is None:
         if paths:
             yield "files of no job"
@@ -37,8 +37,8 @@ def files_are_the_outputs(call: CallRecord, world: World) -> Iterator[str]:
             yield f"{path.name} is not an output of {job.id}"
 
 
-def one_output_costs_no_other(call: CallRecord, world: World) -> Iterator[str]:
-    """What is not saved failed by itself; only a disk that is full ends the others before they begin."""
+def one_bad_output_costs_no_other(call: CallRecord, world: World) -> Iterator[str]:
+    """Each missing output failed itself; only a full disk stops the others before they begin."""
     job = job_of(call, world)
     if job is None or not isinstance(call.error, DownloadFailed) or call.interrupted_at is not None:
         return
@@ -60,7 +60,7 @@ def answers_are_about_the_job(call: CallRecord, world: World) -> Iterator[str]:
         yield f"an answer about {project.id} was taken for {job.id}"
 
 
-def fresh_url_after_an_expired_one(call: CallRecord, world: World) -> Iterator[str]:
+def expired_urls_are_replaced_by_fresh_ones(call: CallRecord, world: World) -> Iterator[str]:
     for number, exchange in enumerate(call.exchanges):
         later = next((x for x in call.exchanges[number + 1 :] if x.task == exchange.task), None)
         if later is None or not exchange.expired or later.what != exchange.what:

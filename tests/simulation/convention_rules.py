@@ -1,6 +1,6 @@
-"""Rules about manners: events, streams, secrets, pickling.
+"""Rules about conventions: events, streams, secrets, pickling.
 
-Rule: one rule, one function. It yields what is wrong in words that can be read without the trace.
+Rule: one rule, one function. Its messages are clear without the trace.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from magic_hour_workflows.errors import (
 )
 from magic_hour_workflows.events import Created, Downloading, StatusChanged, Uploading
 
+from .environment import World
 from .facts import SECRETS
-from .outside import World
 from .scenario import CallRecord
 
 
@@ -26,10 +26,10 @@ def events_make_sense(call: CallRecord, world: World) -> Iterator[str]:
     if ranks != sorted(ranks):
         yield f"events in this order: {[order[rank].__name__ for rank in ranks]}"
     if sum(isinstance(event, Created) for event in events) > 1:
-        yield "Created was told twice"
+        yield "Created was reported twice"
     statuses = [event.status for event in events if isinstance(event, StatusChanged)]
     if any(one == other for one, other in itertools.pairwise(statuses)):
-        yield f"a status that did not change was told: {statuses}"
+        yield f"a status that did not change was reported: {statuses}"
     for event in events:
         if isinstance(event, Uploading) and event.sent > event.total:
             yield f"{event.sent} of {event.total} bytes sent"
@@ -40,16 +40,16 @@ def events_make_sense(call: CallRecord, world: World) -> Iterator[str]:
         ):
             yield f"{event.received} of {event.total} bytes received"
     if any(at > call.ended for at, _ in call.events):
-        yield "something was told after the call had ended"
+        yield "an event came after the call had ended"
 
 
-def streams_are_put_back(call: CallRecord, world: World) -> Iterator[str]:
+def streams_are_rewound(call: CallRecord, world: World) -> Iterator[str]:
     for stream, start in call.streams:
         if stream.closed or stream.tell() != start:
-            yield "a stream of the caller's does not stand where it stood"
+            yield "a stream of the caller was not rewound"
 
 
-def says_no_secret(call: CallRecord, world: World) -> Iterator[str]:
+def reveals_no_secret(call: CallRecord, world: World) -> Iterator[str]:
     texts = [repr(event) for _, event in call.events]
     if call.result is not None and call.what != "get":
         texts.append(repr(call.result))
@@ -77,7 +77,7 @@ def survives_pickling(call: CallRecord, world: World) -> Iterator[str]:
                 yield f"{type(value).__name__} cannot be pickled: {error!r}"
                 continue
             if type(copy) is not type(value) or repr(copy) != repr(value) or str(copy) != str(value):
-                yield f"{type(value).__name__} is another one after pickling"
+                yield f"{type(value).__name__} is different after pickling"
 
 
 def ends_as_expected(call: CallRecord, world: World) -> Iterator[str]:

@@ -1,6 +1,6 @@
-"""What every exchange of a call needs: the shared world, the virtual clock, and a record of what truly happened.
+"""What every exchange of a call needs: the shared world, the virtual clock, and a record of what really happened.
 
-Rule: every moment that passes goes through `_pass`, where a call may be interrupted; every exchange is written down.
+Rule: all time passes in `_pass`, where a call may be interrupted; every exchange is recorded.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from .service import Service
 from .storage import START, Storage
 
 RUNAWAY = 10_000
-"""So many exchanges of one call end it, because a bug may want them to go on for ever."""
+"""This many exchanges end a call, because a bug may make them go on forever."""
 
 
 @attrs.define(eq=False)
 class World:
-    """What all calls of a run share."""
+    """The state that all calls of a run share."""
 
     random: Random
     scheduler: Scheduler
@@ -45,7 +45,7 @@ class World:
 
 @attrs.define(eq=False)
 class Exchange:
-    """One attempt at anything, as it truly was."""
+    """One attempt at a request, as it really was."""
 
     what: str
     charges: bool
@@ -53,21 +53,21 @@ class Exchange:
     target: str
     began: float
     left: float
-    """Seconds that were left until the deadline of the whole call."""
+    """Seconds until the deadline of the whole call."""
     fault: Fault | None
     sent: bool = False
     accepted: str | None = None
     """The id of the job, if the service accepted one."""
     status: int | None = None
-    """What the caller saw; None if nothing arrived."""
+    """The status that the caller received; None if nothing arrived."""
     retry_after: float | None = None
     expired: bool = False
     answer: Any = None
-    """What the caller's code made of it."""
+    """The parsed response."""
     ended: float | None = None
 
 
-class Outside:
+class Environment:
     """The clock and the record of one call."""
 
     def __init__(self, world: World, who: str, random: Random, *, blocking: bool) -> None:
@@ -80,7 +80,7 @@ class Outside:
         self.steps = 0
         self.interrupt_at: int | None = None
         self.interrupt_create_at: int | None = None
-        """The step at which to be interrupted, of the call or of its create."""
+        """The step of the call, or of its create, at which to interrupt it."""
         self.interrupt: Callable[[], None] = lambda: None
         self._random = random
         self._scheduler = world.scheduler
@@ -110,7 +110,7 @@ class Outside:
             raise TransferFailed("it could not be read in time", final=True)
         await self._pass(0)
         result = function()
-        if not self.blocking:  # the thread has ended; a cancellation that comes meanwhile is delivered afterwards
+        if not self.blocking:  # the thread has ended; a cancellation in the meantime is delivered afterwards
             await self._pass(self.world.weather.disk * self.world.random.random())
         return result
 
@@ -124,14 +124,14 @@ class Outside:
     # --- time ---------------------------------------------------------------------------------------------------
 
     async def _pass(self, seconds: float) -> None:
-        """Let time pass; any such moment may be the one at which the call is interrupted."""
+        """Let time pass; the call may be interrupted at any such step."""
         self.steps += 1
         if self.steps == self.interrupt_at:
             self.interrupt()
         await self._scheduler.sleep(seconds)
 
     async def _spend(self, limit: float, timeout: type[Exception]) -> None:
-        """A step of an exchange takes its time; if that is too long, the deadline comes first."""
+        """Let a step of an exchange take its time, at most until the deadline."""
         seconds = self.world.weather.seconds()
         if self.now() + seconds >= limit:
             await self._pass(max(0.0, limit - self.now()))
