@@ -95,7 +95,7 @@ PARTS = {
     ),
     "client": Part(
         package=Path("generated/magic_hour_client"),
-        targets=tuple(f"_runtime/{name}.py" for name in ("transport", "deadline", "shield", "calls", "errors")),
+        targets=tuple(f"_runtime/{name}.py" for name in ("transport", "deadline", "shield", "endpoints", "errors")),
         tests=("tests/client",),
         needed=("tests/worlds.py", "tests/servers.py"),
     ),

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from magic_hour_client._runtime.sending import Wire
+from magic_hour_client._runtime.send_trace import Wire
 from magic_hour_client.errors import APIError, ConnectionFailed, RequestTimeout, error_from_reply
 from magic_hour_client.types import Operation, Reply
 from magic_hour_workflows._backend import BeforeSending

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from .sending import Wire
+from .send_trace import Wire
 
 _TELLING = (httpx.HTTPTransport, httpx.AsyncHTTPTransport)
 

@@ -41,7 +41,7 @@ class Settings:
         import httpx
 
         from .cookies import NoCookies
-        from .environment import direct, tls_context, trusting_nobody
+        from .http_clients import direct, tls_context, trusting_nobody
 
         # No ceiling of ours on connections: a large pool is slow, so callers with many jobs gate them in front.
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=0 if fresh else 32)

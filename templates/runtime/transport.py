@@ -14,11 +14,11 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import bodies
-from .blanking import blanking
-from .calls import checked_headers, encoded, unreadable
+from .endpoints import checked_headers, encoded, unreadable
 from .errors import BaseError, InvalidArgument, UnexpectedResponse
+from .redaction import blanking
 from .schema import Unreadable
-from .sending import Wire
+from .send_trace import Wire
 from .settings import Settings, checked_http_client
 from .types import Operation, Reply
 
@@ -85,7 +85,7 @@ class Requests:
 
     def check_environment(self) -> None:
         """Refuse what the environment says of connections, if none could be made with it."""
-        from .environment import check
+        from .http_clients import check
 
         check(secure=self.settings.base_url.lower().startswith("https:"))
 
@@ -113,7 +113,7 @@ class BlockingTransport(Requests):
 
     def __init__(self, settings: Settings, http_client: httpx.Client | None = None) -> None:
         super().__init__(settings)
-        from .discreet import discreet
+        from .log_filter import discreet
 
         discreet(BlockingTransport.send)
         self._given: httpx.Client | None = checked_http_client(http_client, "Client")
@@ -205,7 +205,7 @@ class AsyncTransport(Requests):
 
     def __init__(self, settings: Settings, http_client: httpx.AsyncClient | None = None) -> None:
         super().__init__(settings)
-        from .discreet import discreet
+        from .log_filter import discreet
 
         discreet(AsyncTransport._send)
         self._given: httpx.AsyncClient | None = checked_http_client(http_client, "AsyncClient")

@@ -85,7 +85,7 @@ class TestModules:
         found = loaded(
             "from magic_hour_workflows import Client\n"
             f"Client({KEY!r}, base_url={service.url!r}).v1.image_projects.get('some')\n"
-            "from magic_hour_client._runtime.environment import _shared\n"
+            "from magic_hour_client._runtime.http_clients import _shared\n"
             "assert not _shared, 'certificates'"
         )
         raw = loaded(f"import httpx; httpx.Client().get({service.url!r})")

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from client.harness import CREATED, Either, Recorder, Server, answered, polite, read_request, server
-from magic_hour_client._runtime.sending import Wire
+from magic_hour_client._runtime.send_trace import Wire
 from magic_hour_client.api.v1_ai_image_generator.create_ai_image import request
 from magic_hour_client.errors import ServerError
 

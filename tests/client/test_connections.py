@@ -29,7 +29,7 @@ from client.harness import (
     server,
 )
 from magic_hour_client import Client, ConnectionFailed, InvalidArgument, MagicHourError, RequestTimeout
-from magic_hour_client._runtime import environment
+from magic_hour_client._runtime import http_clients
 
 
 def failure(either: Either, url: str, work: Any = create, **options: Any) -> ConnectionFailed:
@@ -142,7 +142,7 @@ def test_an_untrusted_certificate_was_not_sent(either: Either, tls_server: ssl.S
 def test_the_certificates_are_those_that_the_environment_names(
     either: Either, tls_server: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(environment, "_shared", [])  # as in a process that has not spoken TLS yet
+    monkeypatch.setattr(http_clients, "_shared", [])  # as in a process that has not spoken TLS yet
     monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
     with server(polite, tls_server) as running:
         assert either.call(get, base_url=running.url).id == PROJECT["id"]

@@ -9,7 +9,7 @@ import pytest
 
 from client.harness import KEY, PROJECT, Either, Recorder, create, get, polite, server
 from magic_hour_client import AsyncClient, Client, InvalidArgument
-from magic_hour_client._runtime import environment
+from magic_hour_client._runtime import http_clients
 from magic_hour_client._runtime.settings import BASE_URL_VARIABLE, DEFAULT_BASE_URL, KEY_VARIABLE
 
 CLIENTS: list[Any] = [Client, AsyncClient]
@@ -221,7 +221,7 @@ ENVIRONMENTS = [
 @pytest.fixture
 def without_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a process that has not spoken TLS yet, where the environment names no certificates."""
-    monkeypatch.setattr(environment, "_shared", [])
+    monkeypatch.setattr(http_clients, "_shared", [])
     for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
         monkeypatch.delenv(name, raising=False)
 

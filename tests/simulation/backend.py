@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from magic_hour_client._runtime.sending import Wire
+from magic_hour_client._runtime.send_trace import Wire
 from magic_hour_client._runtime.settings import settings
 from magic_hour_client._runtime.transport import SHIELD_SECONDS, Requests
 from magic_hour_client.types import Operation

@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 import httpx
 
-from magic_hour_client._runtime.sending import Wire
+from magic_hour_client._runtime.send_trace import Wire
 from magic_hour_workflows._storage_http import INACTIVITY_SECONDS
 from magic_hour_workflows.errors import TransferFailed
 

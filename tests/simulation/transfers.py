@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import attrs
 import httpx
 
-from magic_hour_client._runtime.sending import Wire
+from magic_hour_client._runtime.send_trace import Wire
 from magic_hour_workflows._backend import OnBytes
 from magic_hour_workflows._partial_download import PartialDownload
 from magic_hour_workflows._sources import Source

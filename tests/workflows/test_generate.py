@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from fakes import FakeBackend, call, created, lost, names_in, project, refused, unsent
-from magic_hour_client._runtime.calls import encoded
+from magic_hour_client._runtime.endpoints import encoded
 from magic_hour_client.api.v1_ai_headshot_generator import create_ai_headshot
 from magic_hour_client.api.v1_ai_image_editor import create_ai_image_edit
 from magic_hour_client.api.v1_ai_image_generator import create_ai_image

@@ -17,8 +17,8 @@ import anyio
 import httpx
 
 from magic_hour_client._runtime.bodies import close, unwind
-from magic_hour_client._runtime.discreet import discreet
-from magic_hour_client._runtime.sending import Wire
+from magic_hour_client._runtime.log_filter import discreet
+from magic_hour_client._runtime.send_trace import Wire
 from magic_hour_client._runtime.transport import AsyncTransport
 from magic_hour_client.errors import connection_error
 from magic_hour_client.types import Operation

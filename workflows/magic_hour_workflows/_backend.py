@@ -19,7 +19,7 @@ from magic_hour_client.types import Operation
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from magic_hour_client._runtime.sending import Wire
+    from magic_hour_client._runtime.send_trace import Wire
 
     from ._partial_download import PartialDownload
     from ._sources import Source

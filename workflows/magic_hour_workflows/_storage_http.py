@@ -1,7 +1,7 @@
 """Requests to storage, as both worlds send them: the shared half of `SyncBackend` and `AsyncBackend`.
 
 Rule: a signed URL is its own permission. It goes to its own origin, without the API key, and is never shown: not in an
-error, and not in what httpx and httpcore log of a transfer (`magic_hour_client._runtime.discreet`).
+error, and not in what httpx and httpcore log of a transfer (`magic_hour_client._runtime.log_filter`).
 """
 
 from __future__ import annotations

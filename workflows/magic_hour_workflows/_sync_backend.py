@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 import httpx
 
 from magic_hour_client._runtime.deadline import timeouts
-from magic_hour_client._runtime.discreet import discreet
+from magic_hour_client._runtime.log_filter import discreet
 from magic_hour_client._runtime.transport import BlockingTransport
 from magic_hour_client.types import Operation
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
 
-    from magic_hour_client._runtime.sending import Wire
+    from magic_hour_client._runtime.send_trace import Wire
 
     from ._partial_download import PartialDownload
     from ._sources import Source

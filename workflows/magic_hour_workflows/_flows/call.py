@@ -16,7 +16,7 @@ from .._retry import Backoff, may_repeat
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from magic_hour_client._runtime.sending import Wire
+    from magic_hour_client._runtime.send_trace import Wire
     from magic_hour_client.types import Operation
 
     from .._backend import Backend, BeforeSending

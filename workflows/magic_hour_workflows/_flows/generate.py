@@ -14,7 +14,7 @@ from typing import Any
 
 import attrs
 
-from magic_hour_client._runtime.calls import encoded
+from magic_hour_client._runtime.endpoints import encoded
 from magic_hour_client._runtime.schema import unknown_field
 from magic_hour_client.errors import InvalidArgument
 from magic_hour_client.types import Endpoint, Operation

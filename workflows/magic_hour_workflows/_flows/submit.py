@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
-from magic_hour_client._runtime.calls import checked_headers
-from magic_hour_client._runtime.sending import Wire
+from magic_hour_client._runtime.endpoints import checked_headers
+from magic_hour_client._runtime.send_trace import Wire
 from magic_hour_client.errors import InvalidArgument, MagicHourError, NotFound, RequestTimeout, UnexpectedResponse
 from magic_hour_client.types import Operation
 

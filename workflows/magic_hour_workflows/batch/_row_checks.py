@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from magic_hour_client._runtime.calls import encoded
+from magic_hour_client._runtime.endpoints import encoded
 from magic_hour_client._runtime.schema import Model, unknown_field, vars_of, wrong_type
 from magic_hour_client.errors import InvalidArgument
 from magic_hour_client.types import AssetField, AssetRole, Endpoint

@@ -6,7 +6,7 @@ from __future__ import annotations
 import typing as _t
 from collections.abc import Mapping
 
-from ..._runtime import calls as _calls
+from ..._runtime import endpoints as _endpoints
 from ..._runtime import schema as _schema
 from ..._runtime import types as _types
 
@@ -69,7 +69,7 @@ def request(
     Raises:
         InvalidArgument: a field is unknown, missing or of the wrong type.
     """
-    return _calls.build(
+    return _endpoints.build(
         ENDPOINT,
         parse,
         body=BODY,
@@ -93,5 +93,5 @@ def parse(reply: _types.Reply) -> _models.V1AiImageGeneratorCreateResponse:
         APIError: the service refused.
         UnexpectedResponse: the answer is not what the contract promises.
     """
-    result: _models.V1AiImageGeneratorCreateResponse = _calls.read(reply, ENDPOINT, _RESULTS)
+    result: _models.V1AiImageGeneratorCreateResponse = _endpoints.read(reply, ENDPOINT, _RESULTS)
     return result

@@ -6,7 +6,7 @@ from __future__ import annotations
 import typing as _t
 from collections.abc import Mapping
 
-from ..._runtime import calls as _calls
+from ..._runtime import endpoints as _endpoints
 from ..._runtime import schema as _schema
 from ..._runtime import types as _types
 
@@ -32,7 +32,7 @@ def request(
     Raises:
         InvalidArgument: a field is unknown, missing or of the wrong type.
     """
-    return _calls.build(
+    return _endpoints.build(
         ENDPOINT,
         parse,
         path=[
@@ -48,5 +48,5 @@ def parse(reply: _types.Reply) -> _models.V1VideoProjectsGetResponse:
         APIError: the service refused.
         UnexpectedResponse: the answer is not what the contract promises.
     """
-    result: _models.V1VideoProjectsGetResponse = _calls.read(reply, ENDPOINT, _RESULTS)
+    result: _models.V1VideoProjectsGetResponse = _endpoints.read(reply, ENDPOINT, _RESULTS)
     return result
