@@ -8,9 +8,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from magic_hour_client._runtime.send_trace import Wire
-from magic_hour_client.errors import APIError, ConnectionFailed, RequestTimeout, error_from_reply
-from magic_hour_client.types import Operation, Reply
+from magic_hour_client._runtime.errors import error_from_response
+from magic_hour_client._runtime.send_trace import SendTrace
+from magic_hour_client.errors import APIError, ConnectionFailed, RequestTimeout
+from magic_hour_client.types import Request, Response
 from magic_hour_workflows._backend import BeforeSending
 from magic_hour_workflows._flows.call import Call
 from magic_hour_workflows._partial_download import PartialDownload
@@ -31,9 +32,9 @@ class FakeBackend:
             "v1.files.upload_urls.create": [places],
             **{name: list(answers) for name, answers in scripts.items()},
         }
-        self.sent: list[Operation[Any]] = []
+        self.sent: list[Request[Any]] = []
         self.sent_at: list[float] = []
-        self.wire = Wire()
+        self.trace = SendTrace()
         """Of the call that was sent last: what an interruption leaves behind is put there."""
         self.sleeps: list[float] = []
         self.puts: list[tuple[str, bytes]] = []
@@ -44,7 +45,7 @@ class FakeBackend:
         return self
 
     def names(self) -> list[str]:
-        return [operation.name for operation in self.sent]
+        return [request.name for request in self.sent]
 
     def _next(self, name: str, argument: Any) -> Any:
         answers = self.scripts[name]
@@ -57,20 +58,20 @@ class FakeBackend:
 
     async def send(
         self,
-        operation: Operation[Any],
+        request: Request[Any],
         deadline: float,
         before_sending: BeforeSending | None = None,
-        wire: Wire | None = None,
+        trace: SendTrace | None = None,
     ) -> Any:
-        self.wire = wire = wire or Wire()
-        wire.before_sending = before_sending
-        await wire.aask()
-        wire.handed = wire.started = True
-        self.sent.append(operation)
+        self.trace = trace = trace or SendTrace()
+        trace.before_sending = before_sending
+        await trace.arun_hook()
+        trace.handed = trace.started = True
+        self.sent.append(request)
         self.sent_at.append(self.clock)
         assert deadline > self.clock, "sent after the deadline"
-        wire.result = self._next(operation.name, operation)
-        return wire.result
+        trace.result = self._next(request.name, request)
+        return trace.result
 
     async def put(self, url: str, source: Source, deadline: float, on_bytes: Callable[[int, int | None], None]) -> None:
         with source.opened() as file:
@@ -117,14 +118,14 @@ def call(backend: FakeBackend, timeout: float = 1800.0, **options: Any) -> Call:
     return Call.begin(backend, timeout, **options)
 
 
-def places(operation: Operation[Any]) -> Any:
+def places(request: Request[Any]) -> Any:
     """A place for every file asked for."""
     items = [
         SimpleNamespace(
             upload_url=f"https://storage.example/up/{number}?signature=canary",
             file_path=f"api-assets/id/{number}.{item['extension']}",
         )
-        for number, item in enumerate(operation.body["items"])
+        for number, item in enumerate(request.body["items"])
     ]
     return SimpleNamespace(items=items)
 
@@ -149,7 +150,7 @@ def project(
 
 
 def refused(status: int, *, headers: dict[str, str] | None = None, body: bytes = b'{"message": "no"}') -> APIError:
-    return error_from_reply("op", Reply(status, headers or {}, body))
+    return error_from_response("op", Response(status, headers or {}, body))
 
 
 def unsent() -> ConnectionFailed:

@@ -121,7 +121,7 @@ class Build:
 
     def _package_exports(self) -> list[tuple[str, str]]:
         base = f"{strings.pascal_case(self.title)}Error"
-        types = ("UNSET", "AssetSource", "Endpoint", "Operation", "Reply", "Unset")
+        types = ("UNSET", "AssetSource", "Endpoint", "Request", "Response", "Unset")
         return [
             ("client", "AsyncClient"),
             ("client", "Client"),

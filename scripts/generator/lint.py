@@ -24,7 +24,6 @@ from .names import (
     ERRORS,
     GENERATE_OPTIONS,
     LONGEST,
-    REQUEST_NAMES,
     problem_with,
     problem_with_class,
 )
@@ -143,7 +142,7 @@ def _operations(endpoints: Endpoints) -> list[str]:
             lines.append(problem_with(field.name, of=where, taken=taken) or "")
             taken.add(field.attribute)
         options = GENERATE_OPTIONS if view.charges else CALL_OPTIONS
-        for name in sorted(taken & (options | REQUEST_NAMES)):
+        for name in sorted(taken & options):
             lines.append(f"{where}: the field {name!r} collides with our own option of that name")
     return [line for line in lines if line]
 

@@ -26,17 +26,15 @@ GENERATE_OPTIONS = {
     *CALL_OPTIONS,
 }
 """Options of `generate` in the workflows package; a test there holds the two together."""
-REQUEST_NAMES = {"parse"}
-"""Functions beside every generated `request`, which a parameter of that name would hide."""
-CLIENT_NAMES = {"send", "close"}
+CLIENT_NAMES = {"send", "close", "base_url"}
 ERRORS = (
     *("APIError", "ConnectionFailed", "Forbidden", "InvalidArgument", "InvalidRequest", "NotFound", "PaymentRequired"),
     *("RequestTimeout", "ServerError", "TooManyRequests", "Unauthorized", "UnexpectedResponse", "UnknownField"),
     "UnprocessableEntity",
 )
 """The generated errors besides their base."""
-_CLASSES_OF_OURS = {"Any", "ClassVar", "TYPE_CHECKING", "Client", "Mapping", "Operation", "Self", "Sequence", "T"}
-_CLASSES_OF_OURS |= {"BlockingTransport", "PRODUCT", "Transport", "TracebackType", "TypeVar"}
+_CLASSES_OF_OURS = {"Any", "ClassVar", "Mapping", "Sequence", "TYPE_CHECKING"}
+_CLASSES_OF_OURS |= {"BaseAsyncClient", "BaseClient", "Client"}
 LONGEST = 100  # file systems end at 255 bytes, and names become parts of names
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from batch.sample_report import HOSTILE, summary
-from magic_hour_client.errors import escaped
+from magic_hour_client._runtime.redaction import escaped
 from magic_hour_workflows.batch._report import LABELS, remedy, write_report
 from magic_hour_workflows.batch._rows import RowResult, RowStatus
 

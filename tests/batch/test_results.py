@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from magic_hour_client.errors import escaped
+from magic_hour_client._runtime.redaction import escaped
 from magic_hour_workflows.batch._report import FIELDS, write_results
 from magic_hour_workflows.batch._rows import RowResult, RowStatus
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from commands import Run
-from magic_hour_client.errors import escaped
+from magic_hour_client._runtime.redaction import escaped
 from magic_hour_workflows.cli import main
 from magic_hour_workflows.cli.streams import to_stderr, to_stdout
 

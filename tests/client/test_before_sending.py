@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from client.harness import CREATED, Either, Recorder, Server, answered, polite, read_request, server
-from magic_hour_client._runtime.send_trace import Wire
+from magic_hour_client._runtime.send_trace import SendTrace
 from magic_hour_client.api.v1_ai_image_generator.create_ai_image import request
 from magic_hour_client.errors import ServerError
 
@@ -54,9 +54,9 @@ def ask(either: Either, question: Callable[[], None]) -> Callable[[], Any]:
     return awaited
 
 
-def sent(either: Either, running: Server, question: Callable[[], None], wire: Wire, **options: Any) -> Any:
+def sent(either: Either, running: Server, question: Callable[[], None], trace: SendTrace, **options: Any) -> Any:
     def work(client: Any) -> Any:
-        return client._transport.send(OPERATION, timeout=10, before_sending=ask(either, question), wire=wire)
+        return client._transport.send(OPERATION, timeout=10, before_sending=ask(either, question), trace=trace)
 
     return either.call(work, base_url=running.url, **options)
 
@@ -84,20 +84,20 @@ def address(running: Server, secure: bool) -> str:
 def test_it_is_asked_when_the_connection_is_open_and_nothing_was_sent(either: Either, way: Any, secure: bool) -> None:
     listening, client_of = way
     seen: list[tuple[bool, bytes, bool]] = []
-    wire = Wire()
+    trace = SendTrace()
     with server(listening) as running:
         http = client_of(running)
 
         def question() -> None:
             opened = bool(seen) and listening.opened.wait(60)
-            seen.append((opened, listening.received, wire.started))
+            seen.append((opened, listening.received, trace.started))
 
         running.url = address(running, secure)
-        assert sent(either, running, question, wire, http_client=http).id == "cuid-1"
+        assert sent(either, running, question, trace, http_client=http).id == "cuid-1"
         either.close(http)
     assert seen == [(False, b"", False), (True, b"", False)]
-    assert wire.started
-    assert wire.result.id == "cuid-1"
+    assert trace.started
+    assert trace.result.id == "cuid-1"
 
 
 @WAYS
@@ -106,48 +106,48 @@ def test_it_is_asked_when_the_connection_is_open_and_nothing_was_sent(either: Ei
 )
 def test_a_no_leaves_unchanged_and_nothing_was_sent(either: Either, way: Any, secure: bool, error: Exception) -> None:
     listening, client_of = way
-    wire = Wire()
+    trace = SendTrace()
     with server(listening) as running:
         http = client_of(running)
 
         def question() -> None:
-            if wire.handed:
+            if trace.handed:
                 raise error
 
         running.url = address(running, secure)
         with pytest.raises(type(error)) as caught:
-            sent(either, running, question, wire, http_client=http)
+            sent(either, running, question, trace, http_client=http)
         assert caught.value is error
         assert listening.closed.wait(60), "the connection is not used for anything else"
         either.close(http)
     assert listening.received == b""
-    assert wire.unsent
+    assert trace.unsent
 
 
 def test_our_own_connections_ask_as_well(either: Either) -> None:
     asked: list[bool] = []
-    wire = Wire()
+    trace = SendTrace()
     with server(polite) as running:
-        assert sent(either, running, lambda: asked.append(wire.handed), wire).id == "cuid-1"
+        assert sent(either, running, lambda: asked.append(trace.handed), trace).id == "cuid-1"
     assert asked == [False, True]
 
 
 def test_a_transport_that_tells_nothing_is_asked_for_in_front_of_it(either: Either) -> None:
     recorder = Recorder()
-    wire = Wire()
+    trace = SendTrace()
     error = ServerError("the claim is lost", operation="x", status=500)
 
     def no() -> None:
         raise error
 
     def work(client: Any) -> Any:
-        return client._transport.send(OPERATION, timeout=10, before_sending=ask(either, no), wire=wire)
+        return client._transport.send(OPERATION, timeout=10, before_sending=ask(either, no), trace=trace)
 
     with pytest.raises(ServerError) as caught:
         either.call(work, recorder)
     assert caught.value is error
     assert recorder.requests == []
-    assert wire.unsent
+    assert trace.unsent
 
 
 def test_a_question_that_takes_too_long_is_a_timeout_before_anything_was_sent() -> None:

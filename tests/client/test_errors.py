@@ -30,7 +30,8 @@ from magic_hour_client import (
     UnprocessableEntity,
 )
 from magic_hour_client._runtime import bodies
-from magic_hour_client.errors import retry_after, without_secrets
+from magic_hour_client._runtime.errors import retry_after
+from magic_hour_client._runtime.redaction import without_secrets
 from magic_hour_workflows._results import Job
 from magic_hour_workflows.batch._connections import DatabaseAway, DatabaseLost
 from magic_hour_workflows.batch._rows import ManifestError, Mistake

@@ -12,6 +12,7 @@ import pytest
 
 from client.harness import CREATED, KEY, PROJECT, Either, Recorder, create, get
 from magic_hour_client import UNSET, Client, InvalidArgument, UnknownField, models
+from magic_hour_client._runtime.http_clients import client_options
 from magic_hour_client._runtime.schema import (
     BOOLEAN,
     DATE,
@@ -25,7 +26,6 @@ from magic_hour_client._runtime.schema import (
     Writing,
     merged,
 )
-from magic_hour_client._runtime.settings import settings
 from magic_hour_client.api.v1_ai_image_generator import create_ai_image
 from magic_hour_client.api.v1_ai_talking_photo import create_ai_talking_photo
 from magic_hour_client.api.v1_image_projects.get_image_project import request as get_request
@@ -123,7 +123,7 @@ def test_the_key_and_cookies_stay_with_the_apis_origin(either: Either) -> None:
 
 def test_no_cookie_is_kept() -> None:
     recorder = Recorder(PROJECT, headers={"set-cookie": "session=1"})
-    options = settings(KEY, None, None, allow_http=False).client_options(fresh=False, secure=True)
+    options = client_options(60, fresh=False, secure=True)
     with httpx.Client(**options, transport=httpx.MockTransport(recorder)) as http:
         for _ in range(2):
             http.get("https://api.example/")
@@ -511,5 +511,5 @@ def test_an_id_that_is_too_long_is_named_and_not_shown(either: Either, id: str, 
 def test_parameters_that_make_an_address_too_long_are_refused(either: Either) -> None:
     recorder = Recorder(PROJECT)
     operation = attrs.evolve(get_request("cuid-1"), query=[("a", "b" * 100_000)])
-    with pytest.raises(InvalidArgument, match="its parameters make an address that is too long"):
+    with pytest.raises(InvalidArgument, match="its parameters make a URL that is too long"):
         either.call(lambda client: client.send(operation), recorder)

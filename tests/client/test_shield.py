@@ -78,7 +78,7 @@ def test_a_cancelled_create_waits_for_its_answer_and_carries_it(run: Any) -> Non
         await cancelled_in_flight(slow, seen)
         [error] = seen
         assert isinstance(error, anyio.get_cancelled_exc_class())
-        assert error.reply.id == "cuid-1"  # type: ignore[attr-defined]
+        assert error.result.id == "cuid-1"  # type: ignore[attr-defined]
         assert not slow.torn_down
 
     run(main)
@@ -89,7 +89,7 @@ def test_a_cancelled_get_ends_at_once(run: Any) -> None:
         slow, seen = Slow(), []
         await cancelled_in_flight(slow, seen, get)
         assert slow.torn_down
-        assert not hasattr(seen[0], "reply")
+        assert not hasattr(seen[0], "result")
 
     run(main)
 
@@ -114,7 +114,7 @@ def test_a_refusal_during_a_cancellation_leaves_the_cancellation(run: Any) -> No
         slow, seen = Slow(402), []
         await cancelled_in_flight(slow, seen)
         assert isinstance(seen[0], anyio.get_cancelled_exc_class())
-        assert not hasattr(seen[0], "reply")
+        assert not hasattr(seen[0], "result")
 
     run(main)
 
@@ -165,7 +165,7 @@ def test_a_deadline_of_the_callers_in_anyio(run: Any) -> None:
                     seen.append(error)
                     raise
             assert scope.cancelled_caught
-        assert seen[0].reply.id == "cuid-1"
+        assert seen[0].result.id == "cuid-1"
 
     run(main)
 
@@ -182,7 +182,7 @@ def test_cancelling_an_asyncio_task() -> None:
         slow.answer.set()
         with pytest.raises(asyncio.CancelledError) as raised:
             await task
-        assert raised.value.reply.id == "cuid-1"  # type: ignore[attr-defined]
+        assert raised.value.result.id == "cuid-1"  # type: ignore[attr-defined]
 
     asyncio.run(main(1))
     asyncio.run(main(3))
@@ -197,7 +197,7 @@ def test_a_timeout_of_asyncio_holds_the_reply_in_its_cause() -> None:
                 await create(slow.client)
         cause = raised.value.__cause__ or raised.value.__context__
         assert isinstance(cause, asyncio.CancelledError)
-        assert cause.reply.id == "cuid-1"  # type: ignore[attr-defined]
+        assert cause.result.id == "cuid-1"  # type: ignore[attr-defined]
 
     asyncio.run(main())
 
@@ -218,6 +218,6 @@ def test_trio_without_anyio_around_it() -> None:
             await slow.arrived.wait()
             nursery.cancel_scope.cancel()
             slow.answer.set()
-        assert seen[0].reply.id == "cuid-1"
+        assert seen[0].result.id == "cuid-1"
 
     trio.run(main)

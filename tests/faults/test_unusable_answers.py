@@ -28,7 +28,7 @@ def test_an_id_that_is_none_leaves_the_submission_unknown(id: Any) -> None:
 
 def test_a_cancellation_whose_reply_has_no_usable_id_carries_the_doubt() -> None:
     cancelled: Any = KeyboardInterrupt()
-    cancelled.reply = created({"unexpected": True})
+    cancelled.result = created({"unexpected": True})
     backend = FakeBackend().script(NAME, cancelled)
     with pytest.raises(KeyboardInterrupt) as caught:
         run_sync(submit(call(backend), request(image_count=1, style={"prompt": "x"}, name="my job")))

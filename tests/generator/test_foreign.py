@@ -30,7 +30,7 @@ def read(foreign: Any) -> Callable[..., Any]:
 
     def reader(name: str, body: Any, status: int = 200) -> Any:
         module = importlib.import_module(f"corner_library_client.api.{name}")
-        return module.parse(types.Reply(status, content=json.dumps(body).encode()))
+        return module.parse(types.Response(status, content=json.dumps(body).encode()))
 
     return reader
 

@@ -230,8 +230,8 @@ def test_essential_fields() -> None:
             model = getattr(models, name)
             assert {field.name for field in model._fields if field.essential} == set(found["x-essential"])
     with pytest.raises(UnexpectedResponse, match="id"):
-        create_ai_image.parse(types.Reply(200, content=b'{"credits_charged": 5}'))
-    assert create_ai_image.parse(types.Reply(200, content=b'{"id": "a"}')).credits_charged is None
+        create_ai_image.parse(types.Response(200, content=b'{"credits_charged": 5}'))
+    assert create_ai_image.parse(types.Response(200, content=b'{"id": "a"}')).credits_charged is None
 
 
 def test_secret_fields_do_not_show() -> None:
@@ -263,7 +263,7 @@ def test_endpoints_carry_what_the_flows_need() -> None:
     assert endpoint.prices == SPEC["paths"]["/v1/ai-image-editor"]["post"]["x-credits"]
     assert endpoint.required == ("assets", "style")
     body = SCHEMAS["V1AiImageEditorCreateBody"]["properties"]
-    assert set(endpoint.body) == set(body)
+    assert set(endpoint.fields) == set(body)
 
 
 def test_generate_params_differ_in_the_assets_only() -> None:
@@ -302,6 +302,6 @@ def test_every_file_says_that_it_is_generated() -> None:
 @pytest.mark.parametrize("bad", [None, 5, "x", [], {}, {"url": None}, {"url": 5}])
 def test_a_bad_item_of_a_list_keeps_its_place_beside_the_good_ones(bad: object) -> None:
     body = json.dumps({"id": "a", "status": "complete", "downloads": [bad, {"url": "https://s.example/b.png"}]})
-    first, second = get_image_project.parse(types.Reply(200, {}, body.encode())).downloads
+    first, second = get_image_project.parse(types.Response(200, {}, body.encode())).downloads
     assert not isinstance(first.url, str)
     assert second.url == "https://s.example/b.png"

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from magic_hour_client.errors import RequestTimeout
-from magic_hour_client.types import Operation
+from magic_hour_client.types import Request
 from magic_hour_emulator import Emulator
 from magic_hour_workflows import Client
 from magic_hour_workflows._backend import OnBytes
@@ -40,9 +40,9 @@ class VirtualIO(SyncBackend):
         self._clock = emulator.clock
         self._chance = chance
 
-    async def send(self, operation: Operation[Any], deadline: float, *more: Any) -> Any:
+    async def send(self, request: Request[Any], deadline: float, *more: Any) -> Any:
         with self._patience(deadline) as seconds:
-            return await super().send(operation, self.now() + seconds, *more)
+            return await super().send(request, self.now() + seconds, *more)
 
     async def put(self, url: str, source: Source, deadline: float, on_bytes: OnBytes) -> None:
         with self._patience(min(deadline, self.now() + INACTIVITY_SECONDS)) as seconds:

@@ -8,7 +8,7 @@ from typing import Any
 import anyio
 
 from magic_hour_client._runtime.settings import settings
-from magic_hour_client._runtime.transport import AsyncTransport, BlockingTransport
+from magic_hour_client._runtime.transport import AsyncTransport, SyncTransport
 from magic_hour_workflows._async_backend import AsyncBackend
 from magic_hour_workflows._backend import Backend, run_sync
 from magic_hour_workflows._sync_backend import SyncBackend
@@ -29,7 +29,7 @@ class Adapter:
     def __call__(self, use: Use, base_url: str = "https://api.example") -> Any:
         checked = settings("canary-key", base_url, 30, allow_http=False)
         if self.name == "sync":
-            transport = BlockingTransport(checked)
+            transport = SyncTransport(checked)
             try:
                 return run_sync(use(SyncBackend(transport, 4)))
             finally:

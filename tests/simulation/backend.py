@@ -14,10 +14,10 @@ from typing import Any
 
 import httpx
 
-from magic_hour_client._runtime.send_trace import Wire
+from magic_hour_client._runtime.send_trace import SendTrace
 from magic_hour_client._runtime.settings import settings
-from magic_hour_client._runtime.transport import SHIELD_SECONDS, Requests
-from magic_hour_client.types import Operation
+from magic_hour_client._runtime.transport import SHIELD_SECONDS, BaseTransport
+from magic_hour_client.types import Request
 from magic_hour_workflows._backend import BeforeSending
 
 from .environment import Exchange, World
@@ -34,7 +34,7 @@ class SimulatedBackend(Transfers):
 
     def __init__(self, world: World, who: str, random: Random, *, blocking: bool) -> None:
         super().__init__(world, who, random, blocking=blocking)
-        self._requests = Requests(settings(KEY, BASE_URL, None, allow_http=False))
+        self._requests = BaseTransport(settings(KEY, BASE_URL, None, allow_http=False))
 
     async def map(self, work: Callable[[Any], Coroutine[Any, Any, Any]], items: Sequence[Any]) -> list[Any]:
         if len(items) < 2:
@@ -65,25 +65,25 @@ class SimulatedBackend(Transfers):
 
     async def send(
         self,
-        operation: Operation[Any],
+        request: Request[Any],
         deadline: float,
         before_sending: BeforeSending | None = None,
-        wire: Wire | None = None,
+        trace: SendTrace | None = None,
     ) -> Any:
-        wire = wire or Wire()
-        wire.before_sending = before_sending
-        if self.blocking or not operation.endpoint.charges_credits:
-            return await self._exchange(operation, deadline, wire)
-        return await self._shielded(operation, deadline, wire)
+        trace = trace or SendTrace()
+        trace.before_sending = before_sending
+        if self.blocking or not request.endpoint.charges_credits:
+            return await self._exchange(request, deadline, trace)
+        return await self._shielded(request, deadline, trace)
 
-    async def _shielded(self, operation: Operation[Any], deadline: float, wire: Wire) -> Any:
+    async def _shielded(self, request: Request[Any], deadline: float, trace: SendTrace) -> Any:
         """As in the async transport: a cancellation waits a while for the response, and then carries it."""
         try:
             await self._pass(0)
         except BaseException as cancelled:
             cancelled.unsent = True  # type: ignore[attr-defined]
             raise
-        task = self._scheduler.spawn(self._exchange(operation, deadline, wire), self._scheduler.current.name)
+        task = self._scheduler.spawn(self._exchange(request, deadline, trace), self._scheduler.current.name)
         try:
             while not task.done:
                 await self._scheduler.wait([task])
@@ -95,37 +95,37 @@ class SimulatedBackend(Transfers):
             if isinstance(task.error, Exception):
                 cancelled.failure = task.error  # type: ignore[attr-defined]
             elif task.error is None:
-                cancelled.reply = task.result  # type: ignore[attr-defined]
+                cancelled.result = task.result  # type: ignore[attr-defined]
             raise
         if task.error is not None:
             raise task.error
         return task.result
 
-    async def _exchange(self, operation: Operation[Any], deadline: float, wire: Wire) -> Any:
+    async def _exchange(self, request: Request[Any], deadline: float, trace: SendTrace) -> Any:
         limit = max(deadline, self.now() + 0.001)  # as in the real backends
-        charges = operation.endpoint.charges_credits
-        request = self._requests.request(operation, wire.trace)
-        fault = self.world.weather.of_api(operation.name, charges, self.now())
-        record = self._begin(operation.name, charges, operation.path, fault)
+        charges = request.endpoint.charges_credits
+        outgoing = self._requests.outgoing(request, trace.on_event)
+        fault = self.world.weather.of_api(request.name, charges, self.now())
+        record = self._begin(request.name, charges, request.path, fault)
         try:
-            response = await self._travel(record, request, wire, limit)
-            reply = self._requests.reply(operation, response, response.content)
-            record.status = reply.status
-            asked = reply.headers.get("retry-after")
+            response = await self._travel(record, outgoing, trace, limit)
+            answer = self._requests.response(request, response, response.content)
+            record.status = answer.status
+            asked = answer.headers.get("retry-after")
             record.retry_after = float(asked) if asked else None
-            record.answer = wire.result = operation.parse(reply)
+            record.answer = trace.result = request.endpoint.parse(answer)
         except (httpx.HTTPError, OSError) as error:
-            raise wire.raised(operation, error) from error
+            raise trace.typed_error(request, error) from error
         finally:
             self._end(record)
         return record.answer
 
-    async def _travel(self, record: Exchange, request: httpx.Request, wire: Wire, limit: float) -> httpx.Response:
+    async def _travel(self, record: Exchange, request: httpx.Request, trace: SendTrace, limit: float) -> httpx.Response:
         """Send a request and receive its response, or fail."""
-        await wire.aask()
-        wire.hand_over()
-        await self._connect(record.fault, wire, limit)
-        await wire.atrace("http11.send_request_headers.started", {})
+        await trace.arun_hook()
+        trace.hand_over()
+        await self._connect(record.fault, trace, limit)
+        await trace.aon_event("http11.send_request_headers.started", {})
         record.sent = True
         await self._spend(limit, httpx.ReadTimeout)
         fault, phase = record.fault, record.fault and record.fault.phase

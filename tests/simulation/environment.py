@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 import httpx
 
-from magic_hour_client._runtime.send_trace import Wire
+from magic_hour_client._runtime.send_trace import SendTrace
 from magic_hour_workflows._storage_http import INACTIVITY_SECONDS
 from magic_hour_workflows.errors import TransferFailed
 
@@ -114,10 +114,10 @@ class Environment:
             await self._pass(self.world.weather.disk * self.world.random.random())
         return result
 
-    async def _connect(self, fault: Fault | None, wire: Wire, limit: float) -> None:
+    async def _connect(self, fault: Fault | None, trace: SendTrace, limit: float) -> None:
         await self._spend(limit, httpx.ConnectTimeout)
         if fault is UNWRITTEN:
-            wire.trace("connection.connect_tcp.complete", {})
+            trace.on_event("connection.connect_tcp.complete", {})
         if fault is not None and fault.phase is Phase.BEFORE:
             await self._fail(fault, limit)
 

@@ -14,8 +14,8 @@ from urllib.parse import urljoin
 
 import pytest
 
-import magic_hour_client._runtime.errors as client_errors
 import magic_hour_client._runtime.transport as transport
+from magic_hour_client._runtime import errors, redaction
 from magic_hour_client.errors import MagicHourError
 from magic_hour_workflows import _assets as assets
 from magic_hour_workflows import _checksums as checksums
@@ -312,15 +312,16 @@ def streams_are_left_where_they_end(patch: Patch) -> None:
 
 @breaks("reveals_no_secret", seed=2)
 def messages_of_the_service_are_not_redacted(patch: Patch) -> None:
-    patch.setattr(client_errors, "without_secrets", lambda text: text)
+    for module in (errors, redaction):
+        patch.setattr(module, "without_secrets", lambda text: text)
 
 
 @breaks("reveals_no_secret")
 def the_key_is_not_redacted(patch: Patch) -> None:
-    def reply(self: Any, operation: Any, response: Any, body: bytes) -> Any:
-        return transport.Reply(response.status_code, dict(response.headers), body)
+    def response(self: Any, request: Any, received: Any, body: bytes) -> Any:
+        return transport.Response(received.status_code, dict(received.headers), body)
 
-    patch.setattr(transport.Requests, "reply", reply)
+    patch.setattr(transport.BaseTransport, "response", response)
 
 
 @breaks("survives_pickling")

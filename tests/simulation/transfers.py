@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import attrs
 import httpx
 
-from magic_hour_client._runtime.send_trace import Wire
+from magic_hour_client._runtime.send_trace import SendTrace
 from magic_hour_workflows._backend import OnBytes
 from magic_hour_workflows._partial_download import PartialDownload
 from magic_hour_workflows._sources import Source
@@ -35,7 +35,7 @@ class Transfers(Environment):
         fault = self.world.weather.of_put(self.now())
         record = self._begin("put", False, source.name, fault)
         with network_errors(f"upload of {source.name}"), self._ending(record), source.opened() as file:
-            await self._connect(fault, Wire(), deadline)
+            await self._connect(fault, SendTrace(), deadline)
             request = put_request(url, httpx.ByteStream(b""), size)
             assert "authorization" not in request.headers
             record.sent = True
@@ -73,7 +73,7 @@ class Transfers(Environment):
         with network_errors(f"download of {target.name}"), self._ending(record):
             while True:
                 assert url.startswith("https://"), "anybody on the way could listen"
-                await self._connect(fault, Wire(), deadline)
+                await self._connect(fault, SendTrace(), deadline)
                 record.sent = True
                 request = fetch_request(url, target.request_headers())
                 assert "authorization" not in request.headers

@@ -83,7 +83,7 @@ def other_objects(workflows: Client, upload: UploadFile, image: Pillow.Image, ar
         headshot.generate(assets={"image_file_path": ("a.png", response)})
 
 
-def others(client: low_level.Client, workflows: Client, operation: low_level.Operation[Created]) -> None:
+def others(client: low_level.Client, workflows: Client, operation: low_level.Request[Created]) -> None:
     image = client.v1.image_projects.get("x", timeout=5)
     assert_type(image, Image)
     assert_type(image.created_at, datetime)

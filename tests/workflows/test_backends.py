@@ -20,7 +20,7 @@ import httpx
 import pytest
 
 from magic_hour_client._runtime.settings import settings
-from magic_hour_client._runtime.transport import AsyncTransport, BlockingTransport
+from magic_hour_client._runtime.transport import AsyncTransport, SyncTransport
 from magic_hour_client.api.v1_ai_image_generator.create_ai_image import ENDPOINT as create_endpoint
 from magic_hour_client.api.v1_ai_image_generator.create_ai_image import request as create
 from magic_hour_client.api.v1_image_projects.get_image_project import request as get
@@ -66,7 +66,7 @@ class Adapter:
     def __call__(self, use: Use, max_parallel: int = 4) -> Any:
         checked = settings(KEY, "https://api.example", 30, allow_http=False)
         if self.name == "sync":
-            transport = BlockingTransport(checked)
+            transport = SyncTransport(checked)
             try:
                 return run_sync(use(SyncBackend(transport, max_parallel)))
             finally:

@@ -210,7 +210,7 @@ class TestSubmit:
 
     def test_a_cancellation_whose_answer_has_no_id_carries_that_its_outcome_is_unknown(self) -> None:
         def interrupted(_: object) -> KeyboardInterrupt:
-            backend.wire.result = created("")
+            backend.trace.result = created("")
             return KeyboardInterrupt()
 
         backend = FakeBackend().script(CREATE, interrupted)

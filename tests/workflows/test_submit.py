@@ -177,7 +177,7 @@ def test_a_cancellation_that_still_got_its_reply_carries_the_id() -> None:
     events: list[Event] = []
 
     def interrupted(_: object) -> KeyboardInterrupt:
-        backend.wire.result = created("late")
+        backend.trace.result = created("late")
         return KeyboardInterrupt()
 
     backend = FakeBackend().script(NAME, interrupted)
@@ -190,7 +190,7 @@ def test_a_cancellation_that_still_got_its_reply_carries_the_id() -> None:
 
 def test_a_cancellation_before_sending_says_nothing_of_unknown_jobs() -> None:
     def interrupted(_: object) -> KeyboardInterrupt:
-        backend.wire.started, backend.wire.traced = False, True
+        backend.trace.started, backend.trace.traced = False, True
         return KeyboardInterrupt()
 
     backend = FakeBackend().script(NAME, interrupted)

@@ -68,7 +68,7 @@ class Assets:
             source.close()
 
 
-def collect(endpoint: Endpoint, parameters: Mapping[str, Any]) -> tuple[dict[str, Any], Assets]:
+def collect(endpoint: Endpoint[..., Any], parameters: Mapping[str, Any]) -> tuple[dict[str, Any], Assets]:
     """The parameters with placeholders in place of local files, and the files. Nothing is read or sent.
 
     Raises:

@@ -17,11 +17,11 @@ import anyio
 import httpx
 
 from magic_hour_client._runtime.bodies import close, unwind
-from magic_hour_client._runtime.log_filter import discreet
-from magic_hour_client._runtime.send_trace import Wire
+from magic_hour_client._runtime.errors import connection_error
+from magic_hour_client._runtime.log_filter import redact_logs_of
+from magic_hour_client._runtime.send_trace import SendTrace
 from magic_hour_client._runtime.transport import AsyncTransport
-from magic_hour_client.errors import connection_error
-from magic_hour_client.types import Operation
+from magic_hour_client.types import Request
 
 from ._backend import CHANCE, BeforeSending, OnBytes
 from ._file_stream import reading
@@ -51,26 +51,26 @@ class AsyncBackend:
         self._max_parallel = max_parallel
         self._gates = {charges: anyio.Semaphore(_API_GATE) for charges in (True, False)}
         self._transfers = anyio.Semaphore(_TRANSFER_GATE)
-        discreet(AsyncBackend.put)
-        discreet(AsyncBackend.fetch)
+        redact_logs_of(AsyncBackend.put)
+        redact_logs_of(AsyncBackend.fetch)
 
     async def send(
         self,
-        operation: Operation[T],
+        request: Request[T],
         deadline: float,
         before_sending: BeforeSending | None = None,
-        wire: Wire | None = None,
+        trace: SendTrace | None = None,
     ) -> T:
-        gate = self._gates[operation.endpoint.charges_credits]
+        gate = self._gates[request.endpoint.charges_credits]
         try:
-            await self._pass(gate, operation.name, deadline)
+            await self._pass(gate, request.name, deadline)
         except anyio.get_cancelled_exc_class() as cancelled:
-            if operation.endpoint.charges_credits:
+            if request.endpoint.charges_credits:
                 cancelled.unsent = True  # type: ignore[attr-defined]
             raise
         try:
             timeout = max(self._left(deadline), 0.001)
-            return await self._transport.send(operation, timeout=timeout, before_sending=before_sending, wire=wire)
+            return await self._transport.send(request, timeout=timeout, before_sending=before_sending, trace=trace)
         finally:
             gate.release()
 

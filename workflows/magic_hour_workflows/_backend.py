@@ -14,12 +14,12 @@ from datetime import datetime
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from magic_hour_client.types import Operation
+from magic_hour_client.types import Request
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from magic_hour_client._runtime.send_trace import Wire
+    from magic_hour_client._runtime.send_trace import SendTrace
 
     from ._partial_download import PartialDownload
     from ._sources import Source
@@ -39,10 +39,10 @@ class Backend(Protocol):
 
     async def send(
         self,
-        operation: Operation[T],
+        request: Request[T],
         deadline: float,
         before_sending: BeforeSending | None = None,
-        wire: Wire | None = None,
+        trace: SendTrace | None = None,
     ) -> T:
         """Send a call once and give its result; raises the typed errors of the generated client.
 
@@ -50,11 +50,11 @@ class Backend(Protocol):
         the cancellation carries the result as its attribute `reply`.
 
         Args:
-            operation: the call.
+            request: the request.
             deadline: the instant at which it has to end.
             before_sending: awaited directly before the first byte goes out, and maybe earlier too. What it raises
                 leaves here as it is, and nothing is sent.
-            wire: gets to know whether a byte went out, and what was answered, before this returns or raises.
+            trace: gets to know whether a byte went out, and what was answered, before this returns or raises.
         """
         ...
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 import magic_hour_client.client as low_level
 from magic_hour_client._runtime.settings import DEFAULT_TIMEOUT as REQUEST_TIMEOUT
 from magic_hour_client._runtime.settings import checked_seconds
-from magic_hour_client.types import Operation
+from magic_hour_client.types import Request
 
 from ._backend import run_sync
 from ._flows.call import Call
@@ -97,7 +97,7 @@ class Client(low_level.Client):
         return self._defaults.begin(self._backend, timeout, poll_interval, on_progress)
 
     def send(
-        self, operation: Operation[T], *, timeout: float | None = None, extra_headers: Mapping[str, str] | None = None
+        self, request: Request[T], *, timeout: float | None = None, extra_headers: Mapping[str, str] | None = None
     ) -> T:
         """Send a call and give its result.
 
@@ -106,7 +106,7 @@ class Client(low_level.Client):
         """
         seconds = checked_seconds("timeout", timeout) or self._transport.settings.timeout
         call = self._begin(seconds)
-        return run_sync(send(call, operation, extra_headers), partial(carry, call))
+        return run_sync(send(call, request, extra_headers), partial(carry, call))
 
 
 class AsyncClient(low_level.AsyncClient):
@@ -185,7 +185,7 @@ class AsyncClient(low_level.AsyncClient):
         return self._defaults.begin(self._backend, timeout, poll_interval, on_progress)
 
     async def send(
-        self, operation: Operation[T], *, timeout: float | None = None, extra_headers: Mapping[str, str] | None = None
+        self, request: Request[T], *, timeout: float | None = None, extra_headers: Mapping[str, str] | None = None
     ) -> T:
         """Send a call and give its result.
 
@@ -193,4 +193,4 @@ class AsyncClient(low_level.AsyncClient):
         if its outcome is not known, that is a `SubmissionUnknown`.
         """
         seconds = checked_seconds("timeout", timeout) or self._transport.settings.timeout
-        return await send(self._begin(seconds), operation, extra_headers)
+        return await send(self._begin(seconds), request, extra_headers)

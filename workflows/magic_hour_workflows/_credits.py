@@ -70,11 +70,11 @@ def estimate_credits(operation: str, **parameters: Any) -> Estimate:
         raise InvalidArgument(f"no price is known for {shown(operation)}", hint, field="operation")
     api = module(name)
     extra_body = parameters.pop("extra_body", None)
-    check_given(api.BODY, _without_files(api.ENDPOINT, parameters))
+    check_given(api.ENDPOINT.body, _without_files(api.ENDPOINT, parameters))
     return estimate(api.ENDPOINT, merged(parameters, extra_body))
 
 
-def estimate(endpoint: Endpoint, parameters: Mapping[str, Any]) -> Estimate:
+def estimate(endpoint: Endpoint[..., Any], parameters: Mapping[str, Any]) -> Estimate:
     """The estimate for the parameters of an endpoint that has prices."""
     rule = endpoint.prices
     quantity = rule.get("quantity", {})
@@ -103,13 +103,13 @@ def _credits(price: Decimal, amount: Decimal, rule: Mapping[str, str]) -> int:
     return math.ceil(credits)
 
 
-def _without_files(endpoint: Endpoint, parameters: Mapping[str, Any]) -> dict[str, Any]:
+def _without_files(endpoint: Endpoint[..., Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
     """The fields to check. What holds files may hold anything that `generate` takes for one, and costs nothing."""
     for name in parameters:
-        if name not in endpoint.body and nearest(name, endpoint.body):  # others are options of `generate`
-            raise unknown_field("", name, dict.fromkeys(endpoint.body))
+        if name not in endpoint.fields and nearest(name, endpoint.fields):  # others are options of `generate`
+            raise unknown_field("", name, dict.fromkeys(endpoint.fields))
     files = {field.path[0] for field in endpoint.assets}
-    return {name: value for name, value in parameters.items() if name in endpoint.body and name not in files}
+    return {name: value for name, value in parameters.items() if name in endpoint.fields and name not in files}
 
 
 def _quantity(rule: Mapping[str, str], parameters: Mapping[str, Any]) -> Decimal:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from urllib.parse import urlsplit
 
-from magic_hour_client.errors import clean, escaped, without_secrets
+from magic_hour_client._runtime.redaction import clean, escaped, without_secrets
 
 _LONGEST_SHOWN = 200
 _QUERY = re.compile(r"(?<=\S)\?[^\s\"'<>]*=[^\s\"'<>]*")

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from magic_hour_client.errors import APIError
-from magic_hour_client.types import Operation
+from magic_hour_client.types import Request
 
 _WRONG_VALUE = (400, 404, 422)
 """The statuses with which the service refuses a value (error table of its documentation)."""
@@ -36,9 +36,9 @@ def meant(given: str, known: Iterable[object]) -> str | None:
     return f"did you mean {near}?" if near else None
 
 
-def unlisted(operation: Operation[Any]) -> list[str]:
+def unlisted(request: Request[Any]) -> list[str]:
     """A question for each value of a call that is like a known one and is none."""
-    return unlisted_in(operation.name, operation.body)
+    return unlisted_in(request.name, request.body)
 
 
 def unlisted_in(operation: str, values: Mapping[str, Any]) -> list[str]:
@@ -50,12 +50,12 @@ def unlisted_in(operation: str, values: Mapping[str, Any]) -> list[str]:
 
 
 @contextmanager
-def hinting(operation: Operation[Any]) -> Iterator[None]:
+def hinting(request: Request[Any]) -> Iterator[None]:
     """Let a refusal of the service say which value may be misspelt."""
     try:
         yield
     except APIError as error:
-        if error.status in _WRONG_VALUE and (questions := unlisted(operation)):
+        if error.status in _WRONG_VALUE and (questions := unlisted(request)):
             error.advise(" ".join(questions))
         raise
 

@@ -13,7 +13,7 @@ from importlib.resources import files
 from types import ModuleType
 from typing import Any
 
-from magic_hour_client.types import PROJECT_GETS, Operation
+from magic_hour_client.types import PROJECT_GETS, Request
 
 Schema = Mapping[str, Any]
 
@@ -43,9 +43,9 @@ def module(name: str) -> ModuleType:
 
 
 @cache
-def project_request(kind: str) -> Callable[[str], Operation[Any]]:
+def project_request(kind: str) -> Callable[[str], Request[Any]]:
     """What makes the call that asks for a project of a kind by its id."""
-    request: Callable[[str], Operation[Any]] = importlib.import_module(
+    request: Callable[[str], Request[Any]] = importlib.import_module(
         f"magic_hour_client.api.{PROJECT_GETS[kind]}"
     ).request
     return request

@@ -15,7 +15,7 @@ from itertools import count
 from pathlib import Path
 from typing import IO
 
-from magic_hour_client.errors import retry_after
+from magic_hour_client._runtime.errors import retry_after
 
 from . import _checksums as checksums
 from ._formatting import shown

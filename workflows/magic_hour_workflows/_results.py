@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from magic_hour_client.errors import escaped
+from magic_hour_client._runtime.redaction import escaped
 from magic_hour_client.types import ProjectKind
 
 Kind: TypeAlias = ProjectKind

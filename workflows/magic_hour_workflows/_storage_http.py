@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import httpx
 
-from magic_hour_client.errors import connection_error, retry_after, without_request
+from magic_hour_client._runtime.errors import connection_error, retry_after, without_request
 
 from .errors import TransferFailed
 

@@ -16,9 +16,9 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 import httpx
 
 from magic_hour_client._runtime.deadline import timeouts
-from magic_hour_client._runtime.log_filter import discreet
-from magic_hour_client._runtime.transport import BlockingTransport
-from magic_hour_client.types import Operation
+from magic_hour_client._runtime.log_filter import redact_logs_of
+from magic_hour_client._runtime.transport import SyncTransport
+from magic_hour_client.types import Request
 
 from ._backend import CHANCE, BeforeSending, OnBytes, run_sync
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
 
-    from magic_hour_client._runtime.send_trace import Wire
+    from magic_hour_client._runtime.send_trace import SendTrace
 
     from ._partial_download import PartialDownload
     from ._sources import Source
@@ -45,22 +45,22 @@ _stop: ContextVar[threading.Event | None] = ContextVar("stop", default=None)
 class SyncBackend:
     """An `Backend` that waits for everything."""
 
-    def __init__(self, transport: BlockingTransport, max_parallel: int) -> None:
+    def __init__(self, transport: SyncTransport, max_parallel: int) -> None:
         self._transport = transport
         self._max_parallel = max_parallel
-        discreet(SyncBackend.put)
-        discreet(SyncBackend.fetch)
+        redact_logs_of(SyncBackend.put)
+        redact_logs_of(SyncBackend.fetch)
 
     async def send(
         self,
-        operation: Operation[T],
+        request: Request[T],
         deadline: float,
         before_sending: BeforeSending | None = None,
-        wire: Wire | None = None,
+        trace: SendTrace | None = None,
     ) -> T:
         timeout = max(deadline - self.now(), 0.001)
         ask = None if before_sending is None else lambda: run_sync(before_sending())
-        return self._transport.send(operation, timeout=timeout, before_sending=ask, wire=wire, stopped=_stopped())
+        return self._transport.send(request, timeout=timeout, before_sending=ask, trace=trace, stopped=_stopped())
 
     async def put(self, url: str, source: Source, deadline: float, on_bytes: OnBytes) -> None:
         from ._storage_http import answer_headers, check_put, is_empty, network_errors, put_request

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from magic_hour_client.errors import escaped
+from magic_hour_client._runtime.redaction import escaped
 
 from . import AsyncClient, Client, Result
 from .errors import MagicHourError

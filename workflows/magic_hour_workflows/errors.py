@@ -40,6 +40,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from magic_hour_client._runtime.redaction import clean
 from magic_hour_client.errors import (
     APIError,
     ConnectionFailed,
@@ -57,7 +58,6 @@ from magic_hour_client.errors import (
     UnexpectedResponse,
     UnknownField,
     UnprocessableEntity,
-    clean,
 )
 
 if TYPE_CHECKING:

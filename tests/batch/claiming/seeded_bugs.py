@@ -18,9 +18,9 @@ from magic_hour_workflows.batch._tables import paid
 class _Unchecked(Submitter):
     """Sends what was claimed whenever it gets to it, or looks at its permit in another way."""
 
-    async def _submit(self, call: Any, row: Any, operation: Any, note: Note) -> str:
+    async def _submit(self, call: Any, row: Any, request: Any, note: Note) -> str:
         return await super()._submit(
-            call._replace(before_sending=self.checking(call.before_sending)), row, operation, note
+            call._replace(before_sending=self.checking(call.before_sending)), row, request, note
         )
 
     def checking(self, check: Any) -> Any:

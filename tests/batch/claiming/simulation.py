@@ -184,7 +184,7 @@ class Connection:
         self.machine = machine
         self.plot = plot
 
-    async def send(self, operation: Any, deadline: float, before_sending: Any = None, wire: Any = None) -> Any:
+    async def send(self, request: Any, deadline: float, before_sending: Any = None, trace: Any = None) -> Any:
         world = self.world
         plot, self.plot = self.plot, None
         fate = {"slowed": 0.5, "refused": 0.1, "late": 0.7}.get(
@@ -197,27 +197,27 @@ class Connection:
         # Pool, name service, TCP, TLS.
         await Until(world.now + held_up) if plot in ("refused", "stopped") else await world.point()
         if fate < 0.3:
-            raise ConnectionFailed("refused", operation=operation.name, sent=False)
+            raise ConnectionFailed("refused", operation=request.name, sent=False)
         if before_sending is not None:
-            wire.before_sending = before_sending
-            wire.traced = True
-            wire.hand_over()
-            await wire.aask()
-            wire.started = True
-            wire.on_sent()
+            trace.before_sending = before_sending
+            trace.traced = True
+            trace.hand_over()
+            await trace.arun_hook()
+            trace.started = True
+            trace.on_sent()
         if world.residual:
             await Until(world.now + held_up) if plot else await world.point()
         world.note("sent")
         if fate < 0.65:
             await Until(world.now + 0.1)
             wait = held_up if plot else world.random.choice((1.0, 20.0, 75.0))
-            raise TooManyRequests("slow down", operation=operation.name, status=429, retry_after=wait)
+            raise TooManyRequests("slow down", operation=request.name, status=429, retry_after=wait)
         lands = 115.0 if plot else world.random.choice((0.1, 5.0, 60.0, 118.0))
         job = Landed(f"id-{len(world.jobs)}", world.now + lands, [])
         world.jobs.append(job)
         if fate < (0.75 if plot else 0.7):
             await Until(world.now + 120.0)
-            raise ConnectionFailed("the answer did not come", operation=operation.name, sent=True)
+            raise ConnectionFailed("the answer did not come", operation=request.name, sent=True)
         await Until(job.at + world.stop())
         job.answered.append(world.now)
         return SimpleNamespace(id=job.id, credits_charged=world.random.choice((5, None, float("nan"))))
@@ -347,8 +347,8 @@ class Worker:
                 connection: Any = Connection(self.world, self.machine, self.plot)
                 self.plot = None
                 call = Call.begin(connection, 1800.0)
-                operation, _ = prepare(connection, module(f"v1.{row.endpoint}.create"), row.parameters)
-                await self.paying.submit(call, row, operation, estimate)
+                request, _ = prepare(connection, module(f"v1.{row.endpoint}.create"), row.parameters)
+                await self.paying.submit(call, row, request, estimate)
             answer: dict[str, Any] = {"status": RowStatus.SAVED}
         except NotMine:
             self.world.note(f"{self.name} finds that the row is another's")

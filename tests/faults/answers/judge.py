@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from magic_hour_client.errors import without_secrets
+from magic_hour_client._runtime.redaction import without_secrets
 from magic_hour_workflows.batch._rows import RowResult, RowStatus
 from magic_hour_workflows.errors import APIError, MagicHourError, RequestTimeout, SubmissionUnknown
 

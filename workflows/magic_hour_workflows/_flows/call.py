@@ -16,8 +16,8 @@ from .._retry import Backoff, may_repeat
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from magic_hour_client._runtime.send_trace import Wire
-    from magic_hour_client.types import Operation
+    from magic_hour_client._runtime.send_trace import SendTrace
+    from magic_hour_client.types import Request
 
     from .._backend import Backend, BeforeSending
     from ..errors import SubmissionUnknown
@@ -39,11 +39,11 @@ ATTEMPT_SECONDS = 60.0
 
 
 class Attempt(NamedTuple):
-    """One sending of a paid request. `wire` knows whether a byte went out, and what the answer was."""
+    """One sending of a paid request. `trace` knows whether a byte went out, and what the answer was."""
 
-    operation: Operation[Any]
+    request: Request[Any]
     submitted_at: datetime
-    wire: Wire
+    trace: SendTrace
 
 
 class Submission:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from magic_hour_client.types import Operation
+from magic_hour_client.types import Request
 
 from .._outputs import output_names
 from .._partial_download import PartialDownload
@@ -33,7 +33,7 @@ _MOST_REPORTED = 3
 class DownloadState:
     """The outputs of one job: where they are now, and what has become of them."""
 
-    def __init__(self, call: Call, job: Job, project: Project, get: Callable[[str], Operation[Project]]) -> None:
+    def __init__(self, call: Call, job: Job, project: Project, get: Callable[[str], Request[Project]]) -> None:
         self.call = call
         self.job = job
         self.get = get
@@ -78,7 +78,7 @@ async def download(
     call: Call,
     job: Job,
     project: Project,
-    get: Callable[[str], Operation[Project]],
+    get: Callable[[str], Request[Project]],
     directory: Path,
     output_name: str | None = None,
 ) -> list[Path]:
@@ -110,7 +110,7 @@ async def download(
     return outputs.paths()
 
 
-async def _listed(call: Call, job: Job, project: Project, get: Callable[[str], Operation[Project]]) -> Project:
+async def _listed(call: Call, job: Job, project: Project, get: Callable[[str], Request[Project]]) -> Project:
     """The project once it lists its outputs, for which a complete one is polled a few times more.
 
     Raises:

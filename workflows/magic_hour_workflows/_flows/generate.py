@@ -17,7 +17,7 @@ import attrs
 from magic_hour_client._runtime.endpoints import encoded
 from magic_hour_client._runtime.schema import unknown_field
 from magic_hour_client.errors import InvalidArgument
-from magic_hour_client.types import Endpoint, Operation
+from magic_hour_client.types import Endpoint, Request
 
 from .._assets import Assets, collect, to_source
 from .._backend import Backend
@@ -31,7 +31,7 @@ from .submit import carry, kind_of, submit
 from .upload import upload
 from .wait import Project, finished, poll, reported_status, wait
 
-Get = Callable[[str], Operation[Project]]
+Get = Callable[[str], Request[Project]]
 
 
 @attrs.frozen(kw_only=True)
@@ -76,17 +76,17 @@ async def generate(
         parameters: the operation's parameters, with files where the contract has paths.
         outputs: whether to wait, and where to save.
     """
-    operation, assets = prepare(call.backend, api, parameters)
+    request, assets = prepare(call.backend, api, parameters)
     try:
         directory = None
         if outputs.wait_for_completion:
-            directory = await call.backend.run_in_thread(partial(outputs.directory, kind_of(operation)))
+            directory = await call.backend.run_in_thread(partial(outputs.directory, kind_of(request)))
         paths = await upload(call, assets.sources)
     finally:
         assets.close()
-    operation = attrs.evolve(operation, body=assets.filled(operation.body, paths))
+    request = attrs.evolve(request, body=assets.filled(request.body, paths))
     try:
-        _, job = await submit(call, operation)
+        _, job = await submit(call, request)
         with naming(job):
             if not outputs.wait_for_completion:
                 return Result(id=job.id, kind=job.kind, status="queued", credits_charged=job.credits_charged)
@@ -97,31 +97,31 @@ async def generate(
         raise
 
 
-def prepare(backend: Backend, api: ModuleType, parameters: Mapping[str, Any]) -> tuple[Operation[Any], Assets]:
+def prepare(backend: Backend, api: ModuleType, parameters: Mapping[str, Any]) -> tuple[Request[Any], Assets]:
     """The call to send, fully checked, with placeholders in place of local files; and those files.
 
     Raises:
         InvalidArgument: something cannot be right.
     """
-    endpoint: Endpoint = api.ENDPOINT
+    endpoint: Endpoint[..., Any] = api.ENDPOINT
     parameters = dict(parameters)
     extra_body = parameters.pop("extra_body", None)
     for name in parameters:
-        if name not in endpoint.body:
-            raise unknown_field("", name, dict.fromkeys((*endpoint.body, *OPTIONS)))
+        if name not in endpoint.fields:
+            raise unknown_field("", name, dict.fromkeys((*endpoint.fields, *OPTIONS)))
     for name in endpoint.required:
         if parameters.get(name) is None:
             raise InvalidArgument("required, but missing", field=name)
-    if "name" in endpoint.body and parameters.get("name") is None:
+    if "name" in endpoint.fields and parameters.get("name") is None:
         parameters["name"] = job_name(backend, endpoint)
     prepared, assets = collect(endpoint, parameters)
-    operation: Operation[Any] = api.request(**prepared, extra_body=extra_body)
-    check(endpoint.name, operation.body)
-    encoded(operation, placeholders=True)  # what cannot be written as JSON is found now, not after the upload
-    return operation, assets
+    request: Request[Any] = api.request(**prepared, extra_body=extra_body)
+    check(endpoint.name, request.body)
+    encoded(request, placeholders=True)  # what cannot be written as JSON is found now, not after the upload
+    return request, assets
 
 
-def job_name(backend: Backend, endpoint: Endpoint) -> str:
+def job_name(backend: Backend, endpoint: Endpoint[..., Any]) -> str:
     """A name to find the job by in the web app and in webhook events, should its id ever be lost."""
     digits = f"{int(backend.random() * 16**8):08x}"
     return f"{endpoint.name.split('.')[1]} {backend.utc():%Y-%m-%dT%H:%M:%SZ} {digits}"

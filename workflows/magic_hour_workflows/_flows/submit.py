@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import attrs
 
 from magic_hour_client._runtime.endpoints import checked_headers
-from magic_hour_client._runtime.send_trace import Wire
+from magic_hour_client._runtime.send_trace import SendTrace
 from magic_hour_client.errors import InvalidArgument, MagicHourError, NotFound, RequestTimeout, UnexpectedResponse
-from magic_hour_client.types import Operation
+from magic_hour_client.types import Request
 
 from .._hints import hinting
 from .._retry import Outcome, may_repeat, outcome
@@ -35,21 +35,21 @@ _MOST_ANNOUNCEMENTS = 2
 """How often a listener is called with an id: what interrupts the first time may be an exception of its own."""
 
 
-async def send(call: Call, operation: Operation[T], extra_headers: Mapping[str, str] | None = None) -> T:
+async def send(call: Call, request: Request[T], extra_headers: Mapping[str, str] | None = None) -> T:
     """Send any call and give its result; failures that may pass are tried again as the kind of call allows."""
     if extra_headers is not None:
-        operation = attrs.evolve(operation, headers={**operation.headers, **checked_headers(extra_headers)})
-    if operation.endpoint.charges_credits:
+        request = attrs.evolve(request, headers={**request.headers, **checked_headers(extra_headers)})
+    if request.endpoint.charges_credits:
         try:
-            created, _ = await submit(call, operation)
+            created, _ = await submit(call, request)
             return created
         except BaseException as error:
             carry(call, error)
             raise
-    return await query(call, operation)
+    return await query(call, request)
 
 
-async def query(call: Call, operation: Operation[T], *, again: Callable[[Exception], bool] = may_repeat) -> T:
+async def query(call: Call, request: Request[T], *, again: Callable[[Exception], bool] = may_repeat) -> T:
     """Send a call that can be repeated freely.
 
     A DELETE that finds nothing has done its work before, if it may have arrived before.
@@ -59,20 +59,20 @@ async def query(call: Call, operation: Operation[T], *, again: Callable[[Excepti
     async def attempt() -> Any:
         nonlocal may_be_done
         try:
-            return await call.backend.send(operation, call.attempt_deadline())
+            return await call.backend.send(request, call.attempt_deadline())
         except NotFound:
             if may_be_done:
                 return None
             raise
         except MagicHourError as error:
-            may_be_done = operation.endpoint.method == "DELETE" and (may_be_done or outcome(error) is Outcome.UNKNOWN)
+            may_be_done = request.endpoint.method == "DELETE" and (may_be_done or outcome(error) is Outcome.UNKNOWN)
             raise
 
-    result: T = await call.repeat(operation.name, attempt, again=again)
+    result: T = await call.repeat(request.name, attempt, again=again)
     return result
 
 
-async def submit(call: Call, operation: Operation[T]) -> tuple[T, Job]:
+async def submit(call: Call, request: Request[T]) -> tuple[T, Job]:
     """Send a call that charges credits, at most once as far as the service can tell. Gives its answer and the job.
 
     The id is published, as an event and in the log, before anything else happens.
@@ -82,36 +82,36 @@ async def submit(call: Call, operation: Operation[T]) -> tuple[T, Job]:
         APIError: the service refused it; nothing was charged.
         ConnectionFailed: it could not be sent in time; nothing was charged.
     """
-    kind_of(operation)  # a job that nobody could wait for is not paid for
+    kind_of(request)  # a job that nobody could wait for is not paid for
     reserve = min(LEAST_SECONDS, call.timeout / 2)
     if call.left() < reserve:
-        message = f"{operation.name} was not sent: too little time is left for its answer"
-        raise RequestTimeout(message, operation=operation.name, sent=False)
+        message = f"{request.name} was not sent: too little time is left for its answer"
+        raise RequestTimeout(message, operation=request.name, sent=False)
 
     async def attempt() -> tuple[T, Job]:
-        wire = Wire()
-        this = Attempt(operation, call.backend.utc(), wire)
+        trace = SendTrace()
+        this = Attempt(request, call.backend.utc(), trace)
         call.submission.begin(this)
         try:
             created = await call.backend.send(
-                operation, call.attempt_deadline(SUBMIT_SECONDS), call.before_sending, wire
+                request, call.attempt_deadline(SUBMIT_SECONDS), call.before_sending, trace
             )
-            job = job_from(operation, created)
+            job = job_from(request, created)
             publish(call, job)
             return created, job
         except Exception as error:
             known = isinstance(error, MagicHourError) and outcome(error) is not Outcome.UNKNOWN
-            if error is wire.refusal or (known and wire.result is None):
+            if error is trace.refusal or (known and trace.result is None):
                 call.submission.settled = True
                 raise
             carry(call, error)
-            if call.submission.settled or (wire.unsent and not isinstance(error, MagicHourError)):
+            if call.submission.settled or (trace.unsent and not isinstance(error, MagicHourError)):
                 raise
             raise _lost(call, this, str(error) or type(error).__name__) from error
 
     try:
-        with hinting(operation):
-            return await call.repeat(operation.name, attempt, again=may_submit_again, reserve=reserve)
+        with hinting(request):
+            return await call.repeat(request.name, attempt, again=may_submit_again, reserve=reserve)
     except BaseException as error:
         carry(call, error)
         raise
@@ -135,7 +135,7 @@ def publish(call: Call, job: Job) -> None:
     call.submission.settled = True
 
 
-def job_from(operation: Operation[Any], created: Any) -> Job:
+def job_from(request: Request[Any], created: Any) -> Job:
     """The job that the answer to a create speaks of.
 
     Raises:
@@ -144,21 +144,21 @@ def job_from(operation: Operation[Any], created: Any) -> Job:
     from .._results import Job, number
 
     if not (isinstance(created.id, str) and created.id):
-        message = f"{operation.name} answered without an id that can be used"
-        raise UnexpectedResponse(message, operation=operation.name, status=200)
+        message = f"{request.name} answered without an id that can be used"
+        raise UnexpectedResponse(message, operation=request.name, status=200)
     credits = number(created.credits_charged)
-    return Job(kind=kind_of(operation), id=created.id, credits_charged=credits, name=_name(operation))
+    return Job(kind=kind_of(request), id=created.id, credits_charged=credits, name=_name(request))
 
 
-def kind_of(operation: Operation[Any]) -> Kind:
+def kind_of(request: Request[Any]) -> Kind:
     """What the job of a call makes, as the contract says.
 
     Raises:
         InvalidArgument: it makes no job.
     """
-    if operation.endpoint.project_kind is None:
-        raise InvalidArgument(f"{operation.name} makes no job that could be waited for", field=None)
-    return operation.endpoint.project_kind
+    if request.endpoint.project_kind is None:
+        raise InvalidArgument(f"{request.name} makes no job that could be waited for", field=None)
+    return request.endpoint.project_kind
 
 
 def carry(call: Call, error: BaseException) -> None:
@@ -168,11 +168,11 @@ def carry(call: Call, error: BaseException) -> None:
     depends on where the call was interrupted.
     """
     attempt, settled = call.submission.attempt, call.submission.settled
-    if attempt is None or attempt.wire.unsent:
+    if attempt is None or attempt.trace.unsent:
         return
-    if attempt.wire.result is not None:
+    if attempt.trace.result is not None:
         with suppress(UnexpectedResponse, InvalidArgument):  # by an id that cannot be one: then nobody knows
-            job = job_from(attempt.operation, attempt.wire.result)
+            job = job_from(attempt.request, attempt.trace.result)
             publish(call, job)
             name_job(error, job)
             return
@@ -192,15 +192,15 @@ def _lost(call: Call, attempt: Attempt, reason: str) -> SubmissionUnknown:
     """Nobody knows: say so where it cannot be overlooked, because the exception may be replaced on its way."""
     from ..events import SubmissionLost
 
-    operation, submitted_at = attempt.operation, attempt.submitted_at
-    name = _name(operation)
-    unknown = SubmissionUnknown(operation=operation.name, name=name, submitted_at=submitted_at, reason=reason)
+    request, submitted_at = attempt.request, attempt.submitted_at
+    name = _name(request)
+    unknown = SubmissionUnknown(operation=request.name, name=name, submitted_at=submitted_at, reason=reason)
     call.submission.unknown, call.submission.settled = unknown, True
     logger.warning("%s", unknown)
-    call.emit(SubmissionLost(operation=operation.name, name=name, submitted_at=submitted_at, reason=reason))
+    call.emit(SubmissionLost(operation=request.name, name=name, submitted_at=submitted_at, reason=reason))
     return unknown
 
 
-def _name(operation: Operation[Any]) -> str | None:
+def _name(request: Request[Any]) -> str | None:
     """The name the job was given, by which it can be found again."""
-    return operation.body.get("name") if isinstance(operation.body, dict) else None
+    return request.body.get("name") if isinstance(request.body, dict) else None

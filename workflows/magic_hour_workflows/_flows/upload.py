@@ -53,19 +53,19 @@ def measure(source: Source) -> None:
 
 
 async def _places(call: Call, sources: Sequence[Source]) -> list[Any]:
-    operation = places_request(
+    request = places_request(
         items=[{"type": source.known.role, "extension": source.known.extension} for source in sources]
     )
 
     async def attempt() -> list[Any]:
-        answer = await call.backend.send(operation, call.attempt_deadline())
+        answer = await call.backend.send(request, call.attempt_deadline())
         usable = [place for place in answer.items if _is_text(place.upload_url) and _is_text(place.file_path)]
         if not len(usable) == len(answer.items) == len(sources):
-            message = f"{operation.name} answered {len(usable)} places for {len(sources)} files"
-            raise UnexpectedResponse(message, operation=operation.name, status=200)
+            message = f"{request.name} answered {len(usable)} places for {len(sources)} files"
+            raise UnexpectedResponse(message, operation=request.name, status=200)
         return usable
 
-    return await call.repeat(operation.name, attempt)
+    return await call.repeat(request.name, attempt)
 
 
 def _is_text(value: object) -> bool:

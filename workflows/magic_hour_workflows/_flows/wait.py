@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
-from magic_hour_client.errors import MagicHourError, NotFound, UnexpectedResponse, clean
-from magic_hour_client.types import Operation
+from magic_hour_client._runtime.redaction import clean
+from magic_hour_client.errors import MagicHourError, NotFound, UnexpectedResponse
+from magic_hour_client.types import Request
 
 from .._results import Job, number
 from .._retry import may_repeat
@@ -61,7 +62,7 @@ def interval(elapsed: float, random: float, fixed: float | None = None) -> float
     return growing * (1 - JITTER * random)
 
 
-async def wait(call: Call, job: Job, get: Callable[[str], Operation[P]], *, new: bool = False) -> P:
+async def wait(call: Call, job: Job, get: Callable[[str], Request[P]], *, new: bool = False) -> P:
     """The project, once it is complete.
 
     Args:
@@ -110,7 +111,7 @@ async def wait(call: Call, job: Job, get: Callable[[str], Operation[P]], *, new:
     raise JobTimeout(job=job, status=status, credits_charged=credits, timeout=call.timeout) from cause
 
 
-async def poll(call: Call, job: Job, get: Callable[[str], Operation[P]], *, missing_until: float | None = None) -> P:
+async def poll(call: Call, job: Job, get: Callable[[str], Request[P]], *, missing_until: float | None = None) -> P:
     """The project as it is now; if asked before `missing_until`, that it is not found is not believed."""
     asked = 0.0
 
@@ -121,15 +122,15 @@ async def poll(call: Call, job: Job, get: Callable[[str], Operation[P]], *, miss
     async def attempt() -> P:
         nonlocal asked
         asked = call.backend.now()  # the answer may be as old as that, however long it took to come
-        project = await call.backend.send(operation, call.attempt_deadline())
+        project = await call.backend.send(request, call.attempt_deadline())
         if project.id not in (job.id, None):
-            message = f"{operation.name} answered about another job than {job.shown_id}"
-            raise UnexpectedResponse(message, operation=operation.name, status=200)
+            message = f"{request.name} answered about another job than {job.shown_id}"
+            raise UnexpectedResponse(message, operation=request.name, status=200)
         return project
 
     with naming(job):
-        operation = get(job.id)
-        return await call.repeat(operation.name, attempt, again=again)
+        request = get(job.id)
+        return await call.repeat(request.name, attempt, again=again)
 
 
 def reported_status(project: Project) -> str | None:

@@ -170,7 +170,7 @@ def steps(column: str) -> tuple[Step, ...]:
 @cache
 def kind_at(endpoint: str, path: tuple[Step, ...]) -> Kind | None:
     """The type that the contract of an endpoint has at this path; None if there is no such field."""
-    kind: Kind | None = api(endpoint).BODY if path else None
+    kind: Kind | None = api(endpoint).ENDPOINT.body if path else None
     for step in path:
         kind = _inside(kind, step)
     return kind
@@ -251,7 +251,7 @@ def _known() -> list[str]:
     """Every column that some endpoint has."""
     found = ["key", "endpoint", "extra_body"]
     for endpoint in dict.fromkeys(endpoint_names().values()):
-        found += _below(api(endpoint).BODY, "", _DEEPEST)
+        found += _below(api(endpoint).ENDPOINT.body, "", _DEEPEST)
     return found
 
 

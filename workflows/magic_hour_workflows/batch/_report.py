@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, TextIO
 from urllib.parse import quote
 
-from magic_hour_client.errors import escaped, without_secrets
+from magic_hour_client._runtime.redaction import escaped, without_secrets
 
 from .._formatting import typed
 from ._rows import RowResult, RowStatus, Summary

@@ -111,7 +111,7 @@ class Checker:
 
     def _parameters(self, entry: Entry, api: ModuleType) -> dict[str, Any]:
         """The parameters as JSON; mistakes are collected."""
-        endpoint: Endpoint = api.ENDPOINT
+        endpoint: Endpoint[..., Any] = api.ENDPOINT
         before = len(self._found.mistakes)
         given = {name: value for name, value in entry.parameters.items() if self._belongs(entry, endpoint, name)}
         for name in endpoint.required:
@@ -129,14 +129,14 @@ class Checker:
             self._refused(entry, api, given, before)
             return given
 
-    def _belongs(self, entry: Entry, endpoint: Endpoint, name: Any) -> bool:
+    def _belongs(self, entry: Entry, endpoint: Endpoint[..., Any], name: Any) -> bool:
         """Whether the endpoint has this field; if not, that is reported."""
-        if name in endpoint.body or name == "extra_body":
+        if name in endpoint.fields or name == "extra_body":
             return True
         if name in RESERVED:
             self._add(entry, reserved_option(name))
         else:
-            self._add(entry, unknown_field("", name, dict.fromkeys((*endpoint.body, *OPTIONS))))
+            self._add(entry, unknown_field("", name, dict.fromkeys((*endpoint.fields, *OPTIONS))))
         return False
 
     def _refused(self, entry: Entry, api: ModuleType, given: dict[str, Any], since: int) -> None:
@@ -152,7 +152,7 @@ class Checker:
                 given = _corrected(given, _INDEX.sub("", field).split("."), example)
         while True:
             try:
-                api.request(**{**dict.fromkeys(api.ENDPOINT.body), **given})
+                api.request(**{**dict.fromkeys(api.ENDPOINT.fields), **given})
             except InvalidArgument as error:
                 if error.field is None or error.field in reported:
                     return
@@ -251,7 +251,7 @@ def _written(api: ModuleType, given: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         InvalidArgument: the contract or the checks refuse them, or their price is unknown.
     """
-    fields = {**dict.fromkeys(api.ENDPOINT.body), **given}
+    fields = {**dict.fromkeys(api.ENDPOINT.fields), **given}
     operation = api.request(**fields)
     check(api.ENDPOINT.name, operation.body)
     encoded(operation)

@@ -20,7 +20,7 @@ from typing import Any
 
 import attrs
 
-from magic_hour_client.errors import without_secrets
+from magic_hour_client._runtime.redaction import without_secrets
 
 from .._results import number
 

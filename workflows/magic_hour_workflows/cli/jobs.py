@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from magic_hour_client.errors import InvalidArgument, MagicHourError, escaped
+from magic_hour_client._runtime.redaction import escaped
+from magic_hour_client.errors import InvalidArgument, MagicHourError
 
 from .._results import Kind, number
 from .command import command

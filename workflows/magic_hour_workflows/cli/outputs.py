@@ -11,7 +11,8 @@ from typing import Annotated
 
 import typer
 
-from magic_hour_client.errors import InvalidArgument, escaped
+from magic_hour_client._runtime.redaction import escaped
+from magic_hour_client.errors import InvalidArgument
 
 from .._formatting import shown
 from .._outputs import checked_directory, checked_output_name, names_a_file

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
-from magic_hour_client.errors import escaped
+from magic_hour_client._runtime.redaction import escaped
 
 from ..events import Created, Downloading, Event, Retrying, StatusChanged, Uploading
 from .streams import safe, to_stderr

@@ -11,7 +11,7 @@ import sys
 from contextlib import suppress
 from typing import TextIO
 
-from magic_hour_client.errors import escaped, without_secrets
+from magic_hour_client._runtime.redaction import escaped, without_secrets
 
 _OF_PATHS = "".join(map(chr, range(0xDC80, 0xDD00)))
 """How Python holds the bytes of a path that is no text: `prepare` lets stdout write them as they are."""

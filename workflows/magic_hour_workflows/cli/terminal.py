@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from magic_hour_client.errors import FieldDeprecated, escaped
+from magic_hour_client._runtime.redaction import escaped
+from magic_hour_client.errors import FieldDeprecated
 
 from .._results import Job, Kind
 from ..errors import MagicHourError, SubmissionUnknown

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 class AiHeadshotGenerator(V1AiHeadshotGenerator):
     """Sync headshots."""
 
-    _client: Client
+    _sender: Client
 
     def generate(
         self,
@@ -78,7 +78,7 @@ class AiHeadshotGenerator(V1AiHeadshotGenerator):
             >>> result.downloaded_paths[0].suffix
             '.png'
         """
-        call = self._client._begin(timeout, poll_interval, on_progress)
+        call = self._sender._begin(timeout, poll_interval, on_progress)
         outputs = OutputOptions(
             wait_for_completion=wait_for_completion,
             download_outputs=download_outputs,
@@ -92,7 +92,7 @@ class AiHeadshotGenerator(V1AiHeadshotGenerator):
 class AsyncAiHeadshotGenerator(AsyncV1AiHeadshotGenerator):
     """Async headshots."""
 
-    _client: AsyncClient
+    _sender: AsyncClient
 
     async def generate(
         self,
@@ -140,7 +140,7 @@ class AsyncAiHeadshotGenerator(AsyncV1AiHeadshotGenerator):
             >>> result.downloaded_paths[0].suffix
             '.png'
         """
-        call = self._client._begin(timeout, poll_interval, on_progress)
+        call = self._sender._begin(timeout, poll_interval, on_progress)
         outputs = OutputOptions(
             wait_for_completion=wait_for_completion,
             download_outputs=download_outputs,

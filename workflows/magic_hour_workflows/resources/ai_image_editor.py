@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 class AiImageEditor(V1AiImageEditor):
     """Sync edits."""
 
-    _client: Client
+    _sender: Client
 
     def generate(
         self,
@@ -80,7 +80,7 @@ class AiImageEditor(V1AiImageEditor):
             >>> result.downloaded_paths[0].suffix
             '.png'
         """
-        call = self._client._begin(timeout, poll_interval, on_progress)
+        call = self._sender._begin(timeout, poll_interval, on_progress)
         outputs = OutputOptions(
             wait_for_completion=wait_for_completion,
             download_outputs=download_outputs,
@@ -94,7 +94,7 @@ class AiImageEditor(V1AiImageEditor):
 class AsyncAiImageEditor(AsyncV1AiImageEditor):
     """Async edits."""
 
-    _client: AsyncClient
+    _sender: AsyncClient
 
     async def generate(
         self,
@@ -144,7 +144,7 @@ class AsyncAiImageEditor(AsyncV1AiImageEditor):
             >>> result.downloaded_paths[0].suffix
             '.png'
         """
-        call = self._client._begin(timeout, poll_interval, on_progress)
+        call = self._sender._begin(timeout, poll_interval, on_progress)
         outputs = OutputOptions(
             wait_for_completion=wait_for_completion,
             download_outputs=download_outputs,

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 class AiTalkingPhoto(V1AiTalkingPhoto):
     """Sync talking photos."""
 
-    _client: Client
+    _sender: Client
 
     def generate(
         self,
@@ -81,7 +81,7 @@ class AiTalkingPhoto(V1AiTalkingPhoto):
             >>> result.downloaded_paths[0].suffix
             '.mp4'
         """
-        call = self._client._begin(timeout, poll_interval, on_progress)
+        call = self._sender._begin(timeout, poll_interval, on_progress)
         outputs = OutputOptions(
             wait_for_completion=wait_for_completion,
             download_outputs=download_outputs,
@@ -95,7 +95,7 @@ class AiTalkingPhoto(V1AiTalkingPhoto):
 class AsyncAiTalkingPhoto(AsyncV1AiTalkingPhoto):
     """Async talking photos."""
 
-    _client: AsyncClient
+    _sender: AsyncClient
 
     async def generate(
         self,
@@ -146,7 +146,7 @@ class AsyncAiTalkingPhoto(AsyncV1AiTalkingPhoto):
             >>> result.downloaded_paths[0].suffix
             '.mp4'
         """
-        call = self._client._begin(timeout, poll_interval, on_progress)
+        call = self._sender._begin(timeout, poll_interval, on_progress)
         outputs = OutputOptions(
             wait_for_completion=wait_for_completion,
             download_outputs=download_outputs,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Files(V1Files):
     """Sync uploads."""
 
-    _client: Client
+    _sender: Client
 
     def upload_file(
         self,
@@ -53,13 +53,13 @@ class Files(V1Files):
             >>> client.v1.files.upload_file(portrait).split("/")[0]
             'api-assets'
         """
-        return run_sync(upload_file(self._client._begin(timeout, None, on_progress), file, role))
+        return run_sync(upload_file(self._sender._begin(timeout, None, on_progress), file, role))
 
 
 class AsyncFiles(AsyncV1Files):
     """Async uploads."""
 
-    _client: AsyncClient
+    _sender: AsyncClient
 
     async def upload_file(
         self,
@@ -90,4 +90,4 @@ class AsyncFiles(AsyncV1Files):
             >>> client.v1.files.upload_file(portrait).split("/")[0]
             'api-assets'
         """
-        return await upload_file(self._client._begin(timeout, None, on_progress), file, role)
+        return await upload_file(self._sender._begin(timeout, None, on_progress), file, role)

@@ -15,7 +15,7 @@ from magic_hour_client.api.v1_image_projects.get_image_project import request as
 from magic_hour_client.api.v1_video_projects.get_video_project import request as get_video
 from magic_hour_client.resources.v1_image_projects import AsyncV1ImageProjects, V1ImageProjects
 from magic_hour_client.resources.v1_video_projects import AsyncV1VideoProjects, V1VideoProjects
-from magic_hour_client.types import Operation
+from magic_hour_client.types import Request
 
 from .._backend import run_sync
 
@@ -34,9 +34,9 @@ P = TypeVar("P", bound="Project")
 class Jobs(Generic[P]):
     """What can be done with a job by its id."""
 
-    _client: Client
+    _sender: Client
     _kind: Kind
-    _get: Callable[[str], Operation[P]]
+    _get: Callable[[str], Request[P]]
 
     def wait(
         self,
@@ -69,7 +69,7 @@ class Jobs(Generic[P]):
         from .._flows.wait import wait
         from .._results import Job
 
-        call = self._client._begin(timeout, poll_interval, on_progress)
+        call = self._sender._begin(timeout, poll_interval, on_progress)
         self._get(id)  # refuses what is no id
         return run_sync(wait(call, Job(kind=self._kind, id=id, known=False), self._get))
 
@@ -104,7 +104,7 @@ class Jobs(Generic[P]):
         """
         from .._flows.generate import OutputOptions, save
 
-        call = self._client._begin(timeout, None, on_progress)
+        call = self._sender._begin(timeout, None, on_progress)
         outputs = OutputOptions(download_directory=download_directory, output_name=output_name)
         return run_sync(save(call, self._kind, id, self._get, outputs))
 
@@ -145,7 +145,7 @@ class Jobs(Generic[P]):
         """
         from .._flows.generate import OutputOptions, check_result
 
-        call = self._client._begin(timeout, poll_interval, on_progress)
+        call = self._sender._begin(timeout, poll_interval, on_progress)
         outputs = OutputOptions(
             wait_for_completion=wait_for_completion,
             download_outputs=download_outputs,
@@ -158,9 +158,9 @@ class Jobs(Generic[P]):
 class AsyncJobs(Generic[P]):
     """What can be done with a job by its id."""
 
-    _client: AsyncClient
+    _sender: AsyncClient
     _kind: Kind
-    _get: Callable[[str], Operation[P]]
+    _get: Callable[[str], Request[P]]
 
     async def wait(
         self,
@@ -193,7 +193,7 @@ class AsyncJobs(Generic[P]):
         from .._flows.wait import wait
         from .._results import Job
 
-        call = self._client._begin(timeout, poll_interval, on_progress)
+        call = self._sender._begin(timeout, poll_interval, on_progress)
         self._get(id)  # refuses what is no id
         return await wait(call, Job(kind=self._kind, id=id, known=False), self._get)
 
@@ -228,7 +228,7 @@ class AsyncJobs(Generic[P]):
         """
         from .._flows.generate import OutputOptions, save
 
-        call = self._client._begin(timeout, None, on_progress)
+        call = self._sender._begin(timeout, None, on_progress)
         outputs = OutputOptions(download_directory=download_directory, output_name=output_name)
         return await save(call, self._kind, id, self._get, outputs)
 
@@ -269,7 +269,7 @@ class AsyncJobs(Generic[P]):
         """
         from .._flows.generate import OutputOptions, check_result
 
-        call = self._client._begin(timeout, poll_interval, on_progress)
+        call = self._sender._begin(timeout, poll_interval, on_progress)
         outputs = OutputOptions(
             wait_for_completion=wait_for_completion,
             download_outputs=download_outputs,
@@ -282,7 +282,7 @@ class AsyncJobs(Generic[P]):
 class ImageProjects(Jobs["Image"], V1ImageProjects):
     """Image jobs by their id."""
 
-    _client: Client
+    _sender: Client
     _kind = "image"
     _get = staticmethod(get_image)
 
@@ -290,7 +290,7 @@ class ImageProjects(Jobs["Image"], V1ImageProjects):
 class VideoProjects(Jobs["Video"], V1VideoProjects):
     """Video jobs by their id."""
 
-    _client: Client
+    _sender: Client
     _kind = "video"
     _get = staticmethod(get_video)
 
@@ -298,7 +298,7 @@ class VideoProjects(Jobs["Video"], V1VideoProjects):
 class AsyncImageProjects(AsyncJobs["Image"], AsyncV1ImageProjects):
     """Image jobs by their id."""
 
-    _client: AsyncClient
+    _sender: AsyncClient
     _kind = "image"
     _get = staticmethod(get_image)
 
@@ -306,6 +306,6 @@ class AsyncImageProjects(AsyncJobs["Image"], AsyncV1ImageProjects):
 class AsyncVideoProjects(AsyncJobs["Video"], AsyncV1VideoProjects):
     """Video jobs by their id."""
 
-    _client: AsyncClient
+    _sender: AsyncClient
     _kind = "video"
     _get = staticmethod(get_video)

@@ -23,108 +23,108 @@ if TYPE_CHECKING:
 class V1(low_level.V1):
     """Everything under `client.v1`."""
 
-    _client: Client
+    _sender: Client
 
     @cached_property
     def files(self) -> Files:
         """Uploads."""
         from .files import Files
 
-        return Files(self._client)
+        return Files(self._sender)
 
     @cached_property
     def ai_headshot_generator(self) -> AiHeadshotGenerator:
         """Professional headshots from one portrait."""
         from .ai_headshot_generator import AiHeadshotGenerator
 
-        return AiHeadshotGenerator(self._client)
+        return AiHeadshotGenerator(self._sender)
 
     @cached_property
     def ai_talking_photo(self) -> AiTalkingPhoto:
         """Videos in which a photo speaks."""
         from .ai_talking_photo import AiTalkingPhoto
 
-        return AiTalkingPhoto(self._client)
+        return AiTalkingPhoto(self._sender)
 
     @cached_property
     def ai_image_generator(self) -> AiImageGenerator:
         """Images from a text prompt."""
         from .ai_image_generator import AiImageGenerator
 
-        return AiImageGenerator(self._client)
+        return AiImageGenerator(self._sender)
 
     @cached_property
     def ai_image_editor(self) -> AiImageEditor:
         """Images changed as a text prompt says."""
         from .ai_image_editor import AiImageEditor
 
-        return AiImageEditor(self._client)
+        return AiImageEditor(self._sender)
 
     @cached_property
     def image_projects(self) -> ImageProjects:
         """Image jobs by their id."""
         from .projects import ImageProjects
 
-        return ImageProjects(self._client)
+        return ImageProjects(self._sender)
 
     @cached_property
     def video_projects(self) -> VideoProjects:
         """Video jobs by their id."""
         from .projects import VideoProjects
 
-        return VideoProjects(self._client)
+        return VideoProjects(self._sender)
 
 
 class AsyncV1(low_level.AsyncV1):
     """Everything under `client.v1`, async."""
 
-    _client: AsyncClient
+    _sender: AsyncClient
 
     @cached_property
     def files(self) -> AsyncFiles:
         """Uploads."""
         from .files import AsyncFiles
 
-        return AsyncFiles(self._client)
+        return AsyncFiles(self._sender)
 
     @cached_property
     def ai_headshot_generator(self) -> AsyncAiHeadshotGenerator:
         """Professional headshots from one portrait."""
         from .ai_headshot_generator import AsyncAiHeadshotGenerator
 
-        return AsyncAiHeadshotGenerator(self._client)
+        return AsyncAiHeadshotGenerator(self._sender)
 
     @cached_property
     def ai_talking_photo(self) -> AsyncAiTalkingPhoto:
         """Videos in which a photo speaks."""
         from .ai_talking_photo import AsyncAiTalkingPhoto
 
-        return AsyncAiTalkingPhoto(self._client)
+        return AsyncAiTalkingPhoto(self._sender)
 
     @cached_property
     def ai_image_generator(self) -> AsyncAiImageGenerator:
         """Images from a text prompt."""
         from .ai_image_generator import AsyncAiImageGenerator
 
-        return AsyncAiImageGenerator(self._client)
+        return AsyncAiImageGenerator(self._sender)
 
     @cached_property
     def ai_image_editor(self) -> AsyncAiImageEditor:
         """Images changed as a text prompt says."""
         from .ai_image_editor import AsyncAiImageEditor
 
-        return AsyncAiImageEditor(self._client)
+        return AsyncAiImageEditor(self._sender)
 
     @cached_property
     def image_projects(self) -> AsyncImageProjects:
         """Image jobs by their id."""
         from .projects import AsyncImageProjects
 
-        return AsyncImageProjects(self._client)
+        return AsyncImageProjects(self._sender)
 
     @cached_property
     def video_projects(self) -> AsyncVideoProjects:
         """Video jobs by their id."""
         from .projects import AsyncVideoProjects
 
-        return AsyncVideoProjects(self._client)
+        return AsyncVideoProjects(self._sender)

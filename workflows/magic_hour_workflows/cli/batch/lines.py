@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from magic_hour_client.errors import escaped
+from magic_hour_client._runtime.redaction import escaped
 
 from ..._formatting import shown
 from ...batch._rows import RowResult, RowStatus
