@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from .types import UNSET as UNSET
     from .types import AssetSource as AssetSource
     from .types import Endpoint as Endpoint
-    from .types import Operation as Operation
-    from .types import Reply as Reply
+    from .types import Request as Request
+    from .types import Response as Response
     from .types import Unset as Unset
 
 _EXPORTS = {
@@ -54,8 +54,8 @@ _EXPORTS = {
     "UnprocessableEntity": "errors",
     "AssetSource": "types",
     "Endpoint": "types",
-    "Operation": "types",
-    "Reply": "types",
+    "Request": "types",
+    "Response": "types",
     "UNSET": "types",
     "Unset": "types",
 }
@@ -80,8 +80,8 @@ __all__ = [
     "UnprocessableEntity",
     "AssetSource",
     "Endpoint",
-    "Operation",
-    "Reply",
+    "Request",
+    "Response",
     "UNSET",
     "Unset",
 ]

@@ -41,13 +41,6 @@ from ._runtime.errors import (
     UnexpectedResponse,
     UnknownField,
     UnprocessableEntity,
-    clean,
-    connection_error,
-    error_from_reply,
-    escaped,
-    retry_after,
-    without_request,
-    without_secrets,
 )
 from ._runtime.errors import (
     BaseError as MagicHourError,
@@ -72,11 +65,4 @@ __all__ = [
     "UnexpectedResponse",
     "UnknownField",
     "UnprocessableEntity",
-    "clean",
-    "connection_error",
-    "error_from_reply",
-    "escaped",
-    "retry_after",
-    "without_request",
-    "without_secrets",
 ]

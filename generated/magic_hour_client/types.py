@@ -4,18 +4,17 @@
 from __future__ import annotations
 
 from ._runtime._contract import PROJECT_GETS, ProjectKind
+from ._runtime.endpoints import AsyncSender, Endpoint, Request, Sender
 from ._runtime.types import (
     UNSET,
     AnyDict,
     AssetField,
     AssetRole,
     AssetSource,
-    Endpoint,
-    Operation,
     Picture,
     Placeholder,
     Readable,
-    Reply,
+    Response,
     UnknownKeyOrWrongType,
     Unset,
     UploadedFile,
@@ -23,19 +22,21 @@ from ._runtime.types import (
 )
 
 __all__ = [
+    "PROJECT_GETS",
     "UNSET",
     "AnyDict",
     "AssetField",
     "AssetRole",
     "AssetSource",
+    "AsyncSender",
     "Endpoint",
-    "Operation",
-    "PROJECT_GETS",
     "Picture",
     "Placeholder",
     "ProjectKind",
     "Readable",
-    "Reply",
+    "Request",
+    "Response",
+    "Sender",
     "UnknownKeyOrWrongType",
     "Unset",
     "UploadedFile",

@@ -1,4 +1,4 @@
-"""From arguments to a call, and from an answer to a result: what every endpoint's `request` and `parse` share.
+"""An endpoint is one operation of the contract as a value. It builds requests and parses responses.
 
 Rule: pure. Nothing here touches the network; a mistake in the arguments ends the call here.
 """
@@ -9,17 +9,21 @@ import json
 import re
 import sys
 import warnings
-from collections.abc import Iterable, Mapping
-from types import NoneType
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType, NoneType
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 from urllib.parse import quote
 
-from ._contract import PACKAGE
-from .errors import FieldDeprecated, InvalidArgument, UnexpectedResponse, error_from_reply
-from .schema import Kind, Object, Unreadable, Writing, merged, write_fields, wrong_type
-from .types import UNSET, Endpoint, Operation, Placeholder, Reply
+import attrs
 
+from ._contract import PACKAGE, ProjectKind
+from .errors import FieldDeprecated, InvalidArgument, UnexpectedResponse, error_from_response
+from .schema import Kind, Object, Unreadable, Writing, merged, write_fields, wrong_type
+from .types import UNSET, AssetField, Placeholder, Response
+
+P = ParamSpec("P")
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 _UNSAFE_ID = re.compile(r"[\s/\\?#%\x00-\x1f\x7f\ud800-\udfff]|^\.+$|^$")
 _LONGEST_ID = 500
@@ -28,31 +32,115 @@ _OURS = {"accept-encoding", "authorization", "connection", "content-length", "ho
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
+@attrs.frozen(kw_only=True)
+class Endpoint(Generic[P, T_co]):
+    """One operation of the contract, as data.
+
+    Attributes:
+        name: how it is called on the client, such as `v1.image_projects.get`.
+        method: the HTTP method.
+        path: the path, with names of parameters in braces.
+        request: checks the arguments and builds the request; nothing is sent.
+        parse: reads the response.
+        results: what each successful status answers; None for an empty body.
+        charges_credits: whether the service charges credits once it accepts the request.
+        project_kind: what the job makes.
+        assets: the fields of the body that hold input files.
+        body: the kind of the body, if there is one.
+        fields: the names of the body's fields, as keyword arguments of `request`.
+        required: those of them that are required.
+        prices: what it costs, the contract's `x-credits` as it stands there.
+    """
+
+    name: str
+    method: str
+    path: str
+    request: Callable[P, Request[T_co]] = attrs.field(repr=False)
+    parse: Callable[[Response], T_co] = attrs.field(repr=False)
+    results: Mapping[int, Kind | None] = attrs.field(default=MappingProxyType({}), repr=False)
+    charges_credits: bool = False
+    project_kind: ProjectKind | None = None
+    assets: tuple[AssetField, ...] = ()
+    body: Kind | None = attrs.field(default=None, repr=False)
+    fields: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
+    prices: Mapping[str, Any] = MappingProxyType({})
+
+
+@attrs.frozen(kw_only=True)
+class Request(Generic[T_co]):
+    """One call, prepared: everything needed to send it and to read its response.
+
+    Attributes:
+        endpoint: which operation it calls.
+        path: the path with its parameters filled in and escaped.
+        query: the parameters of the query.
+        headers: the headers besides those of every request.
+        body: the JSON value to send, or None for no body.
+    """
+
+    endpoint: Endpoint[..., T_co]
+    path: str
+    query: Sequence[tuple[str, str]] = ()
+    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    body: Any = attrs.field(default=None, repr=False)
+
+    @property
+    def name(self) -> str:
+        return self.endpoint.name
+
+
+class Sender(Protocol):
+    """What a resource needs of its client."""
+
+    def send(
+        self, request: Request[T], *, timeout: float | None = None, extra_headers: Mapping[str, str] | None = None
+    ) -> T: ...
+
+
+class AsyncSender(Protocol):
+    """What an async resource needs of its client."""
+
+    async def send(
+        self, request: Request[T], *, timeout: float | None = None, extra_headers: Mapping[str, str] | None = None
+    ) -> T: ...
+
+
 def build(
-    endpoint: Endpoint,
-    parse: Any,
+    endpoint: Endpoint[..., T],
     *,
     path: Iterable[tuple[str, Kind, Any]] = (),
     query: Iterable[tuple[str, Kind, Any]] = (),
     headers: Iterable[tuple[str, Kind, Any]] = (),
-    body: Object | None = None,
-    values: Mapping[str, Any] | None = None,
-    whole_body: tuple[Kind, Any] | None = None,
+    fields: Mapping[str, Any] | None = None,
+    body: Any = None,
     extra_body: Mapping[str, Any] | None = None,
-) -> Operation[Any]:
-    """Check the arguments against the contract and make the call of them."""
+) -> Request[T]:
+    """Check the arguments against the contract and build the request.
+
+    Args:
+        endpoint: which operation to call.
+        path: name, kind and value of each parameter in the path.
+        query: the same for the query.
+        headers: the same for headers.
+        fields: the values of the body's fields; None for a body that is given as a whole.
+        body: the whole body; None for no body.
+        extra_body: fields to put over those of the body.
+
+    Raises:
+        InvalidArgument: an argument is invalid.
+    """
     writing = Writing()
     content: Any = None
-    if body is not None:
-        content = write_fields(body.model(), values or {}, "", writing)
-    elif whole_body is not None and whole_body[1] is not None:
-        content = whole_body[0].write(whole_body[1], "body", writing)
+    if fields is not None and isinstance(endpoint.body, Object):
+        content = write_fields(endpoint.body.model(), fields, "", writing)
+    elif body is not None and endpoint.body is not None:
+        content = endpoint.body.write(body, "body", writing)
     for field, value, remedy in writing.deprecations:
         warn_caller(FieldDeprecated(endpoint.name, field, value, remedy))
-    return Operation(
+    return Request(
         endpoint=endpoint,
         path=filled(endpoint.path, path),
-        parse=parse,
         query=tuple(_pairs(query)),
         headers=dict(_pairs(headers)),
         body=merged(content, extra_body),
@@ -102,21 +190,21 @@ def _is_plain(value: object) -> bool:
     return isinstance(value, str) and value.isascii() and value.isprintable()
 
 
-def encoded(operation: Operation[Any], *, placeholders: bool = False) -> bytes | None:
-    """The JSON bytes of the call's body, or None if it has none.
+def encoded(request: Request[Any], *, placeholders: bool = False) -> bytes | None:
+    """The JSON bytes of the body, or None if it has none.
 
     Args:
-        operation: the call.
+        request: the request.
         placeholders: allow them, to check a body before its files are uploaded; otherwise they are refused.
     """
-    if operation.body is None:
+    if request.body is None:
         return None
     default = _placeholder_name if placeholders else None
     try:
-        text = json.dumps(operation.body, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=default)
+        text = json.dumps(request.body, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=default)
         return text.encode()
     except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidArgument(f"{operation.name}: the body cannot be written as JSON: {error}") from None
+        raise InvalidArgument(f"{request.name}: the body cannot be written as JSON: {error}") from None
 
 
 def _placeholder_name(value: Any) -> str:
@@ -125,20 +213,25 @@ def _placeholder_name(value: Any) -> str:
     raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
 
 
-def read(reply: Reply, endpoint: Endpoint, results: Mapping[int, Kind | None]) -> Any:
-    """The result an answer holds; anything but a success is raised as its typed error."""
-    if not 200 <= reply.status < 300:
-        raise error_from_reply(endpoint.name, reply)
-    kind = results.get(reply.status, next(iter(results.values()), None))
+def parse(endpoint: Endpoint[..., Any], response: Response) -> Any:
+    """The result that a response holds.
+
+    Raises:
+        APIError: the service refused.
+        UnexpectedResponse: the response is not what the contract promises.
+    """
+    if not 200 <= response.status < 300:
+        raise error_from_response(endpoint.name, response)
+    kind = endpoint.results.get(response.status, next(iter(endpoint.results.values()), None))
     # Where nothing is promised nothing is needed, but a page of somebody else's is no success.
-    if kind is None and not reply.content.strip():
+    if kind is None and not response.content.strip():
         return None
     try:
-        content = json.loads(reply.content)
+        content = json.loads(response.content)
         return None if kind is None else kind.read(content, "answer")
     except (ValueError, RecursionError) as error:
         what = str(error) if isinstance(error, Unreadable) else "it is not JSON"
-        raise unreadable(endpoint.name, reply.status, what) from None
+        raise unreadable(endpoint.name, response.status, what) from None
 
 
 def unreadable(name: str, status: int, what: str) -> UnexpectedResponse:

@@ -16,12 +16,11 @@ from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from ._contract import BASE_ERROR, PACKAGE
-from .types import Reply
+from .redaction import clean, escaped, without_secrets
+from .types import Response
 
 E = TypeVar("E", bound="BaseError")
 
-_URL_SECRETS = re.compile(r"(?<=[a-z]://)[^/\s\"'<>@]*@|(?<=[?#])[^\s\"'<>]+")
-_MAX_MESSAGE = 500
 _NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{0,15})?")
 _LONGEST_RETRY_AFTER = 7 * 86400.0
 """Seconds. The service keeps inputs for 7 days (upload URLs API): who is told to wait for longer is told nothing."""
@@ -29,36 +28,6 @@ _QUOTED = re.compile(r"(?:bytearray\()?\bb['\"].*", re.DOTALL)
 """How h11 quotes bytes that it does not understand."""
 _REASON = re.compile(r"\d{3} .*", re.DOTALL)
 """How httpx tells of a proxy that refused: the status, then the proxy's own words."""
-
-
-def without_secrets(text: str) -> str:
-    """`text` with the user info, query and fragment of every URL replaced by an ellipsis.
-
-    >>> without_secrets("see https://storage.example/a.png?signature=abc for more")
-    'see https://storage.example/a.png?… for more'
-    """
-    return _URL_SECRETS.sub("…", text) if "://" in text else text
-
-
-_UNSHOWN = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    r"\ud800-\udfff\U000e0000-\U000e007f]"
-)
-"""What a terminal obeys (controls), what turns text around (marks of direction) or cannot be seen, and halves of
-characters, which no encoding can say. Joiners stay: letters and pictures are made with them."""
-
-
-def escaped(text: str, *, keep: str = "") -> str:
-    """`text` on one line and safe to show, with escapes in place of everything else.
-
-    Args:
-        text: words from outside: of the service, of storage, of a file.
-        keep: characters to leave as they are, such as line breaks of our own.
-
-    >>> print(escaped("a" + chr(27) + "[31mb" + chr(10)))
-    a\\x1b[31mb\\n
-    """
-    return _UNSHOWN.sub(lambda found: found[0] if found[0] in keep else ascii(found[0])[1:-1], text)
 
 
 class Argument(NamedTuple):
@@ -296,44 +265,35 @@ _REMEDIES: Mapping[int, str] = {
 }
 
 
-def error_from_reply(operation: str, reply: Reply) -> APIError:
+def error_from_response(operation: str, response: Response) -> APIError:
     """The typed error for an answer that is not a success, whatever its body holds."""
-    code, reason = _explanation(reply)
-    kind = _BY_STATUS.get(reply.status, ServerError if reply.status >= 500 else APIError)
-    parts = [f"{operation} was refused with status {reply.status}"]
+    code, reason = _explanation(response)
+    kind = _BY_STATUS.get(response.status, ServerError if response.status >= 500 else APIError)
+    parts = [f"{operation} was refused with status {response.status}"]
     if code:
         parts.append(f" ({code})")
     if reason:
         parts.append(f": {reason}")
     return kind(
         "".join(parts),
-        _REMEDIES.get(reply.status),
+        _REMEDIES.get(response.status),
         operation=operation,
-        status=reply.status,
+        status=response.status,
         code=code,
         reason=reason,
-        retry_after=retry_after(reply.headers),
+        retry_after=retry_after(response.headers),
     )
 
 
-def _explanation(reply: Reply) -> tuple[str | None, str | None]:
+def _explanation(response: Response) -> tuple[str | None, str | None]:
     """Code and message of an error body; (None, None) for HTML, binary, nothing, or some other JSON."""
     try:
-        body = json.loads(reply.content)
+        body = json.loads(response.content)
     except (ValueError, RecursionError):
         return None, None
     if not isinstance(body, dict):
         return None, None
     return clean(body.get("code")), clean(body.get("message"))
-
-
-def clean(value: object) -> str | None:
-    """Words of the service as part of a message: one line, not endless, without secrets; None for no words."""
-    if not isinstance(value, (str, int, float)):
-        return None
-    printable = "".join(c if c.isprintable() else " " for c in str(value)[: 4 * _MAX_MESSAGE])
-    text = without_secrets(" ".join(printable.split()))
-    return (text if len(text) <= _MAX_MESSAGE else text[: _MAX_MESSAGE - 1] + "…") or None
 
 
 def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:

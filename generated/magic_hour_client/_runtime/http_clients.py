@@ -1,14 +1,16 @@
-"""What the environment says about connections, certificates and proxies, checked before anything relies on it.
+"""The HTTP clients that carry requests: how ours are made, and what is known of one that is given.
 
-httpx reads these variables when a client is made and raises whatever comes of it; here the variable is named.
+httpx reads the environment when a client is made and raises whatever comes of it; here the variable is named.
 
-Rule: a value is never shown, it may hold the password of a proxy. What httpx can use is its own to say: it is asked.
+Rule: httpx is imported here, not where requests are built, so that importing the client costs nothing of it. The value
+of an environment variable is never shown, it may hold the password of a proxy.
 """
 
 from __future__ import annotations
 
 import os
 import ssl
+from http.cookiejar import CookieJar
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
@@ -16,16 +18,34 @@ from urllib.request import getproxies
 import httpx
 
 from .errors import InvalidArgument
+from .send_trace import SendTrace
 
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
 _EXCEPT = "NO_PROXY"
 _HERE = ("localhost", "*.localhost", "127.0.0.1", "[::1]")
 
+_REPORTING = (httpx.HTTPTransport, httpx.AsyncHTTPTransport)
+
 _shared: list[ssl.SSLContext] = []
 
 
-def check(*, secure: bool) -> None:
+def client_options(timeout: float | None, *, fresh: bool, secure: bool) -> dict[str, Any]:
+    """How to make an httpx client; `fresh` for one that keeps no connection, `secure` for https."""
+    # No ceiling of ours on connections: a large pool is slow, so callers with many jobs gate them in front.
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=0 if fresh else 32)
+    verify = tls_context() if secure else trusting_nobody()
+    return {"limits": limits, "verify": verify, "timeout": timeout, "cookies": NoCookies(), "mounts": direct()}
+
+
+class NoCookies(CookieJar):
+    """A jar that stays empty: the key says who calls. Looking for cookies is a twentieth of the work of a request."""
+
+    def extract_cookies(self, response: Any, request: Any) -> None:
+        """Leave them where they are."""
+
+
+def check_environment(*, secure: bool) -> None:
     """Refuse what no client could be made with; `secure` if it will speak https.
 
     Raises:
@@ -95,3 +115,66 @@ def _try(name: str, proxy: str | None = None) -> None:
         ) from error
     except Exception:  # noqa: BLE001  (httpx lets through whatever its parts raise)
         raise InvalidArgument("httpx cannot use its value", "fix or unset this variable", field=name) from None
+
+
+class TracedRequest(httpx.Request):
+    """A request that notices when a transport gets it: a client reads `stream` directly before."""
+
+    trace: SendTrace | None = None
+
+    @property
+    def stream(self) -> Any:
+        if self.trace is not None:
+            self.trace.hand_over()
+        return self._stream
+
+    @stream.setter
+    def stream(self, stream: Any) -> None:
+        self._stream = stream
+
+
+def attach(
+    trace: SendTrace, client: httpx.Client | httpx.AsyncClient, request: TracedRequest, *, charges: bool
+) -> None:
+    """Let `trace` follow the request through this client.
+
+    A client that is not httpx's own, a subclass included, may do anything with a request: it counts as having it from
+    the beginning. So does a transport that may not call back.
+    """
+    plain = type(client) in (httpx.Client, httpx.AsyncClient)
+    transports = (client._transport, *client._mounts.values())
+    trace.traced = charges and plain and all(transport is None or _reports_steps(transport) for transport in transports)
+    trace.handed = not plain
+    trace.proxy = lambda: proxy(client, request.url)
+    request.trace = trace
+
+
+def _reports_steps(transport: Any) -> bool:
+    """Whether a transport calls back at each step: one of httpx's own, in which nothing was replaced.
+
+    Tools for tests and for browsers put functions of their own in its place, or in that of the pool behind it.
+    """
+    return type(transport) in _REPORTING and _is_original(transport) and _is_original(transport._pool)
+
+
+def _is_original(sender: Any) -> bool:
+    """Whether the method that sends comes from the file of its class."""
+    for name in ("handle_request", "handle_async_request"):
+        owner = next((kind for kind in type(sender).__mro__ if name in vars(kind)), None)
+        if owner is not None:
+            files = [_file_of(vars(owner).get(method)) for method in (name, "__init__")]
+            return name not in vars(sender) and files[0] is not None and files[0] == files[1]
+    return False
+
+
+def _file_of(function: Any) -> str | None:
+    return getattr(getattr(function, "__code__", None), "co_filename", None)
+
+
+def proxy(client: httpx.Client | httpx.AsyncClient, url: httpx.URL) -> str | None:
+    """Host and port of the proxy that requests to `url` go through; None without one, or if it is not known."""
+    try:
+        address = client._transport_for_url(url)._pool._proxy_url  # type: ignore[union-attr]
+        return f"{address.host.decode()}:{address.port}" if address is not None else None
+    except Exception:  # noqa: BLE001  (private names: without them, no proxy is named)
+        return None

@@ -1,6 +1,6 @@
 """What httpx and httpcore log of our requests: that something happened, and nothing that came from the other side.
 
-At DEBUG level httpcore tells the headers of every answer, its status line, and what it could not read of it: a signed
+At DEBUG level httpcore logs the headers of every answer, its status line, and what it could not read of it: a signed
 URL in a redirect's `Location`, or the API key, where a server repeats it.
 
 Rule: no state is kept around a call, which an interruption could leave behind. A record is about one of our requests if
@@ -16,20 +16,20 @@ from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Any
 
-from .errors import without_secrets
+from .redaction import without_secrets
 
 _senders: set[CodeType] = set()
 _REASON = re.compile(r'("HTTP/[\d.]+ \d+).*', re.DOTALL)
 """The end of httpx's line: version, status, and the words of the server."""
 
 
-def discreet(sender: Callable[..., Any]) -> None:
-    """Mark a function (or coroutine function) that sends requests: what is logged while it runs is blanked."""
+def redact_logs_of(sender: Callable[..., Any]) -> None:
+    """Mark a function (or coroutine function) that sends requests: what is logged while it runs is redacted."""
     _senders.add(sender.__code__)
 
 
-class Discreet(logging.Filter):
-    """Leaves of a record about our requests what happened; other records as they are."""
+class RedactingFilter(logging.Filter):
+    """Keeps of a record about our requests only what happened; leaves other records as they are."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if _sending():
@@ -49,7 +49,7 @@ def _sending() -> bool:
     return False
 
 
-_DISCREET = Discreet()
+_FILTER = RedactingFilter()
 # A filter works for one logger, not for those below it; these are all the loggers of httpx and of what it uses.
 _LOGGERS = (
     "httpx",
@@ -57,4 +57,4 @@ _LOGGERS = (
     *(f"hpack.{part}" for part in ("hpack", "table")),
 )
 for _name in _LOGGERS:
-    logging.getLogger(_name).addFilter(_DISCREET)
+    logging.getLogger(_name).addFilter(_FILTER)

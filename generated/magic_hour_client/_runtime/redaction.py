@@ -1,6 +1,6 @@
-"""The API key is blanked out of every answer, whose words end up in messages and logs.
+"""Words from outside, made safe to show: without the API key, without signed URLs, without control characters.
 
-Rule: it is found in every way in which JSON can spell it, because whoever repeats it chooses the spelling.
+Rule: the key is found in every way in which JSON can spell it, because whoever repeats it chooses the spelling.
 """
 
 from __future__ import annotations
@@ -9,26 +9,65 @@ import json
 import re
 from collections.abc import Callable
 
-BLANK = b"[API key]"
-_LEAST_KEY = 8
-"""Characters; a shorter key is one that somebody made up, and may be a word of any answer."""
+_URL_SECRETS = re.compile(r"(?<=[a-z]://)[^/\s\"'<>@]*@|(?<=[?#])[^\s\"'<>]+")
+_MAX_MESSAGE = 500
+_UNSHOWN = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    r"\ud800-\udfff\U000e0000-\U000e007f]"
+)
+"""What a terminal obeys (controls), what reverses text (marks of direction) or cannot be seen, and halves of
+characters, which no encoding has. Joiners stay: letters and emoji are made with them."""
+REDACTED = b"[API key]"
+_SHORTEST_KEY = 8
+"""Characters; a shorter key is made up, and may be a word of any response."""
 
 
-def blanking(key: str) -> Callable[[bytes, bool], bytes]:
-    """A function that takes `key` out of the content of an answer, which is a success or not."""
+def without_secrets(text: str) -> str:
+    """`text` with the user info, query and fragment of every URL replaced by an ellipsis.
+
+    >>> without_secrets("see https://storage.example/a.png?signature=abc for more")
+    'see https://storage.example/a.png?… for more'
+    """
+    return _URL_SECRETS.sub("…", text) if "://" in text else text
+
+
+def escaped(text: str, *, keep: str = "") -> str:
+    """`text` on one line and safe to show, with escapes in place of everything else.
+
+    Args:
+        text: words from outside: of the service, of storage, of a file.
+        keep: characters to leave as they are, such as line breaks of our own.
+
+    >>> print(escaped("a" + chr(27) + "[31mb" + chr(10)))
+    a\\x1b[31mb\\n
+    """
+    return _UNSHOWN.sub(lambda found: found[0] if found[0] in keep else ascii(found[0])[1:-1], text)
+
+
+def clean(value: object) -> str | None:
+    """Words of the service as part of a message: one line, not endless, without secrets; None for no words."""
+    if not isinstance(value, (str, int, float)):
+        return None
+    printable = "".join(c if c.isprintable() else " " for c in str(value)[: 4 * _MAX_MESSAGE])
+    text = without_secrets(" ".join(printable.split()))
+    return (text if len(text) <= _MAX_MESSAGE else text[: _MAX_MESSAGE - 1] + "…") or None
+
+
+def redacting(key: str) -> Callable[[bytes, bool], bytes]:
+    """A function that removes `key` from the content of a response, given whether that is a success."""
     plain = key.encode()
     # An even number of backslashes before the key is text of its own.
     pattern = re.compile(rb"(?<!\\)((?:\\\\)*)" + b"".join(_spellings(character) for character in key))
 
-    def blanked(content: bytes, success: bool) -> bytes:
-        if success and len(key) < _LEAST_KEY:
+    def redacted(content: bytes, success: bool) -> bytes:
+        if success and len(key) < _SHORTEST_KEY:
             return content
         content = _in_utf8(content)
         if b"\\" in content:
-            content = pattern.sub(rb"\1" + BLANK, content)
-        return content.replace(plain, BLANK) if plain in content else content
+            content = pattern.sub(rb"\1" + REDACTED, content)
+        return content.replace(plain, REDACTED) if plain in content else content
 
-    return blanked
+    return redacted
 
 
 def _spellings(character: str) -> bytes:

@@ -20,7 +20,8 @@ from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 from ._contract import MODELS
-from .errors import Argument, InvalidArgument, UnknownField, without_secrets
+from .errors import Argument, InvalidArgument, UnknownField
+from .redaction import without_secrets
 from .types import UNSET, Placeholder
 
 M = TypeVar("M", bound="Model")
@@ -291,6 +292,10 @@ def _boolean(value: Any) -> bool:
     return value
 
 
+def _anything(value: Any) -> Any:
+    return value
+
+
 def _null(value: Any) -> None:
     if value is not None:
         raise TypeError
@@ -308,7 +313,7 @@ INTEGER = Scalar("a whole number", _integer)
 NUMBER = Scalar("a number", _number)
 BOOLEAN = Scalar("True or False", _boolean)
 NULL = Scalar("None", _null)
-ANY = Scalar("anything", lambda value: value)
+ANY = Scalar("anything", _anything)
 DATE = Parsed("a date", date, date.fromisoformat, date.isoformat)
 DATETIME = Parsed("a datetime", datetime, _moment, datetime.isoformat)
 UUID_STRING = Parsed("a UUID", UUID, UUID, str)

@@ -1,7 +1,7 @@
 """What is known of one request while it is sent: whether a byte of it went out, and what was answered.
 
-Rule: a `Wire` is made before its request and filled on the way. Whatever ends the call, an interruption at any line
-included, is judged by what stands here, never by what the exception happens to carry.
+Rule: a `SendTrace` is made before its request and filled on the way. Whatever ends the call, an interruption at any
+line included, is judged by what stands here, never by what the exception happens to carry.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from .endpoints import Request
 from .errors import connection_error, without_request
-from .types import Operation
 
 
 def _nothing() -> None:
-    """What is done where nothing has to be."""
+    """Does nothing."""
 
 
-class Wire:
-    """One request on its way. httpcore calls `trace` or `atrace` at each step ("trace" extension)."""
+class SendTrace:
+    """One request on its way. httpcore calls `on_event` or `aon_event` at each step ("trace" extension)."""
 
     def __init__(self) -> None:
         self.before_sending: Callable[[], Any] | None = None
@@ -38,7 +38,7 @@ class Wire:
         self.refusal: BaseException | None = None
         """What `before_sending` raised."""
         self.result: Any = None
-        """What the answer was read as."""
+        """What the response was parsed as."""
         self._opened: Any = None
 
     @property
@@ -52,15 +52,15 @@ class Wire:
         if not self.traced:
             self.on_sent()
 
-    def trace(self, event: str, info: Mapping[str, Any]) -> None:
+    def on_event(self, event: str, info: Mapping[str, Any]) -> None:
         if _is_first_byte(event, info):
-            self.ask()
+            self.run_hook()
             self._start()
         self.traced = True
 
-    async def atrace(self, event: str, info: Mapping[str, Any]) -> None:
+    async def aon_event(self, event: str, info: Mapping[str, Any]) -> None:
         if _is_first_byte(event, info):
-            await self.aask()
+            await self.arun_hook()
             self._start()
         self.traced = True
         if event == "connection.connect_tcp.complete":
@@ -80,8 +80,8 @@ class Wire:
             with anyio.CancelScope(shield=True):
                 await self._opened.aclose()
 
-    def ask(self) -> None:
-        """Ask whether the request may go out."""
+    def run_hook(self) -> None:
+        """Run `before_sending`, which may refuse."""
         if self.before_sending is not None:
             try:
                 self.before_sending()
@@ -89,7 +89,7 @@ class Wire:
                 self.refusal = error
                 raise
 
-    async def aask(self) -> None:
+    async def arun_hook(self) -> None:
         """The same, awaited."""
         if self.before_sending is not None:
             try:
@@ -98,10 +98,10 @@ class Wire:
                 self.refusal = error
                 raise
 
-    def raised(self, operation: Operation[Any], error: Exception) -> Exception:
-        """The typed error; a request of which nothing was written is known not to have been sent."""
+    def typed_error(self, request: Request[Any], error: Exception) -> Exception:
+        """The typed error for `error`; a request of which nothing was written is known not to have been sent."""
         known = {"unsent": self.unsent, "started": self.started}
-        typed = connection_error(operation.name, error, **known, proxy=self.proxy())
+        typed = connection_error(request.name, error, **known, proxy=self.proxy())
         typed.__cause__ = without_request(error)
         return typed
 

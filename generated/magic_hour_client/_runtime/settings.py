@@ -36,24 +36,6 @@ class Settings:
     user_agent: str
     timeout: float | None = DEFAULT_TIMEOUT
 
-    def client_options(self, fresh: bool, secure: bool) -> dict[str, Any]:
-        """How to make an httpx client; `fresh` for one that keeps no connection, `secure` for https."""
-        import httpx
-
-        from .cookies import NoCookies
-        from .http_clients import direct, tls_context, trusting_nobody
-
-        # No ceiling of ours on connections: a large pool is slow, so callers with many jobs gate them in front.
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=0 if fresh else 32)
-        verify = tls_context() if secure else trusting_nobody()
-        return {
-            "limits": limits,
-            "verify": verify,
-            "timeout": self.timeout,
-            "cookies": NoCookies(),
-            "mounts": direct(),
-        }
-
 
 def settings(
     token: str | None,

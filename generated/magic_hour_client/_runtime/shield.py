@@ -53,7 +53,7 @@ async def shielded(work: Callable[[Callable[[], None]], Awaitable[T]], seconds: 
     and then for at most `seconds` more.
 
     Raises:
-        the cancellation, with the result of the work as its attribute `reply` or its error as `failure`, if it came
+        the cancellation, with the result of the work as its attribute `result` or its error as `failure`, if it came
         to one, or with a true `unsent` if the work has not called that function; otherwise whatever `work` raises.
     """
     await _begin()
@@ -71,15 +71,15 @@ async def shielded(work: Callable[[Callable[[], None]], Awaitable[T]], seconds: 
     except anyio.get_cancelled_exc_class() as cancelled:
         if not shield.scope.shield:
             cancelled.unsent = True  # type: ignore[attr-defined]
-        for reply in outcome.results:
-            cancelled.reply = reply  # type: ignore[attr-defined]
+        for result in outcome.results:
+            cancelled.result = result  # type: ignore[attr-defined]
         if outcome.error is not None:
             cancelled.failure = outcome.error  # type: ignore[attr-defined]
         raise
     if outcome.error is not None:
         raise outcome.error
-    result: T = outcome.results[0]  # type: ignore[assignment]
-    return result
+    answer: T = outcome.results[0]  # type: ignore[assignment]
+    return answer
 
 
 async def _begin() -> None:

@@ -1,7 +1,7 @@
-"""Sending one call and reading its answer, blocking or not.
+"""Sending one request and reading its response, sync and async.
 
-Rule: a call is sent exactly once, and nothing is decided here: no retries, no redirects. The API key goes to the
-API's own origin and nowhere else, and is blanked out of every answer, whose words end up in messages and logs.
+Rule: a request is sent exactly once, and nothing is decided here: no retries, no redirects. The API key goes to the
+API's own origin and nowhere else, and is removed from every response, whose words end up in messages and logs.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import bodies
-from .redaction import blanking
-from .endpoints import checked_headers, encoded, unreadable
+from .endpoints import Request, checked_headers, encoded, unreadable
 from .errors import BaseError, InvalidArgument, UnexpectedResponse
+from .redaction import redacting
 from .schema import Unreadable
-from .send_trace import Wire
+from .send_trace import SendTrace
 from .settings import Settings, checked_http_client
-from .types import Operation, Reply
+from .types import Response
 
 if TYPE_CHECKING:
     import httpx
 
-    from .outgoing import Request
+    from .http_clients import TracedRequest
 
 T = TypeVar("T")
 
@@ -35,87 +35,84 @@ _GRACE = 0.1
 """Seconds between the limit of each step and the limit of a whole call."""
 
 
-class Requests:
-    """Makes requests of calls: the part that blocking and non-blocking sending share."""
+class BaseTransport:
+    """What sync and async sending share: from a request to one of httpx, and from a response of httpx to ours."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.closed = False
-        self._blanked = blanking(settings.token)
+        self._redacted = redacting(settings.token)
 
-    def request(
-        self,
-        operation: Operation[Any],
-        trace: Any,
-        extra_headers: Mapping[str, str] | None = None,
-    ) -> Request:
-        """The request of a call.
+    def outgoing(
+        self, request: Request[Any], on_event: Any, extra_headers: Mapping[str, str] | None = None
+    ) -> TracedRequest:
+        """The request as httpx sends it.
 
         Raises:
             InvalidArgument: it cannot be sent.
         """
         import httpx
 
-        from .outgoing import Request
+        from .http_clients import TracedRequest
 
-        content = encoded(operation)
+        content = encoded(request)
         headers = {
             "accept": "application/json",
             "user-agent": self.settings.user_agent,
-            **operation.headers,
+            **request.headers,
             **checked_headers(extra_headers),
             "accept-encoding": "identity",
             "authorization": f"Bearer {self.settings.token}",
         }
         if content is not None:
             headers["content-type"] = "application/json"
-        extensions = {"trace": trace} if operation.endpoint.charges_credits else None
+        extensions = {"trace": on_event} if request.endpoint.charges_credits else None
         try:
-            return Request(
-                operation.endpoint.method,
-                self.settings.base_url + operation.path,
-                params=list(operation.query) or None,
+            return TracedRequest(
+                request.endpoint.method,
+                self.settings.base_url + request.path,
+                params=list(request.query) or None,
                 headers=headers,
                 content=content,
                 extensions=extensions,
             )
         except httpx.InvalidURL:
-            message = f"{operation.name}: its parameters make an address that is too long"
+            message = f"{request.name}: its parameters make a URL that is too long"
             raise InvalidArgument(message) from None
 
     def check_environment(self) -> None:
         """Refuse what the environment says of connections, if none could be made with it."""
-        from .http_clients import check
+        from .http_clients import check_environment
 
-        check(secure=self.settings.base_url.lower().startswith("https:"))
+        check_environment(secure=self.settings.base_url.lower().startswith("https:"))
 
     def check_open(self) -> None:
         if self.closed:
             raise InvalidArgument("this client is closed", "make a new one, or keep it open for longer")
 
-    def reply(self, operation: Operation[Any], response: httpx.Response, body: bytes | None) -> Reply:
-        """The answer, unpacked and without the key; `body` is what `bodies` read of it."""
-        headers = {name.lower(): value for name, value in response.headers.items()}
+    def response(self, request: Request[Any], received: httpx.Response, body: bytes | None) -> Response:
+        """The response, unpacked and without the key; `body` is what `bodies` read of it."""
+        headers = {name.lower(): value for name, value in received.headers.items()}
         try:
-            content = response.content if body is None else bodies.unpacked(body, headers.get("content-encoding", ""))
+            content = received.content if body is None else bodies.unpacked(body, headers.get("content-encoding", ""))
         except Unreadable as error:
-            if response.is_success:
-                raise unreadable(operation.name, response.status_code, str(error)) from None
+            if received.is_success:
+                raise unreadable(request.name, received.status_code, str(error)) from None
             content = b""  # a refusal is one by its status
         if len(content) > bodies.MAX_ANSWER_BYTES:
             what = f"it is larger than {bodies.MAX_ANSWER_BYTES} bytes"
-            raise unreadable(operation.name, response.status_code, what)
-        return Reply(response.status_code, headers, self._blanked(content, response.is_success))
+            raise unreadable(request.name, received.status_code, what)
+        return Response(received.status_code, headers, self._redacted(content, received.is_success))
 
 
-class BlockingTransport(Requests):
+class SyncTransport(BaseTransport):
     """Sends calls and waits for the answers."""
 
     def __init__(self, settings: Settings, http_client: httpx.Client | None = None) -> None:
         super().__init__(settings)
-        from .log_filter import discreet
+        from .log_filter import redact_logs_of
 
-        discreet(BlockingTransport.send)
+        redact_logs_of(SyncTransport.send)
         self._given: httpx.Client | None = checked_http_client(http_client, "Client")
         if http_client is None:
             self.check_environment()
@@ -140,55 +137,58 @@ class BlockingTransport(Requests):
         if key not in self._clients:
             import httpx
 
+            from .http_clients import client_options
+
             # Files go several at a time, and their threads come here at once. One lock for each process, because a fork
             # could take over one that is held.
             with self._making.setdefault(os.getpid(), Lock()):
                 if key not in self._clients:
                     self.check_environment()  # it may have changed
-                    self._clients[key] = enforce(httpx.Client(**self.settings.client_options(fresh, secure)))
+                    options = client_options(self.settings.timeout, fresh=fresh, secure=secure)
+                    self._clients[key] = enforce(httpx.Client(**options))
         return self._clients[key]
 
     def send(
         self,
-        operation: Operation[T],
+        request: Request[T],
         *,
         timeout: float | None,
         extra_headers: Mapping[str, str] | None = None,
         before_sending: Callable[[], object] | None = None,
-        wire: Wire | None = None,
+        trace: SendTrace | None = None,
         stopped: Callable[[], bool] | None = None,
     ) -> T:
-        """Send the call once and give its result.
+        """Send the request once and return its result.
 
         Args:
-            operation: the call.
+            request: the request.
             timeout: seconds the whole of it may take.
             extra_headers: headers of the caller's own.
             before_sending: run directly before the first byte goes out; what it raises leaves here as it is, and
                 nothing is sent. It may be run more than once. For calls that charge credits.
-            wire: where to note what becomes of the request.
+            trace: filled while the request is sent.
             stopped: asked now and then; once it answers True the call ends as if time had run out.
         """
         from .deadline import timeouts
-        from .outgoing import made
+        from .http_clients import attach
 
-        wire = wire or Wire()
-        wire.before_sending = before_sending
-        charges = operation.endpoint.charges_credits
-        with _translated(operation, wire, self._given):
-            request = self.request(operation, wire.trace, extra_headers)
-            client = self.client(fresh=charges, secure=request.url.scheme == "https")
-            made(wire, client, request, charges=charges)
+        trace = trace or SendTrace()
+        trace.before_sending = before_sending
+        charges = request.endpoint.charges_credits
+        with _translated(request, trace, self._given):
+            outgoing = self.outgoing(request, trace.on_event, extra_headers)
+            client = self.client(fresh=charges, secure=outgoing.url.scheme == "https")
+            attach(trace, client, outgoing, charges=charges)
             deadline = None if timeout is None else time.monotonic() + timeout
-            request.extensions["timeout"] = timeouts(timeout, deadline, stopped)
-            wire.ask()
-            response = client.send(request, stream=True, follow_redirects=False, auth=None)
+            outgoing.extensions["timeout"] = timeouts(timeout, deadline, stopped)
+            trace.run_hook()
+            received = client.send(outgoing, stream=True, follow_redirects=False, auth=None)
             try:
-                reply = self.reply(operation, response, bodies.read(response))
+                response = self.response(request, received, bodies.read(received))
             finally:
-                response.close()
-        wire.result = operation.parse(reply)
-        result: T = wire.result
+                received.close()
+        trace.result = request.endpoint.parse(response)
+        result: T = trace.result
         return result
 
     def close(self) -> None:
@@ -200,14 +200,14 @@ class BlockingTransport(Requests):
         self._clients.clear()
 
 
-class AsyncTransport(Requests):
+class AsyncTransport(BaseTransport):
     """Sends calls without blocking the event loop."""
 
     def __init__(self, settings: Settings, http_client: httpx.AsyncClient | None = None) -> None:
         super().__init__(settings)
-        from .log_filter import discreet
+        from .log_filter import redact_logs_of
 
-        discreet(AsyncTransport._send)
+        redact_logs_of(AsyncTransport._send)
         self._given: httpx.AsyncClient | None = checked_http_client(http_client, "AsyncClient")
         if http_client is None:
             self.check_environment()
@@ -227,8 +227,11 @@ class AsyncTransport(Requests):
         if key not in self._clients:
             import httpx
 
+            from .http_clients import client_options
+
             self.check_environment()  # it may have changed
-            self._clients[key] = httpx.AsyncClient(**self.settings.client_options(fresh, secure))
+            options = client_options(self.settings.timeout, fresh=fresh, secure=secure)
+            self._clients[key] = httpx.AsyncClient(**options)
         return self._clients[key]
 
     def check_loop(self) -> None:
@@ -246,64 +249,64 @@ class AsyncTransport(Requests):
 
     async def send(
         self,
-        operation: Operation[T],
+        request: Request[T],
         *,
         timeout: float | None,
         extra_headers: Mapping[str, str] | None = None,
         before_sending: Callable[[], Awaitable[object]] | None = None,
-        wire: Wire | None = None,
+        trace: SendTrace | None = None,
     ) -> T:
-        """Send the call once and give its result.
+        """Send the request once and return its result.
 
         A call that charges credits is not torn down by a cancellation once its first byte is out: it may wait for its
-        answer up to 10 seconds more, and the cancellation then carries the result as its attribute `reply`. A
+        answer up to 10 seconds more, and the cancellation then carries the result as its attribute `result`. A
         cancellation before that has a true `unsent`.
 
         Args:
-            operation: the call.
+            request: the request.
             timeout: seconds the whole of it may take.
             extra_headers: headers of the caller's own.
             before_sending: awaited directly before the first byte goes out; what it raises leaves here as it is, and
                 nothing is sent. It may be run more than once. For calls that charge credits.
-            wire: where to note what becomes of the request.
+            trace: filled while the request is sent.
         """
-        wire = wire or Wire()
-        wire.before_sending = before_sending
-        if not operation.endpoint.charges_credits:
-            return await self._send(operation, timeout, extra_headers, wire)
+        trace = trace or SendTrace()
+        trace.before_sending = before_sending
+        if not request.endpoint.charges_credits:
+            return await self._send(request, timeout, extra_headers, trace)
         from .shield import shielded
 
         def work(hold: Callable[[], None]) -> Awaitable[T]:
-            wire.on_sent = hold
-            return self._send(operation, timeout, extra_headers, wire)
+            trace.on_sent = hold
+            return self._send(request, timeout, extra_headers, trace)
 
         return await shielded(work, SHIELD_SECONDS)
 
     async def _send(
-        self, operation: Operation[T], timeout: float | None, extra_headers: Mapping[str, str] | None, wire: Wire
+        self, request: Request[T], timeout: float | None, extra_headers: Mapping[str, str] | None, trace: SendTrace
     ) -> T:
         import anyio
         import httpx
 
-        from .outgoing import made
+        from .http_clients import attach
 
         # Where one step takes all the time, httpx's own limit of that step comes first: it closes what it has opened.
         bound = None if timeout is None else timeout + _GRACE
-        charges = operation.endpoint.charges_credits
-        with _translated(operation, wire, self._given):
-            request = self.request(operation, wire.atrace, extra_headers)
-            client = self.client(fresh=charges, secure=request.url.scheme == "https")
-            made(wire, client, request, charges=charges)
-            request.extensions["timeout"] = httpx.Timeout(timeout).as_dict()
+        charges = request.endpoint.charges_credits
+        with _translated(request, trace, self._given):
+            outgoing = self.outgoing(request, trace.aon_event, extra_headers)
+            client = self.client(fresh=charges, secure=outgoing.url.scheme == "https")
+            attach(trace, client, outgoing, charges=charges)
+            outgoing.extensions["timeout"] = httpx.Timeout(timeout).as_dict()
             with anyio.fail_after(bound):
-                await wire.aask()
-                response = await client.send(request, stream=True, follow_redirects=False, auth=None)
+                await trace.arun_hook()
+                received = await client.send(outgoing, stream=True, follow_redirects=False, auth=None)
                 try:
-                    reply = self.reply(operation, response, await bodies.aread(response))
+                    response = self.response(request, received, await bodies.aread(received))
                 finally:
-                    await bodies.close(response)
-        wire.result = operation.parse(reply)
-        result: T = wire.result
+                    await bodies.close(received)
+        trace.result = request.endpoint.parse(response)
+        result: T = trace.result
         return result
 
     async def close(self) -> None:
@@ -317,26 +320,26 @@ class AsyncTransport(Requests):
 
 
 @contextmanager
-def _translated(operation: Operation[Any], wire: Wire, given: object) -> Iterator[None]:
+def _translated(request: Request[Any], trace: SendTrace, given: object) -> Iterator[None]:
     """Around a call: what it raises is typed, as far as it is not a bug in something that was called."""
     import httpx
 
     try:
         yield
     except BaseError as error:
-        ours = wire.unsent or isinstance(error, UnexpectedResponse) or not operation.endpoint.charges_credits
+        ours = trace.unsent or isinstance(error, UnexpectedResponse) or not request.endpoint.charges_credits
         if ours:
             raise
-        raise wire.raised(operation, error) from error  # of a hook's own errand: it says nothing about this request
+        raise trace.typed_error(request, error) from error  # of a hook's own errand: it says nothing about this request
     except Exception as error:
-        if error is wire.refusal:
+        if error is trace.refusal:
             raise
         if isinstance(error, (httpx.HTTPError, httpx.InvalidURL, OSError)):
-            raise wire.raised(operation, error) from error
-        if not wire.unsent:
+            raise trace.typed_error(request, error) from error
+        if not trace.unsent:
             raise
         if given is None:
-            raise wire.raised(operation, error) from error
+            raise trace.typed_error(request, error) from error
         raise InvalidArgument(
             f"it raised {type(error).__name__} before anything was sent", "fix it, then call again", field="http_client"
         ) from error

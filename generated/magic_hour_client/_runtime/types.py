@@ -1,4 +1,4 @@
-"""The vocabulary the whole client shares: what an endpoint is, what a call is, what an answer is.
+"""The values that cross the border of the client: what its arguments and its answers are made of.
 
 Rule: plain data, no input or output. Importing this module costs nothing but attrs.
 """
@@ -6,16 +6,11 @@ Rule: plain data, no input or output. Importing this module costs nothing but at
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from enum import Enum
-from types import MappingProxyType
-from typing import IO, Any, Final, Generic, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import IO, Any, Final, Literal, NamedTuple, Protocol, TypeAlias
 
 import attrs
-
-from ._contract import ProjectKind
-
-T_co = TypeVar("T_co", covariant=True)
 
 
 class Unset(Enum):
@@ -108,45 +103,10 @@ class AssetField(NamedTuple):
     many: bool = False
 
 
-class Endpoint(NamedTuple):
-    """One operation of the contract, as data."""
-
-    name: str
-    """How it is called on the client, such as `v1.image_projects.get`."""
-    method: str
-    path: str
-    charges_credits: bool = False
-    project_kind: ProjectKind | None = None
-    assets: tuple[AssetField, ...] = ()
-    body: tuple[str, ...] = ()
-    """The names of the body's fields, as keyword arguments."""
-    required: tuple[str, ...] = ()
-    prices: Mapping[str, Any] = MappingProxyType({})
-    """What it costs, the contract's `x-credits` as it stands there."""
-
-
 @attrs.frozen
-class Reply:
-    """What the service answered, before anybody judged it. Header names are lowercase."""
+class Response:
+    """What the service answered, not judged yet. Header names are lowercase."""
 
     status: int
     headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
     content: bytes = attrs.field(default=b"", repr=False)
-
-
-@attrs.frozen(kw_only=True)
-class Operation(Generic[T_co]):
-    """One call, as data: everything needed to send it and to read its answer."""
-
-    endpoint: Endpoint
-    path: str
-    """The path with its parameters filled in and escaped."""
-    parse: Callable[[Reply], T_co] = attrs.field(repr=False)
-    query: Sequence[tuple[str, str]] = ()
-    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
-    body: Any = attrs.field(default=None, repr=False)
-    """The JSON value to send, or None for no body."""
-
-    @property
-    def name(self) -> str:
-        return self.endpoint.name

@@ -6,8 +6,9 @@ from __future__ import annotations
 import typing as _t
 from functools import cached_property
 
+from .._runtime import endpoints as _endpoints
+
 if _t.TYPE_CHECKING:
-    from ..client import AsyncClient, Client
     from .v1_ai_headshot_generator import AsyncV1AiHeadshotGenerator, V1AiHeadshotGenerator
     from .v1_ai_image_editor import AsyncV1AiImageEditor, V1AiImageEditor
     from .v1_ai_image_generator import AsyncV1AiImageGenerator, V1AiImageGenerator
@@ -20,110 +21,110 @@ if _t.TYPE_CHECKING:
 class V1:
     """Everything under `v1`."""
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, sender: _endpoints.Sender) -> None:
+        self._sender = sender
 
     @cached_property
     def files(self) -> V1Files:
         """Everything under `v1/files`."""
         from .v1_files import V1Files
 
-        return V1Files(self._client)
+        return V1Files(self._sender)
 
     @cached_property
     def ai_headshot_generator(self) -> V1AiHeadshotGenerator:
         """Professional headshots from one portrait."""
         from .v1_ai_headshot_generator import V1AiHeadshotGenerator
 
-        return V1AiHeadshotGenerator(self._client)
+        return V1AiHeadshotGenerator(self._sender)
 
     @cached_property
     def ai_talking_photo(self) -> V1AiTalkingPhoto:
         """Videos in which a photo speaks."""
         from .v1_ai_talking_photo import V1AiTalkingPhoto
 
-        return V1AiTalkingPhoto(self._client)
+        return V1AiTalkingPhoto(self._sender)
 
     @cached_property
     def ai_image_generator(self) -> V1AiImageGenerator:
         """Images from a text prompt."""
         from .v1_ai_image_generator import V1AiImageGenerator
 
-        return V1AiImageGenerator(self._client)
+        return V1AiImageGenerator(self._sender)
 
     @cached_property
     def ai_image_editor(self) -> V1AiImageEditor:
         """Images changed as a text prompt says."""
         from .v1_ai_image_editor import V1AiImageEditor
 
-        return V1AiImageEditor(self._client)
+        return V1AiImageEditor(self._sender)
 
     @cached_property
     def image_projects(self) -> V1ImageProjects:
         """Image jobs, their state and their outputs."""
         from .v1_image_projects import V1ImageProjects
 
-        return V1ImageProjects(self._client)
+        return V1ImageProjects(self._sender)
 
     @cached_property
     def video_projects(self) -> V1VideoProjects:
         """Video jobs, their state and their outputs."""
         from .v1_video_projects import V1VideoProjects
 
-        return V1VideoProjects(self._client)
+        return V1VideoProjects(self._sender)
 
 
 class AsyncV1:
     """Everything under `v1`."""
 
-    def __init__(self, client: AsyncClient) -> None:
-        self._client = client
+    def __init__(self, sender: _endpoints.AsyncSender) -> None:
+        self._sender = sender
 
     @cached_property
     def files(self) -> AsyncV1Files:
         """Everything under `v1/files`."""
         from .v1_files import AsyncV1Files
 
-        return AsyncV1Files(self._client)
+        return AsyncV1Files(self._sender)
 
     @cached_property
     def ai_headshot_generator(self) -> AsyncV1AiHeadshotGenerator:
         """Professional headshots from one portrait."""
         from .v1_ai_headshot_generator import AsyncV1AiHeadshotGenerator
 
-        return AsyncV1AiHeadshotGenerator(self._client)
+        return AsyncV1AiHeadshotGenerator(self._sender)
 
     @cached_property
     def ai_talking_photo(self) -> AsyncV1AiTalkingPhoto:
         """Videos in which a photo speaks."""
         from .v1_ai_talking_photo import AsyncV1AiTalkingPhoto
 
-        return AsyncV1AiTalkingPhoto(self._client)
+        return AsyncV1AiTalkingPhoto(self._sender)
 
     @cached_property
     def ai_image_generator(self) -> AsyncV1AiImageGenerator:
         """Images from a text prompt."""
         from .v1_ai_image_generator import AsyncV1AiImageGenerator
 
-        return AsyncV1AiImageGenerator(self._client)
+        return AsyncV1AiImageGenerator(self._sender)
 
     @cached_property
     def ai_image_editor(self) -> AsyncV1AiImageEditor:
         """Images changed as a text prompt says."""
         from .v1_ai_image_editor import AsyncV1AiImageEditor
 
-        return AsyncV1AiImageEditor(self._client)
+        return AsyncV1AiImageEditor(self._sender)
 
     @cached_property
     def image_projects(self) -> AsyncV1ImageProjects:
         """Image jobs, their state and their outputs."""
         from .v1_image_projects import AsyncV1ImageProjects
 
-        return AsyncV1ImageProjects(self._client)
+        return AsyncV1ImageProjects(self._sender)
 
     @cached_property
     def video_projects(self) -> AsyncV1VideoProjects:
         """Video jobs, their state and their outputs."""
         from .v1_video_projects import AsyncV1VideoProjects
 
-        return AsyncV1VideoProjects(self._client)
+        return AsyncV1VideoProjects(self._sender)

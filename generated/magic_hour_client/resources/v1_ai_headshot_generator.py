@@ -6,20 +6,20 @@ from __future__ import annotations
 import typing as _t
 from collections.abc import Mapping
 
+from .._runtime import endpoints as _endpoints
 from .._runtime import types as _types
 from ..api.v1_ai_headshot_generator import create_ai_headshot as _api_create_ai_headshot
 
 if _t.TYPE_CHECKING:
     from .. import models as _models
     from .. import params as _params
-    from ..client import AsyncClient, Client
 
 
 class V1AiHeadshotGenerator:
     """Professional headshots from one portrait."""
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, sender: _endpoints.Sender) -> None:
+        self._sender = sender
 
     def create(
         self,
@@ -67,7 +67,7 @@ class V1AiHeadshotGenerator:
             )
         """
 
-        return self._client.send(
+        return self._sender.send(
             _api_create_ai_headshot.request(assets=assets, name=name, style=style, extra_body=extra_body),
             timeout=timeout,
             extra_headers=extra_headers,
@@ -77,8 +77,8 @@ class V1AiHeadshotGenerator:
 class AsyncV1AiHeadshotGenerator:
     """Professional headshots from one portrait."""
 
-    def __init__(self, client: AsyncClient) -> None:
-        self._client = client
+    def __init__(self, sender: _endpoints.AsyncSender) -> None:
+        self._sender = sender
 
     async def create(
         self,
@@ -126,7 +126,7 @@ class AsyncV1AiHeadshotGenerator:
             )
         """
 
-        return await self._client.send(
+        return await self._sender.send(
             _api_create_ai_headshot.request(assets=assets, name=name, style=style, extra_body=extra_body),
             timeout=timeout,
             extra_headers=extra_headers,

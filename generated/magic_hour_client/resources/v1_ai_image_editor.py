@@ -6,20 +6,20 @@ from __future__ import annotations
 import typing as _t
 from collections.abc import Mapping
 
+from .._runtime import endpoints as _endpoints
 from .._runtime import types as _types
 from ..api.v1_ai_image_editor import create_ai_image_edit as _api_create_ai_image_edit
 
 if _t.TYPE_CHECKING:
     from .. import models as _models
     from .. import params as _params
-    from ..client import AsyncClient, Client
 
 
 class V1AiImageEditor:
     """Images changed as a text prompt says."""
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, sender: _endpoints.Sender) -> None:
+        self._sender = sender
 
     def create(
         self,
@@ -75,7 +75,7 @@ class V1AiImageEditor:
             )
         """
 
-        return self._client.send(
+        return self._sender.send(
             _api_create_ai_image_edit.request(
                 assets=assets,
                 style=style,
@@ -94,8 +94,8 @@ class V1AiImageEditor:
 class AsyncV1AiImageEditor:
     """Images changed as a text prompt says."""
 
-    def __init__(self, client: AsyncClient) -> None:
-        self._client = client
+    def __init__(self, sender: _endpoints.AsyncSender) -> None:
+        self._sender = sender
 
     async def create(
         self,
@@ -151,7 +151,7 @@ class AsyncV1AiImageEditor:
             )
         """
 
-        return await self._client.send(
+        return await self._sender.send(
             _api_create_ai_image_edit.request(
                 assets=assets,
                 style=style,

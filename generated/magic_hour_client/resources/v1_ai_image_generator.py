@@ -6,20 +6,20 @@ from __future__ import annotations
 import typing as _t
 from collections.abc import Mapping
 
+from .._runtime import endpoints as _endpoints
 from .._runtime import types as _types
 from ..api.v1_ai_image_generator import create_ai_image as _api_create_ai_image
 
 if _t.TYPE_CHECKING:
     from .. import models as _models
     from .. import params as _params
-    from ..client import AsyncClient, Client
 
 
 class V1AiImageGenerator:
     """Images from a text prompt."""
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, sender: _endpoints.Sender) -> None:
+        self._sender = sender
 
     def create(
         self,
@@ -77,7 +77,7 @@ class V1AiImageGenerator:
             )
         """
 
-        return self._client.send(
+        return self._sender.send(
             _api_create_ai_image.request(
                 image_count=image_count,
                 style=style,
@@ -96,8 +96,8 @@ class V1AiImageGenerator:
 class AsyncV1AiImageGenerator:
     """Images from a text prompt."""
 
-    def __init__(self, client: AsyncClient) -> None:
-        self._client = client
+    def __init__(self, sender: _endpoints.AsyncSender) -> None:
+        self._sender = sender
 
     async def create(
         self,
@@ -155,7 +155,7 @@ class AsyncV1AiImageGenerator:
             )
         """
 
-        return await self._client.send(
+        return await self._sender.send(
             _api_create_ai_image.request(
                 image_count=image_count,
                 style=style,

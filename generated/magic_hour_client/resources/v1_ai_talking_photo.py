@@ -6,20 +6,20 @@ from __future__ import annotations
 import typing as _t
 from collections.abc import Mapping
 
+from .._runtime import endpoints as _endpoints
 from .._runtime import types as _types
 from ..api.v1_ai_talking_photo import create_ai_talking_photo as _api_create_ai_talking_photo
 
 if _t.TYPE_CHECKING:
     from .. import models as _models
     from .. import params as _params
-    from ..client import AsyncClient, Client
 
 
 class V1AiTalkingPhoto:
     """Videos in which a photo speaks."""
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, sender: _endpoints.Sender) -> None:
+        self._sender = sender
 
     def create(
         self,
@@ -79,7 +79,7 @@ class V1AiTalkingPhoto:
             )
         """
 
-        return self._client.send(
+        return self._sender.send(
             _api_create_ai_talking_photo.request(
                 assets=assets,
                 end_seconds=end_seconds,
@@ -98,8 +98,8 @@ class V1AiTalkingPhoto:
 class AsyncV1AiTalkingPhoto:
     """Videos in which a photo speaks."""
 
-    def __init__(self, client: AsyncClient) -> None:
-        self._client = client
+    def __init__(self, sender: _endpoints.AsyncSender) -> None:
+        self._sender = sender
 
     async def create(
         self,
@@ -159,7 +159,7 @@ class AsyncV1AiTalkingPhoto:
             )
         """
 
-        return await self._client.send(
+        return await self._sender.send(
             _api_create_ai_talking_photo.request(
                 assets=assets,
                 end_seconds=end_seconds,

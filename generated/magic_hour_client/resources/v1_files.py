@@ -6,34 +6,35 @@ from __future__ import annotations
 import typing as _t
 from functools import cached_property
 
+from .._runtime import endpoints as _endpoints
+
 if _t.TYPE_CHECKING:
-    from ..client import AsyncClient, Client
     from .v1_files_upload_urls import AsyncV1FilesUploadUrls, V1FilesUploadUrls
 
 
 class V1Files:
     """Everything under `v1/files`."""
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, sender: _endpoints.Sender) -> None:
+        self._sender = sender
 
     @cached_property
     def upload_urls(self) -> V1FilesUploadUrls:
         """Places in the service's storage to upload input files to."""
         from .v1_files_upload_urls import V1FilesUploadUrls
 
-        return V1FilesUploadUrls(self._client)
+        return V1FilesUploadUrls(self._sender)
 
 
 class AsyncV1Files:
     """Everything under `v1/files`."""
 
-    def __init__(self, client: AsyncClient) -> None:
-        self._client = client
+    def __init__(self, sender: _endpoints.AsyncSender) -> None:
+        self._sender = sender
 
     @cached_property
     def upload_urls(self) -> AsyncV1FilesUploadUrls:
         """Places in the service's storage to upload input files to."""
         from .v1_files_upload_urls import AsyncV1FilesUploadUrls
 
-        return AsyncV1FilesUploadUrls(self._client)
+        return AsyncV1FilesUploadUrls(self._sender)

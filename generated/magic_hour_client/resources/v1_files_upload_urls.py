@@ -6,20 +6,20 @@ from __future__ import annotations
 import typing as _t
 from collections.abc import Mapping, Sequence
 
+from .._runtime import endpoints as _endpoints
 from .._runtime import types as _types
 from ..api.v1_files_upload_urls import create_upload_urls as _api_create_upload_urls
 
 if _t.TYPE_CHECKING:
     from .. import models as _models
     from .. import params as _params
-    from ..client import AsyncClient, Client
 
 
 class V1FilesUploadUrls:
     """Places in the service's storage to upload input files to."""
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, sender: _endpoints.Sender) -> None:
+        self._sender = sender
 
     def create(
         self,
@@ -58,7 +58,7 @@ class V1FilesUploadUrls:
             client.v1.files.upload_urls.create(items=[{"extension": "mp4", "type": "video"}, {"extension": "mp3", "type": "audio"}])
         """
 
-        return self._client.send(
+        return self._sender.send(
             _api_create_upload_urls.request(items=items, extra_body=extra_body),
             timeout=timeout,
             extra_headers=extra_headers,
@@ -68,8 +68,8 @@ class V1FilesUploadUrls:
 class AsyncV1FilesUploadUrls:
     """Places in the service's storage to upload input files to."""
 
-    def __init__(self, client: AsyncClient) -> None:
-        self._client = client
+    def __init__(self, sender: _endpoints.AsyncSender) -> None:
+        self._sender = sender
 
     async def create(
         self,
@@ -108,7 +108,7 @@ class AsyncV1FilesUploadUrls:
             client.v1.files.upload_urls.create(items=[{"extension": "mp4", "type": "video"}, {"extension": "mp3", "type": "audio"}])
         """
 
-        return await self._client.send(
+        return await self._sender.send(
             _api_create_upload_urls.request(items=items, extra_body=extra_body),
             timeout=timeout,
             extra_headers=extra_headers,

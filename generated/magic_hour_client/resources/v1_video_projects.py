@@ -6,19 +6,19 @@ from __future__ import annotations
 import typing as _t
 from collections.abc import Mapping
 
+from .._runtime import endpoints as _endpoints
 from ..api.v1_video_projects import delete_video_project as _api_delete_video_project
 from ..api.v1_video_projects import get_video_project as _api_get_video_project
 
 if _t.TYPE_CHECKING:
     from .. import models as _models
-    from ..client import AsyncClient, Client
 
 
 class V1VideoProjects:
     """Video jobs, their state and their outputs."""
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, sender: _endpoints.Sender) -> None:
+        self._sender = sender
 
     def get(
         self,
@@ -50,7 +50,7 @@ class V1VideoProjects:
             client.v1.video_projects.get(id="cuid-example")
         """
 
-        return self._client.send(
+        return self._sender.send(
             _api_get_video_project.request(
                 id,
             ),
@@ -87,7 +87,7 @@ class V1VideoProjects:
             client.v1.video_projects.delete(id="cuid-example")
         """
 
-        return self._client.send(
+        return self._sender.send(
             _api_delete_video_project.request(
                 id,
             ),
@@ -99,8 +99,8 @@ class V1VideoProjects:
 class AsyncV1VideoProjects:
     """Video jobs, their state and their outputs."""
 
-    def __init__(self, client: AsyncClient) -> None:
-        self._client = client
+    def __init__(self, sender: _endpoints.AsyncSender) -> None:
+        self._sender = sender
 
     async def get(
         self,
@@ -132,7 +132,7 @@ class AsyncV1VideoProjects:
             client.v1.video_projects.get(id="cuid-example")
         """
 
-        return await self._client.send(
+        return await self._sender.send(
             _api_get_video_project.request(
                 id,
             ),
@@ -169,7 +169,7 @@ class AsyncV1VideoProjects:
             client.v1.video_projects.delete(id="cuid-example")
         """
 
-        return await self._client.send(
+        return await self._sender.send(
             _api_delete_video_project.request(
                 id,
             ),
