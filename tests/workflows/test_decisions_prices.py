@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import pytest
 
+from magic_hour_client.api.v1_ai_image_generator import create_ai_image
 from magic_hour_client.models import V1AiTalkingPhotoCreateBodyStyle
-from magic_hour_client.types import Endpoint
 from magic_hour_workflows import Estimate, InvalidArgument, estimate_credits
 from magic_hour_workflows._checks import check
 from magic_hour_workflows._credits import estimate
@@ -81,7 +82,7 @@ def test_estimates(operation: str, parameters: dict[str, Any], expected: Estimat
 
 
 def test_a_price_alone_is_an_estimate() -> None:
-    endpoint = Endpoint(name="v1.x.create", method="POST", path="/v1/x", prices={"price": 2.5})
+    endpoint = attrs.evolve(create_ai_image.ENDPOINT, prices={"price": 2.5})
     assert estimate(endpoint, {}) == Estimate(3, False)
 
 
