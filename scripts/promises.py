@@ -59,16 +59,15 @@ def tests() -> dict[str, set[str]]:
 
 
 def located(name: str, known: dict[str, set[str]]) -> str:
-    """A test with its file: where it was named before, or else the only file that has it."""
+    """A test with its file: where it was named before, or the only file that has it, first of all in that folder."""
     file, _, test = name.rpartition(".py::") if ".py::" in name else ("", "", name)
     files = known.get(test, set())
     if file and f"{file}.py" in files:
         return name
-    if len(files) != 1:
-        raise PageError(
-            f"{test}: {'in several files, name one: ' + ', '.join(sorted(files)) if files else 'no such test'}"
-        )
-    return f"{min(files)}::{test}"
+    neighbours = {each for each in files if file and Path(each).parent == Path(file).parent}
+    if len(neighbours or files) == 1:
+        return f"{min(neighbours or files)}::{test}"
+    raise PageError(f"{test}: {'in several files, name one: ' + ', '.join(sorted(files)) if files else 'no such test'}")
 
 
 def render() -> str:

@@ -65,14 +65,20 @@ def loaded(program: str) -> set[str]:
     return set(done.stdout.split())
 
 
-HEAVY = {"httpx", "httpcore", "anyio", "attr", "ssl", "asyncio", "typer", "rich", "filetype"}
+HEAVY = {"httpx", "httpcore", "anyio", "attr", "ssl", "asyncio", "trio", "typer", "rich", "filetype"}
 
 
 @pytest.mark.slow
 class TestModules:
-    def test_the_package_loads_nothing_but_itself(self) -> None:
-        found = loaded("import magic_hour_workflows")
+    def test_the_packages_load_nothing_but_themselves(self) -> None:
+        """Neither loads a network library, attrs or its own parts before they are used."""
+        found = loaded("import magic_hour_workflows, magic_hour_client")
         assert not found & HEAVY
+        assert {name for name in found if name.split(".")[0] not in sys.stdlib_module_names} == {
+            "magic_hour_client",
+            "magic_hour_workflows",
+            "magic_hour_workflows._version",
+        }
         assert len(found) <= 34, sorted(found)
 
     def test_the_client_class_loads_no_network(self) -> None:

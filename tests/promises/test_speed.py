@@ -214,21 +214,3 @@ def test_no_class_is_made_for_an_answer(world: World) -> None:
     finally:
         gc.enable()
     assert after == before
-
-
-@pytest.mark.slow
-def test_importing_loads_few_modules() -> None:
-    """Of ours and of Python's own; what the network needs comes when a client is made."""
-    printed = child(
-        """
-        import sys
-        before = set(sys.modules)
-        import magic_hour_workflows
-        print(len(set(sys.modules) - before))
-        from magic_hour_workflows import AsyncClient, Client
-        print(len(set(sys.modules) - before))
-        """
-    )
-    package, clients = map(int, printed.split())
-    assert package < 60
-    assert clients < 250

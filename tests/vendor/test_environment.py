@@ -1,12 +1,14 @@
-"""The environment of the vendor's SDK is made once, made anew when it has to be, and never half made.
+"""The environment of the vendor's SDK is made once, made again when it has to be, and never half made.
 
-Nothing that these environments hold comes from a package index.
+When it is made is decided without making it; two tests make real ones, from no package index.
 """
 
 from __future__ import annotations
 
 import re
+import shutil
 import threading
+import time
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from vendor import environment
 from vendor.environment import PINS, NotInstalledError, provide, python_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -26,12 +29,26 @@ def pins(tmp_path: Path) -> Path:
     return pins
 
 
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Making an environment takes a moment, in which another one could begin."""
+
+    def make(folder: Path, pins: Path) -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+        python_of(folder).parent.mkdir(parents=True)
+        time.sleep(0.1)
+        python_of(folder).touch()
+
+    monkeypatch.setattr(environment, "_make", make)
+
+
 def test_every_pin_is_exact_and_names_no_place() -> None:
     lines = [line for line in PINS.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
     assert "magic_hour==0.90.0" in lines
     assert [line for line in lines if not re.fullmatch(r"[A-Za-z0-9_-]+==[0-9.]+", line)] == []
 
 
+@pytest.mark.usefixtures("quick")
 def test_two_that_start_together_make_it_once(tmp_path: Path, pins: Path) -> None:
     start = threading.Barrier(2)
 
@@ -44,6 +61,7 @@ def test_two_that_start_together_make_it_once(tmp_path: Path, pins: Path) -> Non
     assert python_of(tmp_path / "environment").exists()
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize(
     "change",
     [

@@ -1,12 +1,11 @@
-"""The public face: twins that agree, names that exist, examples that run, imports that cost nothing."""
+"""The public face: twins that agree, names that exist, examples that run."""
 
 from __future__ import annotations
 
 import doctest
 import importlib
 import inspect
-import subprocess
-import sys
+import re
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +97,7 @@ MODULES = sorted(
     for root in [Path(importlib.import_module("magic_hour_workflows").__file__ or "").parent]
     for path in root.rglob("*.py")
     if path.name not in ("__init__.py", "_version.py")
+    and re.search(r"^ +>>> ", path.read_text(encoding="utf-8"), re.MULTILINE)
 )
 
 
@@ -109,6 +109,7 @@ def test_examples_in_docstrings_run(
     monkeypatch.setenv("MAGIC_HOUR_POLL_INTERVAL", "0.05")
     found = importlib.import_module(module)
     tests = [test for test in doctest.DocTestFinder().find(found, module) if test.examples]
+    assert tests
     names = {"token": emulator.token, "base_url": emulator.url, "folder": tmp_path, "portrait": str(portrait)}
     with Client(token=emulator.token, base_url=emulator.url) as client:
         if module.endswith(".projects"):
@@ -137,17 +138,6 @@ def test_public_methods_have_examples() -> None:
         for method, function in public(type(getattr(client.v1, name))).items():
             if inspect.isfunction(function):
                 assert "Example:" in (function.__doc__ or ""), f"{name}.{method}"
-
-
-@pytest.mark.slow
-def test_importing_costs_nothing() -> None:
-    """Neither package loads a network library, attrs or its own parts before they are used."""
-    code = (
-        "import sys; before = set(sys.modules); import magic_hour_workflows, magic_hour_client; "
-        "print(sorted(m for m in set(sys.modules) - before if m.split('.')[0] not in sys.stdlib_module_names))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "['magic_hour_client', 'magic_hour_workflows', 'magic_hour_workflows._version']"
 
 
 def test_nothing_of_ours_changes_the_callers_environment() -> None:
