@@ -57,6 +57,7 @@ class BaseError(Exception):
         project_id: the id of the job that was accepted before things went wrong, or None.
     """
 
+    args: tuple[Any, ...]  # set below; without a type here, checkers of users' code find it ambiguous
     project_id: str | None = None
 
     def __init__(self, problem: Text, remedy: Text | None = None) -> None:
