@@ -1,9 +1,9 @@
-"""Many calls, drawn by seed, each under a fault: what callers were told against what the ledger says.
+"""Many calls, drawn by seed, each with a fault: compares what was reported to callers with the ledger.
 
     .venv/bin/python tests/faults/audit.py --calls 1000 --seed 0
 
-Rule: every call's job is accounted for by what its caller was told, the id or the name, and by nothing else. The
-program ends with 1 if a figure that has to be 0 is not.
+Rule: every job is accounted for by the id or the name that was reported to its caller, and by nothing else. The program
+exits with 1 if a number that must be 0 is not.
 """
 
 from __future__ import annotations
@@ -26,52 +26,52 @@ from magic_hour_emulator.faults import Fault
 from magic_hour_workflows.errors import JobFailed, JobTimeout, MagicHourError, SubmissionUnknown
 from worlds import World
 
-SLOW_SHARE = 0.04
-"""Of the calls, those that are told to come back later: each of them waits a second."""
+RETRY_AFTER_SHARE = 0.04
+"""The share of calls with a Retry-After: each of them waits a second."""
 AFTER_ACCEPT = [fault for fault in cells("create") if fault.phase == "after"]
 COME_BACK = [
     fault for fault in cells("create", "get") if fault.kind in SLOWING and fault.parameters.get("retry_after") == 1
 ]
 MUST_BE_0 = (
     "accepted more than once",
-    "accepted, not told",
-    "told otherwise than charged",
+    "accepted, not reported",
+    "reported differently from charged",
     "unaccounted for",
-    "asked for too early",
+    "requested too early",
     "faults that did not happen",
 )
 
 
 @dataclass
 class Account:
-    """What the callers of one world were told, and what the judge counted."""
+    """What was reported to the callers of one world, and what the judge counted."""
 
     counts: Counter[str] = field(default_factory=Counter)
-    told: float = 0
+    reported: float = 0
     charged: int = 0
     survivors: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         lines = [f"  {count:6}  {what}" for what, count in sorted(self.counts.items()) if what not in MUST_BE_0]
         lines += [
-            f"  {self.told:6g}  credits told, or found by a name that was",
+            f"  {self.reported:6g}  credits reported, or found by a reported name",
             f"  {self.charged:6}  credits charged in the end",
         ]
         return "\n".join([*lines, *(f"  {self.counts[what]:6}  {what}" for what in MUST_BE_0)])
 
     @property
     def is_clean(self) -> bool:
-        return not any(self.counts[what] for what in MUST_BE_0) and self.told == self.charged
+        return not any(self.counts[what] for what in MUST_BE_0) and self.reported == self.charged
 
 
 def draw(calls: int, seed: int) -> list[Fault]:
     """The faults of the calls, in order."""
     source = random.Random(seed)
-    return [source.choice(COME_BACK if source.random() < SLOW_SHARE else AFTER_ACCEPT) for _ in range(calls)]
+    return [source.choice(COME_BACK if source.random() < RETRY_AFTER_SHARE else AFTER_ACCEPT) for _ in range(calls)]
 
 
 def audit(world: World, faults: Sequence[Fault]) -> Account:
-    """Make the calls, each with its fault, then wait for the jobs that were left behind."""
+    """Make the calls, each with its fault, then wait for the remaining jobs."""
     with Emulator(token="mhk_audit_canary", seed=0, polls_to_complete=1) as emulator:
         account = Account()
         options = {"token": emulator.token, "base_url": emulator.url, "poll_interval": 0.02}
@@ -82,9 +82,9 @@ def _calls(client: Any, emulator: Emulator, faults: Sequence[Fault], account: Ac
     for number, fault in enumerate(faults):
         name, since, fired = f"call {number}", len(emulator.requests), len(emulator.faults.fired)
         emulator.faults.add(fault)
-        told: Any
+        reported: Any
         try:
-            told = yield lambda name=name, fault=fault: client.v1.ai_image_generator.generate(
+            reported = yield lambda name=name, fault=fault: client.v1.ai_image_generator.generate(
                 image_count=1,
                 style={"prompt": "A red fox"},
                 name=name,
@@ -92,18 +92,18 @@ def _calls(client: Any, emulator: Emulator, faults: Sequence[Fault], account: Ac
                 timeout=1 if fault.kind in SILENT or fault.kind == "job_stuck" else 30,
             )
         except MagicHourError as error:
-            told = error
+            reported = error
         witness = Witness(emulator, since)
         account.counts["faults that did not happen"] += len(emulator.faults.fired) == fired
-        account.counts["asked for too early"] += len(witness.early())
-        account.counts["told to come back later"] += fault in COME_BACK
+        account.counts["requested too early"] += len(witness.early())
+        account.counts["asked to retry later"] += fault in COME_BACK
         emulator.faults.clear()
-        _book(account, witness, name, told)
+        _record(account, witness, name, reported)
     for job_id in account.survivors:
         if next(job for job in emulator.jobs if job.id == job_id).held:
             emulator.force(job_id, "complete")
         project = yield lambda job_id=job_id: client.v1.image_projects.wait(job_id)
-        account.counts["left behind, then waited for by id"] += project.status == "complete"
+        account.counts["left over, then waited for by id"] += project.status == "complete"
     account.charged = emulator.ledger.charged - emulator.ledger.refunded
     settled = {job.id for job in emulator.jobs if job.status in ("complete", "error", "canceled")}
     creates = emulator.ledger.creates
@@ -113,25 +113,25 @@ def _calls(client: Any, emulator: Emulator, faults: Sequence[Fault], account: Ac
     return account
 
 
-def _book(account: Account, witness: Witness, name: str, told: Any) -> None:
-    """Enter one call: what its caller knows now, beside what the ledger has under its name."""
-    account.counts[type(told).__name__] += 1
+def _record(account: Account, witness: Witness, name: str, reported: Any) -> None:
+    """Record one call: what its caller knows, and what the ledger has under its name."""
+    account.counts[type(reported).__name__] += 1
     creates = witness.named(name)
     account.counts["accepted more than once"] += len(creates) > 1
-    if isinstance(told, SubmissionUnknown):
-        # The caller looks the name up, as the error says, and so learns of the job and its price.
-        account.survivors += [create.id for create in witness.named(told.name)]
-        account.told += sum(create.credits for create in witness.named(told.name))
-        account.counts["accepted, not told"] += told.name != name
+    if isinstance(reported, SubmissionUnknown):
+        # The caller looks up the name, as the error says, and so finds the job and its price.
+        account.survivors += [create.id for create in witness.named(reported.name)]
+        account.reported += sum(create.credits for create in witness.named(reported.name))
+        account.counts["accepted, not reported"] += reported.name != name
         return
-    job_id = getattr(told, "project_id", None) or getattr(told, "id", None)
-    account.counts["accepted, not told"] += [create.id for create in creates] != ([job_id] if job_id else [])
-    account.survivors += [job_id] if isinstance(told, JobTimeout) else []
-    credits = getattr(told, "credits_charged", None) or 0
-    account.told += credits
+    job_id = getattr(reported, "project_id", None) or getattr(reported, "id", None)
+    account.counts["accepted, not reported"] += [create.id for create in creates] != ([job_id] if job_id else [])
+    account.survivors += [job_id] if isinstance(reported, JobTimeout) else []
+    credits = getattr(reported, "credits_charged", None) or 0
+    account.reported += credits
     paid = witness.net(job_id) if job_id else 0
-    account.counts["told otherwise than charged"] += credits != paid
-    account.counts["refunded"] += isinstance(told, JobFailed)
+    account.counts["reported differently from charged"] += credits != paid
+    account.counts["refunded"] += isinstance(reported, JobFailed)
 
 
 def main() -> int:

@@ -1,7 +1,7 @@
-"""How a paid call may end under each fault: the outcome table, and the judge of what really happened.
+"""How a paid call may end with each fault: the outcome table, and the judge of what really happened.
 
-Rule: the table says what callers are promised, in the terms of `docs/workflows.md`; the judge believes the emulator's
-ledger, recorder and storage, and never the client.
+Rule: the table says what callers are promised, in the terms of `docs/workflows.md`. The judge trusts the emulator's
+ledger, recorder and storage, never the client.
 """
 
 from __future__ import annotations
@@ -36,40 +36,40 @@ from magic_hour_workflows.errors import (
 )
 
 SILENT = frozenset({"hang", "stall", "drip", "upload_stall"})
-"""Nothing comes that can be used: only the time limit ends these, so it is a short one."""
+"""No usable response comes: only the timeout ends these calls, so it is short."""
 SLOWING = frozenset({"rate_limited", "unavailable", "rate_limit"})
-"""The service itself says that it did nothing, and when to come back."""
+"""The service itself says that it did nothing, and when to retry."""
 HARMLESS = frozenset({"delay", "no_content_type", "new_fields", "fractional_credits"})
 SECONDS = {True: 1.5, False: 20.0}
-"""The time limit of a call, by whether its fault is silent."""
+"""The timeout of a call, by whether its fault is silent."""
 
 CUT_AT = 400_000
-"""More bytes than are gathered before they are written: of these, what arrived is kept."""
+"""More bytes than are buffered before a write, so that some are kept after a cut."""
 
 _MORE: dict[Step, list[Fault]] = {
     "get": [Fault("wrong_field", on="get", field="id", value="cuid-of-another-job")],
     "download": [Fault(kind, on="download", phase="after", at_byte=CUT_AT) for kind in ("cut", "reset", "stall")],
 }
-"""What the emulator's own matrix does not have: another job's answer, and ends in the middle of a file."""
+"""Cells that the emulator's own matrix does not have: another job's response, and ends in the middle of a file."""
 _QUICKLY: dict[str, dict[str, Any]] = {
     "delay": {"seconds": 0.05},
-    "huge_body": {"size": 33 * 1024 * 1024},  # more than the largest answer that is read
+    "huge_body": {"size": 33 * 1024 * 1024},  # more than the largest response that is read
     "rate_limit": {"per_second": 0.5, "times": 1},  # so that it hits a single request
 }
 _JOBS: dict[str, type[Exception]] = {"job_error": JobFailed, "job_canceled": JobCanceled, "job_stuck": JobTimeout}
 _REFUSALS: dict[int, type[Exception]] = {400: InvalidRequest, 403: Forbidden}
 _DECISIVE = ("status", "downloads", "downloads.*.url", "items", "items.*.upload_url", "items.*.file_path")
-"""Fields without which an answer is of no use; all others may be missing or nonsense."""
+"""Fields without which a response is unusable; all others may be missing or invalid."""
 _ASKED: dict[str, tuple[str, str]] = {
     **{"upload-urls": ("api", "POST"), "create": ("api", "POST"), "get": ("api", "GET"), "delete": ("api", "DELETE")},
     **{"put": ("storage", "PUT"), "download": ("storage", "GET")},
 }
 _LAST_WORD: dict[Step, type[Exception]] = {"put": UploadFailed, "download": DownloadFailed}
-"""What storage's refusals end in, where those of the API end in an `APIError`."""
+"""The errors for refusals of the storage; refusals of the API end in an `APIError`."""
 
 
 def cells(*steps: Step) -> list[Fault]:
-    """Every fault worth testing at these steps, each made quick and sure to hit the first request it can."""
+    """Every fault worth testing at these steps, fast, and sure to hit the first matching request."""
     faults = []
     for fault in matrix(steps):
         parameters = {**fault.parameters, **_QUICKLY.get(fault.kind, {})}
@@ -79,28 +79,28 @@ def cells(*steps: Step) -> list[Fault]:
 
 
 def after_a_cut(fault: Fault) -> bool:
-    """Whether the fault is about going on after a cut, so that one has to come before."""
+    """Whether the fault concerns a resumed download, so that a cut has to come first."""
     return fault.kind.startswith("range_") or fault.kind == "changed_etag"
 
 
 def needs_large_output(fault: Fault) -> bool:
-    """Whether there must be more bytes than are gathered before they are written."""
+    """Whether the output must have more bytes than are buffered before a write."""
     return after_a_cut(fault) or (fault.parameters.get("at_byte") or 0) >= CUT_AT
 
 
 def seconds(fault: Fault) -> float:
-    """The time limit for a call with this fault."""
+    """The timeout for a call with this fault."""
     return SECONDS[fault.kind in SILENT or fault.kind == "job_stuck"]
 
 
 def unnoticed(fault: Fault) -> bool:
-    """Whether bytes are wrong while storage vouches for them, so that nothing is there to tell."""
-    told = fault.parameters.get("checksum") is not None
-    return (fault.kind == "wrong_bytes" and not told) or fault.parameters.get("difference", 0) < 0
+    """Whether bytes are wrong without a checksum that shows it, so that no client can notice."""
+    reported = fault.parameters.get("checksum") is not None
+    return (fault.kind == "wrong_bytes" and not reported) or fault.parameters.get("difference", 0) < 0
 
 
 def expected(fault: Fault) -> type[Exception] | None:
-    """The error that a call ends with, or None if it ends well all the same."""
+    """The error that a call ends with, or None if it succeeds."""
     status, final = fault.parameters.get("status"), _LAST_WORD.get(fault.on, APIError)
     if fault.kind in _JOBS:
         return _JOBS[fault.kind]
@@ -117,7 +117,9 @@ def expected(fault: Fault) -> type[Exception] | None:
     if fault.kind == "redirect":
         return None if fault.on == "download" else final
     if (fault.on, fault.phase, fault.kind) == ("put", "before", "html"):
-        return APIError  # storages do answer so to what they took; the service then misses the file, and says so
+        return (
+            APIError  # storage may answer like this after an upload; the service then reports that the file is missing
+        )
     if fault.kind == "status" and final is APIError:
         return _REFUSALS.get(status)
     if (fault.on, fault.kind) == ("delete", "not_found"):
@@ -126,7 +128,7 @@ def expected(fault: Fault) -> type[Exception] | None:
 
 
 def asked_again(fault: Fault) -> bool:
-    """Whether a call that ends well must have asked a second time, because the first answer could not be used."""
+    """Whether a successful call must have repeated its request, because the first response was unusable."""
     if expected(fault) or unnoticed(fault) or after_a_cut(fault) or fault.kind in (*HARMLESS, "upload_slow"):
         return False
     if field := fault.parameters.get("field"):
@@ -135,7 +137,7 @@ def asked_again(fault: Fault) -> bool:
 
 
 def freshened(fault: Fault) -> Step | None:
-    """The step that must be repeated as well, because a URL has to be replaced by a fresh one."""
+    """The step that must be repeated too, because a URL has to be replaced."""
     refused = fault.parameters.get("status") in (400, 403) or fault.kind in ("not_found", "expired_url")
     steps: dict[Step, Step] = {"put": "upload-urls", "download": "get"}
     return steps.get(fault.on) if refused else None
@@ -152,7 +154,7 @@ def accepted(fault: Fault) -> int:
 
 
 def exit_code(error: type[Exception] | None) -> int:
-    """What the command line ends with, by the table of `docs/command-line.md`."""
+    """The exit code of the command line, from the table in `docs/command-line.md`."""
     if error is None:
         return 0
     codes = {SubmissionUnknown: 4, JobFailed: 3, JobCanceled: 3}
@@ -161,7 +163,7 @@ def exit_code(error: type[Exception] | None) -> int:
 
 @dataclass(frozen=True)
 class Witness:
-    """An emulator, and the judge's questions to it about one call."""
+    """An emulator, and what the judge asks it about one call."""
 
     emulator: Emulator
     since: int = 0
@@ -177,32 +179,32 @@ class Witness:
         return len([each for each in alike if ("upload-urls" in each.path) == (step == "upload-urls")])
 
     def creates_asked(self) -> int:
-        """How often somebody asked for a job, accepted or not."""
+        """How many creates were sent, accepted or not."""
         return len([each for each in self.requests if each.method == "POST" and "upload-urls" not in each.path])
 
     def named(self, name: str | None) -> list[Create]:
-        """The accepted jobs of a name."""
+        """The accepted jobs with a name."""
         return [create for create in self.emulator.ledger.creates if create.name == name]
 
     def net(self, job_id: str) -> int:
-        """What was paid for a job in the end."""
+        """What was charged for a job, minus refunds."""
         ledger = self.emulator.ledger
         paid = sum(each.credits for each in ledger.charges if each.id == job_id)
         return paid - sum(each.credits for each in ledger.refunds if each.id == job_id)
 
     def outputs(self, job_id: str, kind: str = "image") -> list[bytes]:
-        """What storage has for a job, asked for without the client under test, and without a log."""
+        """The outputs of a job, fetched without the client under test and without logging."""
         key = {"Authorization": f"Bearer {self.emulator.token}"}
         project = _fetched(f"{self.emulator.url}/v1/{kind}-projects/{job_id}", key)
         return [_fetched(item["url"]) for item in json.loads(project)["downloads"]]
 
     def strangers(self) -> list[RecordedRequest]:
-        """Requests with a key where none belongs, or without one where it does."""
+        """Requests with a key where none belongs, or without one where it is required."""
         wanted = {"api": "right", "storage": "absent"}
         return [each for each in self.requests if each.authorization != wanted[each.origin]]
 
     def early(self) -> list[float]:
-        """By how many seconds requests came before the time that Retry-After had named."""
+        """By how many seconds requests came earlier than Retry-After allowed."""
         return list(_early(self.requests, {str(each.fault.kind): each.fault for each in self.emulator.faults.fired}))
 
 
@@ -218,7 +220,7 @@ def _early(requests: Sequence[RecordedRequest], fired: dict[str, Fault]) -> Iter
         wait = fault.parameters.get("retry_after") if fault else None
         if fault is None or not wait:
             continue
-        # A date has no fractions of a second, so it may name a moment before.
+        # A date has no fractions of a second, so it may be slightly earlier.
         until = math.floor(hit.at + wait) if fault["date"] else hit.at + wait
         later = [each for each in requests[number + 1 :] if (each.method, each.path) == (hit.method, hit.path)]
         if later and later[0].at < until:
@@ -226,27 +228,27 @@ def _early(requests: Sequence[RecordedRequest], fired: dict[str, Fault]) -> Iter
 
 
 def secrets_in(text: str, emulator: Emulator) -> list[str]:
-    """The API key and signatures that a text gives away."""
+    """The API key and signatures in a text."""
     return re.findall(rf"{emulator.token}|signature=[0-9a-f]{{4,}}", text)
 
 
-def everything_told(error: BaseException) -> str:
-    """All that an error, what caused it and what came before it say about themselves."""
-    told = ["".join(traceback.format_exception(error))]
+def everything_reported(error: BaseException) -> str:
+    """The full text of an error, its causes and its context."""
+    reported = ["".join(traceback.format_exception(error))]
     links: list[BaseException | None] = [error]
     while links:
         link = links.pop()
         if link is not None:
-            told += [repr(link), str(link), repr(vars(link))]
+            reported += [repr(link), str(link), repr(vars(link))]
             links += [link.__cause__, link.__context__]
-    return "\n".join(told)
+    return "\n".join(reported)
 
 
 def files(folder: Path) -> list[str]:
-    """Everything in the folder, hidden files too."""
+    """Everything in the folder, including hidden files."""
     return sorted(path.name for path in folder.iterdir())
 
 
 def ends_for_good(error: BaseException) -> bool:
-    """Whether the job is over, so that nothing is left to pick up."""
+    """Whether the job has ended, so that nothing is left to resume."""
     return isinstance(error, JobError) and not isinstance(error, JobTimeout)

@@ -1,4 +1,4 @@
-"""Raw answers to a paid create: a few of each class here, all of them in `make answers`. Can the judge see a lie?"""
+"""Raw responses to a paid create: some here, all of them in `make answers`. Does the judge notice a lie?"""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HELD = {"name": "job-0000", "id": "cuid-0000", "arrived": 1}
 
 
 def sample(size: int) -> list[Answer]:
-    """Evenly drawn from all, without those that take their time."""
+    """An even sample of all answers, without the slow ones."""
     quick = [each for each in answers() if each.ends != "hold" and not each.slowed and "bomb" not in each.what]
     return quick[:: len(quick) // size]
 
@@ -51,21 +51,23 @@ def test_the_command_line_and_the_ledger_agree() -> None:
 
 
 def test_the_rows_of_a_batch_and_the_ledger_agree() -> None:
-    together = [each for each in sample(24) if storable(each.told) == each.told and each.what[:3] not in ("401", "402")]
+    together = [
+        each for each in sample(24) if storable(each.reported) == each.reported and each.what[:3] not in ("401", "402")
+    ]
     assert batches(together).broken == []
 
 
-# --- the judge can see a lie --------------------------------------------------------------------------------------
+# --- the judge notices a lie --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("answer", "told", "found"),
+    ("answer", "reported", "found"),
     [
         (WHOLE, Heard("id", id="cuid-0001"), "the id 'cuid-0001'"),
-        (WHOLE, Heard("unknown", name="job-0000"), "told unknown"),
+        (WHOLE, Heard("unknown", name="job-0000"), "reported unknown"),
         (WHOLE, Heard("id", id="cuid-0000", credits=-1), "credits -1"),
         (WHOLE, Heard("id", id="cuid-0000", credits=float("nan")), "credits nan"),
-        (WHOLE, heard(ValueError("raw")), "told None"),
+        (WHOLE, heard(ValueError("raw")), "reported None"),
         (BROKEN, heard(ServerError("x", operation="x", status=502)), "an accepted job is called refused"),
         (BROKEN, Heard("unknown", name=None), "an unknown submission named None"),
         (BROKEN, Heard("unknown", name="job-0000", shown="\x1b[31m"), "a terminal obeys"),
@@ -73,19 +75,19 @@ def test_the_rows_of_a_batch_and_the_ledger_agree() -> None:
         (REFUSING, Heard("id", id="cuid-0000"), "not accepted"),
     ],
 )
-def test_the_judge_sees(answer: Answer, told: Heard, found: str) -> None:
-    assert found in " ".join(disagreements(answer, told, **HELD))
+def test_the_judge_sees(answer: Answer, reported: Heard, found: str) -> None:
+    assert found in " ".join(disagreements(answer, reported, **HELD))
 
 
 def test_the_judge_sees_a_second_create() -> None:
-    told = Heard("id", id="cuid-0000")
-    assert list(disagreements(WHOLE, told, **HELD)) == []
-    assert "arrived 2 times" in " ".join(disagreements(WHOLE, told, **{**HELD, "arrived": 2}))
+    reported = Heard("id", id="cuid-0000")
+    assert list(disagreements(WHOLE, reported, **HELD)) == []
+    assert "arrived 2 times" in " ".join(disagreements(WHOLE, reported, **{**HELD, "arrived": 2}))
 
 
 @pytest.fixture
 def decide(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Puts something else in the place of a decision of the flow that submits."""
+    """Replaces a decision of the flow that submits."""
     monkeypatch.setattr("magic_hour_workflows._retry.FIRST_DELAY", 0.01)
     return lambda what, wrong: monkeypatch.setattr(f"magic_hour_workflows._flows.submit.{what}", wrong)
 

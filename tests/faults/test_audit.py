@@ -23,7 +23,7 @@ def test_every_job_of_many_calls_is_accounted_for(world: str) -> None:
     assert account.is_clean, f"\n{account}"
     assert account.counts["SubmissionUnknown"] > 0
     assert account.counts["Result"] > 0
-    assert account.counts["left behind, then waited for by id"] == account.counts["SubmissionUnknown"]
+    assert account.counts["left over, then waited for by id"] == account.counts["SubmissionUnknown"]
     assert account.counts["jobs accepted"] == len(faults)
 
 
@@ -35,7 +35,7 @@ def test_what_is_not_0_is_seen() -> None:
         assert not account.is_clean
     account.counts = Counter()
     account.charged = 5
-    assert not account.is_clean, "charged, and told to nobody"
+    assert not account.is_clean, "charged, and not reported"
 
 
 def test_polls_alone_complete_a_job_of_which_nobody_asked_yet() -> None:

@@ -1,7 +1,7 @@
-"""Every fault, in every phase of every step of a whole call: at most one paid job, and never one that is lost.
+"""Every fault, in every phase of every step of a whole call: at most one paid job, and none is lost.
 
-Rule: one judge for all cells. What a cell may end with is said by the table in `outcomes.py`, and nowhere else. Cells
-take turns at being sync and async, since both clients drive the same flows; `make test-long` has each cell in both.
+Rule: one judge for all cells. Only the table in `outcomes.py` says what a cell may end with. Cells alternate between
+sync and async, because both clients use the same flows; `make test-long` runs each cell in both.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from faults.outcomes import (
     asked_again,
     cells,
     ends_for_good,
-    everything_told,
+    everything_reported,
     exit_code,
     expected,
     files,
@@ -44,7 +44,7 @@ from magic_hour_workflows.events import Created, Event
 from worlds import World
 
 SLACK_SECONDS = 5.0
-"""A call may be this much later than its time limit on a busy machine; a hang would be a minute late."""
+"""A call may exceed its timeout by this much on a busy machine; a hang would exceed it by a minute."""
 SAMPLED = 20
 IN_A_CALL = [
     fault
@@ -59,19 +59,19 @@ VIDEO_KINDS = ("reset", "cut", "wrong_length", "unavailable", "missing_field", "
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Emulator]:
-    """Its jobs are complete at the first look, so that this is the one a fault hits. Time is the machine's."""
+    """Its jobs are complete at the first poll, so that a fault hits this poll. It uses real time."""
     with Emulator(token="mhk_test_canary", seed=0, polls_to_complete=1) as emulator:
         yield emulator
 
 
 @pytest.fixture(autouse=True)
 def _quick_repetitions(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hundreds of cells repeat something; that they wait before is proved elsewhere. Retry-After stays as it is."""
+    """Hundreds of cells retry; other tests prove the delays. Retry-After stays as it is."""
     monkeypatch.setattr("magic_hour_workflows._retry.FIRST_DELAY", 0.02)
 
 
 def in_turns(faults: Sequence[Fault]) -> pytest.MarkDecorator:
-    """Every cell in one world, in no rhythm with the phases; and for the long run in both."""
+    """Every cell in one world, in a pattern independent of the phases; in the long run in both."""
     long = [pytest.mark.long]
     cells = [
         pytest.param(World(world), fault, id=f"{fault}-{world}", marks=[] if number.bit_count() % 2 == turn else long)
@@ -83,7 +83,7 @@ def in_turns(faults: Sequence[Fault]) -> pytest.MarkDecorator:
 
 @dataclass
 class Ended:
-    """How a call ended, and how the job did when it was picked up again."""
+    """How a call ended, and how the job ended when it was resumed."""
 
     result: Result | None = None
     error: MagicHourError | None = None
@@ -92,7 +92,7 @@ class Ended:
 
 
 class Judge:
-    """Runs one call of a kind under one fault, and judges how it ended."""
+    """Makes one call with one fault, and judges how it ended."""
 
     def __init__(self, service: Emulator, folder: Path, fault: Fault, endpoint: str) -> None:
         service.reset()
@@ -104,7 +104,7 @@ class Judge:
         service.faults.add(fault)
 
     def listen(self, event: Event) -> None:
-        """Give the job an output: large enough to be cut where a cut is needed, else small; rendering one is slow."""
+        """Give the job an output: large enough if it is to be cut, otherwise small. Rendering one would be slow."""
         if isinstance(event, Created):
             output = self.folder / "output"
             output.write_bytes(
@@ -113,11 +113,11 @@ class Judge:
             self.service.put_output(event.id, 0, output)
 
     def options(self) -> dict[str, Any]:
-        """How to make the client."""
+        """The options of the client."""
         return {"token": self.service.token, "base_url": self.service.url, "poll_interval": 0.02}
 
     def scenario(self, client: Any) -> Generator[Any, Any, Ended]:
-        """The call; and if it left a job behind, picking that up once all is well again."""
+        """Make the call; if it leaves a job behind, resume that without faults."""
         ended = Ended()
         began = time.monotonic()
         try:
@@ -147,7 +147,7 @@ class Judge:
         return ended
 
     def left_behind(self, error: MagicHourError | None) -> str | None:
-        """The id of a paid job, as its owner can know it: told by the error, or found by the name that it told."""
+        """The id of a paid job, as its owner can know it: from the error, or found by the name in the error."""
         if isinstance(error, SubmissionUnknown):
             return next((create.id for create in self.witness.named(error.name)), None)
         return None if error is None else error.project_id
@@ -158,16 +158,16 @@ class Judge:
         self._judge_money(ended)
         wanted = expected(self.fault)
         if wanted is None:
-            assert ended.error is None, everything_told(ended.error)
+            assert ended.error is None, everything_reported(ended.error)
             self._judge_result(ended.result, self.folder / "first")
         else:
             assert ended.result is None
-            assert isinstance(ended.error, wanted), everything_told(ended.error) if ended.error else "no error"
+            assert isinstance(ended.error, wanted), everything_reported(ended.error) if ended.error else "no error"
             self._judge_error(ended.error, ended.again)
-        assert self.repeated != 0, "an answer that says nothing was believed"
+        assert self.repeated != 0, "an unusable response was accepted"
         assert self.freshened != 0, "a refused URL was not replaced"
         assert ended.elapsed < seconds(self.fault) + SLACK_SECONDS
-        assert self.early == [], "something was asked for again before Retry-After"
+        assert self.early == [], "a request was repeated before Retry-After"
         assert self.witness.strangers() == []
 
     def _judge_money(self, ended: Ended) -> None:
@@ -190,15 +190,15 @@ class Judge:
         assert [path.name for path in result.downloaded_paths] == files(folder)
         found = [path.read_bytes() for path in result.downloaded_paths]
         outputs = self.witness.outputs(create.id, self.kind)
-        if self.fault.kind == "changed_etag":  # another file of the service's own, whole
+        if self.fault.kind == "changed_etag":  # another file of the service, complete
             outputs = [bytes(255 - byte for byte in output) for output in outputs]
         if unnoticed(self.fault):
-            assert found != outputs, "it is noticed now: take it off the list"
+            assert found != outputs, "it is noticed now: remove it from the list"
         else:
             assert found == outputs, "wrong or partial bytes under a final name"
 
     def _judge_error(self, error: MagicHourError, again: Result | MagicHourError | None) -> None:
-        assert secrets_in(everything_told(error), self.service) == []
+        assert secrets_in(everything_reported(error), self.service) == []
         assert not (self.folder / "first").exists() or files(self.folder / "first") == []
         if self.fault.parameters.get("retry_after") == 3600:
             assert error.retry_after == 3600
@@ -216,7 +216,7 @@ class Judge:
         elif accepted(self.fault):
             assert isinstance(again, Result), again
             self._judge_result(again, self.folder / "again")
-        assert self.witness.creates_asked() == self.asked, "picking a job up asked for another one"
+        assert self.witness.creates_asked() == self.asked, "resuming a job submitted another one"
 
 
 def _talking_photo() -> dict[str, Any]:
@@ -297,7 +297,7 @@ class TestDeleting:
         assert judge.witness.early() == []
         assert len(service.ledger.creates) == 1
         if error is not None:
-            assert secrets_in(everything_told(error), service) == []
+            assert secrets_in(everything_reported(error), service) == []
 
 
 class TestTheCommandLine:
@@ -310,7 +310,7 @@ class TestTheCommandLine:
         capfd: pytest.CaptureFixture[str],
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        """In this process: that the program ends with the code it gives is proved once, with signals and streams."""
+        """In this process: other tests prove the exit of the program, together with signals and streams."""
         service.reset()
         service.faults.add(fault)
         folder = tmp_path / "outputs"
@@ -322,15 +322,15 @@ class TestTheCommandLine:
         said = capfd.readouterr()
         assert [each.fault for each in service.faults.fired] == [fault]
         assert secrets_in(said.out + said.err, service) == []
-        told, wanted = json.loads(said.out), expected(fault)
+        reported, wanted = json.loads(said.out), expected(fault)
         assert code == exit_code(wanted), said.err
         creates = service.ledger.creates
         assert len(creates) == accepted(fault)
         if wanted is None:
-            assert (told["id"], told["status"]) == (creates[0].id, "complete")
-            assert [Path(path).name for path in told["downloaded_paths"]] == files(folder)
+            assert (reported["id"], reported["status"]) == (creates[0].id, "complete")
+            assert [Path(path).name for path in reported["downloaded_paths"]] == files(folder)
             return
-        error = told["error"]
+        error = reported["error"]
         assert not folder.exists() or files(folder) == []
         if wanted is SubmissionUnknown:
             assert len(Witness(service).named(error["name"])) == len(creates)

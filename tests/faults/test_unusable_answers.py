@@ -1,6 +1,6 @@
-"""Answers that are well formed and of no use: a create whose id is no id. The job may exist, so it may not be lost.
+"""Responses that are well formed but unusable: a create whose id is invalid. The job may exist, so it must not be lost.
 
-Rule: flows alone, with a scripted `Backend`; the same answers over the network are cells of the matrix.
+Rule: flows alone, with a scripted `Backend`; the same responses over the network are cells of the matrix.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Any sequence of calls by two clients, restarts, faults and passing time: nothing lost, nothing charged twice.
 
 Hypothesis chooses what happens. `LedgerModel` judges after every step. At the end, every accepted job is finished
-by its id alone. `make machine EXAMPLES=500` looks further than the test, with other examples each time.
+by its id alone. `make machine EXAMPLES=500` searches further than the test, with other examples each time.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "delay": {"seconds": 0.05},
     "drip": {"rate": 1_000_000},
 }
-"""Parameters that try the same without taking long."""
+"""Parameters that test the same thing in less time."""
 
 
 def _portrait() -> bytes:
@@ -51,13 +51,13 @@ PORTRAIT = _portrait()
 
 
 def _render(job: Job, index: int, target: Path, seed: int) -> None:
-    """A small picture, different for each output: there are thousands, and what they show does not matter here."""
+    """A small picture, different for each output: thousands are rendered, and their content does not matter here."""
     colour = zlib.crc32(f"{job.id}/{index}".encode()).to_bytes(4, "big")
     Image.new("RGB", (16, 16), (colour[0], colour[1], colour[2])).save(target, "PNG")
 
 
 def faults(*steps: Step) -> st.SearchStrategy[Fault]:
-    """One fault of these steps: first the kind, so that those with many variants do not crowd out the others."""
+    """One fault of these steps: first the kind, so that kinds with many variants do not dominate."""
     every = [_quick(fault) for fault in matrix(steps)]
     return st.sampled_from(list(KINDS)).flatmap(
         lambda kind: st.sampled_from([fault for fault in every if fault.kind == kind] or every)
@@ -71,7 +71,7 @@ def _quick(fault: Fault) -> Fault:
 
 clients = st.integers(0, 1)
 numbers = st.integers(0, 7)
-"""Which job: the answer to a question that can always be asked, whatever happened before."""
+"""Which of the known jobs; valid whatever happened before."""
 
 
 class Machine(RuleBasedStateMachine):
@@ -93,7 +93,7 @@ class Machine(RuleBasedStateMachine):
         return VirtualClient(self.emulator, self.chance)
 
     def _about(self, client: int, number: int, use: Callable[..., Any]) -> Ended | None:
-        """Ask something about a job that is known, if there is any."""
+        """Make a call about a known job, if there is any."""
         id = self.model.job(number)
         if id is None:
             return None
@@ -182,7 +182,9 @@ class Machine(RuleBasedStateMachine):
             return
         there = self.model.status(id) is not None
         ended = self.model.call(lambda _: self.clients[client].v1.image_projects.delete(id))
-        if ended.error is None and "not_found" not in ended.fired:  # which, once a DELETE may have arrived, is believed
+        if (
+            ended.error is None and "not_found" not in ended.fired
+        ):  # which, once a DELETE may have arrived, counts as success
             assert self.model.status(id) is None, "deleted, it said"
         elif ended.error is not None:
             assert ended.fired or not there, f"not deleted for no reason: {ended.error!r}"
@@ -198,7 +200,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(fault=faults(*STEPS))
     def fault_on(self, fault: Fault) -> None:
-        """For whichever call comes to it first."""
+        """For the first call that reaches it."""
         self._arm(fault)
 
     def _arm(self, fault: Fault | None) -> None:
@@ -221,7 +223,7 @@ class Machine(RuleBasedStateMachine):
         try:
             self.emulator.faults.clear()
             self.model.settle()
-            if sys.exc_info()[0] is None:  # else a step has failed, and says more than what comes after
+            if sys.exc_info()[0] is None:  # otherwise a step has failed, and its error says more
                 self._finish_all()
         finally:
             for client in self.clients:
@@ -229,7 +231,7 @@ class Machine(RuleBasedStateMachine):
             self.temporary.cleanup()
 
     def _finish_all(self) -> None:
-        """Finish everything by its id, with a client that knows nothing else."""
+        """Finish every job by its id, with a client that knows nothing else."""
         self.model.balanced()
         self.model.find_doubtful()
         assert set(self.model.known) == {create.id for create in self.emulator.ledger.creates}
@@ -258,7 +260,7 @@ def test_nothing_is_lost_or_charged_twice(monkeypatch: pytest.MonkeyPatch) -> No
         stateful_step_count=25,
         deadline=None,
         database=None,
-        # Making a failure small takes minutes: the test says that there is one, the long run says which.
+        # Shrinking a failure takes minutes: the test only finds it, the long run shrinks it.
         phases=tuple(Phase) if EXAMPLES else (Phase.generate,),
         suppress_health_check=list(HealthCheck),
     )

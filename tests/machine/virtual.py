@@ -1,8 +1,8 @@
-"""A client whose waiting costs nothing: it lives by the emulator's frozen clock, and sleeping moves that on.
+"""A client that waits without taking time: it uses the emulator's frozen clock, and sleeping advances that clock.
 
-Rule: sockets, files and answers are real; only what takes time is not. While a fault is due that makes a connection
-silent for ever, answers are waited for only a moment of the machine's time; then the rest of the client's patience
-passes on the clock. Otherwise a slow machine changes nothing.
+Rule: sockets, files and responses are real; only time is not. While a fault is pending that silences a connection
+forever, responses are awaited only for a moment of real time; the rest of the timeout passes on the clock. A slow
+machine changes nothing.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ TIMEOUT = 300.0
 
 
 class VirtualIO(SyncBackend):
-    """`SyncBackend` on the emulator's clock, with a chance of its own."""
+    """`SyncBackend` on the emulator's clock, with its own random numbers."""
 
-    def __init__(self, transport: Any, emulator: Emulator, chance: random.Random) -> None:
-        super().__init__(transport, max_parallel=1)  # one after the other, so that a fault hits the same one each time
+    def __init__(self, transport: Any, emulator: Emulator, numbers: random.Random) -> None:
+        super().__init__(transport, max_parallel=1)  # one after another, so that a fault always hits the same one
         self._emulator = emulator
         self._clock = emulator.clock
-        self._chance = chance
+        self._random_numbers = numbers
 
     async def send(self, request: Request[Any], deadline: float, *more: Any) -> Any:
         with self._patience(deadline) as seconds:
@@ -71,17 +71,17 @@ class VirtualIO(SyncBackend):
         return datetime.fromtimestamp(self.now(), UTC)
 
     def random(self) -> float:
-        return self._chance.random()
+        return self._random_numbers.random()
 
 
 def impatient(emulator: Emulator) -> bool:
-    """Whether a connection may fall silent for ever."""
+    """Whether a connection may fall silent forever."""
     return any(fault.kind in SILENT for fault in emulator.faults.pending)
 
 
 class VirtualClient(Client):
     """A `Client` on the emulator's clock."""
 
-    def __init__(self, emulator: Emulator, chance: random.Random) -> None:
+    def __init__(self, emulator: Emulator, numbers: random.Random) -> None:
         super().__init__(token=emulator.token, base_url=emulator.url, timeout=TIMEOUT)
-        self.__dict__["_backend"] = VirtualIO(self._transport, emulator, chance)
+        self.__dict__["_backend"] = VirtualIO(self._transport, emulator, numbers)

@@ -1,7 +1,6 @@
-"""One answer to a paid create, as raw bytes, and what it means: was the job accepted, what may callers be told?
+"""One answer to a paid create as raw bytes, and its meaning: was the job accepted, what may be reported to callers?
 
-Rule: what an answer means is decided where it is written, by HTTP and the contract, never by what the client makes of
-it.
+Rule: the meaning is defined beside the bytes, from HTTP and the contract, never from what the client does.
 """
 
 from __future__ import annotations
@@ -17,15 +16,15 @@ Ends = Literal["close", "reset", "hold"]
 ID = frozenset[Told]({"id"})
 UNKNOWN = frozenset[Told]({"unknown"})
 ID_OR_UNKNOWN = ID | UNKNOWN
-"""Where a client may read an answer or give it up: both account for the job."""
+"""A client may read the answer or give it up: both account for the job."""
 REFUSED = frozenset[Told]({"refused"})
 REFUSED_OR_UNKNOWN = REFUSED | UNKNOWN
 
 KEY = "mhk_answers_0123456789/canary"
 """The API key, with a character that JSON may escape."""
 SECONDS, SILENT_SECONDS, SLOWED_SECONDS = 60.0, 3.0, 1.5
-"""The time limit of a call; of one to which nothing comes any more, with room for a busy machine to connect in; and of
-one that is told to come back."""
+"""The timeout of a call; of one that gets no further bytes, with time for a busy machine to connect; and of one with a
+Retry-After."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +36,10 @@ class Answer:
         what: what is special about it.
         make: the bytes, given the id of the job.
         accepted: whether the service accepted the job and charged it.
-        may: what the caller may be told.
-        told: the id as this answer spells it, `@` for the plain one.
-        ends: what becomes of the connection.
-        slowed: whether the service says that it did nothing and that the request may be repeated.
+        may: what may be reported to the caller.
+        reported: the id as in this answer, `@` for the plain one.
+        ends: how the connection ends.
+        slowed: whether the service says that it did nothing and asks to retry.
     """
 
     kind: str
@@ -48,7 +47,7 @@ class Answer:
     make: Callable[[str], bytes]
     accepted: bool
     may: frozenset[Told]
-    told: str = "@"
+    reported: str = "@"
     ends: Ends = "close"
     slowed: bool = False
 
@@ -60,29 +59,29 @@ class Answer:
         return SLOWED_SECONDS if self.slowed else SILENT_SECONDS if self.ends == "hold" else SECONDS
 
     def id(self, plain: str) -> str:
-        """The id that a caller is told of."""
-        return self.told.replace("@", plain)
+        """The id that is reported to the caller."""
+        return self.reported.replace("@", plain)
 
 
 def good(id: str) -> bytes:
-    """The body of a create that went well."""
+    """The body of a successful create."""
     return json.dumps({"id": id, "credits_charged": 5, "frame_cost": 5}).encode()
 
 
 def whole(body: bytes, *, status: str = "200 OK", headers: str = "") -> bytes:
-    """An answer in the plainest frame. `headers` end with a line break."""
+    """A plain HTTP response. `headers` end with a line break."""
     head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n{headers}"
     return f"{head}\r\n".encode("latin-1") + body
 
 
 def rich(id: str) -> bytes:
-    """A good answer with headers as the service's front has them."""
+    """A good response with the headers that a service usually sends."""
     more = "Date: Mon, 30 Nov 2026 12:00:00 GMT\r\nServer: cloud\r\nX-Request-Id: 7f9c\r\nConnection: close\r\n"
     return whole(good(id), headers=more)
 
 
 def chunked(body: bytes, *sizes: int) -> bytes:
-    """A body in chunks of these sizes and the rest in a last one."""
+    """A body in chunks of these sizes, with the rest in the last one."""
     parts, at = [], 0
     for size in [*sizes, len(body) - sum(sizes)]:
         part, at = body[at : at + size], at + size

@@ -1,4 +1,4 @@
-"""Good frames with a body that is not what it should be: distorted JSON, and content encodings."""
+"""Correct HTTP with a wrong body: distorted JSON, and content encodings."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ MIB = 1024 * 1024
 
 
 def distortions() -> Iterator[Answer]:
-    """JSON of a job that was accepted, of which this or that is not right."""
+    """JSON of an accepted job with something wrong in it."""
     for text in _NO_IDS:
         yield _json(f"the id {text[:30]} of {len(text)}", f'{{"id": {text}, "credits_charged": 5}}', UNKNOWN)
     yield _json("no id", '{"credits_charged": 5}', UNKNOWN)
-    for told in _IDS:
-        text = f'{{"id": {json.dumps(told)}, "credits_charged": 5}}'
-        yield _json(f"the id {told[:30]!a} of {len(told)}", text, ID, told=told)
+    for reported in _IDS:
+        text = f'{{"id": {json.dumps(reported)}, "credits_charged": 5}}'
+        yield _json(f"the id {reported[:30]!a} of {len(reported)}", text, ID, reported=reported)
     for credits in _CREDITS:
         text = f'{{"id": "@", "credits_charged": {credits}}}'
         yield _json(f"credits {credits[:30]} of {len(credits)}", text, ID if len(credits) < 1000 else ID_OR_UNKNOWN)
@@ -45,7 +45,7 @@ def distortions() -> Iterator[Answer]:
     for what, change in _CHANGES.items():
         yield _bytes(what, lambda id, change=change: change(good(id)), UNKNOWN)
     surrogate = lambda id: whole(good(id).replace(b'"cuid', b'"\xed\xa0\x80cuid'))  # noqa: E731
-    yield Answer("JSON", "a surrogate in UTF-8", surrogate, True, ID_OR_UNKNOWN, told="\ud800@")
+    yield Answer("JSON", "a surrogate in UTF-8", surrogate, True, ID_OR_UNKNOWN, reported="\ud800@")
     for depth in (10, 100, 900, 5000, 100_000):
         for opening, closing in (("[", "]"), ('{"a":', "}")):
             nested = f'{{"id": "@", "credits_charged": 5, "more": {opening * depth}1{closing * depth}}}'
@@ -55,8 +55,8 @@ def distortions() -> Iterator[Answer]:
         yield _json(f"{size} spaces behind", f'{{"id": "@", "credits_charged": 5}}{" " * size}', ID)
 
 
-def _json(what: str, text: str, may: frozenset[Told], told: str = "@") -> Answer:
-    return Answer("JSON", what, lambda id: whole(text.replace("@", id).encode()), True, may, told=told)
+def _json(what: str, text: str, may: frozenset[Told], reported: str = "@") -> Answer:
+    return Answer("JSON", what, lambda id: whole(text.replace("@", id).encode()), True, may, reported=reported)
 
 
 def _bytes(
@@ -134,7 +134,7 @@ _CREDITS = [
     ),
     *("{}", '{"amount": 5}', "9" * 5000, "1" + "0" * 308, "1e308", '"\\ud800"', "5e-324", "0." + "3" * 400),
 ]
-_CREDITS.remove("-NaN")  # no JSON in any reading
+_CREDITS.remove("-NaN")  # not JSON in any reading
 _WHOLE = {
     "no credits": '{"id": "@"}',
     "only what is needed": '{"id":"@","credits_charged":5}',
@@ -281,6 +281,6 @@ _PACKED: list[tuple[str, str, Callable[[bytes], bytes], frozenset[Told]]] = [
 
 
 def encodings() -> Iterator[Answer]:
-    """A good body, packed in this way and that, or said to be."""
+    """A good body in several content encodings, true or false."""
     for what, name, pack, may in _PACKED:
         yield _bytes(what, lambda id, pack=pack: pack(good(id)), may, f"Content-Encoding: {name}\r\n", "encoding")

@@ -1,4 +1,4 @@
-"""All answers, in one order, each of them once."""
+"""All answers in a fixed order, each of them once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .statuses import statuses
 
 @cache
 def answers() -> tuple[Answer, ...]:
-    """Every answer; what two of them have in common is kept once."""
+    """Every answer, without duplicates."""
     return tuple(_distinct(chain(cuts(), framing(), statuses(), distortions(), encodings())))
 
 

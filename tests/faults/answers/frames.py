@@ -1,4 +1,4 @@
-"""Answers that are cut off, and answers whose HTTP is broken."""
+"""Truncated answers, and answers with broken HTTP."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from .answer import ID, ID_OR_UNKNOWN, UNKNOWN, Answer, Ends, Told, chunked, good, in_chunks, rich, whole
 
 _ID = "cuid-0000"
-"""As long as every id, so that positions are the same."""
+"""As long as every other id, so that positions are the same."""
 
 
 def cuts() -> Iterator[Answer]:
-    """A good answer that ends at each of its bytes, by a close, a reset or a silence."""
+    """A good answer that ends at each of its bytes, with a close, a reset or silence."""
     length = len(rich(_ID))
     for at in range(length):
         yield _cut(rich, at, "close")
@@ -24,7 +24,7 @@ def cuts() -> Iterator[Answer]:
     yield Answer("cut", "not at all", rich, True, ID)
     yield Answer("cut", "not at all", rich, True, ID, ends="hold")
     yield Answer("cut", "not at all", rich, True, ID_OR_UNKNOWN, ends="reset")
-    for at in range(1, len(good(_ID)), 4):  # no length and no chunks: the end of the connection is the end of the body
+    for at in range(1, len(good(_ID)), 4):  # no length and no chunks: the body ends with the connection
         yield Answer("cut", f"without a length, at {at}", _endless(at), True, UNKNOWN)
 
 
@@ -47,11 +47,18 @@ _LENGTHS: dict[str, frozenset[Told]] = {
     **dict.fromkeys(["0", "1", "10", "76"], UNKNOWN),
     **dict.fromkeys(["100000", "999999999", "9" * 19, "9" * 400], UNKNOWN),
 }
-"""Values of Content-Length; too short is no JSON any more, too long never comes to its end."""
+"""Values of Content-Length: too short is not JSON any more, too long is never complete."""
 
 
 def framing() -> Iterator[Answer]:
-    """A good body in a frame that is not right."""
+    """A good body in wrong HTTP."""
+    yield from _lengths()
+    yield from _heads_and_chunks()
+    yield from _other_bytes()
+    yield from _sizes()
+
+
+def _lengths() -> Iterator[Answer]:
     for value, may in _LENGTHS.items():
         yield _answer(
             f"Content-Length {value[:20]!r} of {len(value)}",
@@ -66,6 +73,9 @@ def framing() -> Iterator[Answer]:
             f"lengths {first}, {second} in a line",
             lambda id, a=first, b=second: _headed(id, f"{_length(id, a)}, {_length(id, b)[16:]}"),
         )
+
+
+def _heads_and_chunks() -> Iterator[Answer]:
     for name, head in _HEADS.items():
         yield _answer(
             name, lambda id, head=head: _headed(id, *(line.replace("@", str(len(good(id)))) for line in head))
@@ -79,6 +89,9 @@ def framing() -> Iterator[Answer]:
         )
     for name, make in _CHUNKS.items():
         yield _answer(f"chunks {name}", lambda id, make=make: in_chunks(make(good(id))))
+
+
+def _other_bytes() -> Iterator[Answer]:
     for name, before in _BEFORE.items():
         yield _answer(f"after {name}", lambda id, before=before: before + rich(id))
     for name, other in _NO_HTTP.items():
@@ -95,6 +108,9 @@ def framing() -> Iterator[Answer]:
     yield _answer(
         "chunks that never end", lambda id: in_chunks(b"%x\r\n%b\r\n" % (len(good(id)), good(id))), UNKNOWN, "hold"
     )
+
+
+def _sizes() -> Iterator[Answer]:
     for size in (1000, 60_000, 99_000, 101_000, 1_000_000):
         yield _answer(f"a header of {size}", lambda id, n=size: _headed(id, _length(id, "@"), f"X-Long: {'x' * n}"))
         yield _answer(f"a header name of {size}", lambda id, n=size: _headed(id, _length(id, "@"), f"{'x' * n}: x"))

@@ -1,6 +1,6 @@
-"""Do a caller and the ledger agree? What callers were told of each create, held against what its answer means.
+"""Do a caller and the ledger agree? Compares what was reported about each create with the meaning of its answer.
 
-Rule: believes the ledger and the answer, never how the client classes its own errors.
+Rule: trusts the ledger and the answer, never how the client classifies its own errors.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from magic_hour_workflows.errors import APIError, MagicHourError, RequestTimeout
 from .answer import KEY, Answer, Told
 
 _UNSHOWN = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\ud800-\udfff]")
-"""What no terminal may be given."""
+"""Characters that must not be printed to a terminal."""
 _LONGEST = 3000
-"""Characters of a message. One that quotes an id of 100,000 is judged without it."""
+"""The longest message, not counting a quoted id."""
 _MOST_CREDITS = 1e9
 _NOT_WRITTEN = re.compile(r"job (\S+) of row '[^']*' \(name '[^']*'\) was accepted")
-"""How a row tells of an id that the database does not take."""
+"""How a row reports an id that the database does not accept."""
 
 
 @dataclass(frozen=True)
@@ -29,15 +29,15 @@ class Heard:
     """What one caller knows in the end.
 
     Attributes:
-        told: the class of it; None for what accounts for nothing, such as a raw exception.
+        reported: its class; None for something that accounts for nothing, such as a raw exception.
         id: the id of the job.
         name: the name under which an unknown submission can be found.
-        shown: all that people were shown.
-        detail: what it was, for those who look into a disagreement.
-        credits: the credits that were told.
+        shown: everything that was shown to a person.
+        detail: details, to investigate a disagreement.
+        credits: the reported credits.
     """
 
-    told: Told | None
+    reported: Told | None
     id: str | None = None
     name: str | None = None
     shown: str = ""
@@ -46,7 +46,7 @@ class Heard:
 
 
 def heard(outcome: object) -> Heard:
-    """What a result, or an exception, tells its caller."""
+    """What a result or an exception reports to its caller."""
     if not isinstance(outcome, BaseException):
         return Heard("id", id=getattr(outcome, "id", None), credits=getattr(outcome, "credits_charged", None))
     detail, shown = f"{type(outcome).__name__}: {str(outcome)[:300]!a}", str(outcome)
@@ -61,39 +61,39 @@ def heard(outcome: object) -> Heard:
 
 
 def of_row(row: RowResult) -> Heard:
-    """What a row of a batch tells."""
+    """What a row of a batch reports."""
     detail, shown = f"{row.status} {row.error_type}: {str(row.error)[:300]!a}", row.error or ""
-    told: Told | None = None
+    reported: Told | None = None
     if row.id is not None:
-        told = "id"
+        reported = "id"
     elif found := _NOT_WRITTEN.match(shown):
         return Heard("id", id=found[1], detail=detail, shown=shown)
     elif row.status is RowStatus.DOUBTFUL:
-        told = "unknown"
+        reported = "unknown"
     elif row.status in (RowStatus.FAILED, RowStatus.WAITING, RowStatus.RUNNING):
-        told = "refused"
-    return Heard(told, id=row.id, name=row.name, detail=detail, shown=shown, credits=row.credits)
+        reported = "refused"
+    return Heard(reported, id=row.id, name=row.name, detail=detail, shown=shown, credits=row.credits)
 
 
 def storable(id: str) -> str:
-    """An id as it is told where halves of characters cannot be said."""
+    """An id as it is reported where unpaired surrogates cannot be stored."""
     return re.sub(r"[\ud800-\udfff]", lambda half: ascii(half[0])[1:-1], id)
 
 
 def disagreements(answer: Answer, heard: Heard, *, name: str, id: str, arrived: int) -> Iterator[str]:
-    """Everything in which a caller and the ledger do not agree."""
+    """Everything on which a caller and the ledger disagree."""
     expected = answer.id(id)
     if arrived != 1 and not (answer.slowed and arrived):
         yield f"the create arrived {arrived} times"
-    if heard.told not in answer.may:
-        yield f"told {heard.told}, where {' or '.join(sorted(answer.may))} is right"
-    if heard.told == "refused" and answer.accepted:
+    if heard.reported not in answer.may:
+        yield f"reported {heard.reported}, where {' or '.join(sorted(answer.may))} is right"
+    if heard.reported == "refused" and answer.accepted:
         yield "an accepted job is called refused"
-    if heard.told == "id" and not answer.accepted:
+    if heard.reported == "id" and not answer.accepted:
         yield "an id of a job that was not accepted"
-    if heard.told == "id" and heard.id not in (expected, storable(expected), without_secrets(expected)):
+    if heard.reported == "id" and heard.id not in (expected, storable(expected), without_secrets(expected)):
         yield f"the id {str(heard.id)[:40]!a}, where the service said {expected[:40]!a}"
-    if heard.told == "unknown" and heard.name != name:
+    if heard.reported == "unknown" and heard.name != name:
         yield f"an unknown submission named {heard.name!a}"
     credits = heard.credits
     if credits is not None and not (isinstance(credits, (int, float)) and 0 <= credits <= _MOST_CREDITS):

@@ -1,6 +1,7 @@
-"""A server that plays one answer to each create, told by the job's name, and keeps the ledger.
+"""A server that sends one answer to each create, chosen by the job's name, and keeps the ledger.
 
-Rule: it knows how often a create arrived and whether its answer means that the job was accepted; nothing of the client.
+Rule: it knows how often a create arrived and whether its answer means that the job was accepted, and nothing about the
+client.
 """
 
 from __future__ import annotations
@@ -37,10 +38,10 @@ def plain_id(number: int) -> str:
 
 
 class Service:
-    """Plays answers, and is an ordinary service in everything else.
+    """Sends the answers, and is an ordinary service otherwise.
 
     Args:
-        answers: by the number that stands in the name of their job.
+        answers: by the number in the name of their job.
     """
 
     def __init__(self, answers: Mapping[int, Answer]) -> None:
@@ -65,16 +66,16 @@ class Service:
         number = int(json.loads(_body(connection, head))["name"].removeprefix("job-"))
         self.arrived[number] += 1
         answer = self._answers[number]
-        with suppress(OSError):  # who has read enough hangs up
+        with suppress(OSError):  # a client that has read enough disconnects
             connection.sendall(answer.make(plain_id(number)))
         if answer.ends == "hold":
             connection.settimeout(LIMIT_SECONDS)
             with suppress(OSError):
-                connection.recv(1)  # until the client has had enough
+                connection.recv(1)  # until the client disconnects
         elif answer.ends == "reset":
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         else:
-            with suppress(OSError):  # a close with bytes unread would be a reset
+            with suppress(OSError):  # closing with unread bytes would send a reset
                 connection.shutdown(socket.SHUT_WR)
                 connection.settimeout(LIMIT_SECONDS)
                 while connection.recv(65536):

@@ -1,4 +1,4 @@
-"""Answers of every status: some clear refusals, the others of a service or a proxy that may have taken the job."""
+"""Answers with every status: clear refusals, and those of a service or proxy that may have accepted the job."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from .answer import ID, ID_OR_UNKNOWN, KEY, REFUSED, REFUSED_OR_UNKNOWN, UNKNOWN, Answer, good, whole
 
 _MAYBE_ACCEPTED = (408, 409, 425)
-"""Of these 4xx, proxies answer some after the service has had the request."""
+"""The 4xx that a proxy may send after the service has received the request."""
 _BODIES = {
     "JSON": json.dumps({"code": "no_luck", "message": "It cannot be done."}).encode(),
     "HTML": b"<html><head><title>Error</title></head><body>nginx</body></html>",
@@ -151,7 +151,7 @@ _NO_WAITS = (
     KEY,
 )
 _LONG = "Mon, 30 Nov 2099 12:00:00 GMT"
-"""Farther away than is believed, so it counts as no wait at all."""
+"""Beyond the longest delay that is accepted, so it counts as none."""
 
 
 def _slowed() -> Iterator[Answer]:
@@ -164,7 +164,7 @@ def _slowed() -> Iterator[Answer]:
         yield Answer("status", f"503, Retry-After {name}", away, not clear, REFUSED if clear else UNKNOWN, slowed=clear)
     for name, body in _BODIES.items():
         yield Answer("status", f"429 with {name}", _plain("429 Slow", body), False, REFUSED, slowed=True)
-        clear = "JSON" in name  # only the service itself gives a code
+        clear = "JSON" in name  # only the service itself sends a code
         away = _plain("503 Away", body)
         yield Answer("status", f"503 with {name}", away, not clear, REFUSED if clear else UNKNOWN, slowed=clear)
     for code in ("", None, [], {}, " ", "\x1b"):

@@ -1,4 +1,4 @@
-"""The ways to make a call: blocking, on asyncio, in the terminal, as rows of a batch. Each has all answers judged."""
+"""The kinds of callers: sync, asyncio, the command line, the rows of a batch. Each is judged with all answers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _AT_ONCE = 8
 
 @dataclass
 class Report:
-    """What one way of calling made of the answers."""
+    """How one kind of caller handled the answers."""
 
     way: str
     answers: int = 0
@@ -85,8 +85,8 @@ def asynchronous(answers: Sequence[Answer]) -> Report:
 
 
 _CODES: dict[str | None, set[int]] = {"id": {0, 1}, "unknown": {4}, "refused": {1, 124}, None: set()}
-"""As docs/command-line.md has them. 1 with an id: the job was accepted, and something failed after it; 124: it was
-told to come back later until time was up."""
+"""From docs/command-line.md. 1 with an id: the job was accepted and something failed later; 124: asked to retry later
+until the timeout."""
 
 
 def command_line(answers: Sequence[Answer]) -> Report:
@@ -103,13 +103,16 @@ def command_line(answers: Sequence[Answer]) -> Report:
 def _printed(out: str, err: str) -> Heard:
     shown = out + err
     try:
-        told = json.loads(out)
+        reported = json.loads(out)
     except ValueError:
         return Heard(None, detail=f"stdout {out[:200]!a}, stderr {err[:200]!a}", shown=shown)
-    error = told.get("error", {})
-    detail, id = f"{error.get('type')}: {str(error.get('message'))[:300]!a}", told.get("id", error.get("project_id"))
+    error = reported.get("error", {})
+    detail, id = (
+        f"{error.get('type')}: {str(error.get('message'))[:300]!a}",
+        reported.get("id", error.get("project_id")),
+    )
     if id is not None:
-        return Heard("id", id=id, detail=detail, shown=shown, credits=told.get("credits_charged"))
+        return Heard("id", id=id, detail=detail, shown=shown, credits=reported.get("credits_charged"))
     if error.get("type") == "SubmissionUnknown":
         return Heard("unknown", name=error.get("name"), detail=detail, shown=shown)
     refused = error.get("status", 0) >= 400 or error.get("type") == "RequestTimeout"
@@ -117,14 +120,14 @@ def _printed(out: str, err: str) -> Heard:
 
 
 def _code(code: int, out: str) -> Iterator[str]:
-    """Does the exit code say the same as the words?"""
+    """Does the exit code match the text?"""
     heard = _printed(out, "")
-    if code not in _CODES[heard.told] or (code == 0) == ('"error"' in out[:20]):
-        yield f"exit code {code} beside {heard.told}"
+    if code not in _CODES[heard.reported] or (code == 0) == ('"error"' in out[:20]):
+        yield f"exit code {code} beside {heard.reported}"
 
 
 def batches(answers: Sequence[Answer]) -> Report:
-    """All in one batch, but for those that take a short time limit, or that stop a batch."""
+    """All in one batch, except those that need a short timeout or stop a batch."""
     report = Report("batch")
     groups: dict[object, list[int]] = {}
     for number, answer in enumerate(answers):
@@ -138,7 +141,7 @@ def batches(answers: Sequence[Answer]) -> Report:
 def _group(number: int, answer: Answer) -> object:
     id = answer.id("")
     if answer.what.startswith(("401", "402")) or storable(id) != id:
-        return number  # it stops the batch: every other row would be refused as well, or the database takes no such id
+        return number  # it stops the batch: other rows would be refused too, or the database rejects such an id
     return "silent" if answer.ends == "hold" else "others"
 
 
@@ -186,7 +189,7 @@ def _environment(**variables: str) -> Iterator[None]:
 
 
 def _captured(work: Callable[[], int]) -> tuple[int, str, str]:
-    """What it returns, and what it wrote to stdout and stderr."""
+    """What it returns, and what it writes to stdout and stderr."""
     streams = sys.stdout, sys.stderr
     with tempfile.TemporaryFile("w+", encoding="utf-8") as out, tempfile.TemporaryFile("w+", encoding="utf-8") as err:
         sys.stdout, sys.stderr = out, err
