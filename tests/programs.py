@@ -22,7 +22,7 @@ LOADED = [
     "magic_hour_workflows.batch._engine",
     "magic_hour_workflows.cli.app",
     "magic_hour_client._runtime.deadline",
-    "magic_hour_client._runtime.outgoing",
+    "magic_hour_client._runtime.http_clients",
     "magic_hour_client.models",
     "magic_hour_emulator.samples",
     "anyio._backends._asyncio",

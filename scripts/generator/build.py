@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import shutil
 import subprocess
 import sys
 import warnings
@@ -20,6 +19,7 @@ from openapi_python_client.config import Config, ConfigFile, MetaType
 from openapi_python_client.parser import GeneratorData
 from openapi_python_client.parser.errors import GeneratorError
 
+from . import runtime
 from .contract import Contract
 from .endpoints import Endpoints
 from .examples import with_examples
@@ -29,11 +29,6 @@ from .operations import operations_json
 from .problems import BrokenOutput, InvalidSpec, LostOperation
 from .texts import Code, doc, guard, literal, printable, raw
 from .views import Views
-
-RUNTIME = "_runtime"
-"""Where the machinery lies in the client."""
-CONTRACT = "_contract.py"
-"""The only module of it that is rendered."""
 
 
 class Build:
@@ -69,7 +64,7 @@ class Build:
         self._write_more(project, folder)
         _compile(folder)
         _format(folder)
-        self._copy_runtime(folder / RUNTIME)
+        runtime.copy(self.templates / "runtime", folder)
 
     def _prepare(self, project: Project) -> None:
         classes = {**self.views.models, **self.views.enums}
@@ -137,7 +132,7 @@ class Build:
             path.parent.mkdir(exist_ok=True)
             path.write_text(project.env.get_template(template).render(**values), encoding="utf-8")
 
-        render("contract.py.jinja", f"{RUNTIME}/{CONTRACT}")
+        render("contract.py.jinja", f"{runtime.FOLDER}/{runtime.CONTRACT}")
         render("params_init.py.jinja", "params/__init__.py")
         for name, model in self.views.models.items():
             if name in self.views.sent:
@@ -148,12 +143,6 @@ class Build:
         (folder / "py.typed").write_text("", encoding="utf-8")
         text = operations_json(self.endpoints.all(), self.contract)
         (folder / "operations.json").write_text(text, encoding="utf-8")
-
-    def _copy_runtime(self, folder: Path) -> None:
-        """The machinery, byte for byte: a line number in a traceback is one of `templates/runtime/`."""
-        for path in sorted((self.templates / "runtime").glob("*.py")):
-            if path.name != CONTRACT:
-                shutil.copyfile(path, folder / path.name)
 
 
 def _config(path: Path) -> Config:

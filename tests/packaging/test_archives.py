@@ -100,4 +100,10 @@ def test_extras(published: Published) -> None:
         return {f"{need.name}{sorted(need.extras)}{need.specifier}" for need in of_it}
 
     assert needed("all") == set().union(*(needed(extra) for extra in extras - {"all"}))
-    assert {need.name for need in requirements if need.marker is None} == {"httpx", "attrs", "anyio", "filetype"}
+    assert {need.name for need in requirements if need.marker is None} == {
+        "httpx",
+        "attrs",
+        "anyio",
+        "filetype",
+        "sniffio",
+    }

@@ -66,7 +66,7 @@ def closure(names: Iterable[str], distributions: dict[str, importlib.metadata.Di
 
 def test_four_libraries_are_all_it_takes(installed: Installed) -> None:
     distributions = installed.bare.distributions
-    assert set(distributions) == closure(["httpx", "attrs", "anyio", "filetype"], distributions) | {NAME}
+    assert set(distributions) == closure(["httpx", "attrs", "anyio", "filetype", "sniffio"], distributions) | {NAME}
 
 
 def test_nothing_is_called_what_a_user_may_call_something(installed: Installed) -> None:
