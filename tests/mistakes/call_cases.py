@@ -42,27 +42,27 @@ def _(here: Here) -> list[Case]:
     return [image(here, prompt="A red fox")]
 
 
-@row("text for an object")
+@row("a string for an object")
 def _(here: Here) -> list[Case]:
     return [image(here, style="A red fox"), image(here, style=["A red fox"])]
 
 
-@row("something else for a whole number")
+@row("another type for an integer")
 def _(here: Here) -> list[Case]:
     return [image(here, image_count=value) for value in ("1", 1.5, float("nan"), float("inf"), True, [1])]
 
 
-@row("something else for a number")
+@row("another type for a number")
 def _(here: Here) -> list[Case]:
     return [talk(here, end_seconds=value) for value in ("2", float("nan"), float("inf"), True, [2])]
 
 
-@row("something else for text")
+@row("another type for a string")
 def _(here: Here) -> list[Case]:
     return [image(here, name=value) for value in (7, ["name"], b"name", here.portrait)]
 
 
-@row("fields without their names")
+@row("positional arguments")
 def _(here: Here) -> list[Case]:
     call = "ai_headshot_generator.generate"
     return [Case(call=call, positional=({"image_file_path": here.portrait},))]
@@ -88,7 +88,7 @@ def _(here: Here) -> list[Case]:
     return [Case(call=editing.call, given={**editing.given, "style": {"prompt": "x" * 15_001}})]
 
 
-@row("a clip that begins before the sound")
+@row("a clip that starts before 0")
 def _(here: Here) -> list[Case]:
     return [talk(here, start_seconds=-1)]
 
@@ -98,42 +98,42 @@ def _(here: Here) -> list[Case]:
     return [talk(here, start_seconds=2), talk(here, start_seconds=3), talk(here, start_seconds=1, end_seconds=0.5)]
 
 
-@row("a clip that no plan has")
+@row("a clip longer than any plan allows")
 def _(here: Here) -> list[Case]:
     return [talk(here, end_seconds=300.5), talk(here, start_seconds=10, end_seconds=311)]
 
 
-@row("an `extra_body` that is no dict")
+@row("an `extra_body` that is not a dict")
 def _(here: Here) -> list[Case]:
     return [image(here, extra_body=value) for value in ("seed=1", [1], 1)]
 
 
-@row("an `extra_body` that JSON cannot say")
+@row("an `extra_body` that cannot be written as JSON")
 def _(here: Here) -> list[Case]:
     values = (float("nan"), object(), here.portrait, b"bytes")
     uploading = headshot(here, here.portrait, extra_body={"new": float("nan")})
     return [*(image(here, extra_body={"new": value}) for value in values), *uploading]
 
 
-@row("a `timeout` that is no number above 0")
+@row("a `timeout` that is not a number above 0")
 def _(here: Here) -> list[Case]:
     values = (0, -1, "60", float("nan"), float("inf"), True)
     by_id = Case(call="image_projects.wait", positional=("cuid-1",), given={"timeout": 0})
     return [image(here, timeout=value) for value in values] + [made(timeout=value) for value in values] + [by_id]
 
 
-@row("a `poll_interval` that is no number above 0")
+@row("a `poll_interval` that is not a number above 0")
 def _(here: Here) -> list[Case]:
     values = (0, -1, "fast", float("nan"))
     return [image(here, poll_interval=value) for value in values] + [made(poll_interval=value) for value in values]
 
 
-@row("a `poll_interval` that floods the service")
+@row("a `poll_interval` that is too short")
 def _(here: Here) -> list[Case]:
     return [image(here, poll_interval=0.001), made(poll_interval=1e-9)]
 
 
-@row("an `on_progress` that is async or no function")
+@row("an `on_progress` that is async or not a function")
 def _(here: Here) -> list[Case]:
     async def listen(event: object) -> None: ...
 
@@ -168,12 +168,12 @@ def _(here: Here) -> list[Case]:
     return [image(here, download_directory=value) for value in ("s3://bucket/out", "file:///out")]
 
 
-@row("something that is no path for a directory")
+@row("something that is not a path for a directory")
 def _(here: Here) -> list[Case]:
     return [image(here, download_directory=value) for value in (7, b"out", [here.out], True)]
 
 
-@row("an output name that leads elsewhere or is no name everywhere")
+@row("an output name with a folder, or invalid on some systems")
 def _(here: Here) -> list[Case]:
     names = (
         "../fox",
@@ -211,12 +211,12 @@ def _(here: Here) -> list[Case]:
     ]
 
 
-@row("an id that is no text")
+@row("an id that is not a string")
 def _(here: Here) -> list[Case]:
     return [Case(call="image_projects.wait", positional=(id,)) for id in (None, 7, b"cuid-1", ["cuid-1"])]
 
 
-@row("an upload of what is remote already")
+@row("an upload of a file that is already remote")
 def _(here: Here) -> list[Case]:
     values = ("https://a.example/a.png?signature=secret", "HTTPS://a.example/a.png", "api-assets/id/1.png")
     return [Case(call="files.upload_file", positional=(value,)) for value in values]

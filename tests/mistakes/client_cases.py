@@ -74,7 +74,7 @@ def _(here: Here) -> list[Case]:
     return [made(allow_http="no"), made(allow_http="no", base_url=f"http://{THIS_MACHINE}")]
 
 
-@row("a poll interval variable that is no number")
+@row("a poll interval variable that is not a number")
 def _(here: Here) -> list[Case]:
     values = ("fast", "2,5", "2s", "mhk_test_canary")
     return [made(poll_interval=None, environment={"MAGIC_HOUR_POLL_INTERVAL": value}) for value in values]
@@ -91,7 +91,7 @@ def _(here: Here) -> list[Case]:
     return [made(max_parallel=value) for value in (0, -1, 1.5, "4", None)]
 
 
-@row("a `request_timeout` that is no number above 0")
+@row("a `request_timeout` that is not a number above 0")
 def _(here: Here) -> list[Case]:
     return [made(request_timeout=value) for value in (0, -1, "60", float("nan"))]
 

@@ -39,7 +39,7 @@ def _(here: Here) -> list[Case]:
     return headshot(here, BASE64, "a\x00.png")
 
 
-@row("a URL that is not for the web")
+@row("a URL with a scheme other than http and https")
 def _(here: Here) -> list[Case]:
     return headshot(here, "file:///a.png", "s3://bucket/a.png")
 
@@ -79,7 +79,7 @@ def _(here: Here) -> list[Case]:
     return headshot(here, here.voice, "notes.txt", ("portrait", b"bytes"), ("portrait.jpg.exe", b"bytes"))
 
 
-@row("sound of another kind")
+@row("an audio file of another kind")
 def _(here: Here) -> list[Case]:
     return [talk(here, {"image_file_path": here.portrait, "audio_file_path": here.portrait})]
 
@@ -89,7 +89,7 @@ def _(here: Here) -> list[Case]:
     return headshot(here, here.open(here.portrait, "r"), ("a.png", io.StringIO("text")))
 
 
-@row("a file in writing mode")
+@row("a file open for writing")
 def _(here: Here) -> list[Case]:
     file = here.open(here.folder / "new.png", "wb")
     file.write(b"bytes")
@@ -146,7 +146,7 @@ def _(here: Here) -> list[Case]:
     return headshot(here, b"bytes", bytearray(b"bytes"), os.fsencode(here.portrait))
 
 
-@row("something that is no file")
+@row("something that is not a file")
 def _(here: Here) -> list[Case]:
     in_requests_order = ("a.png", b"bytes", "image/png")
     return headshot(here, 7, [here.portrait], (b"bytes", "a.png"), in_requests_order, {})
@@ -174,7 +174,7 @@ def _(here: Here) -> list[Case]:
     return [edit(here, [here.portrait] * 11)]
 
 
-@row("one stream as picture and sound")
+@row("one stream as image and audio")
 def _(here: Here) -> list[Case]:
     stream = io.BytesIO(b"bytes")
     return [talk(here, {"image_file_path": ("a.png", stream), "audio_file_path": ("a.mp3", stream)})]

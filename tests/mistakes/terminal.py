@@ -80,7 +80,7 @@ LINES: Mapping[str, Lines] = {
     "`http://` to another machine in the variable": lambda here: [
         get("`MAGIC_HOUR_BASE_URL`", MAGIC_HOUR_BASE_URL=f"http://{THIS_MACHINE}"),
     ],
-    "a poll interval variable that is no number": lambda here: [
+    "a poll interval variable that is not a number": lambda here: [
         get("`MAGIC_HOUR_POLL_INTERVAL`", MAGIC_HOUR_POLL_INTERVAL="fast")
     ],
     "a poll interval variable below zero": lambda here: [
@@ -91,19 +91,19 @@ LINES: Mapping[str, Lines] = {
     "the home folder of an unknown user": lambda here: headshots("~there-is-no-such-user/a.png"),
     "an empty path": lambda here: headshots(""),
     "base64 text or a NUL in place of a path": lambda here: headshots(BASE64),
-    "a URL that is not for the web": lambda here: headshots("file:///a.png"),
+    "a URL with a scheme other than http and https": lambda here: headshots("file:///a.png"),
     "a data URI without content": lambda here: headshots("data:image/png;base64,"),
     "a directory for a file": lambda here: headshots("pictures"),
     "a device for a file": lambda here: headshots("/dev/null"),
     "an empty file": lambda here: headshots("empty.png"),
     "an unreadable file": lambda here: headshots(str(here.forbidden() / "private.png"), unprivileged=True),
     "a file of another kind": lambda here: headshots(str(here.voice), "notes.txt"),
-    "sound of another kind": lambda here: [talk(here, "--audio", audio=str(here.portrait))],
+    "an audio file of another kind": lambda here: [talk(here, "--audio", audio=str(here.portrait))],
     "no image to edit": lambda here: [Line(("image", "edit", "--prompt", "Sunglasses", "--output", "out/"), "--image")],
     "more images to edit than the service takes": lambda here: [
         Line(("image", "edit", "--prompt", "Sunglasses", *("--image", str(here.portrait)) * 11), "--image")
     ],
-    "something else for a number": lambda here: [talk(here, "--end-seconds", end=end) for end in ("inf", "nan")],
+    "another type for a number": lambda here: [talk(here, "--end-seconds", end=end) for end in ("inf", "nan")],
     "fewer or more images than the service makes": lambda here: [
         Line((*GENERATE[:2], "--image-count", count, "--prompt", "A fox"), "--image-count") for count in ("0", "99")
     ],
@@ -111,27 +111,27 @@ LINES: Mapping[str, Lines] = {
         Line(("image", "edit", "--image", str(here.portrait), "--prompt", "x" * 15_001), "--prompt")
     ],
     "an empty prompt": lambda here: [Line((*GENERATE[:4], "--prompt", ""), "--prompt")],
-    "a clip that begins before the sound": lambda here: [talk(here, "--start-seconds", start="-1")],
+    "a clip that starts before 0": lambda here: [talk(here, "--start-seconds", start="-1")],
     "a clip that ends before it begins": lambda here: [talk(here, "--end-seconds", start="3", end="2")],
-    "a clip that no plan has": lambda here: [talk(here, "--end-seconds", end="301")],
-    "an `extra_body` that is no dict": lambda here: generate("--extra-body", "[1]", "1"),
-    "an `extra_body` that JSON cannot say": lambda here: generate("--extra-body", '{"x": NaN}'),
-    "a `timeout` that is no number above 0": lambda here: generate("--timeout", "0", "-1", "nan"),
-    "a `poll_interval` that is no number above 0": lambda here: generate("--poll-interval", "0", "-1"),
-    "a `poll_interval` that floods the service": lambda here: generate("--poll-interval", "0.001"),
+    "a clip longer than any plan allows": lambda here: [talk(here, "--end-seconds", end="301")],
+    "an `extra_body` that is not a dict": lambda here: generate("--extra-body", "[1]", "1"),
+    "an `extra_body` that cannot be written as JSON": lambda here: generate("--extra-body", '{"x": NaN}'),
+    "a `timeout` that is not a number above 0": lambda here: generate("--timeout", "0", "-1", "nan"),
+    "a `poll_interval` that is not a number above 0": lambda here: generate("--poll-interval", "0", "-1"),
+    "a `poll_interval` that is too short": lambda here: generate("--poll-interval", "0.001"),
     "a file for a directory": lambda here: generate("--output", "notes.txt/", "notes.txt/below/"),
     "an unwritable directory": lambda here: [
         *generate("--output", str(here.forbidden()) + "/new/", unprivileged=True),
         *generate("--output", "~there-is-no-such-user/x/", "x" * 300),
     ],
     "a URL for a directory": lambda here: generate("--output", "s3://bucket/"),
-    "an output name that leads elsewhere or is no name everywhere": lambda here: generate(
+    "an output name with a folder, or invalid on some systems": lambda here: generate(
         "--output", "con.png", "out/fox?.png", "out/ fox.png"
     ),
     "an output name of another kind of file": lambda here: generate("--output", "fox.mp4", "out/fox.mp3"),
     "an id that is empty or has `/ ? # %` or dots alone": lambda here: ids("", "a/b", "..", "a?b", "a#b", "a%2Fb"),
     "an id of more than 500 characters": lambda here: ids("x" * 501),
-    "an upload of what is remote already": lambda here: [
+    "an upload of a file that is already remote": lambda here: [
         Line(("files", "upload", "https://a.example/a.png?signature=secret"), "FILE")
     ],
     "an upload for an unknown role": lambda here: [

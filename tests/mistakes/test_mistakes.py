@@ -180,7 +180,7 @@ class TestInTheTerminal:
         return told
 
     @pytest.mark.parametrize(
-        "name", ["no key", "a missing file", "a file for a directory", "a `timeout` that is no number above 0"]
+        "name", ["no key", "a missing file", "a file for a directory", "a `timeout` that is not a number above 0"]
     )
     def test_as_a_process(self, name: str, here: Here, emulator: Emulator) -> None:
         line = next(iter(LINES[name](here)))
