@@ -33,6 +33,7 @@ CHECKS: dict[str, tuple[Command, ...]] = {
     "pyright": (
         module("pyright"),
         module("pyright", "--ignoreexternal", "--verifytypes", "magic_hour_client"),
+        module("pyright", "--ignoreexternal", "--verifytypes", "magic_hour_resources"),
         module("pyright", "--ignoreexternal", "--verifytypes", "magic_hour_workflows"),
     ),
     "imports": ((str(PROGRAMS / "lint-imports"), "--no-logo"),),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import attrs
+
+from magic_hour_client._runtime.endpoints import encoded
 from magic_hour_client._runtime.errors import error_from_response
 from magic_hour_client._runtime.send_trace import SendTrace
 from magic_hour_client.errors import APIError, ConnectionFailed, RequestTimeout
@@ -67,7 +71,8 @@ class FakeBackend:
         trace.before_sending = before_sending
         await trace.arun_hook()
         trace.handed = trace.started = True
-        self.sent.append(request)
+        body = encoded(request)
+        self.sent.append(attrs.evolve(request, body=None if body is None else json.loads(body)))
         self.sent_at.append(self.clock)
         assert deadline > self.clock, "sent after the deadline"
         trace.result = self._next(request.name, request)
@@ -115,7 +120,7 @@ class FakeBackend:
 
 
 def call(backend: FakeBackend, timeout: float = 1800.0, **options: Any) -> Call:
-    return Call.begin(backend, timeout, **options)
+    return Call(backend, timeout, **options)
 
 
 def places(request: Request[Any]) -> Any:

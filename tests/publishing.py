@@ -22,7 +22,12 @@ ROOT = Path(__file__).resolve().parents[1]
 NAME = "magic-hour-workflows"
 VERSION = magic_hour_workflows.__version__
 STEM = f"magic_hour_workflows-{VERSION}"
-PACKAGES = {"magic_hour_client": "generated", "magic_hour_workflows": "workflows", "magic_hour_emulator": "emulator"}
+PACKAGES = {
+    "magic_hour_client": "generated",
+    "magic_hour_resources": "generated",
+    "magic_hour_workflows": "workflows",
+    "magic_hour_emulator": "emulator",
+}
 LITTER = [
     ".env",
     ".coverage",

@@ -63,7 +63,7 @@ async def wait(settings: Order) -> Figures:
     async with AsyncClient(KEY, base_url=settings["url"], timeout=7200) as client:
         backend = ScaledIO(client._transport, 1)
         backend.scale = settings["scale"]
-        client.__dict__["_backend"] = backend
+        client.runner.backend = backend
         await client.v1.image_projects.get("warm-up")
         return await watched(lambda: job(client, {**settings, "kind": "image", "download": False}, 0))
 
@@ -141,7 +141,7 @@ def steps(settings: Order) -> Figures:
         nonlocal calls
         backend: Any = FakeBackend(fetch=[b"x"])
         backend.script("v1.ai_image_generator.create", created()).script("v1.image_projects.get", *looks)
-        client.__dict__["_backend"] = backend
+        client.runner.backend = backend
         result: Result = job(client, {**settings, "kind": "image", "download": False}, 0)
         calls = len(backend.sent) + len(backend.sleeps)
         return result

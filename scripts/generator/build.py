@@ -11,6 +11,7 @@ import io
 import subprocess
 import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ class Build:
         check_kinds(self.endpoints)
         self.title = ascii_title(data)
         self.package = f"{strings.snake_case(self.title)}_client"
+        self.resources_package = f"{strings.snake_case(self.title)}_resources"
         self.endpoints.by_place = with_examples(self.endpoints.by_place, contract)
 
     def write(self, folder: Path) -> None:
@@ -65,6 +67,20 @@ class Build:
         _compile(folder)
         _format(folder)
         runtime.copy(self.templates / "runtime", folder)
+
+    def write_resources(self, folder: Path) -> None:
+        """Write the package of resources with workflows into `folder`, which must not exist yet."""
+        project = Project(openapi=self.data, config=self.config, custom_template_path=self.templates)
+        self._prepare(project)
+        folder.mkdir()
+        write = self._writer(project, folder)
+        write("resources/package.py.jinja", "__init__.py")
+        for node in self.endpoints.resources():
+            if node.is_extended:
+                write("resources/resource.py.jinja", f"{node.module}.py", view=node)
+        (folder / "py.typed").write_text("", encoding="utf-8")
+        _compile(folder)
+        _format(folder)
 
     def _prepare(self, project: Project) -> None:
         classes = {**self.views.models, **self.views.enums}
@@ -82,7 +98,10 @@ class Build:
             env_prefix=Code(strings.snake_case(self.title).upper()),
             default_base_url=self._default_base_url(),
             path_prefix=self._path_prefix(),
+            openapi=self.data,
+            endpoint_views=self.endpoints.all(),
             project_gets=self.endpoints.project_gets(),
+            upload_urls=self.endpoints.upload_urls(),
             version=raw(self.data.version),
             package_name=Code(self.package),
             roots=[node for node in self.endpoints.resources() if len(node.resource) == 1],
@@ -127,11 +146,8 @@ class Build:
     def _write_more(self, project: Project, folder: Path) -> None:
         """The files that openapi-python-client has no name for."""
 
-        def render(template: str, target: str, **values: Any) -> None:
-            path = folder / target
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(project.env.get_template(template).render(**values), encoding="utf-8")
-
+        render = self._writer(project, folder)
+        render("endpoints.py.jinja", "endpoints.py")
         render("contract.py.jinja", f"{runtime.FOLDER}/{runtime.CONTRACT}")
         render("params_init.py.jinja", "params/__init__.py")
         for name, model in self.views.models.items():
@@ -143,6 +159,14 @@ class Build:
         (folder / "py.typed").write_text("", encoding="utf-8")
         text = operations_json(self.endpoints.all(), self.contract)
         (folder / "operations.json").write_text(text, encoding="utf-8")
+
+    def _writer(self, project: Project, folder: Path) -> Callable[..., None]:
+        def write(template: str, target: str, **values: Any) -> None:
+            path = folder / target
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(project.env.get_template(template).render(**values), encoding="utf-8")
+
+        return write
 
 
 def _config(path: Path) -> Config:

@@ -18,6 +18,7 @@ from openapi_python_client.parser.properties import ModelProperty
 from openapi_python_client.parser.responses import Response
 
 from .names import attribute
+from .shapes import Side
 from .texts import Code, raw
 from .views import AssetView, FieldView, Views
 
@@ -49,6 +50,7 @@ class EndpointView:
     body_kind: Code | None
     has_body: bool
     keywords: list[FieldView]
+    generate_keywords: list[FieldView]
     results: list[tuple[int, Code]]
     result_annotation: Code
     result_description: str
@@ -57,6 +59,12 @@ class EndpointView:
     example: Any
     source: dict[str, Any]
     example_lines: list[Code] = attrs.field(factory=list)
+    generate_lines: list[Code] = attrs.field(factory=list)
+
+    @property
+    def generates(self) -> bool:
+        """Whether there is a `generate` for it: it is paid for, makes a job and takes only fields of its body."""
+        return self.charges and self.project_kind is not None and bool(self.generate_keywords)
 
     @property
     def call_name(self) -> str:
@@ -71,6 +79,26 @@ class ResourceView:
     description: str
     operations: list[EndpointView] = attrs.field(factory=list)
     children: list[ResourceView] = attrs.field(factory=list)
+    project_kind: str | None = None
+    """The kind of projects that it gets, if any."""
+    project: EndpointView | None = None
+    """The operation that gets one."""
+    uploads: bool = False
+    """Whether the upload URLs of input files are below it."""
+
+    @property
+    def generators(self) -> list[EndpointView]:
+        return [operation for operation in self.operations if operation.generates]
+
+    @property
+    def extended_children(self) -> list[ResourceView]:
+        return [child for child in self.children if child.is_extended]
+
+    @property
+    def is_extended(self) -> bool:
+        """Whether the resource with workflows differs from the one of the low-level client."""
+        own = bool(self.generators) or self.project is not None or self.uploads
+        return own or bool(self.extended_children)
 
     @property
     def path(self) -> str:
@@ -129,7 +157,7 @@ class Endpoints:
         operation = self.contract.operation(path, method)
         body = _json_body(endpoint)
         model = self.views.models.get(str(body.class_info.name)) if isinstance(body, ModelProperty) else None
-        flat = None if model is None else [self.views.field(model, p, "request") for p in self.views.properties(model)]
+        flat = self._fields(model, "request")
         parameters = {place: self._parameters(operation, endpoint, place) for place in ("path", "query", "header")}
         others = {view.attribute for views in parameters.values() for view in views}
         if flat is not None and others & {field.attribute for field in flat}:
@@ -159,6 +187,7 @@ class Endpoints:
             body_kind=None if body is None else self.views.shapes.kind(body),
             has_body=body is not None,
             keywords=sorted(keywords, key=lambda field: not field.required),
+            generate_keywords=self._generate_keywords(model, keywords, parameters["path"], flat),
             results=results,
             result_annotation=annotation,
             result_description=self._result_description(operation),
@@ -167,6 +196,21 @@ class Endpoints:
             example=media.get("example"),
             source=operation,
         )
+
+    def _fields(self, model: ModelProperty | None, side: Side) -> list[FieldView] | None:
+        return None if model is None else [self.views.field(model, prop, side) for prop in self.views.properties(model)]
+
+    def _generate_keywords(
+        self,
+        model: ModelProperty | None,
+        keywords: list[FieldView],
+        path: list[FieldView],
+        flat: list[FieldView] | None,
+    ) -> list[FieldView]:
+        """The fields of the body as `generate` takes them; none if the operation needs anything else."""
+        if path or keywords != flat:
+            return []
+        return sorted(self._fields(model, "generate_request") or [], key=lambda field: not field.required)
 
     def _parameters(self, operation: dict[str, Any], endpoint: Endpoint, place: str) -> list[FieldView]:
         views = []
@@ -207,15 +251,19 @@ class Endpoints:
                 return str(self.contract.resolve(response).get("description") or "The answer.")
         return "The answer."
 
-    def project_gets(self) -> dict[str, str]:
-        """Every kind of project that an operation makes and the document lets one ask for: the module that asks."""
+    def project_gets(self) -> dict[str, EndpointView]:
+        """Every kind of project that an operation makes and the document lets one get: the operation that gets it."""
         kinds = dict.fromkeys(view.project_kind for view in self.all() if view.project_kind)
-        gets = {_bare(view.path): f"{view.tag}.{view.module}" for view in self.all() if view.method == "GET"}
-        found: dict[str, str] = {}
+        gets = {_bare(view.path): view for view in self.all() if view.method == "GET"}
+        found: dict[str, EndpointView] = {}
         for kind in kinds:
-            modules = [module for path, module in gets.items() if path.endswith(f"/{kind}-projects/{{}}")]
-            found |= {str(kind): modules[0]} if modules else {}
+            views = [view for path, view in gets.items() if path.endswith(f"/{kind}-projects/{{}}")]
+            found |= {str(kind): views[0]} if views else {}
         return found
+
+    def upload_urls(self) -> EndpointView | None:
+        """The operation that gives URLs to upload input files to."""
+        return next((view for view in self.all() if view.source.get("x-upload-urls") is True), None)
 
     def resources(self) -> list[ResourceView]:
         """The roots of the tree, everything in the order of the document."""
@@ -232,6 +280,10 @@ class Endpoints:
                     if depth > 1:
                         nodes[resource[:-1]].children.append(nodes[resource])
             nodes[endpoint.resource].operations.append(endpoint)
+        for kind, view in self.project_gets().items():
+            nodes[view.resource].project_kind, nodes[view.resource].project = kind, view
+        if (urls := self.upload_urls()) is not None:
+            nodes[urls.resource[:-1] or urls.resource].uploads = True
         return list(nodes.values())
 
 

@@ -20,15 +20,39 @@ _FORMATS = {"date": "2026-01-31", "date-time": "2026-01-31T12:00:00Z", "uuid": "
 _ODD = re.compile(r"[^ !#-\[\]-~]")
 _DEEPEST = 4
 _MOST_FIELDS = 500
+_SAMPLES = {"image": "portrait.jpg", "audio": "voice.mp3", "video": "clip.mp4"}
+"""Files that examples upload."""
 Places = dict[tuple[str, str], EndpointView]
 
 
 def with_examples(places: Places, contract: Contract) -> Places:
     """The same endpoints, each with the lines of an example call."""
     return {
-        place: attrs.evolve(view, example_lines=_docstring_lines(view, arguments(view, contract)))
+        place: attrs.evolve(
+            view,
+            example_lines=_docstring_lines(view, arguments(view, contract)),
+            generate_lines=_generate_lines(view, contract) if view.generates else [],
+        )
         for place, view in places.items()
     }
+
+
+def _generate_lines(view: EndpointView, contract: Contract) -> list[Code]:
+    """An example call of `generate` for an interactive session, with local files where the document has remote ones."""
+    values = arguments(view, contract)
+    for asset in view.assets:
+        values = _with_file(values, asset.path, [_SAMPLES[asset.role]] if asset.many else _SAMPLES[asset.role])
+    lines = call_lines(attrs.evolve(view, method_name="generate"), values, "result = client")
+    return [Code(f"{'...' if number else '>>>'} {_escaped(line)}") for number, line in enumerate(lines)]
+
+
+def _with_file(values: Any, path: tuple[str, ...], file: Any) -> Any:
+    """A copy of `values` with `file` at `path`, if there is something."""
+    if not path:
+        return file
+    if not isinstance(values, dict) or path[0] not in values:
+        return values
+    return {**values, path[0]: _with_file(values[path[0]], path[1:], file)}
 
 
 def arguments(view: EndpointView, contract: Contract) -> dict[str, Any]:
@@ -105,8 +129,12 @@ def call_lines(view: EndpointView, values: dict[str, Any], opening: str) -> list
 
 
 def _docstring_lines(view: EndpointView, values: dict[str, Any]) -> list[Code]:
-    lines = call_lines(view, values, "client")
-    return [Code(line.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')) for line in lines]
+    return [Code(_escaped(line)) for line in call_lines(view, values, "client")]
+
+
+def _escaped(line: str) -> str:
+    """A line of a docstring that can neither end the string nor escape anything."""
+    return line.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
 
 
 def _python(value: Any) -> str:

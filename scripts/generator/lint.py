@@ -24,6 +24,7 @@ from .names import (
     ERRORS,
     GENERATE_OPTIONS,
     LONGEST,
+    PROJECT_METHODS,
     problem_with,
     problem_with_class,
 )
@@ -153,6 +154,8 @@ def _resources(endpoints: Endpoints) -> list[str]:
         of = f"resource {ascii(node.path)[1:-1]}"
         names = [operation.method_name for operation in node.operations]
         names += [child.attribute for child in node.children]
+        names += [*(["generate"] * len(node.generators)), *(PROJECT_METHODS if node.project is not None else [])]
+        names += ["upload_file"] if node.uploads else []
         lines.append(problem_with(node.module, of=of) or problem_with_class(node.class_name))
         lines += [problem_with(name, of=of) for name in (node.attribute, *names)]
         lines += [f"{of}: several things would be called {name!r}" for name in _repeated(names)]

@@ -26,7 +26,9 @@ GENERATE_OPTIONS = {
     *CALL_OPTIONS,
 }
 """Options of `generate` in the workflows package; a test there holds the two together."""
-CLIENT_NAMES = {"send", "close", "base_url"}
+PROJECT_METHODS = ("wait", "download", "check_result")
+"""Methods of a resource that gets projects, besides those of the contract."""
+CLIENT_NAMES = {"send", "close", "base_url", "runner"}
 ERRORS = (
     *("APIError", "ConnectionFailed", "Forbidden", "InvalidArgument", "InvalidRequest", "NotFound", "PaymentRequired"),
     *("RequestTimeout", "ServerError", "TooManyRequests", "Unauthorized", "UnexpectedResponse", "UnknownField"),

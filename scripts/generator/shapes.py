@@ -23,10 +23,11 @@ from openapi_python_client.parser.properties.uuid import UuidProperty
 
 from .texts import Code, literal
 
-Side = Literal["model", "answer", "result", "request", "params", "generate"]
+Side = Literal["model", "answer", "result", "request", "params", "generate", "generate_request"]
 """Where an annotation stands: in a model that is (also) sent, in one that is only received, in a method's result or
-its signature, in a TypedDict, or in one of `generate`."""
+its signature, in a TypedDict, in one of `generate`, or in the signature of `generate`."""
 _OWN = ("model", "answer")
+GENERATE_SIDES = ("generate", "generate_request")
 
 _SIMPLE: dict[type, tuple[str, str]] = {
     BooleanProperty: ("bool", "BOOLEAN"),
@@ -140,10 +141,9 @@ class Shapes:
             return name
         if side == "result":
             return f"_models.{name}"
-        if side == "request":
-            return f"_models.{name} | _params.{name}Params | _types.AnyDict"
-        ending = "GenerateParams" if side == "generate" and name in self.with_assets else "Params"
-        return f"_models.{name} | {name}{ending} | _types.AnyDict"
+        package = "_params." if side in ("request", "generate_request") else ""
+        ending = "GenerateParams" if side in GENERATE_SIDES and name in self.with_assets else "Params"
+        return f"_models.{name} | {package}{name}{ending} | _types.AnyDict"
 
     def kind(self, prop: Any, source: Any = None, *, asset: bool = False) -> Code:
         """The expression for the runtime's kind of the property.

@@ -14,7 +14,7 @@ from openapi_python_client.parser.properties import LiteralEnumProperty, ModelPr
 from .contract import Contract
 from .names import attribute
 from .problems import LostOperation
-from .shapes import Shapes, Side, maps_among
+from .shapes import GENERATE_SIDES, Shapes, Side, maps_among
 from .texts import Code, raw
 
 _NO_DESCRIPTION = "Not described by the contract."
@@ -194,7 +194,7 @@ class Views:
             prop,
             source,
             side,
-            asset=side == "generate" and _asset_role(self.contract, source) is not None,
+            asset=side in GENERATE_SIDES and _asset_role(self.contract, source) is not None,
             nullable_default=str(model.class_info.name) in self.sent,
             essential=isinstance(essential, list) and raw(prop.name) in essential,
         )

@@ -5,7 +5,6 @@ Rule: constants only, the same names as in `templates/contract.py.jinja`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final, TypeAlias
 
 PACKAGE: Final = "runtime"
@@ -24,5 +23,3 @@ ENV_PREFIX: Final = "EXAMPLE"
 
 ProjectKind: TypeAlias = str
 """What jobs make. Each kind has its own projects, which can be asked for by the id of the job."""
-PROJECT_GETS: Final[Mapping[str, str]] = {}
-"""The module under `api` that asks for a project, by its kind."""

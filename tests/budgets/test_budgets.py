@@ -20,7 +20,6 @@ import httpx
 import pytest
 
 from fakes import FakeBackend, call, project
-from magic_hour_client.api.v1_image_projects.get_image_project import request as get
 from magic_hour_workflows import AsyncClient
 from magic_hour_workflows._backend import run_sync
 from magic_hour_workflows._flows.wait import wait
@@ -141,7 +140,7 @@ def test_looks_at_a_job(seconds: float, most: int, random: float) -> None:
     backend = FakeBackend(random=random)
     done = backend.clock + seconds
     backend.script("v1.image_projects.get", lambda _: project("complete" if backend.clock >= done else "rendering"))
-    run_sync(wait(call(backend, timeout=7200), Job("image", "job-1"), get, new=True))
+    run_sync(wait(call(backend, timeout=7200), Job("image", "job-1"), new=True))
     assert len(backend.sent) <= most
 
 

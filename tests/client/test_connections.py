@@ -276,7 +276,7 @@ def test_a_kept_connection_that_the_server_closed_is_replaced(either: Either) ->
         closed.set()
 
     with server(one_each) as running:
-        first, _, second = either.calls(get, lambda client: closed.wait(60), get, base_url=running.url)
+        first, _, second = either.calls(get, lambda client: closed.wait(60), base_url=running.url)
         assert first == second
         assert running.accepted == 2
 

@@ -202,7 +202,6 @@ STOPS: dict[str, tuple[Callable[[Any], object], int, str]] = {
     ),
     "title without letters": (lambda d: set_in(d, "info", "title", "Ключ 1"), 4, "`info.title`"),
     "title like an error of ours": (lambda d: set_in(d, "info", "title", "API"), 4, "two errors 'APIError'"),
-    "field like a function of ours": (lambda d: set_in(body(d), "properties", "parse", {}), 4, "POST /things"),
     # lost
     "body that is a form": (
         lambda d: set_in(

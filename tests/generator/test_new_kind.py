@@ -23,15 +23,15 @@ from magic_hour_workflows._flows.generate import OutputOptions, generate
 from magic_hour_workflows._flows.submit import kind_of
 from magic_hour_workflows._flows.call import Call
 from magic_hour_workflows._backend import run_sync
-from magic_hour_workflows._operations import paid, project_request
+from magic_hour_client.endpoints import project_endpoint
+from magic_hour_workflows._operations import paid
 from magic_hour_workflows._outputs import output_names
 from magic_hour_workflows._results import Kind
 
 assert typing.get_args(Kind) == ("image", "video", "audio"), Kind
 call = create_voice.request(style={"prompt": "Hello"})
 assert kind_of(call) == "audio"
-get = project_request("audio")
-assert get("job-1").path == "/v1/audio-projects/job-1", get("job-1")
+assert project_endpoint("audio").request("job-1").path == "/v1/audio-projects/job-1"
 assert paid()["v1.ai_voice_generator.create"]["project_kind"] == "audio"
 
 import datetime
@@ -49,9 +49,9 @@ class World:
         error = None
         return SimpleNamespace(id="job-1", credits_charged=3, status="complete", downloads=[], error=None)
 
-begun = Call.begin(World(), 60.0)
+begun = Call(World(), 60.0)
 options = OutputOptions(download_outputs=False)
-result = run_sync(generate(begun, create_voice, get, {"style": {"prompt": "Hello"}}, options))
+result = run_sync(generate(begun, create_voice.ENDPOINT, {"style": {"prompt": "Hello"}}, options))
 assert (result.kind, result.status) == ("audio", "complete"), result
 assert sent == ["/v1/ai-voice-generator", "/v1/audio-projects/job-1"], sent
 print(magic_hour_client.__file__)

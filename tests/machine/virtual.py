@@ -84,4 +84,4 @@ class VirtualClient(Client):
 
     def __init__(self, emulator: Emulator, numbers: random.Random) -> None:
         super().__init__(token=emulator.token, base_url=emulator.url, timeout=TIMEOUT)
-        self.__dict__["_backend"] = VirtualIO(self._transport, emulator, numbers)
+        self.runner.backend = VirtualIO(self._transport, emulator, numbers)

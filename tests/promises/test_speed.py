@@ -14,7 +14,6 @@ import httpx
 import pytest
 
 from fakes import FakeBackend, call, project
-from magic_hour_client.api.v1_image_projects.get_image_project import request as get
 from magic_hour_emulator import Emulator
 from magic_hour_workflows import Client
 from magic_hour_workflows._backend import run_sync
@@ -186,7 +185,7 @@ def test_looks_are_never_close_together(random: float) -> None:
     done = backend.clock + 60
     backend.script("v1.image_projects.get", lambda _: project("complete" if backend.clock >= done else "rendering"))
     began = backend.clock
-    run_sync(wait(call(backend), Job("image", "job-1"), get, new=True))
+    run_sync(wait(call(backend), Job("image", "job-1"), new=True))
     assert len(backend.sent_at) > 2
     assert min(after - before for before, after in pairwise([began, *backend.sent_at])) >= 0.9
     assert backend.clock == backend.sent_at[-1], "nothing is slept after the last look"

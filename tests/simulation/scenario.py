@@ -173,7 +173,7 @@ class User:
         blocking = ", blocking" if self.blocking else ""
         self.world.note(who, f"{what} {record.id or ''} within {record.timeout:g} s{blocking}")
         client = AsyncClient(KEY, base_url=BASE_URL)
-        client._backend = backend  # type: ignore[assignment]
+        client.runner.backend = backend  # type: ignore[assignment]
         task = scheduler.spawn(_run(use, client, partial(self._listen, record)), who)
         self._interrupt_perhaps(record, task)
         while not task.done:

@@ -228,8 +228,8 @@ def urls_are_not_checked(patch: Patch) -> None:
 
 @breaks("answers_are_about_the_job", seed=50)
 def answers_about_other_jobs_are_believed(patch: Patch) -> None:
-    async def poll(call: Any, job: Any, get: Any, *, missing_until: float | None = None) -> Any:
-        return await submit.query(call, get(job.id))
+    async def poll(call: Any, job: Any, *, missing_until: float | None = None) -> Any:
+        return await submit.query(call, wait.project_endpoint(job.kind).request(job.id))
 
     patch.setattr(wait, "poll", poll)
 

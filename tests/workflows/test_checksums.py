@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from fakes import FakeBackend, call, names_in, project
-from magic_hour_client.api.v1_image_projects.get_image_project import request as get
 from magic_hour_workflows._backend import run_sync
 from magic_hour_workflows._checksums import told
 from magic_hour_workflows._flows.download import download
@@ -216,7 +215,7 @@ class Storage(FakeBackend):
 
 def test_other_bytes_are_fetched_again(tmp_path: Path) -> None:
     backend = Storage(b"\x01234567899", b"\x00234567890", b"\x01234567899", CONTENT)
-    [path] = run_sync(download(call(backend), Job("image", "job-1"), project(), get, tmp_path))
+    [path] = run_sync(download(call(backend), Job("image", "job-1"), project(), tmp_path))
     assert path.read_bytes() == CONTENT
     assert names_in(tmp_path) == ["job-1-1.png"]
 
@@ -224,7 +223,7 @@ def test_other_bytes_are_fetched_again(tmp_path: Path) -> None:
 def test_storage_whose_bytes_never_fit_is_not_asked_for_ever(tmp_path: Path) -> None:
     backend = Storage(b"\x01234567899")
     with pytest.raises(DownloadFailed, match="other bytes") as caught:
-        run_sync(download(call(backend), Job("image", "job-1"), project(), get, tmp_path))
+        run_sync(download(call(backend), Job("image", "job-1"), project(), tmp_path))
     assert len(backend.fetched) == 4
     assert caught.value.project_id == "job-1"
     assert "check_result('job-1')" in str(caught.value)

@@ -118,7 +118,7 @@ class TestSend:
     [
         (lambda call: query(call, get("job-1")), GET),
         (lambda call: submit(call, paid_call()), CREATE),
-        (lambda call: wait(call, JOB, get), GET),
+        (lambda call: wait(call, JOB), GET),
     ],
     ids=["query", "submit", "wait"],
 )
@@ -229,31 +229,31 @@ class TestWait:
     def test_a_timeout_tells_the_last_known_credits(self, told: float | None, credits: float) -> None:
         backend = FakeBackend().script(GET, project("queued", credits=told))
         with pytest.raises(JobTimeout) as caught:
-            run_sync(wait(call(backend, 60), JOB, get))
+            run_sync(wait(call(backend, 60), JOB))
         assert caught.value.credits_charged == credits
 
     def test_a_cancellation_tells_the_credits(self) -> None:
         backend = FakeBackend().script(GET, project("canceled", credits=7))
         with pytest.raises(JobCanceled) as caught:
-            run_sync(wait(call(backend), JOB, get))
+            run_sync(wait(call(backend), JOB))
         assert caught.value.credits_charged == 7
 
     def test_the_status_of_a_job_that_was_never_seen_is_not_known(self) -> None:
         backend = FakeBackend(random=1.0).script(GET, lost())
         with pytest.raises(JobTimeout) as caught:
-            run_sync(wait(call(backend, 60), JOB, get))
+            run_sync(wait(call(backend, 60), JOB))
         assert caught.value.status is None
 
     def test_no_status_is_no_change_of_status(self) -> None:
         events: list[Event] = []
         backend = FakeBackend().script(GET, project(None), project("complete"))
-        run_sync(wait(call(backend, on_progress=events.append), JOB, get))
+        run_sync(wait(call(backend, on_progress=events.append), JOB))
         assert events == [StatusChanged(id="job-1", kind="image", status="complete", elapsed=1.0)]
 
     def test_a_status_that_is_gone_is_unknown(self) -> None:
         events: list[Any] = []
         backend = FakeBackend().script(GET, project("queued"), project(None), project("complete"))
-        run_sync(wait(call(backend, on_progress=events.append), JOB, get))
+        run_sync(wait(call(backend, on_progress=events.append), JOB))
         assert [event.status for event in events] == ["queued", "unknown", "complete"]
 
     def test_ctrl_c_before_the_first_look_carries_the_id(self) -> None:
@@ -262,17 +262,17 @@ class TestWait:
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt) as caught:
-            run_sync(wait(call(Stopped()), JOB, get, new=True))
+            run_sync(wait(call(Stopped()), JOB, new=True))
         assert caught.value.project_id == "job-1"  # type: ignore[attr-defined]
 
     def test_a_fixed_interval_holds_before_the_first_look_too(self) -> None:
         backend = FakeBackend().script(GET, project())
-        run_sync(wait(call(backend, poll_interval=2.5), JOB, get, new=True))
+        run_sync(wait(call(backend, poll_interval=2.5), JOB, new=True))
         assert backend.sleeps == [2.5]
 
     def test_a_short_timeout_leaves_a_tenth_for_the_first_look(self) -> None:
         backend = FakeBackend().script(GET, project())
-        run_sync(wait(call(backend, 1.0), JOB, get, new=True))
+        run_sync(wait(call(backend, 1.0), JOB, new=True))
         assert backend.sleeps == [pytest.approx(0.9)]
 
     def test_slow_reads_keep_at_most_half_of_the_time_for_the_last_one(self) -> None:
@@ -283,13 +283,13 @@ class TestWait:
                 return answer
 
         backend = Slow().script(GET, project("rendering"), project())
-        run_sync(wait(call(backend, 100, poll_interval=30), JOB, get))
+        run_sync(wait(call(backend, 100, poll_interval=30), JOB))
         assert backend.sleeps == [10.0]
 
     def test_an_answer_about_another_job_says_to_what(self) -> None:
         backend = FakeBackend(random=1.0).script(GET, project(id="job-2"))
         with pytest.raises(JobTimeout) as caught:
-            run_sync(wait(call(backend, 60), JOB, get))
+            run_sync(wait(call(backend, 60), JOB))
         cause = caught.value.__cause__
         assert isinstance(cause, UnexpectedResponse)
         assert (cause.operation, cause.status) == (GET, 200)

@@ -12,7 +12,6 @@ import pytest
 
 from fakes import FakeBackend, call, created, names_in, places, project, refused, unsent
 from magic_hour_client.api.v1_ai_image_generator import create_ai_image
-from magic_hour_client.api.v1_image_projects.get_image_project import request as get
 from magic_hour_client.errors import NotFound, UnexpectedResponse
 from magic_hour_workflows._assets import to_source
 from magic_hour_workflows._backend import run_sync
@@ -61,14 +60,14 @@ class TestDownload:
         events: list[Event] = []
         backend = Storage().script("fetch", b"\0edia")
         call_ = call(backend, 60, on_progress=events.append)
-        run_sync(download(call_, JOB, project(), get, tmp_path))
+        run_sync(download(call_, JOB, project(), tmp_path))
         assert events == [Downloading(id="job-1", name="job-1-1.png", received=5, total=5)]
         assert backend.deadlines == [call_.deadline]
 
     def test_a_repetition_says_of_which_file(self, tmp_path: Path) -> None:
         events: list[Event] = []
         backend = FakeBackend().script("fetch", unsent(), b"\0edia")
-        run_sync(download(call(backend, on_progress=events.append), JOB, project(), get, tmp_path))
+        run_sync(download(call(backend, on_progress=events.append), JOB, project(), tmp_path))
         assert [event.step for event in events if isinstance(event, Retrying)] == ["download of job-1-1.png"]
 
     def test_plain_http_is_taken_where_it_was_allowed_redirects_included(self, tmp_path: Path) -> None:
@@ -82,25 +81,25 @@ class TestDownload:
         backend.fetching = fetching
         exposed = project()
         exposed.downloads[0].url = "http://storage.example/a.png"
-        [path] = run_sync(download(call(backend, allow_http=True), JOB, exposed, get, tmp_path))
+        [path] = run_sync(download(call(backend, allow_http=True), JOB, exposed, tmp_path))
         assert path.read_bytes() == b"\0"
 
     def test_how_long_storage_asked_to_wait_is_told(self, tmp_path: Path) -> None:
         backend = FakeBackend().script("fetch", TransferFailed("busy", status=503, retry_after=3600))
         with pytest.raises(DownloadFailed) as caught:
-            run_sync(download(call(backend, 60), JOB, project(), get, tmp_path))
+            run_sync(download(call(backend, 60), JOB, project(), tmp_path))
         assert (caught.value.status, caught.value.retry_after) == (503, 3600)
 
     def test_storage_that_cannot_be_reached_gave_no_status(self, tmp_path: Path) -> None:
         backend = FakeBackend(random=1.0).script("fetch", unsent())
         with pytest.raises(DownloadFailed) as caught:
-            run_sync(download(call(backend, 60), JOB, project(), get, tmp_path))
+            run_sync(download(call(backend, 60), JOB, project(), tmp_path))
         assert (caught.value.status, caught.value.retry_after) == (None, None)
 
     def test_outputs_are_not_looked_for_at_the_very_end(self, tmp_path: Path) -> None:
         backend = FakeBackend().script(GET, project(outputs=0))
         with pytest.raises(DownloadFailed, match="lists no outputs"):
-            run_sync(download(call(backend, 1.0), JOB, project(outputs=0), get, tmp_path))
+            run_sync(download(call(backend, 1.0), JOB, project(outputs=0), tmp_path))
         assert backend.sleeps == []
 
     @pytest.mark.parametrize("url", [None, 7, "", "http://[bad", "https://a\uff0fb/c", "https://s.example/\ud800"])
@@ -110,7 +109,7 @@ class TestDownload:
         half.downloads[at].url = url
         backend = FakeBackend().script(GET, half)
         with pytest.raises(DownloadFailed) as caught:
-            run_sync(download(call(backend), JOB, half, get, tmp_path))
+            run_sync(download(call(backend), JOB, half, tmp_path))
         assert str(caught.value).startswith(
             f"not every output of job-1 was saved (1 of 2): output {at + 1}: storage returned an invalid URL; "
         )
@@ -121,7 +120,7 @@ class TestDownload:
         half = project(outputs=2)
         half.downloads[1].url = None
         backend = FakeBackend().script(GET, project(outputs=2))
-        assert len(run_sync(download(call(backend), JOB, half, get, tmp_path))) == 2
+        assert len(run_sync(download(call(backend), JOB, half, tmp_path))) == 2
 
     def test_fresh_urls_that_cannot_be_used_replace_no_good_ones(self, tmp_path: Path) -> None:
         fresh = project(outputs=2)
@@ -129,12 +128,12 @@ class TestDownload:
         backend = (
             FakeBackend().script(GET, fresh).script("fetch", TransferFailed("expired", status=403), b"\0a", b"\0b")
         )
-        assert len(run_sync(download(call(backend), JOB, project(outputs=2), get, tmp_path))) == 2
+        assert len(run_sync(download(call(backend), JOB, project(outputs=2), tmp_path))) == 2
 
     def test_an_error_tells_of_a_few_outputs_and_counts_the_others(self, tmp_path: Path) -> None:
         backend = FakeBackend().script("fetch", TransferFailed("gone", status=405))
         with pytest.raises(DownloadFailed, match=r"output 3: gone; and 2 more; "):
-            run_sync(download(call(backend), JOB, project(outputs=5), get, tmp_path))
+            run_sync(download(call(backend), JOB, project(outputs=5), tmp_path))
 
     def test_a_failure_of_one_output_stops_no_other(self, tmp_path: Path) -> None:
         gone = TransferFailed("gone for good", status=405)
@@ -142,7 +141,7 @@ class TestDownload:
             "fetch", gone, b"\0second", TransferFailed("late", status=405, retry_after=7), b"\0fourth"
         )
         with pytest.raises(DownloadFailed) as caught:
-            run_sync(download(call(backend), JOB, project(outputs=4), get, tmp_path))
+            run_sync(download(call(backend), JOB, project(outputs=4), tmp_path))
         assert [path.read_bytes() for path in caught.value.downloaded_paths] == [b"\0second", b"\0fourth"]
         assert names_in(tmp_path) == ["job-1-2.png", "job-1-4.png"]
         assert (caught.value.status, caught.value.__cause__) == (405, gone)
@@ -159,7 +158,7 @@ class TestDownload:
         backend = Storage()
         backend.fetching = fetching
         with pytest.raises(DownloadFailed, match=r"\(1 of 4\): output 2: the disk is full") as caught:
-            run_sync(download(call(backend), JOB, project(outputs=4), get, tmp_path))
+            run_sync(download(call(backend), JOB, project(outputs=4), tmp_path))
         assert len(backend.fetched) == 2
         assert [path.name for path in caught.value.downloaded_paths] == names_in(tmp_path) == ["job-1-1.png"]
 
@@ -167,7 +166,7 @@ class TestDownload:
     def test_ctrl_c_and_bugs_stop_all_at_once(self, tmp_path: Path, interruption: type[BaseException]) -> None:
         backend = FakeBackend().script("fetch", TransferFailed("gone for good", status=405), interruption(), b"\0third")
         with pytest.raises(interruption) as caught:
-            run_sync(download(call(backend), JOB, project(outputs=3), get, tmp_path))
+            run_sync(download(call(backend), JOB, project(outputs=3), tmp_path))
         assert caught.value.project_id == "job-1"
         assert len(backend.fetched) == 2
         assert names_in(tmp_path) == []
@@ -181,7 +180,7 @@ class TestDownload:
             return target.finish()
 
         backend.fetching = fetching
-        run_sync(download(call(backend), JOB, project(), get, tmp_path))
+        run_sync(download(call(backend), JOB, project(), tmp_path))
         assert backend.sleeps == [0.5] * 4
 
 
@@ -265,7 +264,7 @@ class TestOutputs:
 
 class TestGenerate:
     def run(self, backend: FakeBackend, parameters: dict[str, Any] = IMAGE, **outputs: Any) -> Result:
-        return run_sync(generate(call(backend), create_ai_image, get, parameters, OutputOptions(**outputs)))
+        return run_sync(generate(call(backend), create_ai_image.ENDPOINT, parameters, OutputOptions(**outputs)))
 
     def test_a_name_for_another_kind_is_found_before_anything_goes_out(self, tmp_path: Path) -> None:
         with pytest.raises(InvalidArgument, match="outputs are images"):
@@ -302,7 +301,7 @@ class TestByItsId:
     """What holds for `check_result` and `download` alike."""
 
     def run(self, flow: Any, backend: FakeBackend, **outputs: Any) -> Any:
-        return run_sync(flow(call(backend), "image", "job-1", get, OutputOptions(**outputs)))
+        return run_sync(flow(call(backend), "image", "job-1", OutputOptions(**outputs)))
 
     def test_a_name_for_another_kind_is_found_before_anything_is_asked(self, flow: Any, tmp_path: Path) -> None:
         with pytest.raises(InvalidArgument, match="outputs are images"):
@@ -342,26 +341,26 @@ class TestStatusOfAResult:
     def test_in_the_result(self) -> None:
         backend = FakeBackend().script(GET, project(self.STRANGE))
         outputs = OutputOptions(wait_for_completion=False)
-        assert run_sync(check_result(call(backend), "image", "job-1", get, outputs)).status == self.SHOWN
+        assert run_sync(check_result(call(backend), "image", "job-1", outputs)).status == self.SHOWN
 
     @pytest.mark.parametrize(("status", "shown"), [(STRANGE, SHOWN), (None, "unknown")])
     def test_in_the_objection_to_a_download(self, tmp_path: Path, status: str | None, shown: str) -> None:
         backend = FakeBackend().script(GET, project(status))
         with pytest.raises(InvalidArgument) as caught:
-            run_sync(save(call(backend), "image", "job-1", get, OutputOptions(download_directory=tmp_path)))
+            run_sync(save(call(backend), "image", "job-1", OutputOptions(download_directory=tmp_path)))
         assert str(caught.value).startswith(f"`id`: the image job job-1 is not complete yet ({shown}); ")
 
 
 def test_a_result_without_a_status_says_so() -> None:
     backend = FakeBackend().script("v1.image_projects.get", project(None))
     outputs = OutputOptions(wait_for_completion=False)
-    assert run_sync(check_result(call(backend), "image", "job-1", get, outputs)).status == "unknown"
+    assert run_sync(check_result(call(backend), "image", "job-1", outputs)).status == "unknown"
 
 
 def test_a_result_by_id_says_of_what() -> None:
     done = project(credits=7)
     backend = FakeBackend().script(GET, done)
-    result = run_sync(check_result(call(backend), "image", "job-1", get, OutputOptions(download_outputs=False)))
+    result = run_sync(check_result(call(backend), "image", "job-1", OutputOptions(download_outputs=False)))
     assert result == Result(id="job-1", kind="image", status="complete", credits_charged=7, project=done)
 
 
@@ -372,14 +371,14 @@ def test_ctrl_c_between_two_looks_by_id_carries_the_id() -> None:
 
     backend = Interrupted().script(GET, project("queued"))
     with pytest.raises(KeyboardInterrupt) as caught:
-        run_sync(check_result(call(backend), "image", "job-1", get, OutputOptions(download_outputs=False)))
+        run_sync(check_result(call(backend), "image", "job-1", OutputOptions(download_outputs=False)))
     assert caught.value.project_id == "job-1"
 
 
 def test_a_download_that_comes_too_early_names_the_job_and_the_argument(tmp_path: Path) -> None:
     backend = FakeBackend().script(GET, project("queued"))
     with pytest.raises(InvalidArgument) as caught:
-        run_sync(save(call(backend), "image", "job-1", get, OutputOptions(download_directory=tmp_path)))
+        run_sync(save(call(backend), "image", "job-1", OutputOptions(download_directory=tmp_path)))
     assert (caught.value.field, caught.value.project_id) == ("id", "job-1")
     assert "the image job job-1 is not complete yet (queued)" in str(caught.value)
     assert "image_projects.check_result('job-1')" in str(caught.value)
@@ -390,7 +389,7 @@ def test_a_download_saves_where_it_is_told_or_here(tmp_path: Path, monkeypatch: 
     here.mkdir()
     monkeypatch.chdir(here)
     for outputs in (OutputOptions(download_directory=there), OutputOptions()):
-        run_sync(save(call(FakeBackend().script(GET, project())), "image", "job-1", get, outputs))
+        run_sync(save(call(FakeBackend().script(GET, project())), "image", "job-1", outputs))
     assert names_in(there) == names_in(here) == ["job-1-1.png"]
 
 

@@ -18,7 +18,6 @@ from starlette.datastructures import UploadFile
 from fakes import FakeBackend, call, created
 from magic_hour_client.api.v1_ai_headshot_generator import create_ai_headshot
 from magic_hour_client.api.v1_ai_image_editor import create_ai_image_edit
-from magic_hour_client.api.v1_image_projects.get_image_project import request as get_image
 from magic_hour_client.errors import InvalidArgument, MagicHourError
 from magic_hour_workflows._assets import to_source
 from magic_hour_workflows._backend import run_sync
@@ -58,7 +57,7 @@ def headshot(value: Any) -> FakeBackend:
     outputs = OutputOptions(wait_for_completion=False)
     given = {"assets": {"image_file_path": value}}
     try:
-        run_sync(generate(call(io), create_ai_headshot, get_image, given, outputs))
+        run_sync(generate(call(io), create_ai_headshot.ENDPOINT, given, outputs))
     except MagicHourError:
         assert "v1.ai_headshot_generator.create" not in io.names()
         raise
@@ -266,7 +265,7 @@ class TestSeveral:
         files = [str(portrait), portrait, "https://a.example/b.png"]
         given = {"assets": {"image_file_paths": shape(files)}, "style": {"prompt": "x"}}
         io = FakeBackend().script("v1.ai_image_editor.create", created())
-        work = generate(call(io), create_ai_image_edit, get_image, given, OutputOptions(wait_for_completion=False))
+        work = generate(call(io), create_ai_image_edit.ENDPOINT, given, OutputOptions(wait_for_completion=False))
         if shape == dict.fromkeys:
             with pytest.raises(InvalidArgument, match="put a single file in brackets"):
                 run_sync(work)
@@ -297,7 +296,7 @@ class TestSeveral:
 def create(files: Any) -> None:
     given = {"assets": {"image_file_paths": files}, "style": {"prompt": "x"}}
     run_sync(
-        generate(call(FakeBackend()), create_ai_image_edit, get_image, given, OutputOptions(wait_for_completion=False))
+        generate(call(FakeBackend()), create_ai_image_edit.ENDPOINT, given, OutputOptions(wait_for_completion=False))
     )
 
 

@@ -9,15 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from magic_hour_client.endpoints import PROJECTS, endpoint
 
 from fakes import FakeBackend, call, created, lost, names_in, project, refused, unsent
 from magic_hour_client._runtime.endpoints import encoded
-from magic_hour_client.api.v1_ai_headshot_generator import create_ai_headshot
-from magic_hour_client.api.v1_ai_image_editor import create_ai_image_edit
-from magic_hour_client.api.v1_ai_image_generator import create_ai_image
-from magic_hour_client.api.v1_ai_talking_photo import create_ai_talking_photo
-from magic_hour_client.api.v1_image_projects.get_image_project import request as get_image
-from magic_hour_client.api.v1_video_projects.get_video_project import request as get_video
 from magic_hour_client.models import V1AiHeadshotGeneratorCreateBodyAssets
 from magic_hour_client.types import Placeholder
 from magic_hour_workflows._backend import run_sync
@@ -33,19 +28,18 @@ from magic_hour_workflows.errors import (
 )
 from magic_hour_workflows.events import Created, Downloading, Event, StatusChanged, Uploading
 
-APIS = {
-    "headshot": (create_ai_headshot, get_image),
-    "talking": (create_ai_talking_photo, get_video),
-    "image": (create_ai_image, get_image),
-    "edit": (create_ai_image_edit, get_image),
+ENDPOINTS = {
+    "headshot": endpoint("v1.ai_headshot_generator.create"),
+    "talking": endpoint("v1.ai_talking_photo.create"),
+    "image": endpoint("v1.ai_image_generator.create"),
+    "edit": endpoint("v1.ai_image_editor.create"),
 }
 IMAGE: dict[str, Any] = {"image_count": 1, "style": {"prompt": "a"}}
 
 
 def io_for(which: str, *, outputs: int = 1, id: str = "job-1") -> FakeBackend:
-    api, get = APIS[which]
-    done = project(outputs=outputs)
-    return FakeBackend().script(api.ENDPOINT.name, created(id)).script(get("x").name, done)
+    called, done = ENDPOINTS[which], project(outputs=outputs)
+    return FakeBackend().script(called.name, created(id)).script(PROJECTS[called.project_kind], done)
 
 
 def run(
@@ -56,10 +50,9 @@ def run(
     on_progress: Any = None,
     **outputs: Any,
 ):
-    api, get = APIS[which]
     backend = backend or io_for(which)
     return backend, run_sync(
-        generate(call(backend, on_progress=on_progress), api, get, parameters, OutputOptions(**outputs))
+        generate(call(backend, on_progress=on_progress), ENDPOINTS[which], parameters, OutputOptions(**outputs))
     )
 
 
@@ -126,8 +119,8 @@ def test_no_text_is_taken_for_a_file(tmp_path: Path, portrait: Path, prompt: str
 def test_a_placeholder_fits_an_input_file_only_and_is_never_sent(portrait: Path) -> None:
     placeholder = Placeholder("p.png")
     with pytest.raises(InvalidArgument, match=r"`style\.prompt`: expected a string"):
-        create_ai_image.request(image_count=1, style={"prompt": placeholder})  # type: ignore[typeddict-item]
-    operation = create_ai_headshot.request(assets={"image_file_path": placeholder})  # type: ignore[typeddict-item]
+        ENDPOINTS["image"].request(image_count=1, style={"prompt": placeholder})
+    operation = ENDPOINTS["headshot"].request(assets={"image_file_path": placeholder})
     with pytest.raises(InvalidArgument, match="cannot be written as JSON"):
         encoded(operation)
 
@@ -158,8 +151,8 @@ def test_a_name_is_always_sent(tmp_path: Path) -> None:
 
 
 def test_names_differ() -> None:
-    assert job_name(FakeBackend(random=0.1), create_ai_image.ENDPOINT) != job_name(
-        FakeBackend(random=0.2), create_ai_image.ENDPOINT
+    assert job_name(FakeBackend(random=0.1), ENDPOINTS["image"]) != job_name(
+        FakeBackend(random=0.2), ENDPOINTS["image"]
     )
 
 
@@ -305,9 +298,8 @@ def test_the_deadline_is_one_for_the_whole_call(tmp_path: Path) -> None:
     slowed = refused(429, headers={"retry-after": "20"})
     backend = FakeBackend(random=1.0).script("v1.ai_image_generator.create", slowed, slowed, created())
     backend.script("v1.image_projects.get", project("queued"))
-    api, get = APIS["image"]
     with pytest.raises(TimeoutError) as caught:
-        run_sync(generate(call(backend, 60), api, get, IMAGE, OutputOptions(download_directory=tmp_path)))
+        run_sync(generate(call(backend, 60), ENDPOINTS["image"], IMAGE, OutputOptions(download_directory=tmp_path)))
     assert caught.value.project_id == "job-1"
     assert 1058 <= backend.clock <= 1060
 
@@ -345,39 +337,37 @@ class TestByItsId:
 
     def test_check_result_waits_and_saves(self, tmp_path: Path) -> None:
         backend = io_for("image").script("v1.image_projects.get", project("queued"), project(outputs=2))
-        result = run_sync(
-            check_result(call(backend), "image", "job-1", get_image, OutputOptions(download_directory=tmp_path))
-        )
+        result = run_sync(check_result(call(backend), "image", "job-1", OutputOptions(download_directory=tmp_path)))
         assert [path.name for path in result.downloaded_paths] == ["job-1-1.png", "job-1-2.png"]
 
     def test_check_result_without_waiting_tells_the_status(self, tmp_path: Path) -> None:
         backend = io_for("image").script("v1.image_projects.get", project("rendering"))
         outputs = OutputOptions(wait_for_completion=False, download_directory=tmp_path)
-        result = run_sync(check_result(call(backend), "image", "job-1", get_image, outputs))
+        result = run_sync(check_result(call(backend), "image", "job-1", outputs))
         assert (result.status, result.downloaded_paths, len(backend.sent)) == ("rendering", [], 1)
 
     def test_check_result_without_waiting_saves_what_is_complete(self, tmp_path: Path) -> None:
         outputs = OutputOptions(wait_for_completion=False, download_directory=tmp_path)
-        result = run_sync(check_result(call(io_for("image")), "image", "job-1", get_image, outputs))
+        result = run_sync(check_result(call(io_for("image")), "image", "job-1", outputs))
         assert len(result.downloaded_paths) == 1
 
     def test_download_refuses_what_is_not_complete(self, tmp_path: Path) -> None:
         backend = io_for("image").script("v1.image_projects.get", project("queued"))
         with pytest.raises(InvalidArgument, match="not complete yet"):
-            run_sync(save(call(backend), "image", "job-1", get_image, OutputOptions(download_directory=tmp_path)))
+            run_sync(save(call(backend), "image", "job-1", OutputOptions(download_directory=tmp_path)))
 
     @pytest.mark.parametrize("flow", [check_result, save])
     def test_a_look_at_a_paid_job_is_repeated_for_as_long_as_there_is_time(self, tmp_path: Path, flow: Any) -> None:
         backend = io_for("image").script("v1.image_projects.get", *[unsent()] * 20, project())
         outputs = OutputOptions(wait_for_completion=False, download_directory=tmp_path)
-        run_sync(flow(call(backend), "image", "job-1", get_image, outputs))
+        run_sync(flow(call(backend), "image", "job-1", outputs))
         assert names_in(tmp_path) == ["job-1-1.png"]
 
     @pytest.mark.parametrize("id", ["", "a/b", "a?b", "a#b", "..", ".", "a b", "a%2Fb", "a\n", None])
     def test_what_is_no_id_is_refused(self, tmp_path: Path, id: Any) -> None:
         backend = io_for("image")
         with pytest.raises(InvalidArgument, match="`id`"):
-            run_sync(check_result(call(backend), "image", id, get_image, OutputOptions(download_directory=tmp_path)))
+            run_sync(check_result(call(backend), "image", id, OutputOptions(download_directory=tmp_path)))
         assert backend.sent == []
 
 

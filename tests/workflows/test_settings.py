@@ -18,7 +18,7 @@ CLIENTS = pytest.mark.parametrize("kind", [Client, AsyncClient])
 
 @CLIENTS
 def test_defaults(kind: Any) -> None:
-    defaults = kind(token="x")._defaults
+    defaults = kind(token="x").runner.defaults
     assert (defaults.timeout, defaults.poll_interval, defaults.max_parallel) == (DEFAULT_TIMEOUT, None, 4)
 
 
@@ -59,10 +59,10 @@ def test_a_bad_variable_is_refused_when_the_client_is_made(
 @CLIENTS
 def test_the_variable_of_the_vendor_is_understood(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAGIC_HOUR_POLL_INTERVAL", "2.5")
-    assert kind(token="x")._defaults.poll_interval == 2.5
-    assert kind(token="x", poll_interval=1)._defaults.poll_interval == 1
+    assert kind(token="x").runner.defaults.poll_interval == 2.5
+    assert kind(token="x", poll_interval=1).runner.defaults.poll_interval == 1
     monkeypatch.setenv("MAGIC_HOUR_POLL_INTERVAL", "")
-    assert kind(token="x")._defaults.poll_interval is None
+    assert kind(token="x").runner.defaults.poll_interval is None
 
 
 async def listener(event: object) -> None:
@@ -103,9 +103,9 @@ class Int64:
 @CLIENTS
 def test_numbers_of_other_libraries_are_numbers(kind: Any) -> None:
     client = kind(token="x", timeout=Int64(9), poll_interval=Fraction(5, 2), max_parallel=Int64(3))
-    assert client._defaults[:3] == (9.0, 2.5, 3)
-    assert [type(value) for value in client._defaults[:3]] == [float, float, int]
-    call = client._begin(timeout=Fraction(7, 2), poll_interval=Int64(2))
+    assert client.runner.defaults[:3] == (9.0, 2.5, 3)
+    assert [type(value) for value in client.runner.defaults[:3]] == [float, float, int]
+    call = client.runner.begin(timeout=Fraction(7, 2), poll_interval=Int64(2))
     assert (call.timeout, call.poll_interval) == (3.5, 2.0)
 
 

@@ -9,7 +9,6 @@ import httpx
 import pytest
 
 from fakes import FakeBackend, call, names_in, project, unsent
-from magic_hour_client.api.v1_image_projects.get_image_project import request as get
 from magic_hour_workflows._backend import run_sync
 from magic_hour_workflows._flows.call import STALLED_SECONDS
 from magic_hour_workflows._flows.download import download
@@ -23,7 +22,7 @@ PATIENCE = 30.0
 
 
 def save(backend: FakeBackend, folder: Path, timeout: float = 1800.0) -> Any:
-    return run_sync(download(call(backend, timeout), JOB, project(), get, folder))
+    return run_sync(download(call(backend, timeout), JOB, project(), folder))
 
 
 def test_a_download_without_progress_is_given_up(tmp_path: Path) -> None:

@@ -58,9 +58,10 @@ class Assets:
             self.sources.append(source)
         return self._known[key]
 
-    def filled(self, body: Any, paths: Sequence[str]) -> Any:
-        """A copy of `body` with the path of its upload for every placeholder; `paths` are those of `sources`."""
-        return _replaced(body, dict(zip(self._placeholders, paths, strict=True)))
+    def uploaded(self, paths: Sequence[str]) -> None:
+        """Give every placeholder the remote path of its file; `paths` are in the order of `sources`."""
+        for placeholder, path in zip(self._placeholders, paths, strict=True):
+            placeholder.path = path
 
     def close(self) -> None:
         """Drop what was kept of streams."""
@@ -195,13 +196,3 @@ def _check_is_local(value: str | os.PathLike[str], where: str) -> None:
         raise InvalidArgument(
             f"a URL that begins with {url[0]} cannot be read", "give a path, or one with https://", field=where
         )
-
-
-def _replaced(node: Any, known: Mapping[Placeholder, str]) -> Any:
-    if isinstance(node, Placeholder):
-        return known[node]
-    if isinstance(node, Mapping):
-        return {key: _replaced(value, known) for key, value in node.items()}
-    if isinstance(node, list):
-        return [_replaced(item, known) for item in node]
-    return node

@@ -1,11 +1,11 @@
 """`Client` and `AsyncClient`: the low-level clients with `generate`, `wait` and `download` on top.
 
-Rule: no decision here. A client brings settings, a `Backend` and the tree of resources together, and closes them.
+Rule: no decision here. A client checks its settings, gives a runner to its resources, and closes what it opened.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -14,18 +14,16 @@ from magic_hour_client._runtime.settings import DEFAULT_TIMEOUT as REQUEST_TIMEO
 from magic_hour_client._runtime.settings import checked_seconds
 from magic_hour_client.types import Request
 
-from ._backend import run_sync
-from ._flows.call import Call
-from ._flows.submit import carry, send
 from ._settings import DEFAULT_MAX_PARALLEL, DEFAULT_TIMEOUT, Defaults
+from .runner import AsyncRunner, Runner
 
 if TYPE_CHECKING:
     import httpx
 
-    from ._async_backend import AsyncBackend
-    from ._sync_backend import SyncBackend
-    from .events import Event
-    from .resources.tree import V1, AsyncV1
+    from magic_hour_client._runtime.transport import AsyncTransport, SyncTransport
+    from magic_hour_resources.v1 import V1, AsyncV1
+
+    from ._backend import Backend
 
 T = TypeVar("T")
 
@@ -38,14 +36,14 @@ class Client(low_level.Client):
         base_url: the address of the service; the variable `MAGIC_HOUR_BASE_URL` or the live service if not given.
         timeout: seconds a whole `generate`, `wait` or `download` may take.
         request_timeout: seconds a single low-level call may take, its repetitions included.
-        poll_interval: seconds between looks at a job; the variable `MAGIC_HOUR_POLL_INTERVAL`, or a growing interval
-            from 1 to 30 seconds if not given.
+        poll_interval: seconds between two polls of a job; the variable `MAGIC_HOUR_POLL_INTERVAL`, or growing from 1
+            to 30 seconds if not given.
         max_parallel: how many files of one job are transferred at a time.
-        http_client: an HTTP client of your own, used for every request and left open.
+        http_client: your own HTTP client, used for every request and left open.
         allow_http: allow plain `http://` to other machines than this one.
 
     Raises:
-        InvalidArgument: there is no key, or a value cannot be right.
+        InvalidArgument: there is no key, or a value is invalid.
 
     Example:
         >>> with Client(token=token, base_url=base_url) as client:
@@ -70,43 +68,29 @@ class Client(low_level.Client):
     ) -> None:
         seconds = checked_seconds("request_timeout", request_timeout)
         super().__init__(token, base_url=base_url, timeout=seconds, http_client=http_client, allow_http=allow_http)
-        self._defaults = Defaults.checked(
+        defaults = Defaults.checked(
             timeout=timeout, poll_interval=poll_interval, max_parallel=max_parallel, allow_http=allow_http
         )
+        make_backend = partial(_sync_backend, self._transport, defaults.max_parallel)
+        self.runner: Runner = Runner(make_backend, defaults, seconds)
+        """What runs the calls of this client; for tools that are built on it."""
 
     @cached_property
     def v1(self) -> V1:
         """Everything under `v1`."""
-        from .resources.tree import V1
+        from magic_hour_resources.v1 import V1
 
-        return V1(self)
-
-    @cached_property
-    def _backend(self) -> SyncBackend:
-        from ._sync_backend import SyncBackend
-
-        return SyncBackend(self._transport, self._defaults.max_parallel)
-
-    def _begin(
-        self,
-        timeout: float | None = None,
-        poll_interval: float | None = None,
-        on_progress: Callable[[Event], object] | None = None,
-    ) -> Call:
-        """Start the time of one call."""
-        return self._defaults.begin(self._backend, timeout, poll_interval, on_progress)
+        return V1(self.runner)
 
     def send(
         self, request: Request[T], *, timeout: float | None = None, extra_headers: Mapping[str, str] | None = None
     ) -> T:
-        """Send a call and give its result.
+        """Send a request and return its result.
 
-        What can be repeated is tried again if it fails in a way that may pass. What charges credits is sent once;
-        if its outcome is not known, that is a `SubmissionUnknown`.
+        What can be repeated is tried again if it fails in a way that may pass. What charges credits is sent once; if
+        it is unknown whether the service accepted it, that is a `SubmissionUnknown`.
         """
-        seconds = checked_seconds("timeout", timeout) or self._transport.settings.timeout
-        call = self._begin(seconds)
-        return run_sync(send(call, request, extra_headers), partial(carry, call))
+        return self.runner.send(request, timeout=timeout, extra_headers=extra_headers)
 
 
 class AsyncClient(low_level.AsyncClient):
@@ -117,14 +101,14 @@ class AsyncClient(low_level.AsyncClient):
         base_url: the address of the service; the variable `MAGIC_HOUR_BASE_URL` or the live service if not given.
         timeout: seconds a whole `generate`, `wait` or `download` may take.
         request_timeout: seconds a single low-level call may take, its repetitions included.
-        poll_interval: seconds between looks at a job; the variable `MAGIC_HOUR_POLL_INTERVAL`, or a growing interval
-            from 1 to 30 seconds if not given.
+        poll_interval: seconds between two polls of a job; the variable `MAGIC_HOUR_POLL_INTERVAL`, or growing from 1
+            to 30 seconds if not given.
         max_parallel: how many files of one job are transferred at a time.
-        http_client: an HTTP client of your own, used for every request and left open.
+        http_client: your own HTTP client, used for every request and left open.
         allow_http: allow plain `http://` to other machines than this one.
 
     Raises:
-        InvalidArgument: there is no key, or a value cannot be right.
+        InvalidArgument: there is no key, or a value is invalid.
 
     Example:
         >>> import asyncio
@@ -151,13 +135,17 @@ class AsyncClient(low_level.AsyncClient):
     ) -> None:
         seconds = checked_seconds("request_timeout", request_timeout)
         super().__init__(token, base_url=base_url, timeout=seconds, http_client=http_client, allow_http=allow_http)
-        self._defaults = Defaults.checked(
+        defaults = Defaults.checked(
             timeout=timeout, poll_interval=poll_interval, max_parallel=max_parallel, allow_http=allow_http
         )
+        self.runner: AsyncRunner = AsyncRunner(
+            partial(_async_backend, self._transport, defaults.max_parallel), defaults, seconds
+        )
+        """What runs the calls of this client; for tools that are built on it."""
 
     async def __aenter__(self) -> Self:
         # Loaded now: among many jobs that begin at once it would hold the event loop up for longer than all of them.
-        from . import _async_backend as asynchronous  # noqa: F401
+        from . import _async_backend  # noqa: F401
         from ._flows import generate  # noqa: F401
 
         return await super().__aenter__()
@@ -165,32 +153,28 @@ class AsyncClient(low_level.AsyncClient):
     @cached_property
     def v1(self) -> AsyncV1:
         """Everything under `v1`."""
-        from .resources.tree import AsyncV1
+        from magic_hour_resources.v1 import AsyncV1
 
-        return AsyncV1(self)
-
-    @cached_property
-    def _backend(self) -> AsyncBackend:
-        from ._async_backend import AsyncBackend
-
-        return AsyncBackend(self._transport, self._defaults.max_parallel)
-
-    def _begin(
-        self,
-        timeout: float | None = None,
-        poll_interval: float | None = None,
-        on_progress: Callable[[Event], object] | None = None,
-    ) -> Call:
-        """Start the time of one call."""
-        return self._defaults.begin(self._backend, timeout, poll_interval, on_progress)
+        return AsyncV1(self.runner)
 
     async def send(
         self, request: Request[T], *, timeout: float | None = None, extra_headers: Mapping[str, str] | None = None
     ) -> T:
-        """Send a call and give its result.
+        """Send a request and return its result.
 
-        What can be repeated is tried again if it fails in a way that may pass. What charges credits is sent once;
-        if its outcome is not known, that is a `SubmissionUnknown`.
+        What can be repeated is tried again if it fails in a way that may pass. What charges credits is sent once; if
+        it is unknown whether the service accepted it, that is a `SubmissionUnknown`.
         """
-        seconds = checked_seconds("timeout", timeout) or self._transport.settings.timeout
-        return await send(self._begin(seconds), request, extra_headers)
+        return await self.runner.send(request, timeout=timeout, extra_headers=extra_headers)
+
+
+def _sync_backend(transport: SyncTransport, max_parallel: int) -> Backend:
+    from ._sync_backend import SyncBackend
+
+    return SyncBackend(transport, max_parallel)
+
+
+def _async_backend(transport: AsyncTransport, max_parallel: int) -> Backend:
+    from ._async_backend import AsyncBackend
+
+    return AsyncBackend(transport, max_parallel)

@@ -13,13 +13,14 @@ from typing import Any
 
 import attrs
 
-from magic_hour_client._runtime.schema import Model, check_given, merged, unknown_field, vars_of
+from magic_hour_client._runtime.schema import Model, Object, check_given, merged, unknown_field, vars_of
+from magic_hour_client.endpoints import endpoint
 from magic_hour_client.errors import InvalidArgument
 from magic_hour_client.types import Endpoint
 
 from ._formatting import shown
 from ._hints import meant, nearest
-from ._operations import module, paid
+from ._operations import paid
 from ._results import LARGEST_NUMBER, plain_number
 
 
@@ -68,10 +69,11 @@ def estimate_credits(operation: str, **parameters: Any) -> Estimate:
         known = [key.split(".")[1] for key in priced]
         hint = meant(str(operation), known) or f"only for {', '.join(known)}"
         raise InvalidArgument(f"no price is known for {shown(operation)}", hint, field="operation")
-    api = module(name)
+    priced_endpoint = endpoint(name)
     extra_body = parameters.pop("extra_body", None)
-    check_given(api.ENDPOINT.body, _without_files(api.ENDPOINT, parameters))
-    return estimate(api.ENDPOINT, merged(parameters, extra_body))
+    if isinstance(priced_endpoint.body, Object):
+        check_given(priced_endpoint.body, _without_files(priced_endpoint, parameters))
+    return estimate(priced_endpoint, merged(parameters, extra_body))
 
 
 def estimate(endpoint: Endpoint[..., Any], parameters: Mapping[str, Any]) -> Estimate:

@@ -5,15 +5,11 @@ Rule: read, never written. The generator wrote it down; a new field of the contr
 
 from __future__ import annotations
 
-import importlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
-from types import ModuleType
 from typing import Any
-
-from magic_hour_client.types import PROJECT_GETS, Request
 
 Schema = Mapping[str, Any]
 
@@ -35,20 +31,6 @@ def operations() -> Mapping[str, Mapping[str, Any]]:
 def paid() -> dict[str, Mapping[str, Any]]:
     """The operations that charge credits."""
     return {name: operation for name, operation in operations().items() if operation.get("charges_credits")}
-
-
-def module(name: str) -> ModuleType:
-    """The generated module of an operation."""
-    return importlib.import_module(f"magic_hour_client.api.{operations()[name]['module']}")
-
-
-@cache
-def project_request(kind: str) -> Callable[[str], Request[Any]]:
-    """What makes the call that asks for a project of a kind by its id."""
-    request: Callable[[str], Request[Any]] = importlib.import_module(
-        f"magic_hour_client.api.{PROJECT_GETS[kind]}"
-    ).request
-    return request
 
 
 def resolved(schema: Schema) -> dict[str, Any]:

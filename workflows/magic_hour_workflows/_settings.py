@@ -15,10 +15,8 @@ from magic_hour_client._runtime.settings import checked_seconds
 from magic_hour_client.errors import InvalidArgument
 
 from ._checks import checked_flag
-from ._flows.call import Call
 
 if TYPE_CHECKING:
-    from ._backend import Backend
     from .events import Event
 
 DEFAULT_TIMEOUT = 1800.0
@@ -46,36 +44,26 @@ class Defaults(NamedTuple):
         """
         return cls(
             timeout=checked_seconds("timeout", timeout) or DEFAULT_TIMEOUT,
-            poll_interval=_interval("poll_interval", poll_interval) or _from_environment(),
+            poll_interval=checked_interval("poll_interval", poll_interval) or _from_environment(),
             max_parallel=_count("max_parallel", max_parallel),
             allow_http=checked_flag("allow_http", allow_http),
         )
 
-    def begin(
-        self,
-        backend: Backend,
-        timeout: float | None = None,
-        poll_interval: float | None = None,
-        on_progress: Callable[[Event], object] | None = None,
-    ) -> Call:
-        """Start the time of one call."""
-        _check_listener(on_progress)
-        return Call.begin(
-            backend,
-            checked_seconds("timeout", timeout) or self.timeout,
-            poll_interval=_interval("poll_interval", poll_interval) or self.poll_interval,
-            on_progress=on_progress,
-            allow_http=self.allow_http,
-        )
 
+def checked_listener(value: Any) -> Callable[[Event], object] | None:
+    """A plain function of one event, or none.
 
-def _check_listener(value: object) -> None:
+    Raises:
+        InvalidArgument: it cannot be called, or would have to be awaited.
+    """
     if value is None:
-        return
+        return None
     if not callable(value) or inspect.iscoroutinefunction(value) or inspect.iscoroutinefunction(type(value).__call__):
         raise InvalidArgument(
             "expected a plain function of one event", "it is called and not awaited", field="on_progress"
         )
+    listener: Callable[[Event], object] = value
+    return listener
 
 
 def _count(name: str, value: Any) -> int:
@@ -84,7 +72,12 @@ def _count(name: str, value: Any) -> int:
     raise InvalidArgument("expected a whole number from 1", field=name)
 
 
-def _interval(name: str, value: object) -> float | None:
+def checked_interval(name: str, value: object) -> float | None:
+    """Seconds between two polls, or none.
+
+    Raises:
+        InvalidArgument: it is not a number of seconds, or too small.
+    """
     seconds = checked_seconds(name, value)
     if seconds is not None and seconds < SHORTEST_POLL_INTERVAL:
         raise InvalidArgument(f"{seconds:g} s is too often", f"give {SHORTEST_POLL_INTERVAL:g} at least", field=name)
@@ -99,6 +92,6 @@ def _from_environment() -> float | None:
         seconds = float(text)
     except ValueError:  # the text is not shown: it may be a key in the wrong place
         raise InvalidArgument(
-            "expected a number of seconds, such as 2.5", "mend or unset it", field=POLL_INTERVAL_VARIABLE
+            "expected a number of seconds, such as 2.5", "fix or unset it", field=POLL_INTERVAL_VARIABLE
         ) from None
-    return _interval(POLL_INTERVAL_VARIABLE, seconds)
+    return checked_interval(POLL_INTERVAL_VARIABLE, seconds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import sqlalchemy as sa
 
 from batch.claiming.simulation import KEY, Person
@@ -20,7 +21,7 @@ class _Unchecked(Submitter):
 
     async def _submit(self, call: Any, row: Any, request: Any, note: Note) -> str:
         return await super()._submit(
-            call._replace(before_sending=self.checking(call.before_sending)), row, request, note
+            attrs.evolve(call, before_sending=self.checking(call.before_sending)), row, request, note
         )
 
     def checking(self, check: Any) -> Any:

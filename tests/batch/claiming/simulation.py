@@ -20,11 +20,11 @@ from typing import Any
 
 import attrs
 import sqlalchemy as sa
+from magic_hour_client.endpoints import endpoint
 
 from magic_hour_client.errors import ConnectionFailed, MagicHourError, TooManyRequests
 from magic_hour_workflows._flows.call import Call
 from magic_hour_workflows._flows.generate import prepare
-from magic_hour_workflows._operations import module
 from magic_hour_workflows.batch import _settling as settling
 from magic_hour_workflows.batch import _submission as submission
 from magic_hour_workflows.batch._claims import Claims
@@ -346,8 +346,8 @@ class Worker:
             if id is None:
                 connection: Any = Connection(self.world, self.machine, self.plot)
                 self.plot = None
-                call = Call.begin(connection, 1800.0)
-                request, _ = prepare(connection, module(f"v1.{row.endpoint}.create"), row.parameters)
+                call = Call(connection, 1800.0)
+                request, _ = prepare(connection, endpoint(f"v1.{row.endpoint}.create"), row.parameters)
                 await self.paying.submit(call, row, request, estimate)
             answer: dict[str, Any] = {"status": RowStatus.SAVED}
         except NotMine:

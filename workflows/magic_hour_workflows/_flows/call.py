@@ -9,6 +9,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+import attrs
+
 from magic_hour_client.errors import MagicHourError
 
 from .._retry import Backoff, may_repeat
@@ -64,13 +66,12 @@ class Submission:
         self.attempt, self.settled, self.unknown = attempt, False, None
 
 
-class Call(NamedTuple):
-    """One call of the user's, from its beginning to its deadline."""
+@attrs.define
+class Call:
+    """One call of the user's, from its beginning to its deadline. Its time starts when it is made."""
 
     backend: Backend
     timeout: float
-    deadline: float
-    submission: Submission
     poll_interval: float | None = None
     on_progress: Callable[[Event], object] | None = None
     allow_http: bool = False
@@ -78,17 +79,15 @@ class Call(NamedTuple):
     """Attempts at a step; None for as many as fit before the deadline, once the job is paid for."""
     before_sending: BeforeSending | None = None
     """Asked before each attempt at a paid create, directly before its first byte: one that must not go out raises."""
+    submission: Submission = attrs.field(factory=Submission)
+    deadline: float = attrs.field(default=0.0, kw_only=True)
 
-    @classmethod
-    def begin(cls, backend: Backend, timeout: float, **options: Any) -> Call:
-        """A call whose time starts now."""
-        return cls(
-            backend=backend, timeout=timeout, deadline=backend.now() + timeout, submission=Submission(), **options
-        )
+    def __attrs_post_init__(self) -> None:
+        self.deadline = self.deadline or self.backend.now() + self.timeout
 
     def paid(self) -> Call:
         """The same call after the job was accepted: from now on only the deadline ends it."""
-        return self._replace(tries=None)
+        return attrs.evolve(self, tries=None)
 
     def left(self) -> float:
         """Seconds until the deadline, never less than 0."""

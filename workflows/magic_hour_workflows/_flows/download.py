@@ -7,10 +7,7 @@ asking for the job again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-
-from magic_hour_client.types import Request
 
 from .._outputs import output_names
 from .._partial_download import PartialDownload
@@ -33,10 +30,9 @@ _MOST_REPORTED = 3
 class DownloadState:
     """The outputs of one job: where they are now, and what has become of them."""
 
-    def __init__(self, call: Call, job: Job, project: Project, get: Callable[[str], Request[Project]]) -> None:
+    def __init__(self, call: Call, job: Job, project: Project) -> None:
         self.call = call
         self.job = job
-        self.get = get
         self.urls: list[object] = _urls(project)
         self.saved: dict[int, Path] = {}
         self.failures: dict[int, MagicHourError] = {}
@@ -45,7 +41,7 @@ class DownloadState:
     async def refresh(self, number: int, stale: object) -> None:
         """Get fresh URLs, unless somebody has done so since `stale` was read."""
         if self.urls[number] == stale:
-            project = await poll(self.call, self.job, self.get)
+            project = await poll(self.call, self.job)
             fresh = _urls(project)
             if len(fresh) == len(self.urls):
                 self.urls = [new or old for new, old in zip(fresh, self.urls, strict=True)]
@@ -78,7 +74,6 @@ async def download(
     call: Call,
     job: Job,
     project: Project,
-    get: Callable[[str], Request[Project]],
     directory: Path,
     output_name: str | None = None,
 ) -> list[Path]:
@@ -90,8 +85,8 @@ async def download(
         DownloadFailed: an output could not be saved; `downloaded_paths` has those that were.
     """
     call = call.paid()
-    project = await _listed(call, job, project, get)
-    outputs = DownloadState(call, job, project, get)
+    project = await _listed(call, job, project)
+    outputs = DownloadState(call, job, project)
     names = output_names(job, outputs.urls, output_name)
 
     async def save(number: int) -> None:
@@ -110,7 +105,7 @@ async def download(
     return outputs.paths()
 
 
-async def _listed(call: Call, job: Job, project: Project, get: Callable[[str], Request[Project]]) -> Project:
+async def _listed(call: Call, job: Job, project: Project) -> Project:
     """The project once it lists its outputs, for which a complete one is polled a few times more.
 
     Raises:
@@ -121,7 +116,7 @@ async def _listed(call: Call, job: Job, project: Project, get: Callable[[str], R
             break
         with naming(job):
             await call.backend.sleep(SHORTEST_INTERVAL)
-        project = await poll(call, job, get)
+        project = await poll(call, job)
     if not _urls(project):
         with naming(job):
             raise DownloadFailed(f"the {job.kind} job {job.shown_id} is complete, but the service lists no outputs")

@@ -6,18 +6,17 @@ leaves this module without its id.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import attrs
 
-from magic_hour_client._runtime.endpoints import encoded
 from magic_hour_client._runtime.schema import unknown_field
+from magic_hour_client.endpoints import project_endpoint
 from magic_hour_client.errors import InvalidArgument
-from magic_hour_client.types import Endpoint, Request
+from magic_hour_client.types import UNSET, Endpoint, Request
 
 from .._assets import Assets, collect, to_source
 from .._backend import Backend
@@ -30,8 +29,6 @@ from .download import download
 from .submit import carry, kind_of, submit
 from .upload import upload
 from .wait import Project, finished, poll, reported_status, wait
-
-Get = Callable[[str], Request[Project]]
 
 
 @attrs.frozen(kw_only=True)
@@ -65,46 +62,45 @@ OPTIONS = (
 
 
 async def generate(
-    call: Call, api: ModuleType, get: Get, parameters: Mapping[str, Any], outputs: OutputOptions
+    call: Call, endpoint: Endpoint[..., Any], parameters: Mapping[str, Any], outputs: OutputOptions
 ) -> Result:
     """Run one job from local files to files on disk.
 
     Args:
         call: how long, how often, who listens.
-        api: the generated module of the operation.
-        get: makes the request that polls a job of this kind.
+        endpoint: what to call.
         parameters: the operation's parameters, with files where the contract has paths.
         outputs: whether to wait, and where to save.
     """
-    request, assets = prepare(call.backend, api, parameters)
+    request, assets = prepare(call.backend, endpoint, parameters)
     try:
         directory = None
         if outputs.wait_for_completion:
             directory = await call.backend.run_in_thread(partial(outputs.directory, kind_of(request)))
-        paths = await upload(call, assets.sources)
+        assets.uploaded(await upload(call, assets.sources))
     finally:
         assets.close()
-    request = attrs.evolve(request, body=assets.filled(request.body, paths))
     try:
         _, job = await submit(call, request)
         with naming(job):
             if not outputs.wait_for_completion:
                 return Result(id=job.id, kind=job.kind, status="queued", credits_charged=job.credits_charged)
-            project = await wait(call, job, get, new=True)
-            return await _saved(call, job, project, get, directory, outputs)
+            project = await wait(call, job, new=True)
+            return await _saved(call, job, project, directory, outputs)
     except BaseException as error:
         carry(call, error)
         raise
 
 
-def prepare(backend: Backend, api: ModuleType, parameters: Mapping[str, Any]) -> tuple[Request[Any], Assets]:
-    """The call to send, fully checked, with placeholders in place of local files; and those files.
+def prepare(
+    backend: Backend, endpoint: Endpoint[..., Any], parameters: Mapping[str, Any]
+) -> tuple[Request[Any], Assets]:
+    """The request to send, fully checked, with placeholders in place of local files; and those files.
 
     Raises:
-        InvalidArgument: something cannot be right.
+        InvalidArgument: an argument is invalid.
     """
-    endpoint: Endpoint[..., Any] = api.ENDPOINT
-    parameters = dict(parameters)
+    parameters = {name: value for name, value in parameters.items() if value is not UNSET}
     extra_body = parameters.pop("extra_body", None)
     for name in parameters:
         if name not in endpoint.fields:
@@ -115,9 +111,8 @@ def prepare(backend: Backend, api: ModuleType, parameters: Mapping[str, Any]) ->
     if "name" in endpoint.fields and parameters.get("name") is None:
         parameters["name"] = job_name(backend, endpoint)
     prepared, assets = collect(endpoint, parameters)
-    request: Request[Any] = api.request(**prepared, extra_body=extra_body)
+    request: Request[Any] = endpoint.request(**prepared, extra_body=extra_body)
     check(endpoint.name, request.body)
-    encoded(request, placeholders=True)  # what cannot be written as JSON is found now, not after the upload
     return request, assets
 
 
@@ -127,43 +122,56 @@ def job_name(backend: Backend, endpoint: Endpoint[..., Any]) -> str:
     return f"{endpoint.name.split('.')[1]} {backend.utc():%Y-%m-%dT%H:%M:%SZ} {digits}"
 
 
-async def check_result(call: Call, kind: Kind, id: str, get: Get, outputs: OutputOptions) -> Result:
+async def wait_for(call: Call, kind: Kind, id: str) -> Any:
+    """Wait for a job by its id; returns its project."""
+    return await wait(call, named(kind, id))
+
+
+def named(kind: Kind, id: str) -> Job:
+    """The job that a caller names, which may not exist.
+
+    Raises:
+        InvalidArgument: it is not an id.
+    """
+    project_endpoint(kind).request(id)
+    return Job(kind=kind, id=id, known=False)
+
+
+async def check_result(call: Call, kind: Kind, id: str, outputs: OutputOptions) -> Result:
     """Pick a job up by its id: wait for it, save its outputs.
 
     Without waiting, a job that is not complete yet is returned as it is.
     """
-    get(id)  # refuses what is no id, before anything else
+    job = named(kind, id)
     directory = outputs.directory(kind)
-    job = Job(kind=kind, id=id, known=False)
     call = call.paid()
     with naming(job):
         if outputs.wait_for_completion:
-            project = await wait(call, job, get)
+            project = await wait(call, job)
         else:
-            project = await poll(call, job, get)
+            project = await poll(call, job)
             if not finished(job, project):
                 return _result(job, project, [])
-        return await _saved(call, job, project, get, directory, outputs)
+        return await _saved(call, job, project, directory, outputs)
 
 
-async def save(call: Call, kind: Kind, id: str, get: Get, outputs: OutputOptions) -> list[Path]:
+async def save(call: Call, kind: Kind, id: str, outputs: OutputOptions) -> list[Path]:
     """Save the outputs of a complete job.
 
     Raises:
         InvalidArgument: it is not complete yet.
     """
-    get(id)
+    job = named(kind, id)
     directory = outputs.directory(kind)
-    job = Job(kind=kind, id=id, known=False)
     call = call.paid()
-    project = await poll(call, job, get)
+    project = await poll(call, job)
     if not finished(job, project):
         early = InvalidArgument(
             f"the {kind} job {job.shown_id} is not complete yet ({reported_status(project) or 'unknown'})", field="id"
         )
         name_job(early, job)  # not a mistake alone: there is a job, and a way to go on
         raise early
-    return (await _saved(call, job, project, get, directory, outputs)).downloaded_paths
+    return (await _saved(call, job, project, directory, outputs)).downloaded_paths
 
 
 async def upload_file(call: Call, value: Any, role: Any) -> str:
@@ -176,10 +184,8 @@ async def upload_file(call: Call, value: Any, role: Any) -> str:
     return path
 
 
-async def _saved(
-    call: Call, job: Job, project: Project, get: Get, directory: Path | None, outputs: OutputOptions
-) -> Result:
-    paths = [] if directory is None else await download(call, job, project, get, directory, outputs.output_name)
+async def _saved(call: Call, job: Job, project: Project, directory: Path | None, outputs: OutputOptions) -> Result:
+    paths = [] if directory is None else await download(call, job, project, directory, outputs.output_name)
     return _result(job, project, paths)
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from magic_hour_client.api.v1_files_upload_urls.create_upload_urls import request as places_request
+from magic_hour_client.endpoints import UPLOAD_URLS, endpoint
 from magic_hour_client.errors import ConnectionFailed, UnexpectedResponse
 
 from .._retry import has_expired, may_repeat
@@ -53,7 +53,9 @@ def measure(source: Source) -> None:
 
 
 async def _places(call: Call, sources: Sequence[Source]) -> list[Any]:
-    request = places_request(
+    if UPLOAD_URLS is None:
+        raise UploadFailed("the contract has no way to upload files", final=True)
+    request = endpoint(UPLOAD_URLS).request(
         items=[{"type": source.known.role, "extension": source.known.extension} for source in sources]
     )
 

@@ -6,12 +6,11 @@ shortly before the deadline, and no sleep after the last one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from magic_hour_client._runtime.redaction import clean
+from magic_hour_client.endpoints import project_endpoint
 from magic_hour_client.errors import MagicHourError, NotFound, UnexpectedResponse
-from magic_hour_client.types import Request
 
 from .._results import Job, number
 from .._retry import may_repeat
@@ -34,8 +33,6 @@ class Project(Protocol):
     @property
     def downloads(self) -> Any: ...
 
-
-P = TypeVar("P", bound=Project)
 
 SHORTEST_INTERVAL = 1.0
 LONGEST_INTERVAL = 30.0
@@ -62,13 +59,12 @@ def interval(elapsed: float, random: float, fixed: float | None = None) -> float
     return growing * (1 - JITTER * random)
 
 
-async def wait(call: Call, job: Job, get: Callable[[str], Request[P]], *, new: bool = False) -> P:
+async def wait(call: Call, job: Job, *, new: bool = False) -> Any:
     """The project, once it is complete.
 
     Args:
         call: how long, how often, who listens.
         job: the job to wait for.
-        get: makes the request that polls it.
         new: True if it was accepted only now: the first poll can wait, and may not find it yet.
 
     Raises:
@@ -87,7 +83,7 @@ async def wait(call: Call, job: Job, get: Callable[[str], Request[P]], *, new: b
     while call.left() > 0:
         elapsed = call.backend.now() - began
         try:
-            project = await poll(call, job, get, missing_until=began + NEW_JOB_SECONDS if new else None)
+            project = await poll(call, job, missing_until=began + NEW_JOB_SECONDS if new else None)
         except MagicHourError as error:
             if not may_repeat(error) or getattr(error, "retry_after", None):
                 raise
@@ -111,7 +107,7 @@ async def wait(call: Call, job: Job, get: Callable[[str], Request[P]], *, new: b
     raise JobTimeout(job=job, status=status, credits_charged=credits, timeout=call.timeout) from cause
 
 
-async def poll(call: Call, job: Job, get: Callable[[str], Request[P]], *, missing_until: float | None = None) -> P:
+async def poll(call: Call, job: Job, *, missing_until: float | None = None) -> Any:
     """The project as it is now; if asked before `missing_until`, that it is not found is not believed."""
     asked = 0.0
 
@@ -119,7 +115,7 @@ async def poll(call: Call, job: Job, get: Callable[[str], Request[P]], *, missin
         early = missing_until is not None and asked < missing_until
         return may_repeat(error) or (early and isinstance(error, NotFound))
 
-    async def attempt() -> P:
+    async def attempt() -> Any:
         nonlocal asked
         asked = call.backend.now()  # the answer may be as old as that, however long it took to come
         project = await call.backend.send(request, call.attempt_deadline())
@@ -129,7 +125,7 @@ async def poll(call: Call, job: Job, get: Callable[[str], Request[P]], *, missin
         return project
 
     with naming(job):
-        request = get(job.id)
+        request = project_endpoint(job.kind).request(job.id)
         return await call.repeat(request.name, attempt, again=again)
 
 

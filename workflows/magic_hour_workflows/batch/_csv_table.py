@@ -37,8 +37,8 @@ from ._entries import (
     RESERVED,
     Collector,
     Entry,
-    api,
     endpoint_names,
+    endpoint_of,
     lines,
     no_endpoint,
     parsed,
@@ -170,7 +170,7 @@ def steps(column: str) -> tuple[Step, ...]:
 @cache
 def kind_at(endpoint: str, path: tuple[Step, ...]) -> Kind | None:
     """The type that the contract of an endpoint has at this path; None if there is no such field."""
-    kind: Kind | None = api(endpoint).ENDPOINT.body if path else None
+    kind: Kind | None = endpoint_of(endpoint).body if path else None
     for step in path:
         kind = _inside(kind, step)
     return kind
@@ -251,11 +251,11 @@ def _known() -> list[str]:
     """Every column that some endpoint has."""
     found = ["key", "endpoint", "extra_body"]
     for endpoint in dict.fromkeys(endpoint_names().values()):
-        found += _below(api(endpoint).ENDPOINT.body, "", _DEEPEST)
+        found += _below(endpoint_of(endpoint).body, "", _DEEPEST)
     return found
 
 
-def _below(kind: Kind, path: str, depth: int) -> Iterator[str]:
+def _below(kind: Kind | None, path: str, depth: int) -> Iterator[str]:
     if isinstance(kind, Object) and depth:
         for field in kind.model()._fields:
             yield from _below(field.kind, f"{path}.{field.attribute}" if path else field.attribute, depth - 1)

@@ -10,17 +10,18 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 from typing import Any, NoReturn
 
 import attrs
 
 from magic_hour_client._runtime.schema import wrong_type
+from magic_hour_client.endpoints import endpoint
 from magic_hour_client.errors import InvalidArgument
+from magic_hour_client.types import Endpoint
 
 from .._formatting import shown
 from .._hints import meant
-from .._operations import module, paid
+from .._operations import paid
 from ._rows import Mistake, Row
 
 NO_KEY = "`key` is missing: give every row a unique one that stays the same when rows move; it names the outputs"
@@ -199,9 +200,9 @@ def operation_name(resource: str) -> str:
 
 
 @cache
-def api(resource: str) -> ModuleType:
-    """The generated module of a resource's `create`."""
-    return module(operation_name(resource))
+def endpoint_of(resource: str) -> Endpoint[..., Any]:
+    """The endpoint behind a resource."""
+    return endpoint(operation_name(resource))
 
 
 def reserved_option(name: str) -> InvalidArgument:

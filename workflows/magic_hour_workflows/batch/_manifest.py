@@ -33,7 +33,7 @@ from .._operations import operations
 from .._sources import form_of
 from ..errors import AssetNotFound
 from ._csv_table import from_csv
-from ._entries import Collector, Entry, api, from_jsonl, from_memory, resource
+from ._entries import Collector, Entry, endpoint_of, from_jsonl, from_memory, resource
 from ._row_checks import Checker
 from ._rows import ManifestError, Mistake, Plan, Planned, Row
 from ._saved_files import digest
@@ -217,12 +217,12 @@ def estimate_row(row: Row) -> Estimate:
         50 credits
     """
     parameters = {name: value for name, value in row.parameters.items() if name != "extra_body"}
-    return estimate(api(row.endpoint).ENDPOINT, merged(parameters, row.parameters.get("extra_body")))
+    return estimate(endpoint_of(row.endpoint), merged(parameters, row.parameters.get("extra_body")))
 
 
 def inputs(row: Row) -> Iterator[Input]:
     """The files of a row to upload; URLs and remote paths are looked up by the service."""
-    for field in api(row.endpoint).ENDPOINT.assets:
+    for field in endpoint_of(row.endpoint).assets:
         value = _at(row.parameters, field.path)
         for item in value if field.many and isinstance(value, list) else [value]:
             if isinstance(item, str) and os.path.isabs(item):

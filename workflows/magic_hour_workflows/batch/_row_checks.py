@@ -12,10 +12,8 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-from magic_hour_client._runtime.endpoints import encoded
 from magic_hour_client._runtime.schema import Model, unknown_field, vars_of, wrong_type
 from magic_hour_client.errors import InvalidArgument
 from magic_hour_client.types import AssetField, AssetRole, Endpoint
@@ -27,7 +25,7 @@ from .._flows.generate import OPTIONS
 from .._formatting import shown
 from .._operations import operations
 from .._outputs import safe_stem
-from ._entries import RESERVED, Collector, Entry, api, reserved_option, resource
+from ._entries import RESERVED, Collector, Entry, endpoint_of, reserved_option, resource
 from ._rows import Row
 
 LONGEST_KEY = 200
@@ -71,7 +69,7 @@ class Checker:
         except InvalidArgument as error:
             self._add(entry, error)
             return None
-        parameters = self._parameters(entry, api(name))
+        parameters = self._parameters(entry, endpoint_of(name))
         if len(self._found.mistakes) > before or entry.key is None:
             return None
         return Row(key=str(entry.key), endpoint=name, parameters=parameters, line=entry.line)
@@ -109,9 +107,8 @@ class Checker:
 
     # --- parameters ----------------------------------------------------------------------------------------------
 
-    def _parameters(self, entry: Entry, api: ModuleType) -> dict[str, Any]:
+    def _parameters(self, entry: Entry, endpoint: Endpoint[..., Any]) -> dict[str, Any]:
         """The parameters as JSON; mistakes are collected."""
-        endpoint: Endpoint[..., Any] = api.ENDPOINT
         before = len(self._found.mistakes)
         given = {name: value for name, value in entry.parameters.items() if self._belongs(entry, endpoint, name)}
         for name in endpoint.required:
@@ -120,13 +117,13 @@ class Checker:
         for field in endpoint.assets:
             given = self._resolve_files(given, field, field.path, entry)
         if len(self._found.mistakes) > before:
-            self._refused(entry, api, given, before)
+            self._refused(entry, endpoint, given, before)
             return given
         try:
-            return _written(api, given)
+            return _written(endpoint, given)
         except InvalidArgument as error:
             self._add(entry, error)
-            self._refused(entry, api, given, before)
+            self._refused(entry, endpoint, given, before)
             return given
 
     def _belongs(self, entry: Entry, endpoint: Endpoint[..., Any], name: Any) -> bool:
@@ -139,20 +136,20 @@ class Checker:
             self._add(entry, unknown_field("", name, dict.fromkeys((*endpoint.fields, *OPTIONS))))
         return False
 
-    def _refused(self, entry: Entry, api: ModuleType, given: dict[str, Any], since: int) -> None:
+    def _refused(self, entry: Entry, endpoint: Endpoint[..., Any], given: dict[str, Any], since: int) -> None:
         """Report everything else that the contract refuses.
 
         The contract reports one mistake at a time. So each refused field is replaced with the contract's example, or
         left out, and the rest is checked again. Rules that compare fields wait until those fields are valid.
         """
-        example = operations()[api.ENDPOINT.name].get("example", {})
+        example = operations()[endpoint.name].get("example", {})
         reported = {mistake.field for mistake in self._found.mistakes[since:] if mistake.field}
-        for field in (*reported, *api.ENDPOINT.required):
+        for field in (*reported, *endpoint.required):
             if field in reported or given.get(field) is None:
                 given = _corrected(given, _INDEX.sub("", field).split("."), example)
         while True:
             try:
-                api.request(**{**dict.fromkeys(api.ENDPOINT.fields), **given})
+                endpoint.request(**{**dict.fromkeys(endpoint.fields), **given})
             except InvalidArgument as error:
                 if error.field is None or error.field in reported:
                     return
@@ -245,19 +242,18 @@ def checked_key(key: object) -> str:
     return key
 
 
-def _written(api: ModuleType, given: Mapping[str, Any]) -> dict[str, Any]:
+def _written(endpoint: Endpoint[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters as the contract writes them.
 
     Raises:
         InvalidArgument: the contract or the checks refuse them, or their price is unknown.
     """
-    fields = {**dict.fromkeys(api.ENDPOINT.fields), **given}
-    operation = api.request(**fields)
-    check(api.ENDPOINT.name, operation.body)
-    encoded(operation)
-    estimate(api.ENDPOINT, operation.body)
+    fields = {**dict.fromkeys(endpoint.fields), **given}
+    request = endpoint.request(**fields)
+    check(endpoint.name, request.body)
+    estimate(endpoint, request.body)
     extra = given.get("extra_body")
-    body = operation.body if extra is None else api.request(**{**fields, "extra_body": None}).body
+    body = request.body if extra is None else endpoint.request(**{**fields, "extra_body": None}).body
     written = {name: body.get(name, value) for name, value in given.items() if value is not None}
     return written if extra is None else {**written, "extra_body": json.loads(json.dumps(extra))}
 

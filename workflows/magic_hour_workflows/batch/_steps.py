@@ -16,8 +16,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import attrs
-
 from magic_hour_client.errors import MagicHourError, PaymentRequired, Unauthorized
 
 from .._client import AsyncClient
@@ -26,11 +24,11 @@ from .._flows.download import download
 from .._flows.generate import prepare
 from .._flows.upload import upload
 from .._flows.wait import wait
-from .._operations import module, project_request
 from .._results import Job, Kind, number
 from .._sources import Source
 from ..errors import DownloadFailed, SubmissionUnknown
 from ..events import Event
+from ._entries import endpoint_of
 from ._fleet import StopSignal
 from ._output_dir import Incoming, OutputDir
 from ._rows import Row
@@ -106,11 +104,10 @@ class Steps:
             return known
         await self._stop_signal.gate(row.key)
         call = self._begin(row)
-        operation, assets = prepare(call.backend, module(f"v1.{row.endpoint}.create"), row.parameters)
-        paths = await self._remote_paths(call, assets.sources)
-        operation = attrs.evolve(operation, body=assets.filled(operation.body, paths))
+        request, assets = prepare(call.backend, endpoint_of(row.endpoint), row.parameters)
+        assets.uploaded(await self._remote_paths(call, assets.sources))
         try:
-            return await self.submitter.submit(call, row, operation, estimate)
+            return await self.submitter.submit(call, row, request, estimate)
         except SubmissionUnknown:
             raise
         except MagicHourError as error:
@@ -137,7 +134,7 @@ class Steps:
         """
         call = self._begin(row)
         job = Job(kind=kind, id=id)
-        project = await wait(call, job, project_request(kind), new=True)
+        project = await wait(call, job, new=True)
         credits = number(project.credits_charged)
         try:
             return {"credits": credits, "files": listed(await self._download(row, job, project))}
@@ -160,13 +157,13 @@ class Steps:
         return await self.save(row, kind, id)
 
     async def _download(self, row: Row, job: Job, project: Any) -> list[SavedFile]:
-        call, get = self._begin(row), project_request(job.kind)
+        call = self._begin(row)
         staging = self._output_dir.staging()
         missing: DownloadFailed | None = None
         try:
             await finished(partial(staging.mkdir, parents=True))
             try:
-                paths = await download(call, job, project, get, staging)
+                paths = await download(call, job, project, staging)
             except DownloadFailed as error:
                 missing, paths = error, error.downloaded_paths
             files = await self._give_names(row, paths)
@@ -226,4 +223,4 @@ class Steps:
         }
 
     def _begin(self, row: Row) -> Call:
-        return self._client._begin(on_progress=partial(self._emit, row.key))
+        return self._client.runner.begin(on_progress=partial(self._emit, row.key))

@@ -176,7 +176,7 @@ class Submitter:
             id = await self.known(row)
             return id if id is not None else await self.submit(call, row, operation, estimate)
         right = _SendPermit(self, note, since)
-        return await self._submit(call._replace(before_sending=right.check), row, operation, note)
+        return await self._submit(attrs.evolve(call, before_sending=right.check), row, operation, note)
 
     async def _claim(self, note: Note) -> tuple[Claim, Permit]:
         """Request the claim as soon as the rate allows it."""

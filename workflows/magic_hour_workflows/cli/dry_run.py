@@ -12,13 +12,14 @@ from collections.abc import Mapping
 from contextlib import closing
 from typing import Any
 
+from magic_hour_client._runtime.endpoints import encoded
 from magic_hour_client._runtime.settings import KEY_VARIABLE
+from magic_hour_client.endpoints import endpoint
 
 from .._client import Client
 from .._credits import estimate
 from .._flows.generate import prepare
 from .._flows.upload import measure
-from .._operations import module
 from .flags import parameters
 from .printing import size
 from .stdin import replaced, unasked
@@ -39,23 +40,24 @@ def preview(
     Raises:
         InvalidArgument: what `generate` would refuse.
     """
-    api = module(operation)
+    called = endpoint(operation)
     given = parameters(operation, terminal.flags, replaced(terminal, values, unasked))
     token = os.environ.get(KEY_VARIABLE) or "no-key-is-sent"
     with Client(token, base_url=terminal.base_url, allow_http=terminal.allow_http) as client:
-        client._begin(timeout, poll_interval)  # checks both
-        call, assets = prepare(client._backend, api, {**given, "extra_body": extra_body})
-        url = f"{client._transport.settings.base_url}{call.path}"
+        call = client.runner.begin(timeout, poll_interval)
+        request, assets = prepare(call.backend, called, {**given, "extra_body": extra_body})
+        url = f"{client.base_url}{request.path}"
     with closing(assets):
         for source in assets.sources:
             measure(source)
     files = [(source.name, source.size or 0) for source in assets.sources]
-    body = assets.filled(call.body, [f"<upload of {name}>" for name, _ in files])
-    price = estimate(api.ENDPOINT, call.body)
+    assets.uploaded([f"<upload of {name}>" for name, _ in files])
+    body = json.loads(encoded(request) or b"null")
+    price = estimate(called, request.body)
     data = {
         "dry_run": True,
         "operation": operation,
-        "method": api.ENDPOINT.method,
+        "method": called.method,
         "url": url,
         "body": body,
         "uploads": [{"name": name, "bytes": length} for name, length in files],
@@ -63,7 +65,7 @@ def preview(
     }
     uploads = [f"upload  {name}, {size(length)}" for name, length in files]
     lines = [
-        f"{api.ENDPOINT.method} {url}",
+        f"{called.method} {url}",
         json.dumps(body, indent=2, ensure_ascii=False),
         *uploads,
         f"cost    {price}",

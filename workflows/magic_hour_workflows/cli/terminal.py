@@ -63,7 +63,7 @@ class Terminal:
         from .._client import Client
 
         client = Client(base_url=self.base_url, allow_http=self.allow_http)
-        self.address = client._transport.settings.base_url
+        self.address = client.base_url
         return client
 
     @contextmanager
