@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ._runtime._contract import PROJECT_GETS, ProjectKind
+from ._runtime._contract import ProjectKind
 from ._runtime.endpoints import AsyncSender, Endpoint, Request, Sender
 from ._runtime.types import (
     UNSET,
@@ -22,7 +22,6 @@ from ._runtime.types import (
 )
 
 __all__ = [
-    "PROJECT_GETS",
     "UNSET",
     "AnyDict",
     "AssetField",

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final, Literal, TypeAlias
 
 PACKAGE: Final = __name__.rpartition("._runtime.")[0]
@@ -25,8 +24,3 @@ ProjectKind: TypeAlias = Literal[
     "video",
 ]
 """What jobs make. Each kind has its own projects, which can be asked for by the id of the job."""
-PROJECT_GETS: Final[Mapping[str, str]] = {
-    "image": "v1_image_projects.get_image_project",
-    "video": "v1_video_projects.get_video_project",
-}
-"""The module under `api` that asks for a project, by its kind."""

@@ -143,8 +143,17 @@ def build(
         path=filled(endpoint.path, path),
         query=tuple(_pairs(query)),
         headers=dict(_pairs(headers)),
-        body=merged(content, extra_body),
+        body=content if extra_body is None else merged(content, _checked_extra(endpoint, extra_body)),
     )
+
+
+def _checked_extra(endpoint: Endpoint[..., Any], extra_body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`extra_body`, if it can be written as JSON: what the contract knows is checked field by field."""
+    try:
+        _ENCODER.encode(extra_body).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidArgument(f"{endpoint.name}: the body cannot be written as JSON: {error}") from None
+    return extra_body
 
 
 def filled(path: str, parameters: Iterable[tuple[str, Kind, Any]]) -> str:
@@ -190,27 +199,24 @@ def _is_plain(value: object) -> bool:
     return isinstance(value, str) and value.isascii() and value.isprintable()
 
 
-def encoded(request: Request[Any], *, placeholders: bool = False) -> bytes | None:
-    """The JSON bytes of the body, or None if it has none.
+def _remote_path(value: object) -> str:
+    """What the encoder does not know: the placeholder of a file, which has been uploaded by now."""
+    if isinstance(value, Placeholder) and value.path is not None:
+        return value.path
+    raise TypeError(f"{value!r} is not JSON serializable")
 
-    Args:
-        request: the request.
-        placeholders: allow them, to check a body before its files are uploaded; otherwise they are refused.
-    """
+
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_remote_path)
+
+
+def encoded(request: Request[Any]) -> bytes | None:
+    """The JSON bytes of the body, or None if it has none. Each file is written as its remote path."""
     if request.body is None:
         return None
-    default = _placeholder_name if placeholders else None
     try:
-        text = json.dumps(request.body, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=default)
-        return text.encode()
+        return _ENCODER.encode(request.body).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidArgument(f"{request.name}: the body cannot be written as JSON: {error}") from None
-
-
-def _placeholder_name(value: Any) -> str:
-    if isinstance(value, Placeholder):
-        return value.name
-    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
 
 
 def parse(endpoint: Endpoint[..., Any], response: Response) -> Any:

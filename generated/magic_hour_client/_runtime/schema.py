@@ -10,12 +10,13 @@ answer is `Unreadable`.
 from __future__ import annotations
 
 import importlib
+import json
 import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import cache
-from types import MappingProxyType
+from types import MappingProxyType, NoneType
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
@@ -108,6 +109,8 @@ class Scalar(NamedTuple):
             written = self.convert(value)
         except (TypeError, ValueError, OverflowError):
             raise wrong_type(where, self.noun, value) from None
+        if not isinstance(written, (bool, float, Placeholder, NoneType)):
+            _check_writable(written, where)
         if self.bounds is not None and not isinstance(written, Placeholder):
             self.bounds.check(len(written) if isinstance(written, str) else written, where)
         return written
@@ -126,6 +129,7 @@ class Parsed(NamedTuple):
 
     def write(self, value: Any, where: str, writing: Writing) -> Any:
         if isinstance(value, str):
+            _check_writable(value, where)
             return value
         if not isinstance(value, self.type):
             raise wrong_type(where, self.noun, value)
@@ -253,6 +257,18 @@ def _distance(kind: Kind, value: Any) -> int:
 def wrong_type(where: str, noun: str, value: Any) -> InvalidArgument:
     shown = f" {value!r}" if isinstance(value, (int, float)) else ""
     return InvalidArgument(f"expected {noun}, got {type(value).__name__}{shown}", field=where)
+
+
+def _check_writable(value: object, where: str) -> None:
+    """Refuse what JSON cannot say, so that writing the whole body cannot fail once its files are uploaded."""
+    if isinstance(value, str) and value.isascii():
+        return
+    if isinstance(value, int) and abs(value) < _LONGEST_SHOWN:
+        return
+    try:
+        (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, allow_nan=False)).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidArgument(f"it cannot be written as JSON: {error}", field=where) from None
 
 
 def _string(value: Any) -> str:

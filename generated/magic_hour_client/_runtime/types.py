@@ -85,11 +85,15 @@ upload."""
 AssetRole: TypeAlias = Literal["image", "audio", "video"]
 
 
-@attrs.frozen(eq=False, repr=False)
+@attrs.define(eq=False, repr=False)
 class Placeholder:
-    """Stands in a body for an input file until its remote path is known. Equal to itself only."""
+    """Stands in a body for an input file. It is written as the file's remote path, once that is known.
+
+    Equal to itself only.
+    """
 
     name: str
+    path: str | None = None
 
     def __repr__(self) -> str:
         return f"<upload of {self.name}>"
