@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from magic_hour_client.endpoints import PROJECTS, endpoint
 
 from fakes import FakeBackend, call, created, lost, names_in, project, refused, unsent
 from magic_hour_client._runtime.endpoints import encoded
+from magic_hour_client.endpoints import PROJECTS, endpoint
 from magic_hour_client.models import V1AiHeadshotGeneratorCreateBodyAssets
 from magic_hour_client.types import Placeholder
 from magic_hour_workflows._backend import run_sync

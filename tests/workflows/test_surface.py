@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from magic_hour_resources.v1 import V1, AsyncV1
 
 from generator.names import CALL_OPTIONS, GENERATE_OPTIONS
 from magic_hour_emulator import Emulator
+from magic_hour_resources.v1 import V1, AsyncV1
 from magic_hour_workflows import AsyncClient, Client, runner
 
 RESOURCES = [

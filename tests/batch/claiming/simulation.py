@@ -20,8 +20,8 @@ from typing import Any
 
 import attrs
 import sqlalchemy as sa
-from magic_hour_client.endpoints import endpoint
 
+from magic_hour_client.endpoints import endpoint
 from magic_hour_client.errors import ConnectionFailed, MagicHourError, TooManyRequests
 from magic_hour_workflows._flows.call import Call
 from magic_hour_workflows._flows.generate import prepare
