@@ -15,7 +15,7 @@ import pytest
 
 from magic_hour_emulator import Emulator, samples
 from servers import LIMIT_SECONDS
-from worlds import World
+from worlds import MODES, World
 
 # httpx gives up after 5 s unless told otherwise, which a busy machine may need. Tests of timeouts name theirs.
 _httpx_default: httpx.Timeout = inspect.signature(httpx.get).parameters["timeout"].default
@@ -64,7 +64,7 @@ def emulator(running_emulator: Emulator) -> Emulator:
     return running_emulator
 
 
-@pytest.fixture(params=["sync", "asyncio", "trio"])
+@pytest.fixture(params=MODES)
 def world(request: pytest.FixtureRequest) -> World:
     return World(request.param)
 

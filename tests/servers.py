@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,19 +14,28 @@ LIMIT_SECONDS = 60
 
 Behave = Callable[[socket.socket, bytes], None]
 """Called with the connection and the head of the request."""
+Read = Callable[[socket.socket], bytes]
 
 
 class Server:
-    """Accepts connections and lets `behave` answer each request; `heads` are the requests' heads."""
+    """Accepts connections and lets `behave` answer each request; `heads` are the requests' heads.
 
-    def __init__(self, behave: Behave) -> None:
+    Args:
+        behave: deals with one connection, in a thread; returning closes it.
+        tls: speaks TLS with it.
+        read: what is read before `behave` is called.
+    """
+
+    def __init__(self, behave: Behave, tls: ssl.SSLContext | None = None, read: Read | None = None) -> None:
         self.behave = behave
         self.heads: list[bytes] = []
         self.connections = 0
         self.done = threading.Event()
+        self._tls = tls
+        self._read = read or read_head
         self._listening = socket.create_server(("127.0.0.1", 0))
         self._open: list[socket.socket] = []
-        self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self._listening.getsockname()[1]}"
         self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
 
@@ -40,10 +50,14 @@ class Server:
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
-        with connection, suppress(OSError):
-            head = read_head(connection)
-            self.heads.append(head)
-            self.behave(connection, head)
+        with suppress(OSError), connection:
+            if self._tls is not None:
+                connection = self._tls.wrap_socket(connection, server_side=True)
+                self._open.append(connection)
+            with connection:
+                head = self._read(connection)
+                self.heads.append(head)
+                self.behave(connection, head)
 
     def close(self) -> None:
         self.done.set()
@@ -59,8 +73,8 @@ class Server:
 
 
 @contextmanager
-def serving(behave: Behave) -> Iterator[Server]:
-    server = Server(behave)
+def serving(behave: Behave, tls: ssl.SSLContext | None = None, read: Read | None = None) -> Iterator[Server]:
+    server = Server(behave, tls, read)
     try:
         yield server
     finally:
@@ -68,13 +82,34 @@ def serving(behave: Behave) -> Iterator[Server]:
 
 
 def read_head(connection: socket.socket) -> bytes:
+    """The head of a request, or what came of it before the other side closed."""
     head = b""
-    while b"\r\n\r\n" not in head:
-        chunk = connection.recv(4096)
-        if not chunk:
-            break
+    while b"\r\n\r\n" not in head and (chunk := connection.recv(4096)):
         head += chunk
     return head
+
+
+def read_request(connection: socket.socket) -> bytes:
+    """The same with its body."""
+    head, end, body = read_head(connection).partition(b"\r\n\r\n")
+    length = next((int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0)
+    while len(body) < length and (chunk := connection.recv(65536)):
+        body += chunk
+    return head + end + body
+
+
+def silent(connection: socket.socket, request: bytes) -> None:
+    """Says nothing until the other side goes."""
+    connection.recv(1)
+
+
+def closes(connection: socket.socket, request: bytes) -> None:
+    """Ends the connection without an answer."""
+
+
+def says(content: bytes) -> Behave:
+    """Answers with these bytes."""
+    return lambda connection, request: connection.sendall(content)
 
 
 def wait_until(condition: Callable[[], object]) -> None:

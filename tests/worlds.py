@@ -6,22 +6,31 @@ the exceptions, sent in. So each is written once and runs with `Client` as it st
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Generator
+from functools import partial
 from typing import Any
 
 import anyio
+import httpx
 
 from magic_hour_workflows import AsyncClient, Client
+from magic_hour_workflows._backend import run_sync
 
+MODES = ("sync", "asyncio", "trio")
 Scenario = Callable[[Any], Generator[Any, Any, Any]]
 
 
 class World:
     """A way to run scenarios."""
 
+    kinds: tuple[Any, Any] = (Client, AsyncClient)
+
     def __init__(self, name: str) -> None:
         self.name = name
         self.is_async = name != "sync"
+        self.Client = self.kinds[self.is_async]
+        self.HTTPClient: Any = httpx.AsyncClient if self.is_async else httpx.Client
 
     def __repr__(self) -> str:
         return self.name
@@ -29,21 +38,37 @@ class World:
     def run(self, scenario: Scenario, **options: Any) -> Any:
         """Run a scenario with a client made of `options`; what it returns is returned."""
         if not self.is_async:
-            with Client(**options) as client:
-                return _drive(scenario(client))
-        return anyio.run(_arun, scenario, options, backend=self.name)
+            with self.Client(**options) as client:
+                return run_sync(_drive(scenario(client)))
+
+        async def main() -> Any:
+            async with self.Client(**options) as client:
+                return await _drive(scenario(client))
+
+        return anyio.run(main, backend=self.name)
 
     def call(self, use: Callable[[Any], Any], **options: Any) -> Any:
         """The result of a single call."""
+        return self.calls(use, **options)[0]
+
+    def calls(self, *uses: Callable[[Any], Any], **options: Any) -> list[Any]:
+        """The results of several calls, one after the other."""
 
         def scenario(client: Any) -> Generator[Any, Any, Any]:
-            return (yield lambda: use(client))
+            results = []
+            for use in uses:
+                results.append((yield partial(use, client)))
+            return results
 
         return self.run(scenario, **options)
 
+    def close(self, http: Any) -> None:
+        """Close an HTTP client of this world."""
+        anyio.run(http.aclose, backend=self.name) if self.is_async else http.close()
 
-def _drive(steps: Generator[Any, Any, Any]) -> Any:
-    send: Callable[[], Any] = lambda: next(steps)  # noqa: E731
+
+async def _drive(steps: Generator[Any, Any, Any]) -> Any:
+    send: Callable[[], Any] = partial(next, steps)
     while True:
         try:
             step = send()
@@ -51,32 +76,6 @@ def _drive(steps: Generator[Any, Any, Any]) -> Any:
             return finished.value
         try:
             value = step() if callable(step) else step
+            send = partial(steps.send, await value if inspect.isawaitable(value) else value)
         except Exception as error:  # noqa: BLE001  (handed to the scenario)
-            send = _thrower(steps, error)
-        else:
-            send = _sender(steps, value)
-
-
-async def _arun(scenario: Scenario, options: dict[str, Any]) -> Any:
-    async with AsyncClient(**options) as client:
-        steps = scenario(client)
-        send: Callable[[], Any] = lambda: next(steps)  # noqa: E731
-        while True:
-            try:
-                step = send()
-            except StopIteration as finished:
-                return finished.value
-            try:
-                value = await (step() if callable(step) else step)
-            except Exception as error:  # noqa: BLE001  (handed to the scenario)
-                send = _thrower(steps, error)
-            else:
-                send = _sender(steps, value)
-
-
-def _sender(steps: Generator[Any, Any, Any], value: Any) -> Callable[[], Any]:
-    return lambda: steps.send(value)
-
-
-def _thrower(steps: Generator[Any, Any, Any], error: Exception) -> Callable[[], Any]:
-    return lambda: steps.throw(error)
+            send = partial(steps.throw, error)

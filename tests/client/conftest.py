@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from client.harness import MODES, Either
+from client.harness import Either
+from worlds import MODES
 
 CERTIFICATE = Path(__file__).parent / "loopback.pem"
 

@@ -1,23 +1,20 @@
-"""What the client's tests share: one way to run a scenario on both clients, and servers that misbehave.
+"""What the client's tests share: the low-level clients in all three worlds, answers, and a polite server.
 
-Rule: a scenario is written once, as a function of a client, and `either` runs it blocking, on asyncio and on trio.
-Nothing here knows the emulator: what a server does wrong is said in the test, down to the socket.
+Rule: nothing here knows the emulator: what a server does wrong is said in the test, down to the socket.
 """
 
-import inspect
 import json
 import socket
-import ssl
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from threading import Event, Thread
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-import anyio
 import httpx
 import pytest
 
 from magic_hour_client import AsyncClient, Client
+from servers import read_request, serving
+from worlds import World
 
 KEY = "mhk_live_0123456789abcdef"
 ADDRESS = "https://api.example"
@@ -36,7 +33,6 @@ PROJECT = {
     "error": None,
 }
 
-MODES = ("sync", "asyncio", "trio")
 Work = Callable[[Any], Any]
 Handler = Callable[[httpx.Request], httpx.Response]
 
@@ -45,49 +41,21 @@ Handler = Callable[[httpx.Request], httpx.Response]
 abandons_body = pytest.mark.filterwarnings("ignore:Async generator 'httpx:ResourceWarning")
 
 
-class Either:
-    """One of the two clients, and the way to run it."""
+class Either(World):
+    """A world of the low-level clients; `handler` answers in the place of a server."""
 
-    def __init__(self, mode: str) -> None:
-        self.mode = mode
-        self.sync = mode == "sync"
-        self.Client: Any = Client if self.sync else AsyncClient
-        self.HTTPClient: Any = httpx.Client if self.sync else httpx.AsyncClient
+    kinds = (Client, AsyncClient)
 
-    def run(self, client: Any, *works: Work) -> list[Any]:
-        """The results of each work, one after the other, inside `with` or `async with`."""
-        if self.sync:
-            with client:
-                return [work(client) for work in works]
+    def call(self, use: Work, handler: Handler | None = None, **options: Any) -> Any:
+        return self.calls(use, handler=handler, **options)[0]
 
-        async def main() -> list[Any]:
-            async with client:
-                return [await finished(work(client)) for work in works]
-
-        return anyio.run(main, backend=self.mode)
-
-    def call(self, work: Work, handler: Handler | None = None, **options: Any) -> Any:
-        """The result of one work on a client of its own; `handler` answers in the place of a server."""
-        return self.calls(work, handler=handler, **options)[0]
-
-    def calls(self, *works: Work, handler: Handler | None = None, **options: Any) -> list[Any]:
+    def calls(self, *uses: Work, handler: Handler | None = None, **options: Any) -> list[Any]:
         if handler is not None:
             options["http_client"] = self.http(handler)
-        options = {"token": KEY, "base_url": ADDRESS, **options}
-        return self.run(self.Client(**options), *works)
+        return super().calls(*uses, **{"token": KEY, "base_url": ADDRESS, **options})
 
-    def http(self, handler: Handler) -> Any:
-        return self.HTTPClient(transport=httpx.MockTransport(handler))
-
-    def close(self, http: Any) -> None:
-        if self.sync:
-            http.close()
-        else:
-            anyio.run(http.aclose, backend=self.mode)
-
-
-async def finished(value: Any) -> Any:
-    return await value if inspect.isawaitable(value) else value
+    def http(self, handler: Handler, **options: Any) -> Any:
+        return self.HTTPClient(transport=httpx.MockTransport(handler), **options)
 
 
 class Recorder:
@@ -120,73 +88,8 @@ def get(client: Any, id: str = "cuid-1", **more: Any) -> Any:
     return client.v1.image_projects.get(id, **more)
 
 
-# --- servers on raw sockets ---------------------------------------------------------------------------------------
-
-Serve = Callable[[socket.socket, Event], None]
-"""Deals with one connection. The event is set when the test is over: wait on it instead of sleeping."""
-
-
-class Server:
-    """A listening socket whose connections are dealt with by a function, each in a thread."""
-
-    def __init__(self, serve: Serve, tls: ssl.SSLContext | None = None) -> None:
-        self._serve = serve
-        self._tls = tls
-        self._over = Event()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._threads = [Thread(target=self._accept)]
-        self.accepted = 0
-        self._threads[0].start()
-        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self._listener.getsockname()[1]}"
-
-    def _accept(self) -> None:
-        while True:
-            connection, _ = self._listener.accept()
-            if self._over.is_set():
-                connection.close()
-                return
-            self.accepted += 1
-            thread = Thread(target=self._deal, args=(connection,))
-            self._threads.append(thread)
-            thread.start()
-
-    def _deal(self, connection: socket.socket) -> None:
-        with suppress(OSError), connection:
-            if self._tls is None:
-                self._serve(connection, self._over)
-            else:
-                with self._tls.wrap_socket(connection, server_side=True) as wrapped:
-                    self._serve(wrapped, self._over)
-
-    def close(self) -> None:
-        self._over.set()
-        socket.create_connection(self._listener.getsockname()).close()
-        for thread in self._threads:
-            thread.join(60)
-        self._listener.close()
-
-
-@contextmanager
-def server(serve: Serve, tls: ssl.SSLContext | None = None) -> Iterator[Server]:
-    running = Server(serve, tls)
-    try:
-        yield running
-    finally:
-        running.close()
-
-
-def read_request(connection: socket.socket) -> bytes:
-    """A whole request, or what came of it before the other side closed."""
-    content = b""
-    while b"\r\n\r\n" not in content:
-        if not (chunk := connection.recv(65536)):
-            return content
-        content += chunk
-    head, _, body = content.partition(b"\r\n\r\n")
-    length = next((int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0)
-    while len(body) < length and (chunk := connection.recv(65536)):
-        body += chunk
-    return head + b"\r\n\r\n" + body
+server = partial(serving, read=read_request)
+"""Its function is called with the connection and a whole request."""
 
 
 def answered(answer: Any, status: str = "200 OK", headers: str = "") -> bytes:
@@ -194,7 +97,8 @@ def answered(answer: Any, status: str = "200 OK", headers: str = "") -> bytes:
     return f"HTTP/1.1 {status}\r\ncontent-length: {len(content)}\r\n{headers}\r\n".encode() + content
 
 
-def polite(connection: socket.socket, over: Event) -> None:
+def polite(connection: socket.socket, request: bytes) -> None:
     """Answers every request of a connection, and keeps it open."""
-    while (request := read_request(connection)) and not over.is_set():
+    while request:
         connection.sendall(answered(CREATED if request.startswith(b"POST") else PROJECT))
+        request = read_request(connection)

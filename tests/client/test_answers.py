@@ -333,8 +333,7 @@ def test_an_answer_that_a_hook_has_read_is_taken_as_it_was_read(either: Either) 
         await response.aread()
 
     handler = packed("gzip", gzip.compress(json.dumps(CREATED).encode()))
-    hooks = {"response": [read if either.sync else aread]}
-    http = either.HTTPClient(transport=httpx.MockTransport(handler), event_hooks=hooks)
+    http = either.http(handler, event_hooks={"response": [aread if either.is_async else read]})
     assert either.call(create, http_client=http).id == "cuid-1"
     either.close(http)
 

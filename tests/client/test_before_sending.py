@@ -10,10 +10,11 @@ import anyio
 import httpx
 import pytest
 
-from client.harness import CREATED, Either, Recorder, Server, answered, polite, read_request, server
+from client.harness import CREATED, Either, Recorder, answered, polite, server
 from magic_hour_client._runtime.send_trace import SendTrace
 from magic_hour_client.api.v1_ai_image_generator.create_ai_image import request
 from magic_hour_client.errors import ServerError
+from servers import Server, read_request, serving
 
 OPERATION = request(image_count=1, style={"prompt": "A red fox"})
 
@@ -28,10 +29,13 @@ class Listening:
         self.received = b""
         self.closed = Event()
 
-    def __call__(self, connection: socket.socket, over: Event) -> None:
+    def read(self, connection: socket.socket) -> bytes:
         if self.tunnel:
             assert read_request(connection).startswith(b"CONNECT ")
             connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        return b""
+
+    def __call__(self, connection: socket.socket, _: bytes) -> None:
         if self.tls is not None:
             connection = self.tls.wrap_socket(connection, server_side=True)
         self.opened.set()
@@ -44,7 +48,7 @@ class Listening:
 
 def ask(either: Either, question: Callable[[], None]) -> Callable[[], Any]:
     """The question as each client takes it; where it is awaited, it waits."""
-    if either.sync:
+    if not either.is_async:
         return question
 
     async def awaited() -> None:
@@ -85,7 +89,7 @@ def test_it_is_asked_when_the_connection_is_open_and_nothing_was_sent(either: Ei
     listening, client_of = way
     seen: list[tuple[bool, bytes, bool]] = []
     trace = SendTrace()
-    with server(listening) as running:
+    with serving(listening, read=listening.read) as running:
         http = client_of(running)
 
         def question() -> None:
@@ -107,7 +111,7 @@ def test_it_is_asked_when_the_connection_is_open_and_nothing_was_sent(either: Ei
 def test_a_no_leaves_unchanged_and_nothing_was_sent(either: Either, way: Any, secure: bool, error: Exception) -> None:
     listening, client_of = way
     trace = SendTrace()
-    with server(listening) as running:
+    with serving(listening, read=listening.read) as running:
         http = client_of(running)
 
         def question() -> None:

@@ -2,7 +2,6 @@
 
 import socket
 import ssl
-from collections.abc import Callable
 from threading import Event
 from typing import Any
 
@@ -11,7 +10,7 @@ import httpcore
 import httpx
 import pytest
 
-from client.harness import CREATED, MODES, Either, Recorder, answered, create, get, polite, read_request, server
+from client.harness import CREATED, Either, Handler, Recorder, answered, create, get, polite, server
 from magic_hour_client import (
     AsyncClient,
     ConnectionFailed,
@@ -20,45 +19,24 @@ from magic_hour_client import (
     RequestTimeout,
     TooManyRequests,
 )
+from servers import closes, read_head, says, serving, silent
+from worlds import MODES
 
 # --- the tunnel of a proxy ----------------------------------------------------------------------------------------
 
 
-def closes(connection: socket.socket, over: Event) -> None:
-    read_request(connection)
-
-
-def hangs(connection: socket.socket, over: Event) -> None:
-    read_request(connection)
-    over.wait(30)
-
-
-def babbles(connection: socket.socket, over: Event) -> None:
-    read_request(connection)
-    connection.sendall(b"\0 garbage\r\n\r\n")
-
-
-def answers(status: str) -> Callable[[socket.socket, Event], None]:
-    def refuses(connection: socket.socket, over: Event) -> None:
-        read_request(connection)
-        connection.sendall(f"HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n".encode())
-
-    return refuses
-
-
-def half(connection: socket.socket, over: Event) -> None:
-    read_request(connection)
-    connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")  # and then no TLS
+def answers(status: str) -> Any:
+    return says(f"HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n".encode())
 
 
 TUNNELS = {
     "closes": closes,
-    "hangs": hangs,
-    "babbles": babbles,
+    "hangs": silent,
+    "babbles": says(b"\0 garbage\r\n\r\n"),
     "407": answers("407 mhk_live_0123456789abcdef"),
     "403": answers("403 Forbidden"),
     "502": answers("502 Bad Gateway"),
-    "no TLS": half,
+    "no TLS": says(b"HTTP/1.1 200 OK\r\n\r\n"),
 }
 
 
@@ -93,28 +71,23 @@ class Broken(Exception):
     """A bug in something of the caller's."""
 
 
-def hook(either: Either, act: Callable[[], None]) -> Any:
-    if either.sync:
-        return lambda _: act()
+def hooked(either: Either, when: str, error: Exception, handler: Handler | None = None) -> Any:
+    """An HTTP client of the caller's with a hook that raises."""
 
-    async def awaited(_: object) -> None:
-        act()
-
-    return awaited
-
-
-def raises(error: Exception) -> Callable[[], None]:
-    def act() -> None:
+    def hook(_: object) -> None:
         raise error
 
-    return act
+    async def awaited(_: object) -> None:
+        raise error
+
+    hooks = {when: [awaited if either.is_async else hook]}
+    return either.http(handler or Recorder(), event_hooks=hooks)
 
 
 @pytest.mark.parametrize("work", [create, get])
 def test_a_hook_that_raises_before_the_request_is_named(either: Either, work: Any) -> None:
     recorder = Recorder()
-    http = either.http(recorder)
-    http.event_hooks = {"request": [hook(either, raises(Broken("x")))]}
+    http = hooked(either, "request", Broken("x"), recorder)
     with pytest.raises(InvalidArgument, match=r"`http_client`: it raised Broken before anything was sent") as caught:
         either.call(work, http_client=http)
     assert caught.value.field == "http_client"
@@ -124,8 +97,7 @@ def test_a_hook_that_raises_before_the_request_is_named(either: Either, work: An
 
 @pytest.mark.parametrize("error", [httpx.ReadError("x"), FileNotFoundError("x"), TimeoutError("x")], ids=repr)
 def test_a_hook_whose_own_errands_fail_was_before_the_request(either: Either, error: Exception) -> None:
-    http = either.http(Recorder())
-    http.event_hooks = {"request": [hook(either, raises(error))]}
+    http = hooked(either, "request", error)
     with pytest.raises(ConnectionFailed, match="before anything was sent") as caught:
         either.call(create, http_client=http)
     assert caught.value.sent is False
@@ -133,8 +105,7 @@ def test_a_hook_whose_own_errands_fail_was_before_the_request(either: Either, er
 
 def test_a_hook_that_raises_after_the_answer_is_after_it(either: Either) -> None:
     recorder = Recorder()
-    http = either.http(recorder)
-    http.event_hooks = {"response": [hook(either, raises(Broken("x")))]}
+    http = hooked(either, "response", Broken("x"), recorder)
     with pytest.raises(Broken):
         either.call(create, http_client=http)
     assert len(recorder.requests) == 1
@@ -152,8 +123,7 @@ def test_a_hook_whose_own_call_of_us_is_refused_after_the_answer_says_nothing_of
     either: Either, error: MagicHourError
 ) -> None:
     """It was taken for the answer to the create, which was sent up to five times."""
-    http = either.http(Recorder())
-    http.event_hooks = {"response": [hook(either, raises(error))]}
+    http = hooked(either, "response", error)
     with pytest.raises(ConnectionFailed, match="after the request was sent") as caught:
         either.call(create, http_client=http)
     assert caught.value.sent is True
@@ -185,10 +155,8 @@ def test_what_replaces_the_sending_of_httpx_may_have_sent_the_request(
 ) -> None:
     """Tools for tests, and ports to browsers, do so; they tell no steps, and a failure in them says nothing."""
     kinds = {
-        ("transport", True): (httpx.HTTPTransport, "handle_request"),
-        ("transport", False): (httpx.AsyncHTTPTransport, "handle_async_request"),
-        ("pool", True): (httpcore.ConnectionPool, "handle_request"),
-        ("pool", False): (httpcore.AsyncConnectionPool, "handle_async_request"),
+        "transport": (httpx.HTTPTransport, httpx.AsyncHTTPTransport),
+        "pool": (httpcore.ConnectionPool, httpcore.AsyncConnectionPool),
     }
 
     def sends(*_: Any) -> Any:
@@ -197,7 +165,8 @@ def test_what_replaces_the_sending_of_httpx_may_have_sent_the_request(
     async def asends(*_: Any) -> Any:
         sends()
 
-    monkeypatch.setattr(*kinds[where, either.sync], sends if either.sync else asends)
+    name, send = ("handle_async_request", asends) if either.is_async else ("handle_request", sends)
+    monkeypatch.setattr(kinds[where][either.is_async], name, send)
     with pytest.raises(RequestTimeout) as caught:
         either.call(create)
     assert caught.value.sent is True
@@ -224,10 +193,10 @@ def test_a_cancellation_during_the_handshake_ends_at_once_and_nothing_was_sent(
     arrived = Event()
     seen: list[BaseException] = []
 
-    def silent(connection: socket.socket, over: Event) -> None:
+    def hello(connection: socket.socket) -> bytes:
         connection.recv(10)
         arrived.set()
-        over.wait(30)
+        return read_head(connection)  # no more comes until the client goes
 
     async def main(url: str) -> None:
         http = httpx.AsyncClient(verify=tls_client, trust_env=False) if given else None
@@ -248,7 +217,7 @@ def test_a_cancellation_during_the_handshake_ends_at_once_and_nothing_was_sent(
         if http is not None:
             await http.aclose()
 
-    with server(silent) as running:
+    with serving(closes, read=hello) as running:
         anyio.run(main, running.url.replace("http:", "https:"), backend=backend)
     assert seen[0].unsent is True  # type: ignore[attr-defined]
     assert isinstance(seen[0], Exception) is False
@@ -272,10 +241,7 @@ def test_after_a_cancelled_handshake_the_client_works(tls_server: ssl.SSLContext
 def test_a_redirect_to_no_address_comes_after_the_first_byte(either: Either, location: str) -> None:
     """httpx reads `Location` although it does not follow it, and raises what it raises of a bad address of ours."""
 
-    def serve(connection: socket.socket, over: Event) -> None:
-        read_request(connection)
-        connection.sendall(answered({}, "302 Found", f"location: {location}\r\nconnection: close\r\n"))
-
-    with server(serve) as running, pytest.raises(MagicHourError) as caught:
+    found = answered({}, "302 Found", f"location: {location}\r\nconnection: close\r\n")
+    with server(says(found)) as running, pytest.raises(MagicHourError) as caught:
         either.call(create, base_url=running.url, timeout=30)
     assert getattr(caught.value, "sent", True)

@@ -6,7 +6,6 @@ import pickle
 import socket
 import ssl
 import traceback
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Thread
 from typing import Any
@@ -16,20 +15,22 @@ import pytest
 
 from client.conftest import CERTIFICATE
 from client.harness import (
+    ADDRESS,
     CREATED,
     KEY,
     PROJECT,
     Either,
+    Handler,
     Recorder,
     answered,
     create,
     get,
     polite,
-    read_request,
     server,
 )
 from magic_hour_client import Client, ConnectionFailed, InvalidArgument, MagicHourError, RequestTimeout
 from magic_hour_client._runtime import http_clients
+from servers import closes, says, serving, silent
 
 
 def failure(either: Either, url: str, work: Any = create, **options: Any) -> ConnectionFailed:
@@ -57,60 +58,39 @@ def check_no_key(error: BaseException) -> None:
 # --- how connections fail -----------------------------------------------------------------------------------------
 
 
-def test_a_refused_connection_was_not_sent(either: Either) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    for work in (create, get):
-        error = failure(either, f"http://127.0.0.1:{port}", work)
-        assert type(error) is ConnectionFailed
-        assert error.sent is False
-
-
-def test_a_host_without_an_address_was_not_sent(either: Either, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_connection_nothing_was_sent(either: Either, monkeypatch: pytest.MonkeyPatch) -> None:
     def nobody(*_: Any, **__: Any) -> Any:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    monkeypatch.setattr(socket, "getaddrinfo", nobody)
-    for work in (create, get):
-        error = failure(either, "https://api.invalid", work)
-        assert type(error) is ConnectionFailed
-        assert error.sent is False
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    for url in (f"http://127.0.0.1:{port}", "https://api.invalid"):
+        for work in (create, get):
+            error = failure(either, url, work)
+            assert type(error) is ConnectionFailed
+            assert error.sent is False
+        monkeypatch.setattr(socket, "getaddrinfo", nobody)
 
 
-def closes(connection: socket.socket, over: Event) -> None:
-    read_request(connection)
-
-
-def resets(connection: socket.socket, over: Event) -> None:
-    read_request(connection)
+def resets(connection: socket.socket, request: bytes) -> None:
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
 
 
-def cuts(connection: socket.socket, over: Event) -> None:
-    read_request(connection)
-    connection.sendall(answered(CREATED)[:-5])
+CUTS = says(answered(CREATED)[:-5])
+BABBLES = says(b"\0\1\2 this is no HTTP\r\n\r\n")
 
 
-def babbles(connection: socket.socket, over: Event) -> None:
-    read_request(connection)
-    connection.sendall(b"\0\1\2 this is no HTTP\r\n\r\n")
-
-
-@pytest.mark.parametrize("serve", [closes, resets, cuts, babbles])
+@pytest.mark.parametrize("serve", [closes, resets, CUTS, BABBLES])
 @pytest.mark.parametrize("work", [create, get])
 def test_what_fails_after_the_request_went_out_may_have_arrived(either: Either, serve: Any, work: Any) -> None:
     with server(serve) as running:
         error = failure(either, running.url, work)
         assert type(error) is ConnectionFailed
         assert error.sent is True
-        assert running.accepted == 1
+        assert running.connections == 1
 
 
 def test_silence_is_a_timeout_and_may_have_arrived(either: Either) -> None:
-    def silent(connection: socket.socket, over: Event) -> None:
-        read_request(connection)
-        over.wait(30)
-
     with server(silent) as running:
         error = failure(either, running.url, timeout=0.3)
     assert type(error) is RequestTimeout
@@ -118,25 +98,14 @@ def test_silence_is_a_timeout_and_may_have_arrived(either: Either) -> None:
     assert error.sent is True
 
 
-def test_a_failed_tls_handshake_was_not_sent(either: Either) -> None:
-    def plain(connection: socket.socket, over: Event) -> None:
-        connection.recv(65536)
-        connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-
-    with server(plain) as running:
-        assert failure(either, running.url.replace("http:", "https:")).sent is False
-
-
-def test_a_silent_tls_handshake_was_not_sent(either: Either) -> None:
-    with server(lambda connection, over: over.wait(30) and None) as running:
-        error = failure(either, running.url.replace("http:", "https:"), timeout=0.3)
-    assert type(error) is RequestTimeout
+@pytest.mark.parametrize("serve", [silent, BABBLES, polite], ids=["silent", "plain", "untrusted"])
+def test_a_failed_tls_handshake_was_not_sent(either: Either, serve: Any, tls_server: ssl.SSLContext) -> None:
+    hello = None if serve is silent else lambda connection: connection.recv(65536)
+    with serving(serve, *((tls_server,) if serve is polite else (None, hello))) as running:
+        url = running.url.replace("http:", "https:")
+        error = failure(either, url, timeout=0.3 if serve is silent else 10)
+    assert type(error) is (RequestTimeout if serve is silent else ConnectionFailed)
     assert error.sent is False
-
-
-def test_an_untrusted_certificate_was_not_sent(either: Either, tls_server: ssl.SSLContext) -> None:
-    with server(polite, tls_server) as running:
-        assert failure(either, running.url).sent is False
 
 
 def test_the_certificates_are_those_that_the_environment_names(
@@ -167,64 +136,49 @@ def test_plain_http_loads_no_certificates_and_trusts_nobody(tls_server: ssl.SSLC
 
 # --- what other transports raise ----------------------------------------------------------------------------------
 
-RAISED: dict[str, tuple[Callable[[httpx.Request], Exception], type[ConnectionFailed], bool]] = {
-    "ConnectError": (lambda r: httpx.ConnectError("x", request=r), ConnectionFailed, False),
-    "ConnectTimeout": (lambda r: httpx.ConnectTimeout("x", request=r), RequestTimeout, False),
-    "PoolTimeout": (lambda r: httpx.PoolTimeout("", request=r), RequestTimeout, False),
-    "ProxyError": (lambda r: httpx.ProxyError("x", request=r), ConnectionFailed, False),
-    "UnsupportedProtocol": (lambda r: httpx.UnsupportedProtocol("x", request=r), ConnectionFailed, False),
-    "ReadTimeout": (lambda r: httpx.ReadTimeout("x", request=r), RequestTimeout, True),
-    "WriteTimeout": (lambda r: httpx.WriteTimeout("x", request=r), RequestTimeout, True),
-    "ReadError": (lambda r: httpx.ReadError("x", request=r), ConnectionFailed, True),
-    "WriteError": (lambda r: httpx.WriteError("x", request=r), ConnectionFailed, True),
-    "CloseError": (lambda r: httpx.CloseError("x", request=r), ConnectionFailed, True),
-    "LocalProtocolError": (lambda r: httpx.LocalProtocolError("x", request=r), ConnectionFailed, True),
-    "RemoteProtocolError": (lambda r: httpx.RemoteProtocolError("x", request=r), ConnectionFailed, True),
-    "DecodingError": (lambda r: httpx.DecodingError("x", request=r), ConnectionFailed, True),
-    "TooManyRedirects": (lambda r: httpx.TooManyRedirects("x", request=r), ConnectionFailed, True),
-    "HTTPStatusError": (
-        lambda r: httpx.HTTPStatusError("x", request=r, response=httpx.Response(500, request=r)),
-        ConnectionFailed,
-        True,
-    ),
-    "OSError": (lambda r: OSError(errno.ENETDOWN, "Network is down"), ConnectionFailed, True),
-    "SSLError": (lambda r: ssl.SSLError("x"), ConnectionFailed, True),
-    "TimeoutError": (lambda r: TimeoutError(), RequestTimeout, True),
-}
+UNSENT = ("ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError", "UnsupportedProtocol")
+SENT = (
+    *("ReadTimeout", "WriteTimeout", "ReadError", "WriteError", "CloseError"),
+    *("LocalProtocolError", "RemoteProtocolError", "DecodingError", "TooManyRedirects"),
+)
+RAISED: list[Exception] = [
+    *(getattr(httpx, name)("" if name == "PoolTimeout" else "x") for name in (*UNSENT, *SENT)),
+    httpx.HTTPStatusError("x", request=httpx.Request("GET", ADDRESS), response=httpx.Response(500)),
+    OSError(errno.ENETDOWN, "Network is down"),
+    ssl.SSLError("x"),
+    TimeoutError(),
+]
 
 
-@pytest.mark.parametrize("name", RAISED)
-def test_whatever_a_transport_raises_becomes_ours(either: Either, name: str) -> None:
-    make, kind, sent = RAISED[name]
-
+def raises(error: Exception) -> Handler:
     def answer(request: httpx.Request) -> httpx.Response:
-        raise make(request)
+        raise error
 
+    return answer
+
+
+@pytest.mark.parametrize("error", RAISED, ids=lambda error: type(error).__name__)
+def test_whatever_a_transport_raises_becomes_ours(either: Either, error: Exception) -> None:
+    name = type(error).__name__
     with pytest.raises(ConnectionFailed) as raised:
-        either.call(create, answer)
-    assert type(raised.value) is kind
-    assert raised.value.sent is sent
+        either.call(create, raises(error))
+    assert type(raised.value) is (RequestTimeout if "Timeout" in name else ConnectionFailed)
+    assert raised.value.sent is (name not in UNSENT)
     check_no_key(raised.value)
 
 
 def test_a_signed_url_in_a_failure_loses_its_query(either: Either) -> None:
-    def answer(request: httpx.Request) -> httpx.Response:
-        raise httpx.ReadError("while reading https://x.example/a?sig=s3cret")
-
     with pytest.raises(ConnectionFailed) as raised:
-        either.call(create, answer)
+        either.call(create, raises(httpx.ReadError("while reading https://x.example/a?sig=s3cret")))
     assert "s3cret" not in str(raised.value)
     assert "x.example/a" in str(raised.value)
 
 
 @pytest.mark.parametrize("bug", [ZeroDivisionError(), httpx.StreamClosed(), httpx.ResponseNotRead()], ids=repr)
 def test_a_bug_in_a_transport_is_not_hidden(either: Either, bug: Exception) -> None:
-    def answer(request: httpx.Request) -> httpx.Response:
-        raise bug
-
     for work in (create, get):
         with pytest.raises(type(bug)) as caught:
-            either.call(work, answer)
+            either.call(work, raises(bug))
         assert caught.value is bug
 
 
@@ -245,7 +199,7 @@ def test_no_log_at_any_level_has_the_key(either: Either, caplog: pytest.LogCaptu
 def test_creates_use_a_connection_of_their_own_and_gets_share_one(either: Either) -> None:
     with server(polite) as running:
         either.calls(get, create, get, create, get, base_url=running.url)
-        assert running.accepted == 3
+        assert running.connections == 3
 
 
 def test_a_client_of_the_callers_is_used_for_everything_and_left_open(either: Either) -> None:
@@ -259,7 +213,7 @@ def test_a_client_of_the_callers_is_used_for_everything_and_left_open(either: Ei
 
 def test_a_create_is_not_sent_again_after_a_redirect(either: Either) -> None:
     recorder = Recorder(status=307, headers={"location": "https://api.example/v2"})
-    http = either.HTTPClient(transport=httpx.MockTransport(recorder), follow_redirects=True)
+    http = either.http(recorder, follow_redirects=True)
     with pytest.raises(MagicHourError, match="307"):
         either.call(create, http_client=http)
     assert len(recorder.requests) == 1
@@ -269,8 +223,7 @@ def test_a_create_is_not_sent_again_after_a_redirect(either: Either) -> None:
 def test_a_kept_connection_that_the_server_closed_is_replaced(either: Either) -> None:
     closed = Event()
 
-    def one_each(connection: socket.socket, over: Event) -> None:
-        read_request(connection)
+    def one_each(connection: socket.socket, request: bytes) -> None:
         connection.sendall(answered(PROJECT))
         connection.shutdown(socket.SHUT_RDWR)
         closed.set()
@@ -278,7 +231,7 @@ def test_a_kept_connection_that_the_server_closed_is_replaced(either: Either) ->
     with server(one_each) as running:
         first, _, second = either.calls(get, lambda client: closed.wait(60), base_url=running.url)
         assert first == second
-        assert running.accepted == 2
+        assert running.connections == 2
 
 
 def test_threads_share_one_client() -> None:
@@ -288,7 +241,7 @@ def test_threads_share_one_client() -> None:
         ThreadPoolExecutor(8) as pool,
     ):
         assert {project.id for project in pool.map(lambda _: get(client), range(40))} == {"cuid-1"}
-        assert running.accepted <= 8
+        assert running.connections <= 8
 
 
 # --- closing ------------------------------------------------------------------------------------------------------
@@ -297,8 +250,8 @@ def test_threads_share_one_client() -> None:
 def test_closing_closes_the_connections(either: Either) -> None:
     closed = Event()
 
-    def serve(connection: socket.socket, over: Event) -> None:
-        polite(connection, over)
+    def serve(connection: socket.socket, request: bytes) -> None:
+        polite(connection, request)
         closed.set()
 
     with server(serve) as running:
@@ -309,32 +262,18 @@ def test_closing_closes_the_connections(either: Either) -> None:
 def test_a_closed_client_says_so_and_sends_nothing(either: Either) -> None:
     recorder = Recorder(PROJECT)
 
-    def close_then_get(client: Any) -> Any:
-        if either.sync:
-            client.close()
-            client.close()
-            return get(client)
-
-        async def work() -> Any:
-            await client.close()
-            await client.close()
-            return await get(client)
-
-        return work()
-
     for handler in (recorder, None):
         with pytest.raises(InvalidArgument, match="closed"):
-            either.call(close_then_get, handler)
+            either.calls(lambda client: client.close(), lambda client: client.close(), get, handler=handler)
     assert recorder.requests == []
 
 
 def test_closing_in_another_thread_ends_a_call_in_flight() -> None:
     arrived = Event()
 
-    def silent(connection: socket.socket, over: Event) -> None:
-        read_request(connection)
+    def serve(connection: socket.socket, request: bytes) -> None:
         arrived.set()
-        over.wait(30)
+        silent(connection, request)
 
     errors: list[BaseException] = []
 
@@ -344,7 +283,7 @@ def test_closing_in_another_thread_ends_a_call_in_flight() -> None:
         except MagicHourError as error:
             errors.append(error)
 
-    with server(silent) as running, Client(KEY, base_url=running.url, timeout=20) as client:
+    with server(serve) as running, Client(KEY, base_url=running.url, timeout=20) as client:
         thread = Thread(target=wait, args=(client,))
         thread.start()
         assert arrived.wait(60)
@@ -355,10 +294,7 @@ def test_closing_in_another_thread_ends_a_call_in_flight() -> None:
 
 
 def test_an_answer_that_is_no_http_is_not_quoted(either: Either) -> None:
-    def garbage(connection: socket.socket, over: Event) -> None:
-        read_request(connection)
-        connection.sendall(f"HTTP/1.1 {KEY} nonsense\r\n\r\n".encode())
-
+    garbage = says(f"HTTP/1.1 {KEY} nonsense\r\n\r\n".encode())
     with server(garbage) as running, pytest.raises(ConnectionFailed) as caught:
         either.call(get, base_url=running.url)
     shown = "".join(traceback.format_exception(caught.value))

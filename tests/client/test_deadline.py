@@ -17,9 +17,10 @@ import httpcore
 import httpx
 import pytest
 
-from client.harness import CREATED, KEY, Either, abandons_body, answered, create, get, polite, read_request, server
+from client.harness import CREATED, KEY, Either, abandons_body, answered, create, get, polite, server
 from magic_hour_client import Client, RequestTimeout
 from magic_hour_client._runtime.deadline import Backend, Bound, Stream, enforce, timeouts
+from servers import read_head, read_request, says, serving, silent
 
 SECONDS = 0.4
 TRIES = (SECONDS, 10 * SECONDS, 100 * SECONDS)
@@ -29,36 +30,33 @@ A_WHILE = 30
 """By how much no call may be late; generous, for a busy machine."""
 
 
-def drip(seconds: float, connection: socket.socket, over: Event, content: bytes) -> None:
+def drip(seconds: float, connection: socket.socket, content: bytes) -> None:
     size = -(-len(content) // STEPS)
     for start in range(0, len(content), size):
         connection.sendall(content[start : start + size])
-        over.wait(seconds / SECONDS * PAUSE)
+        time.sleep(seconds / SECONDS * PAUSE)
 
 
-def drips_headers(seconds: float, connection: socket.socket, over: Event) -> None:
-    read_request(connection)
+def drips_headers(seconds: float, connection: socket.socket, request: bytes) -> None:
     answer = answered(CREATED, headers="x-padding: " + "x" * 400 + "\r\n")
     head, _, body = answer.partition(b"\r\n\r\n")
-    drip(seconds, connection, over, head)
+    drip(seconds, connection, head)
     connection.sendall(b"\r\n\r\n" + body)
 
 
-def drips_body(seconds: float, connection: socket.socket, over: Event) -> None:
-    read_request(connection)
+def drips_body(seconds: float, connection: socket.socket, request: bytes) -> None:
     head, _, body = answered(CREATED).partition(b"\r\n\r\n")
     connection.sendall(head + b"\r\n\r\n")
-    drip(seconds, connection, over, body)
+    drip(seconds, connection, body)
 
 
-def never_answers(_: float, connection: socket.socket, over: Event) -> None:
-    read_request(connection)
-    over.wait(5 * A_WHILE)
+def never_answers(_: float, connection: socket.socket, request: bytes) -> None:
+    silent(connection, request)
 
 
-def reads_slowly(seconds: float, connection: socket.socket, over: Event) -> None:
-    while connection.recv(200_000) and not over.wait(seconds / SECONDS * PAUSE):
-        pass
+def reads_slowly(seconds: float, connection: socket.socket, head: bytes) -> None:
+    while connection.recv(200_000):
+        time.sleep(seconds / SECONDS * PAUSE)
 
 
 BODY = {"padding": "x" * 24_000_000}
@@ -78,7 +76,8 @@ def test_the_timeout_bounds_the_whole_call(
     either: Either, serve: Any, scheme: str, tls_server: ssl.SSLContext, tls_client: ssl.SSLContext
 ) -> None:
     for seconds in TRIES:
-        with server(partial(serve, seconds), tls_server if scheme == "https" else None) as running:
+        read = read_head if serve is reads_slowly else read_request
+        with serving(partial(serve, seconds), tls_server if scheme == "https" else None, read) as running:
             http = either.HTTPClient(verify=tls_client)
             started = time.monotonic()
             with pytest.raises(RequestTimeout) as raised:
@@ -107,11 +106,11 @@ def test_httpx_alone_would_wait_for_every_drop(either: Either, serve: Any) -> No
 
     for seconds in TRIES:
         with server(partial(serve, seconds)) as running, suppress(httpx.TimeoutException):
-            if either.sync:
+            if not either.is_async:
                 with httpx.Client(timeout=seconds) as http:
                     response = http.post(running.url)
             else:
-                response = anyio.run(asynchronous, running.url, seconds, backend=either.mode)
+                response = anyio.run(asynchronous, running.url, seconds, backend=either.name)
             break
     assert response.json() == CREATED
     assert response.elapsed.total_seconds() > 2 * seconds
@@ -119,11 +118,7 @@ def test_httpx_alone_would_wait_for_every_drop(either: Either, serve: Any) -> No
 
 @pytest.mark.parametrize("seconds", [1e12, float(2**62), 10**400])
 def test_a_timeout_beyond_all_bounds_is_as_good_as_none(either: Either, seconds: float) -> None:
-    def serve(connection: socket.socket, over: Event) -> None:
-        read_request(connection)
-        connection.sendall(answered(CREATED))
-
-    with server(serve) as running:
+    with server(says(answered(CREATED))) as running:
         assert either.call(create, base_url=running.url, timeout=seconds).id == "cuid-1"
         assert either.call(create, base_url=running.url, timeout=None).id == "cuid-1"
 
@@ -175,7 +170,6 @@ def bound(seconds: float, step: float = 60) -> Bound:
 
 def test_the_bound_of_a_request_is_its_own() -> None:
     """Nothing is set around a call, so nothing of it is left for the next, whatever ended it."""
-    silent = partial(never_answers, SECONDS)
     with server(silent) as running, enforce(httpx.Client()) as client, pytest.raises(httpx.TimeoutException):
         post(client, running.url, time.monotonic() + SECONDS)
     with server(polite) as running, enforce(httpx.Client()) as client:
@@ -186,19 +180,12 @@ def test_the_bound_of_a_request_is_its_own() -> None:
 
 
 def test_a_stop_flag_ends_a_call_that_has_no_deadline() -> None:
-    arrived = Event()
-
-    def serve(connection: socket.socket, over: Event) -> None:
-        read_request(connection)
-        arrived.set()
-        over.wait(60)
-
     with (
-        server(serve) as running,
+        server(silent) as running,
         enforce(httpx.Client()) as client,
         pytest.raises(httpx.ReadTimeout, match="stopped"),
     ):
-        post(client, running.url, None, arrived.is_set)
+        post(client, running.url, None, lambda: running.heads)
 
 
 class Closed(httpcore.NetworkStream):

@@ -1,15 +1,14 @@
 """A server that repeats the key wherever an answer has room for it: no log at any level, and no error, shows it."""
 
 import logging
-import socket
 import traceback
-from threading import Event
 
 import httpx
 import pytest
 
-from client.harness import KEY, Either, create, get, read_request, server
+from client.harness import KEY, Either, create, get, server
 from magic_hour_client import MagicHourError
+from servers import says
 
 ANSWERS = {
     "header": f"HTTP/1.1 200 OK\r\nx-echo: {KEY}\r\ncontent-length: 2\r\n\r\n{{}}",
@@ -37,11 +36,7 @@ ANSWERS = {
 def test_the_key_is_shown_nowhere(either: Either, where: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
 
-    def serve(connection: socket.socket, over: Event) -> None:
-        read_request(connection)
-        connection.sendall(ANSWERS[where].encode())
-
-    with server(serve) as running:
+    with server(says(ANSWERS[where].encode())) as running:
         for work in (create, get):
             try:
                 shown = repr(either.call(work, base_url=running.url, timeout=5))
@@ -56,10 +51,6 @@ def test_the_key_is_shown_nowhere(either: Either, where: str, caplog: pytest.Log
 def test_logs_of_other_requests_are_left_as_they_are(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
 
-    def serve(connection: socket.socket, over: Event) -> None:
-        read_request(connection)
-        connection.sendall(ANSWERS["header"].encode())
-
-    with server(serve) as running, httpx.Client() as http:
+    with server(says(ANSWERS["header"].encode())) as running, httpx.Client() as http:
         http.get(running.url)
     assert any(KEY in record.getMessage() for record in caplog.records)
