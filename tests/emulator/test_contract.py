@@ -29,10 +29,8 @@ def test_the_example_of_every_create_works_and_every_answer_fits_its_schema(api,
     kind = operation["x-project-kind"]
     schema = operation["responses"]["200"]["content"]["application/json"]["schema"]["$ref"].rsplit("/", 1)[-1]
     project_schema = f"V1{kind.capitalize()}ProjectsGetResponse"
-
     created = api.create(path, operation["requestBody"]["content"]["application/json"]["example"])
     check(created, schema)
-
     seen = []
     for seconds in (0.0, 0.5, 5.0):
         api.emulator.clock.advance(seconds)
@@ -46,9 +44,7 @@ def test_upload_places_fit_their_schema_and_come_in_order(api):
     example = DOCUMENT["paths"]["/v1/files/upload-urls"]["post"]["requestBody"]["content"]["application/json"][
         "example"
     ]
-
     answer = api.http.post("/v1/files/upload-urls", json=example).json()
-
     check(answer, "V1FilesUploadUrlsCreateResponse")
     assert [item["file_path"].rsplit("/", 1)[1] for item in answer["items"]] == ["video.mp4", "audio.mp3"]
     for item in answer["items"]:
@@ -57,9 +53,7 @@ def test_upload_places_fit_their_schema_and_come_in_order(api):
 
 def test_a_failed_job_fits_its_schema_too(api, image_body):
     api.emulator.fail_next("no_source_face")
-
     project = api.finish("/v1/ai-image-generator", image_body)
-
     check(project, "V1ImageProjectsGetResponse")
     check(project["error"], "ProjectError")
 
@@ -72,12 +66,10 @@ def test_another_contract_changes_routes_checks_and_prices(start, tmp_path, imag
     changed["paths"]["/v1/ai-other"] = {"post": {"operationId": "other", "responses": {}}}
     spec = tmp_path / "other.yaml"
     spec.write_text(yaml.safe_dump(changed), encoding="utf-8")
-
     with start(spec=spec) as api:
         assert api.create("/v1/ai-image-generator", {**image_body, "mood": "calm"})["credits_charged"] == 7
         wrong = api.http.post("/v1/ai-image-generator", json={**image_body, "mood": "sad"})
         other = api.http.post("/v1/ai-other", json={})
-
     assert (wrong.status_code, wrong.json()["message"]) == (422, "mood must be one of calm, wild")
     assert other.status_code == 501
 
@@ -85,6 +77,5 @@ def test_another_contract_changes_routes_checks_and_prices(start, tmp_path, imag
 def test_a_file_that_is_no_contract_is_refused(start, tmp_path):
     spec = tmp_path / "list.yaml"
     spec.write_text("- one\n- two\n", encoding="utf-8")
-
     with pytest.raises(ValueError, match="not an OpenAPI document"), start(spec=spec):
         pass

@@ -73,7 +73,6 @@ def test_what_cannot_be_is_refused(schedule, api, options, message):
     with pytest.raises(ValueError, match=message):
         schedule.add(**{"fault" if name == "kind" else name: value for name, value in options.items()})
     assert schedule.pending == ()
-
     refused = httpx.post(f"{api.emulator.url}/_emulator/faults", json=options)
     assert (refused.status_code, refused.json()["code"]) == (422, "unprocessable_entity")
 
@@ -107,15 +106,12 @@ def test_only_requests_that_match_are_counted(schedule):
     assert schedule.strike(GET) is None
     assert schedule.strike(CREATE) is None
     assert schedule.strike(GET) is not None
-
     schedule.add("reset", on="v1.ai_image_editor.create")
     assert schedule.strike(CREATE) is None
     assert schedule.strike(Target("v1.ai_image_editor.create", "create")) is not None
-
     schedule.add("expired_url")  # on "*", which is where it makes sense
     assert schedule.strike(CREATE) is None
     assert schedule.strike(DOWNLOAD) is not None
-
     schedule.add("range_ignored")
     assert schedule.strike(DOWNLOAD) is None
     assert schedule.strike(Target("download", "download", ranged=True)) is not None
@@ -125,7 +121,6 @@ def test_the_first_of_two_faults_hits_and_both_count(schedule):
     schedule.add("reset", on="create")
     schedule.add("close", nth=2)
     assert [schedule.strike(CREATE).fault.kind for _ in range(2)] == ["reset", "close"]
-
     schedule.add("reset", on="create")
     schedule.add("close", on="create")
     assert [schedule.strike(CREATE).fault.kind for _ in range(2)] == ["reset", "close"]
@@ -134,7 +129,6 @@ def test_the_first_of_two_faults_hits_and_both_count(schedule):
 def test_faults_of_jobs_are_asked_for_on_their_own(schedule):
     schedule.add("job_error")
     schedule.add("reset")
-
     assert schedule.strike(CREATE).fault.kind == "reset"
     assert schedule.strike(CREATE, job=True).fault.kind == "job_error"
     assert schedule.strike(CREATE, job=True) is None
@@ -157,9 +151,7 @@ def test_another_fault_does_not_shift_a_probability(schedule, clock):
     for each in (schedule, alone):
         each.add("html", times=3) if each is schedule else None
         each.add("reset", probability=0.3)
-
     struck = [(hit := schedule.strike(CREATE)) is not None and hit.fault.kind == "reset" for _ in range(50)]
-
     assert [number for number in hits(alone, CREATE, 50) if number > 3] == [
         number for number, is_reset in enumerate(struck, 1) if is_reset
     ]
@@ -168,7 +160,6 @@ def test_another_fault_does_not_shift_a_probability(schedule, clock):
 def test_a_rate_limit_starts_anew_each_second(schedule, clock):
     schedule.add("rate_limit", per_second=2)
     clock.advance(1 - clock.now() % 1)
-
     assert hits(schedule, GET, 5) == [3, 4, 5]
     clock.advance(1)
     assert hits(schedule, GET, 3) == [3]
@@ -180,7 +171,6 @@ def test_fired_tells_what_happened_and_clear_forgets_what_has_not(schedule):
         hit = schedule.strike(CREATE)
     assert schedule.fired == ()  # struck, but it has not happened yet
     hit.happened()
-
     assert [(each.fault, each.operation, each.number) for each in schedule.fired] == [(fault, CREATE.operation, 2)]
     assert schedule.pending == (fault,)
     schedule.clear()
@@ -206,7 +196,6 @@ def test_many_threads_get_exactly_the_faults_there_are(schedule):
 
 def test_the_matrix_has_every_kind_in_every_step_and_phase():
     faults = list(matrix())
-
     assert {(fault.kind, fault.on, fault.phase) for fault in faults} == {
         (kind.name, step, phase) for kind in KINDS.values() for step in kind.steps for phase in kind.phases
     }
@@ -228,12 +217,10 @@ def test_kinds_are_well_formed():
 def test_faults_over_http(api, image_body):
     controls = f"{api.emulator.url}/_emulator/faults"
     asked = {"kind": "rate_limited", "on": "v1.ai_image_generator.create", "times": 2, "retry_after": 7}
-
     added = httpx.post(controls, json=asked)
     assert added.status_code == 201
     assert asked.items() <= added.json().items()
     assert api.http.post("/v1/ai-image-generator", json=image_body).headers["retry-after"] == "7"
-
     listed = httpx.get(controls).json()
     assert listed["pending"] == [added.json()]
     assert listed["fired"] == [{"fault": added.json(), "operation": "v1.ai_image_generator.create", "number": 1}]
@@ -251,15 +238,8 @@ def test_what_a_fault_says_of_itself_makes_it_again(emulator, fault):
     emulator.faults.add(fault)
     described = httpx.get(f"{emulator.url}/_emulator/faults").json()["pending"][0]
     httpx.delete(f"{emulator.url}/_emulator/faults")
-
     httpx.post(f"{emulator.url}/_emulator/faults", json=described).raise_for_status()
-
     assert emulator.faults.pending == (fault,)
-
-
-@pytest.mark.parametrize("body", [{}, {"kind": []}, {"kind": "reset", "on": ["get"]}, {"kind": "reset", "fault": "x"}])
-def test_nonsense_over_http_is_refused(emulator, body):
-    assert httpx.post(f"{emulator.url}/_emulator/faults", json=body).status_code == 422
 
 
 def test_a_reset_forgets_faults(emulator, api):
@@ -267,7 +247,6 @@ def test_a_reset_forgets_faults(emulator, api):
     api.http.get("/v1/image-projects/x")
     assert len(emulator.faults.fired) == 1
     emulator.reset()
-
     assert (emulator.faults.pending, emulator.faults.fired) == ((), ())
     assert api.http.get("/v1/image-projects/x").status_code == 404
 
@@ -290,5 +269,4 @@ def test_what_is_held_up_is_released_even_if_clearing_was_quicker(schedule):
     schedule.hold(hit, early)
     schedule.clear()
     schedule.hold(hit, late)
-
     assert (early.released, late.released) == (1, 1)

@@ -100,9 +100,7 @@ def test_a_fault(service, fault):
     faults.add(fault)
     if fault.kind == "rate_limit":
         service.ask(step)
-
     seen = service.ask_with_patience(step) if SEEN.get(fault.kind) == "silence" else service.ask(step)
-
     assert [each.fault for each in faults.fired] == [fault]
     carried_out = fault.phase == "after" or fault.kind in (*HARMLESS, "rate_limit")
     assert service.done() == ({step} & {"put", "create", "delete"} if carried_out else set())

@@ -41,7 +41,6 @@ def output(api, image_body):
 @pytest.mark.parametrize("wait", [1, 0, 3600])
 def test_slowed_with_seconds(api, faults, create, kind, status, wait):
     faults.add(kind, on="create", retry_after=wait)
-
     answer = create()
     assert (answer.status_code, answer.headers["retry-after"]) == (status, str(wait))
     assert set(answer.json()) == {"code", "message"}
@@ -52,7 +51,6 @@ def test_slowed_with_seconds(api, faults, create, kind, status, wait):
 def test_slowed_with_a_date_of_the_machine(api, faults, create):
     api.emulator.clock.advance(10**6)  # clients know nothing of the emulator's time
     faults.add("unavailable", retry_after=60, date=True)
-
     wanted = parsedate_to_datetime(create().headers["retry-after"]).timestamp()
     assert 50 < wanted - time.time() < 61
 
@@ -75,7 +73,6 @@ def test_a_status_of_the_service(api, faults, create):
     faults.add("status", status=500)
     faults.add("status", status=418, code="teapot", message="Short and stout", nth=2)
     faults.add("status", status=502, on="put")
-
     assert (create().json()["code"], create().json()) == (
         "internal_server_error",
         {"code": "teapot", "message": "Short and stout"},
@@ -88,7 +85,6 @@ def test_a_status_of_the_service(api, faults, create):
 @pytest.mark.parametrize("status", [502, 503, 504, 520])
 def test_a_gateway_answers_with_a_page(faults, create, status):
     faults.add("proxy_error", status=status)
-
     answer = create()
     assert (answer.status_code, answer.headers["content-type"]) == (status, "text/html; charset=utf-8")
     assert "retry-after" not in answer.headers
@@ -98,7 +94,6 @@ def test_a_gateway_answers_with_a_page(faults, create, status):
 def test_404_and_then_found(api, faults, image_body):
     job = api.create(IMAGE, image_body)["id"]
     faults.add("not_found", on="get", times=2)
-
     answers = [api.http.get(f"/v1/image-projects/{job}").status_code for _ in range(3)]
     assert answers == [404, 404, 200]
 
@@ -108,7 +103,6 @@ def test_bodies_that_are_no_answers(api, faults, create, phase, accepted):
     for kind in ("html", "binary", "empty", "malformed_json"):
         faults.add(kind, on="create", phase=phase)
     html, binary, empty, malformed = (create() for _ in range(4))
-
     assert {answer.status_code for answer in (html, binary, empty, malformed)} == {200}
     assert html.headers["content-type"] == "text/html; charset=utf-8"
     assert html.text.startswith("<!DOCTYPE html>")
@@ -128,7 +122,6 @@ def test_bodies_that_are_no_answers(api, faults, create, phase, accepted):
 def test_a_truncated_answer_is_half_of_it(faults, create):
     whole = create().content
     faults.add("truncated", on="create")
-
     half = create()
     assert len(half.content) == len(whole) // 2 == int(half.headers["content-length"])
 
@@ -136,7 +129,6 @@ def test_a_truncated_answer_is_half_of_it(faults, create):
 def test_large_and_deep_answers(api, faults, create):
     faults.add("huge_body", on="create", size=3_000_000)
     faults.add("deep_json", on="create", nth=2, depth=5)
-
     huge, deep = create().json(), create().json()
     assert (len(huge["padding"]), huge["id"]) == (3_000_000, api.emulator.jobs[0].id)
     assert deep["nested"] == [[[[[]]]]]
@@ -161,7 +153,6 @@ def test_missing_null_and_wrong_fields(api, faults, image_body, field):
     for kind, options in (("missing_field", {}), ("null_field", {}), ("wrong_field", {"value": 7})):
         faults.add(kind, on="get", field=field, **options)
     missing, null, wrong = (api.get(project["id"]) for _ in range(3))
-
     name = field.rpartition(".")[2]
     for before, *after in zip(*map(_places(field), (project, missing, null, wrong)), strict=True):
         assert name in before
@@ -191,7 +182,6 @@ def test_a_refusal_is_not_changed(api, faults):
 def test_new_fields(api, faults, image_body):
     project = api.finish(IMAGE, image_body)
     faults.add("new_fields", on="get")
-
     changed = api.get(project["id"])
     assert set(changed) - set(project) == {"added_text", "added_list", "added_object"}
     assert "added_text" in changed["downloads"][0]
@@ -201,7 +191,6 @@ def test_unknown_status_and_fractional_credits(api, faults, image_body):
     job = api.create(IMAGE, image_body)["id"]
     faults.add("unknown_status", value="hibernating")
     faults.add("fractional_credits", on="get", nth=2)
-
     assert api.get(job)["status"] == "hibernating"
     changed = api.get(job)
     assert (changed["credits_charged"], changed["total_frame_cost"]) == (5.5, 5.5)
@@ -218,7 +207,6 @@ def test_an_accepted_job_may_fail_be_canceled_or_stuck(api, faults, image_body):
         faults.add("job_stuck", status=status, nth=nth)
     jobs = [api.create(IMAGE, image_body)["id"] for _ in range(6)]
     api.emulator.clock.advance(10**6)
-
     projects = [api.get(job) for job in jobs]
     assert [project["status"] for project in projects] == [
         *("error", "canceled", "queued", "rendering", "draft", "complete"),
@@ -254,7 +242,6 @@ def test_a_lost_reply_and_a_failed_job_go_together(api, faults, create):
 def test_faults_of_one_operation(api, faults, image_body, talking_body):
     faults.add("status", on="v1.ai_talking_photo.create")
     faults.add("status", on="v1.video_projects.get", status=502)
-
     assert api.http.post(IMAGE, json=image_body).status_code == 200
     assert api.http.post(TALKING, json=talking_body).status_code == 500
     job = api.create(TALKING, talking_body)["id"]
@@ -271,7 +258,6 @@ def test_expired_urls_answer_as_really_expired_ones(api, faults, output):
     told = [httpx.put(slot["upload_url"], content=b"x"), httpx.get(output)]
     api.emulator.clock.advance(10**6)
     true = [httpx.put(slot["upload_url"], content=b"x"), httpx.get(output)]
-
     assert {answer.status_code for answer in told + true} == {403}
     assert [answer.text for answer in told] == [answer.text for answer in true]
     assert told[0].headers["content-type"] == true[0].headers["content-type"]
@@ -282,7 +268,6 @@ def test_expired_urls_answer_as_really_expired_ones(api, faults, output):
 def test_redirects_lead_to_the_file(api, faults, output, to, status):
     whole = httpx.get(output).content
     faults.add("redirect", on="download", to=to, status=status)
-
     answer = httpx.get(output)
     location = answer.headers["location"]
     origin = api.emulator.storage_url if to == "same" else api.emulator.mirror_url
@@ -295,7 +280,6 @@ def test_redirects_lead_to_the_file(api, faults, output, to, status):
 def test_a_redirected_upload_can_be_followed(api, faults):
     slot = api.slot()
     faults.add("redirect", on="put", to="other")
-
     answer = httpx.put(slot["upload_url"], content=b"all of it", follow_redirects=True)
     assert answer.status_code == 200
     assert api.emulator.uploaded(slot["file_path"]).read_bytes() == b"all of it"
@@ -305,7 +289,6 @@ def test_a_redirect_of_the_api_to_another_origin_shows_leaked_keys(api, faults, 
     faults.add("redirect", on="create", to="other")
     location = create().headers["location"]
     httpx.post(location, headers=api.http.headers)
-
     leaked = api.emulator.requests[-1]
     assert (leaked.origin, leaked.authorization) == ("storage", "right")
 
@@ -315,7 +298,6 @@ def test_a_range_is_ignored(faults, output):
     faults.add("range_ignored")
     assert httpx.get(output).content == whole  # asks for no range, so it does not count
     answer = httpx.get(output, headers={"Range": "bytes=10-"})
-
     assert (answer.status_code, answer.content) == (200, whole)
     assert "content-range" not in answer.headers
     assert len(faults.fired) == 1
@@ -326,7 +308,6 @@ def test_another_range_than_the_one_asked_for(faults, output, asked, first):
     whole = httpx.get(output).content
     faults.add("range_wrong")
     answer = httpx.get(output, headers={"Range": asked})
-
     assert (answer.status_code, answer.content) == (206, whole[first:])
     assert answer.headers["content-range"] == f"bytes {first}-{len(whole) - 1}/{len(whole)}"
 
@@ -336,7 +317,6 @@ def test_a_range_of_another_total_or_without_a_word(faults, output):
     faults.add("range_wrong", how="other_total")
     faults.add("range_wrong", how="no_header", nth=2)
     other, silent = (httpx.get(output, headers={"Range": "bytes=10-"}) for _ in range(2))
-
     assert other.headers["content-range"] == f"bytes 10-{len(whole) - 1}/{len(whole) + 1}"
     assert (silent.status_code, "content-range" in silent.headers) == (206, False)
     assert other.content == silent.content == whole[10:]
@@ -346,7 +326,6 @@ def test_half_of_a_range_that_says_it_is_all_of_it(faults, output):
     whole = httpx.get(output).content
     faults.add("range_wrong", how="short")
     answer = httpx.get(output, headers={"Range": "bytes=10-"})
-
     assert answer.headers["content-range"] == f"bytes 10-{len(whole) - 1}/{len(whole)}"
     assert answer.content == whole[10:][: (len(whole) - 10) // 2]
     assert answer.headers["content-length"] == str(len(answer.content))
@@ -357,7 +336,6 @@ def test_a_file_that_has_changed(faults, output):
     faults.add("changed_etag", times=None)
     after = httpx.get(output)
     old_tag, new_tag = (answer.headers["etag"] for answer in (before, after))
-
     assert old_tag != new_tag
     assert len(after.content) == len(before.content)
     assert not any(a == b for a, b in zip(after.content, before.content, strict=True))
@@ -374,7 +352,6 @@ def test_a_length_that_is_too_long_or_too_short(faults, output):
     with pytest.raises(httpx.RemoteProtocolError, match="complete"):
         httpx.get(output)
     short = httpx.get(output)
-
     assert short.content == whole[:-10]
     assert len(faults.fired) == 2
     assert httpx.get(output).content == whole
@@ -384,7 +361,6 @@ def test_a_length_that_is_not_said(faults, output):
     whole = httpx.get(output).content
     faults.add("no_length")
     answer = httpx.get(output)
-
     assert answer.content == whole
     assert "content-length" not in answer.headers
     assert answer.headers["connection"] == "close"
@@ -403,7 +379,6 @@ def test_wrong_bytes_beside_the_checksum_of_the_right_ones(faults, output, check
     faults.add("wrong_bytes", checksum=checksum)
     faults.add("wrong_bytes", nth=2)
     told, untold = httpx.get(output), httpx.get(output)
-
     for answer in (told, untold):
         assert len(answer.content) == len(whole)
         assert answer.content != whole

@@ -15,18 +15,12 @@ IMAGE = "/v1/ai-image-generator"
     "headers",
     [
         {"Host": "evil.example"},  # a name that was rebound to 127.0.0.1 after the page was loaded
-        {"Host": "evil.example:8765"},
-        {"Host": "localhost.evil.example"},
-        {"Host": "evillocalhost"},
-        {"Host": "localhost@evil.example"},
-        {"Host": "0.0.0.0:8765"},
-        {"Host": "10.0.0.7"},
-        {"Host": "[::2]"},
-        {"Host": "[::1"},
-        {"Host": ""},
-        {"Origin": "https://evil.example"},
-        {"Origin": "null"},
-        {"Origin": "http://127.0.0.1.evil.example"},
+        *(
+            {"Host": f"{name}evil.example{port}"}
+            for name, port in [("", ":8765"), ("localhost.", ""), ("localhost@", "")]
+        ),
+        *({"Host": host} for host in ("evillocalhost", "0.0.0.0:8765", "10.0.0.7", "[::2]", "[::1", "")),
+        *({"Origin": origin} for origin in ("https://evil.example", "null", "http://127.0.0.1.evil.example")),
         {"Sec-Fetch-Site": "cross-site"},
     ],
     ids=str,
@@ -35,7 +29,6 @@ def test_foreign_pages_reach_no_control(api, image_body, headers):
     job = api.create(IMAGE, image_body)["id"]
     for method, path in CONTROLS:
         refused = api.http.request(method, f"/_emulator/{path.replace('{id}', job)}", headers=headers)
-
         assert (refused.status_code, refused.json()["code"]) == (403, "forbidden"), path
         assert job not in refused.text
     assert [each.id for each in api.emulator.jobs] == [job]
@@ -44,11 +37,7 @@ def test_foreign_pages_reach_no_control(api, image_body, headers):
 @pytest.mark.parametrize(
     "headers",
     [
-        {"Host": "localhost:1"},
-        {"Host": "LOCALHOST."},
-        {"Host": "magic-hour.localhost"},
-        {"Host": "127.8.8.8"},
-        {"Host": "[::1]:8765"},
+        *({"Host": host} for host in ("localhost:1", "LOCALHOST.", "magic-hour.localhost", "127.8.8.8", "[::1]:8765")),
         {"Origin": "http://localhost:5173"},
         {"Sec-Fetch-Site": "same-origin"},
         {"Sec-Fetch-Site": "none"},  # typed into the address line
@@ -60,13 +49,12 @@ def test_pages_and_programs_of_this_machine_do(emulator, headers):
 
 
 @pytest.mark.parametrize("type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", None])
-@pytest.mark.parametrize("path", ["clock", "fail-next", "faults"])
+@pytest.mark.parametrize("path", ["/_emulator/clock", "/_emulator/fail-next", "/_emulator/faults", IMAGE])
 def test_a_form_is_no_json(api, path, type):
     """These are what a page can send without asking first."""
     body = b'{"kind": "reset", "advance": 60}'
     headers = {"Content-Type": type} if type else {}
-    refused = httpx.post(f"{api.emulator.url}/_emulator/{path}", content=body, headers=headers)
-
+    refused = api.http.post(path, content=body, headers=headers)
     assert (refused.status_code, refused.json()["code"]) == (400, "invalid_request")
     assert "application/json" in refused.json()["message"]
     assert api.emulator.faults.pending == ()
@@ -75,7 +63,6 @@ def test_a_form_is_no_json(api, path, type):
 @pytest.mark.parametrize("headers", [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}], ids=str)
 def test_a_foreign_page_creates_nothing_even_with_the_key(api, image_body, headers):
     refused = api.http.post(IMAGE, json=image_body, headers=headers)
-
     assert refused.status_code == 403
     assert api.emulator.ledger.creates == ()
 

@@ -24,7 +24,6 @@ def row(kind):
 
 def test_the_table_of_kinds_is_the_table():
     written = GUIDE.split("<!-- kinds -->\n")[1].split("<!-- end of kinds -->")[0]
-
     expected = "\n".join([HEADER, *map(row, KINDS.values())]) + "\n"
     assert written == expected, f"put this between the markers of docs/emulator.md:\n{expected}"
 
@@ -32,7 +31,6 @@ def test_the_table_of_kinds_is_the_table():
 def test_the_commands_work(emulator):
     shell = re.findall(r"^curl .*$", GUIDE, re.MULTILINE)
     answers = [_curl(line.replace("$MAGIC_HOUR_BASE_URL", emulator.url)) for line in shell]
-
     assert [answer.status_code for answer in answers] == [201, 201, 200, 204]
     assert [fault["kind"] for fault in answers[2].json()["pending"]] == ["rate_limited", "cut"]
 

@@ -41,7 +41,6 @@ def test_storage_is_another_origin(api, output):
 
 def test_uploaded_bytes_arrive_as_they_were_sent(api):
     content = os.urandom(3_000_000)
-
     assert api.emulator.uploaded(api.upload(content)).read_bytes() == content
 
 
@@ -49,15 +48,12 @@ def test_a_second_put_replaces_the_first(api):
     slot = api.slot()
     for content in (b"first", b"second"):
         assert httpx.put(slot["upload_url"], content=content).status_code == 200
-
     assert api.emulator.uploaded(slot["file_path"]).read_bytes() == b"second"
 
 
 def test_a_put_without_a_length_is_refused(api):
     slot = api.slot()
-
     denied(httpx.put(slot["upload_url"], content=iter([b"in", b"pieces"])), 411, "MissingContentLength")
-
     with pytest.raises(KeyError):
         api.emulator.uploaded(slot["file_path"])
 
@@ -65,10 +61,8 @@ def test_a_put_without_a_length_is_refused(api):
 def test_an_api_key_sent_to_storage_is_refused(api, output):
     slot = api.slot()
     headers = {"Authorization": f"Bearer {api.emulator.token}"}
-
     denied(httpx.put(slot["upload_url"], content=b"x", headers=headers))
     denied(httpx.get(output, headers=headers))
-
     with pytest.raises(KeyError):
         api.emulator.uploaded(slot["file_path"])
 
@@ -78,7 +72,6 @@ def test_an_upload_url_expires_after_an_hour(api):
     api.emulator.clock.advance(HOUR - 1)
     assert httpx.put(slot["upload_url"], content=b"x").status_code == 200
     api.emulator.clock.advance(2)
-
     assert "expired" in denied(httpx.put(slot["upload_url"], content=b"y"))
     assert api.emulator.uploaded(slot["file_path"]).read_bytes() == b"x"
 
@@ -89,7 +82,6 @@ def test_a_download_url_expires_after_a_day_and_a_new_one_works(api, output):
     assert httpx.get(output).status_code == 200
     fresh = api.get(job_id)["downloads"][0]
     api.emulator.clock.advance(60)
-
     assert "expired" in denied(httpx.get(output))
     assert httpx.get(fresh["url"]).status_code == 200
 
@@ -100,7 +92,6 @@ def test_uploads_are_forgotten_after_seven_days(api, plain_picture):
     api.emulator.clock.advance(7 * 24 * HOUR - 60)
     assert api.http.post(path, json=body).status_code == 200
     api.emulator.clock.advance(120)
-
     assert api.http.post(path, json=body).status_code == 422
 
 
@@ -122,7 +113,6 @@ def test_a_changed_url_opens_nothing(output, change):
 def test_a_url_is_good_for_its_own_method_and_path_only(api, output):
     first, second = api.slot(), api.slot()
     query = urlsplit(first["upload_url"]).query
-
     denied(httpx.get(first["upload_url"]))
     denied(httpx.put(output, content=b"x"))
     denied(httpx.put(f"{second['upload_url'].split('?')[0]}?{query}", content=b"x"))
@@ -143,7 +133,6 @@ def test_a_cut_upload_leaves_nothing_behind(api):
         connection.sendall(head.encode() + b"x" * 500)
         connection.shutdown(socket.SHUT_WR)
     wait_until(lambda: [request.status for request in api.emulator.requests.find(method="PUT")] == [400])
-
     with pytest.raises(KeyError):
         api.emulator.uploaded(slot["file_path"])
     assert kept_bytes(api) == before
@@ -154,7 +143,6 @@ def test_a_cut_upload_leaves_nothing_behind(api):
 def test_an_output_says_its_length_type_and_tag(output):
     whole = httpx.get(output)
     head = httpx.head(output)
-
     assert whole.headers["content-type"] == "image/png"
     assert whole.headers["accept-ranges"] == "bytes"
     assert int(whole.headers["content-length"]) == len(whole.content)
@@ -165,9 +153,7 @@ def test_an_output_says_its_length_type_and_tag(output):
 @pytest.mark.parametrize(("asked", "first", "last"), [("0-99", 0, 100), ("1000-", 1000, None), ("-50", -50, None)])
 def test_a_range_of_an_output(output, asked, first, last):
     whole = httpx.get(output).content
-
     part = httpx.get(output, headers={"Range": f"bytes={asked}"})
-
     assert part.status_code == 206
     assert part.content == whole[first:last]
     start = first % len(whole)
@@ -176,9 +162,7 @@ def test_a_range_of_an_output(output, asked, first, last):
 
 def test_a_range_beyond_the_end(output):
     length = len(httpx.get(output).content)
-
     response = httpx.get(output, headers={"Range": f"bytes={length}-"})
-
     assert (response.status_code, response.headers["content-range"]) == (416, f"bytes */{length}")
 
 
@@ -186,11 +170,9 @@ def test_a_range_is_given_only_if_the_output_is_still_the_same(api, tmp_path, ou
     tag = httpx.get(output).headers["etag"]
     headers = {"Range": "bytes=10-", "If-Range": tag}
     assert httpx.get(output, headers=headers).status_code == 206
-
     other = tmp_path / "other.png"
     other.write_bytes(b"other bytes, of another length")
     api.emulator.put_output(api.emulator.jobs[0].id, 0, other)
-
     changed = httpx.get(output, headers=headers)
     assert (changed.status_code, changed.content) == (200, other.read_bytes())
     assert changed.headers["etag"] != tag
@@ -209,7 +191,6 @@ def test_outputs_that_are_not_there(api, image_body):
 def test_the_outputs_of_a_job_share_a_base_name(api, image_body):
     project = api.finish(IMAGE, {**image_body, "image_count": 3})
     paths = [urlsplit(download["url"]).path for download in project["downloads"]]
-
     assert [path.rsplit("/", 1)[1] for path in paths] == ["output.png"] * 3
     assert len(set(paths)) == 3
 
@@ -226,6 +207,5 @@ def test_large_uploads_stay_out_of_memory(api):
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-
     assert api.emulator.uploaded(slot["file_path"]).stat().st_size == len(piece) * count
     assert peak < 16 * len(piece)

@@ -56,7 +56,6 @@ def test_a_talking_photo_has_the_asked_part_of_the_sound(api, plain_picture, wav
     sound = api.upload(wave([(440, 1.0), (1200, 1.0), (3000, 1.0)]), "audio", "wav")
     assets = {"image_file_path": api.upload(plain_picture("red", (400, 300))), "audio_file_path": sound}
     (content,) = api.outputs(TALKING, {"assets": assets, "start_seconds": 0.75, "end_seconds": 2.25, "name": "Tones"})
-
     lengths, size, metadata = streams(content)
     assert lengths == {"video": pytest.approx(1.5, abs=1 / 15), "audio": pytest.approx(1.5, abs=1 / 30)}
     assert size == (640, 480)
@@ -71,7 +70,6 @@ def test_a_talking_photo_has_the_asked_part_of_the_sound(api, plain_picture, wav
 def test_a_talking_photo_shows_the_picture_and_moves(api, plain_picture, talking_body):
     assets = {**talking_body["assets"], "image_file_path": api.upload(samples.portrait().read_bytes())}
     (content,) = api.outputs(TALKING, {**talking_body, "assets": assets, "resolution": "720p"})
-
     with av.open(io.BytesIO(content)) as container:
         frames = [frame.to_image() for frame in container.decode(video=0)]
     with Image.open(samples.portrait()) as portrait:
@@ -86,7 +84,6 @@ def test_a_clip_ends_with_its_sound(api, wave, talking_body):
     sound = api.upload(wave([(440, 1.2)]), "audio", "wav")
     body = {**talking_body, "assets": {**talking_body["assets"], "audio_file_path": sound}, "end_seconds": 30}
     project = api.finish(TALKING, body)
-
     assert project["end_seconds"] == pytest.approx(1.2, abs=0.05)
     lengths, _, _ = streams(httpx.get(project["downloads"][0]["url"]).content)
     assert lengths["video"] == pytest.approx(1.2, abs=1 / 15)
@@ -94,7 +91,6 @@ def test_a_clip_ends_with_its_sound(api, wave, talking_body):
 
 def test_preloaded_sound_is_as_long_as_asked(api, talking_body):
     project = api.finish(TALKING, {**talking_body, "start_seconds": 2, "end_seconds": 17})
-
     lengths, size, _ = streams(httpx.get(project["downloads"][0]["url"]).content)
     assert lengths == {"video": pytest.approx(15, abs=1 / 15), "audio": pytest.approx(15, abs=1 / 15)}
     assert (project["width"], project["height"], project["fps"]) == (*size, 15.0)
@@ -106,7 +102,6 @@ def test_preloaded_sound_is_as_long_as_asked(api, talking_body):
 def test_videos_keep_the_aspect_within_reason(api, plain_picture, talking_body, size, expected):
     assets = {**talking_body["assets"], "image_file_path": api.upload(plain_picture("red", size))}
     project = api.finish(TALKING, {**talking_body, "end_seconds": 0.2, "assets": assets})
-
     assert (project["width"], project["height"]) == expected
     assert streams(httpx.get(project["downloads"][0]["url"]).content)[1] == expected
 
@@ -128,7 +123,6 @@ def test_an_endless_sound_is_cut_where_asked(api, talking_body):
 
 def test_a_clip_late_in_an_endless_sound_is_quick(api, talking_body):
     project = api.finish(TALKING, {**talking_body, "start_seconds": 1_000_000, "end_seconds": 1_000_001})
-
     lengths, _, _ = streams(httpx.get(project["downloads"][0]["url"]).content)
     assert lengths["audio"] == pytest.approx(1, abs=1 / 15)
 
@@ -137,5 +131,4 @@ def test_a_sound_that_breaks_off_is_used_as_far_as_it_goes(api, talking_body):
     cut_off = samples.voice().read_bytes()[:20_000] + bytes(range(256)) * 40
     assets = {**talking_body["assets"], "audio_file_path": api.upload(cut_off, "audio", "mp3")}
     (content,) = api.outputs(TALKING, {**talking_body, "assets": assets, "end_seconds": 4.0})
-
     assert 1 < streams(content)[0]["audio"] <= 4
