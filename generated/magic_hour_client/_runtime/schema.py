@@ -112,7 +112,8 @@ class Scalar(NamedTuple):
         if not isinstance(written, (bool, float, Placeholder, NoneType)):
             _check_writable(written, where)
         if self.bounds is not None and not isinstance(written, Placeholder):
-            self.bounds.check(len(written) if isinstance(written, str) else written, where)
+            size: Any = len(written) if isinstance(written, str) else written
+            self.bounds.check(size, where)
         return written
 
     def read(self, value: Any, where: str) -> Any:
