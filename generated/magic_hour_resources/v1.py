@@ -57,7 +57,7 @@ class V1(_low_level.V1):
 
     @cached_property
     def ai_image_editor(self) -> V1AiImageEditor:
-        """Images changed as a text prompt says."""
+        """Images edited by a text prompt."""
         from .v1_ai_image_editor import V1AiImageEditor
 
         return V1AiImageEditor(self._runner)
@@ -114,7 +114,7 @@ class AsyncV1(_low_level.AsyncV1):
 
     @cached_property
     def ai_image_editor(self) -> AsyncV1AiImageEditor:
-        """Images changed as a text prompt says."""
+        """Images edited by a text prompt."""
         from .v1_ai_image_editor import AsyncV1AiImageEditor
 
         return AsyncV1AiImageEditor(self._runner)

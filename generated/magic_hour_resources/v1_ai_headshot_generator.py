@@ -50,7 +50,7 @@ class V1AiHeadshotGenerator(_low_level.V1AiHeadshotGenerator):
 
         Args:
             assets: The portrait to start from.
-            name: A name of your own, to recognize the job by.
+            name: A name for the job, to recognize it.
             style: How the headshot should look.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
                 True.
@@ -136,7 +136,7 @@ class AsyncV1AiHeadshotGenerator(_low_level.AsyncV1AiHeadshotGenerator):
 
         Args:
             assets: The portrait to start from.
-            name: A name of your own, to recognize the job by.
+            name: A name for the job, to recognize it.
             style: How the headshot should look.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
                 True.

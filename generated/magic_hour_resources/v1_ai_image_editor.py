@@ -18,7 +18,7 @@ if _t.TYPE_CHECKING:
 
 
 class V1AiImageEditor(_low_level.V1AiImageEditor):
-    """Images changed as a text prompt says."""
+    """Images edited by a text prompt."""
 
     def __init__(self, runner: Runner) -> None:
         super().__init__(runner)
@@ -54,10 +54,10 @@ class V1AiImageEditor(_low_level.V1AiImageEditor):
             assets: The images to edit.
             style: What to change.
             aspect_ratio: Width to height of the result; `auto`, the default, keeps that of the first image.
-            image_count: How many variants to make; 1 when left out.
+            image_count: How many variants to make; 1 by default.
             model: The model to use; `default` lets the service choose. The list changes often, so any other name is
                 sent as it is.
-            name: A name of your own, to recognize the job by.
+            name: A name for the job, to recognize it.
             resolution: The resolution of the result. What is possible depends on the model and the plan.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
                 True.
@@ -116,7 +116,7 @@ class V1AiImageEditor(_low_level.V1AiImageEditor):
 
 
 class AsyncV1AiImageEditor(_low_level.AsyncV1AiImageEditor):
-    """Images changed as a text prompt says."""
+    """Images edited by a text prompt."""
 
     def __init__(self, runner: AsyncRunner) -> None:
         super().__init__(runner)
@@ -152,10 +152,10 @@ class AsyncV1AiImageEditor(_low_level.AsyncV1AiImageEditor):
             assets: The images to edit.
             style: What to change.
             aspect_ratio: Width to height of the result; `auto`, the default, keeps that of the first image.
-            image_count: How many variants to make; 1 when left out.
+            image_count: How many variants to make; 1 by default.
             model: The model to use; `default` lets the service choose. The list changes often, so any other name is
                 sent as it is.
-            name: A name of your own, to recognize the job by.
+            name: A name for the job, to recognize it.
             resolution: The resolution of the result. What is possible depends on the model and the plan.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
                 True.

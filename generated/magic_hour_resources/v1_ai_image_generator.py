@@ -53,12 +53,12 @@ class V1AiImageGenerator(_low_level.V1AiImageGenerator):
         Args:
             image_count: How many images to make, 1 to 16. Which counts are possible depends on the model.
             style: What the images should show.
-            aspect_ratio: Width to height of the images; `1:1` when left out.
+            aspect_ratio: Width to height of the images; `1:1` by default.
             model: The model to use; `default` lets the service choose. The list changes often, so any other name is
                 sent as it is.
-            name: A name of your own, to recognize the job by.
-            orientation: Deprecated: use `aspect_ratio`; if both are given the service lets `aspect_ratio` win. The
-                orientation of the images.
+            name: A name for the job, to recognize it.
+            orientation: Deprecated: use `aspect_ratio`; if both are given, the service uses `aspect_ratio`. The orientation
+                of the images.
             resolution: The resolution of the result. What is possible depends on the model and the plan.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
                 True.
@@ -153,12 +153,12 @@ class AsyncV1AiImageGenerator(_low_level.AsyncV1AiImageGenerator):
         Args:
             image_count: How many images to make, 1 to 16. Which counts are possible depends on the model.
             style: What the images should show.
-            aspect_ratio: Width to height of the images; `1:1` when left out.
+            aspect_ratio: Width to height of the images; `1:1` by default.
             model: The model to use; `default` lets the service choose. The list changes often, so any other name is
                 sent as it is.
-            name: A name of your own, to recognize the job by.
-            orientation: Deprecated: use `aspect_ratio`; if both are given the service lets `aspect_ratio` win. The
-                orientation of the images.
+            name: A name for the job, to recognize it.
+            orientation: Deprecated: use `aspect_ratio`; if both are given, the service uses `aspect_ratio`. The orientation
+                of the images.
             resolution: The resolution of the result. What is possible depends on the model and the plan.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
                 True.

@@ -54,14 +54,14 @@ class V1AiTalkingPhoto(_low_level.V1AiTalkingPhoto):
         second in `realistic` mode and 20 to 24 in `prompted` mode.
 
         Args:
-            assets: The picture that speaks and the sound it speaks.
+            assets: The image that speaks, and the audio.
             end_seconds: Where in the audio the video ends, in seconds; after `start_seconds`. The longest clip depends on
                 the mode and the plan: 180 to 300 seconds for `realistic`, 45 for `prompted`.
             start_seconds: Where in the audio the video starts, in seconds.
             max_resolution: Deprecated: use `resolution`. The older way to limit the resolution of the video.
-            name: A name of your own, to recognize the job by.
+            name: A name for the job, to recognize it.
             resolution: The resolution of the video.
-            style: How the picture moves.
+            style: How the image moves.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
                 True.
             download_outputs: save the outputs of a job that was waited for. Default: True.
@@ -156,14 +156,14 @@ class AsyncV1AiTalkingPhoto(_low_level.AsyncV1AiTalkingPhoto):
         second in `realistic` mode and 20 to 24 in `prompted` mode.
 
         Args:
-            assets: The picture that speaks and the sound it speaks.
+            assets: The image that speaks, and the audio.
             end_seconds: Where in the audio the video ends, in seconds; after `start_seconds`. The longest clip depends on
                 the mode and the plan: 180 to 300 seconds for `realistic`, 45 for `prompted`.
             start_seconds: Where in the audio the video starts, in seconds.
             max_resolution: Deprecated: use `resolution`. The older way to limit the resolution of the video.
-            name: A name of your own, to recognize the job by.
+            name: A name for the job, to recognize it.
             resolution: The resolution of the video.
-            style: How the picture moves.
+            style: How the image moves.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
                 True.
             download_outputs: save the outputs of a job that was waited for. Default: True.

@@ -13,11 +13,11 @@ from .._runtime import schema as _schema
 
 @_attrs.define(kw_only=True)
 class ErrorBody(_schema.Model):
-    """What every refused request is answered with.
+    """The body of every error response.
 
     Attributes:
         message: What is wrong.
-        code: A stable name of the error; older answers lack it.
+        code: A stable name of the error; older responses lack it.
     """
 
     message: str

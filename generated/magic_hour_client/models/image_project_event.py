@@ -20,7 +20,7 @@ class ImageProjectEvent(_schema.Model):
     """One `ImageProjectEvent`.
 
     Attributes:
-        payload: The job, as getting it answers.
+        payload: The job, as in the response of its GET.
         type: What happened.
     """
 

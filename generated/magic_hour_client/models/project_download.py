@@ -17,8 +17,8 @@ class ProjectDownload(_schema.Model):
     """One `ProjectDownload`.
 
     Attributes:
-        expires_at: Until when `url` works.
-        url: Where to GET the output. The URL is its own permission, so treat it as a secret.
+        expires_at: When `url` expires.
+        url: The URL of the output. It grants access by itself, so keep it secret.
     """
 
     expires_at: _dt.datetime

@@ -19,8 +19,8 @@ class ProjectError(_schema.Model):
     """One `ProjectError`.
 
     Attributes:
-        code: What went wrong, for programs.
-        message: What went wrong, for people.
+        code: The error code.
+        message: The error message.
     """
 
     code: ProjectErrorCode | str

@@ -21,7 +21,7 @@ class V1AiHeadshotGeneratorCreateBody(_schema.Model):
 
     Attributes:
         assets: The portrait to start from.
-        name: A name of your own, to recognize the job by.
+        name: A name for the job, to recognize it.
         style: How the headshot should look.
     """
 

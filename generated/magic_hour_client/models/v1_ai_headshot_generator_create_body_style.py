@@ -16,7 +16,7 @@ class V1AiHeadshotGeneratorCreateBodyStyle(_schema.Model):
     """One `V1AiHeadshotGeneratorCreateBodyStyle`.
 
     Attributes:
-        prompt: Guides the style of the headshot. Best left out, unless the default look is not what you want.
+        prompt: Guides the style of the headshot. Leave it out unless you want another look than the default.
     """
 
     prompt: str | None = None

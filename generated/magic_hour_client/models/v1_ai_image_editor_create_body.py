@@ -27,10 +27,10 @@ class V1AiImageEditorCreateBody(_schema.Model):
         assets: The images to edit.
         style: What to change.
         aspect_ratio: Width to height of the result; `auto`, the default, keeps that of the first image.
-        image_count: How many variants to make; 1 when left out.
+        image_count: How many variants to make; 1 by default.
         model: The model to use; `default` lets the service choose. The list changes often, so any other name is sent
             as it is.
-        name: A name of your own, to recognize the job by.
+        name: A name for the job, to recognize it.
         resolution: The resolution of the result. What is possible depends on the model and the plan.
     """
 

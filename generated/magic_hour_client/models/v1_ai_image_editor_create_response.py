@@ -17,7 +17,7 @@ class V1AiImageEditorCreateResponse(_schema.Model):
 
     Attributes:
         credits_charged: The credits charged. An estimate until the job is complete; updated when a failed job is refunded.
-            Documented as a whole number, read as whatever number is sent.
+            Documented as an integer, but any number is accepted.
         id: The id of the new job.
         frame_cost: Deprecated: use `credits_charged`. The older name of `credits_charged`, with the same value.
     """

@@ -22,7 +22,7 @@ class V1AiImageGeneratorCreateBodyStyle(_schema.Model):
     Attributes:
         prompt: What the images should show.
         quality_mode: Deprecated: leave it out; choose a `model` or a `resolution` instead. The quality of the images.
-        tool: The art style; `general` when left out.
+        tool: The art style; `general` by default.
     """
 
     prompt: str

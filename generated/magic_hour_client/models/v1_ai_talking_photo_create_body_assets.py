@@ -16,8 +16,8 @@ class V1AiTalkingPhotoCreateBodyAssets(_schema.Model):
     """One `V1AiTalkingPhotoCreateBodyAssets`.
 
     Attributes:
-        audio_file_path: The sound to speak. Either the URL of an audio file or the `file_path` of an upload.
-        image_file_path: The picture to animate. Either the URL of an image or the `file_path` of an upload.
+        audio_file_path: The audio to speak. Either the URL of an audio file or the `file_path` of an upload.
+        image_file_path: The image to animate. Either the URL of an image or the `file_path` of an upload.
     """
 
     audio_file_path: str

@@ -22,7 +22,7 @@ class V1FilesUploadUrlsCreateBodyItemsItem(_schema.Model):
         extension: The file's extension, lowercase and without the dot. Video: mp4, m4v, mov, webm. Audio: mp3, wav, aac,
             flac, webm, weba, m4a, opus, ogg, oga, aiff, amr. Image: png, jpg, jpeg, jfif, heic, heif, webp, avif,
             jp2, tiff, tif, bmp.
-        type: What the file will be used as.
+        type: The kind of file it will be used as.
     """
 
     extension: str

@@ -19,7 +19,7 @@ class V1FilesUploadUrlsCreateResponse(_schema.Model):
     """One `V1FilesUploadUrlsCreateResponse`.
 
     Attributes:
-        items: One place per requested item, in the same order.
+        items: One URL per requested item, in the same order.
     """
 
     items: list[V1FilesUploadUrlsCreateResponseItemsItem]

@@ -17,9 +17,9 @@ class V1FilesUploadUrlsCreateResponseItemsItem(_schema.Model):
     """One `V1FilesUploadUrlsCreateResponseItemsItem`.
 
     Attributes:
-        expires_at: Until when `upload_url` works.
-        file_path: What to pass as an asset after the upload.
-        upload_url: Where to PUT the file's bytes. The URL is its own permission, so treat it as a secret.
+        expires_at: When `upload_url` expires.
+        file_path: The value to pass as an asset after the upload.
+        upload_url: The URL to PUT the file's bytes to. It grants access by itself, so keep it secret.
     """
 
     expires_at: _dt.datetime

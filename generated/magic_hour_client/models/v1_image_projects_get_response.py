@@ -24,16 +24,16 @@ class V1ImageProjectsGetResponse(_schema.Model):
     Attributes:
         created_at: When it was created.
         credits_charged: The credits charged. An estimate until the job is complete; updated when a failed job is refunded.
-            Documented as a whole number, read as whatever number is sent.
+            Documented as an integer, but any number is accepted.
         downloads: The images, once the job is complete.
         enabled: False once it is deleted.
         error: Why the job failed, if it did.
         id: The id of the job.
-        image_count: How many images were asked for.
-        name: The name it was given, if any.
+        image_count: The number of requested images.
+        name: The name of the job, if it has one.
         status: `queued`, `rendering`, then `complete`, `error` (credits are refunded) or `canceled` (only from the web
             app). `draft` means created but never submitted.
-        type: What made it, such as `AI_HEADSHOT`, `AI_IMAGE` or `AI_IMAGE_EDITOR`.
+        type: The type of job, such as `AI_HEADSHOT`, `AI_IMAGE` or `AI_IMAGE_EDITOR`.
         total_frame_cost: Deprecated: use `credits_charged`. The older name of `credits_charged`, with the same value.
     """
 

@@ -24,7 +24,7 @@ class V1VideoProjectsGetResponse(_schema.Model):
     Attributes:
         created_at: When it was created.
         credits_charged: The credits charged. An estimate until the job is complete; updated when a failed job is refunded.
-            Documented as a whole number, read as whatever number is sent.
+            Documented as an integer, but any number is accepted.
         downloads: The video, once the job is complete.
         enabled: False once it is deleted.
         end_seconds: Where in the input the video ends, in seconds.
@@ -32,11 +32,11 @@ class V1VideoProjectsGetResponse(_schema.Model):
         fps: Frames per second; an estimate until the job is complete.
         height: The height in pixels; -1 means not known yet.
         id: The id of the job.
-        name: The name it was given, if any.
+        name: The name of the job, if it has one.
         start_seconds: Where in the input the video starts, in seconds.
         status: `queued`, `rendering`, then `complete`, `error` (credits are refunded) or `canceled` (only from the web
             app). `draft` means created but never submitted.
-        type: What made it, such as `TALKING_PHOTO`.
+        type: The type of job, such as `TALKING_PHOTO`.
         width: The width in pixels; -1 means not known yet.
         download: Deprecated: use `downloads`. The video, once the job is complete.
         total_frame_cost: Deprecated: use `credits_charged`. The older name of `credits_charged`, with the same value.

@@ -13,7 +13,7 @@ class V1AiHeadshotGeneratorCreateBodyStyleParams(_t.TypedDict):
     """One `V1AiHeadshotGeneratorCreateBodyStyle`.
 
     Keys:
-        prompt: Guides the style of the headshot. Best left out, unless the default look is not what you want.
+        prompt: Guides the style of the headshot. Leave it out unless you want another look than the default.
     """
 
     prompt: _t.NotRequired[str | None]

@@ -15,8 +15,8 @@ class V1AiTalkingPhotoCreateBodyAssetsParams(_t.TypedDict):
     """One `V1AiTalkingPhotoCreateBodyAssets`.
 
     Keys:
-        audio_file_path: The sound to speak. Either the URL of an audio file or the `file_path` of an upload.
-        image_file_path: The picture to animate. Either the URL of an image or the `file_path` of an upload.
+        audio_file_path: The audio to speak. Either the URL of an audio file or the `file_path` of an upload.
+        image_file_path: The image to animate. Either the URL of an image or the `file_path` of an upload.
     """
 
     audio_file_path: str
@@ -27,8 +27,8 @@ class V1AiTalkingPhotoCreateBodyAssetsGenerateParams(_t.TypedDict):
     """Input files may be given as paths, open files, `(name, bytes)` pairs or URLs.
 
     Keys:
-        audio_file_path: The sound to speak. Either the URL of an audio file or the `file_path` of an upload.
-        image_file_path: The picture to animate. Either the URL of an image or the `file_path` of an upload.
+        audio_file_path: The audio to speak. Either the URL of an audio file or the `file_path` of an upload.
+        image_file_path: The image to animate. Either the URL of an image or the `file_path` of an upload.
     """
 
     audio_file_path: _types.AssetSource

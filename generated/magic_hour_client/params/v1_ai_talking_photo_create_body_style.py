@@ -17,7 +17,7 @@ class V1AiTalkingPhotoCreateBodyStyleParams(_t.TypedDict):
             too. The others are deprecated: `pro` and `stable` now mean `realistic`, `standard` and `expressive` now
             mean `prompted`.
         intensity: Deprecated: it only affected the retired mode `expressive`; leave it out. How strongly the face moves,
-            0.1 to 2 in steps of 0.01; 1.5 when left out.
+            0.1 to 2 in steps of 0.01; 1.5 by default.
         prompt: What should happen in the video. Only used by `prompted`.
     """
 

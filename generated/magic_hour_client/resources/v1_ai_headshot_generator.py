@@ -42,7 +42,7 @@ class V1AiHeadshotGenerator:
 
         Args:
             assets: The portrait to start from.
-            name: A name of your own, to recognize the job by.
+            name: A name for the job, to recognize it.
             style: How the headshot should look.
             extra_body: fields the contract does not know yet, put over the others as they are.
             extra_headers: headers to send besides the client's own.
@@ -101,7 +101,7 @@ class AsyncV1AiHeadshotGenerator:
 
         Args:
             assets: The portrait to start from.
-            name: A name of your own, to recognize the job by.
+            name: A name for the job, to recognize it.
             style: How the headshot should look.
             extra_body: fields the contract does not know yet, put over the others as they are.
             extra_headers: headers to send besides the client's own.

@@ -16,7 +16,7 @@ if _t.TYPE_CHECKING:
 
 
 class V1AiImageEditor:
-    """Images changed as a text prompt says."""
+    """Images edited by a text prompt."""
 
     def __init__(self, sender: _endpoints.Sender) -> None:
         self._sender = sender
@@ -46,10 +46,10 @@ class V1AiImageEditor:
             assets: The images to edit.
             style: What to change.
             aspect_ratio: Width to height of the result; `auto`, the default, keeps that of the first image.
-            image_count: How many variants to make; 1 when left out.
+            image_count: How many variants to make; 1 by default.
             model: The model to use; `default` lets the service choose. The list changes often, so any other name is
                 sent as it is.
-            name: A name of your own, to recognize the job by.
+            name: A name for the job, to recognize it.
             resolution: The resolution of the result. What is possible depends on the model and the plan.
             extra_body: fields the contract does not know yet, put over the others as they are.
             extra_headers: headers to send besides the client's own.
@@ -92,7 +92,7 @@ class V1AiImageEditor:
 
 
 class AsyncV1AiImageEditor:
-    """Images changed as a text prompt says."""
+    """Images edited by a text prompt."""
 
     def __init__(self, sender: _endpoints.AsyncSender) -> None:
         self._sender = sender
@@ -122,10 +122,10 @@ class AsyncV1AiImageEditor:
             assets: The images to edit.
             style: What to change.
             aspect_ratio: Width to height of the result; `auto`, the default, keeps that of the first image.
-            image_count: How many variants to make; 1 when left out.
+            image_count: How many variants to make; 1 by default.
             model: The model to use; `default` lets the service choose. The list changes often, so any other name is
                 sent as it is.
-            name: A name of your own, to recognize the job by.
+            name: A name for the job, to recognize it.
             resolution: The resolution of the result. What is possible depends on the model and the plan.
             extra_body: fields the contract does not know yet, put over the others as they are.
             extra_headers: headers to send besides the client's own.

@@ -45,12 +45,12 @@ class V1AiImageGenerator:
         Args:
             image_count: How many images to make, 1 to 16. Which counts are possible depends on the model.
             style: What the images should show.
-            aspect_ratio: Width to height of the images; `1:1` when left out.
+            aspect_ratio: Width to height of the images; `1:1` by default.
             model: The model to use; `default` lets the service choose. The list changes often, so any other name is
                 sent as it is.
-            name: A name of your own, to recognize the job by.
-            orientation: Deprecated: use `aspect_ratio`; if both are given the service lets `aspect_ratio` win. The
-                orientation of the images.
+            name: A name for the job, to recognize it.
+            orientation: Deprecated: use `aspect_ratio`; if both are given, the service uses `aspect_ratio`. The orientation
+                of the images.
             resolution: The resolution of the result. What is possible depends on the model and the plan.
             extra_body: fields the contract does not know yet, put over the others as they are.
             extra_headers: headers to send besides the client's own.
@@ -123,12 +123,12 @@ class AsyncV1AiImageGenerator:
         Args:
             image_count: How many images to make, 1 to 16. Which counts are possible depends on the model.
             style: What the images should show.
-            aspect_ratio: Width to height of the images; `1:1` when left out.
+            aspect_ratio: Width to height of the images; `1:1` by default.
             model: The model to use; `default` lets the service choose. The list changes often, so any other name is
                 sent as it is.
-            name: A name of your own, to recognize the job by.
-            orientation: Deprecated: use `aspect_ratio`; if both are given the service lets `aspect_ratio` win. The
-                orientation of the images.
+            name: A name for the job, to recognize it.
+            orientation: Deprecated: use `aspect_ratio`; if both are given, the service uses `aspect_ratio`. The orientation
+                of the images.
             resolution: The resolution of the result. What is possible depends on the model and the plan.
             extra_body: fields the contract does not know yet, put over the others as they are.
             extra_headers: headers to send besides the client's own.

@@ -20,7 +20,7 @@ class V1Files:
 
     @cached_property
     def upload_urls(self) -> V1FilesUploadUrls:
-        """Places in the service's storage to upload input files to."""
+        """URLs in the service's storage to upload input files to."""
         from .v1_files_upload_urls import V1FilesUploadUrls
 
         return V1FilesUploadUrls(self._sender)
@@ -34,7 +34,7 @@ class AsyncV1Files:
 
     @cached_property
     def upload_urls(self) -> AsyncV1FilesUploadUrls:
-        """Places in the service's storage to upload input files to."""
+        """URLs in the service's storage to upload input files to."""
         from .v1_files_upload_urls import AsyncV1FilesUploadUrls
 
         return AsyncV1FilesUploadUrls(self._sender)

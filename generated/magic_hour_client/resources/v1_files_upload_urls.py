@@ -16,7 +16,7 @@ if _t.TYPE_CHECKING:
 
 
 class V1FilesUploadUrls:
-    """Places in the service's storage to upload input files to."""
+    """URLs in the service's storage to upload input files to."""
 
     def __init__(self, sender: _endpoints.Sender) -> None:
         self._sender = sender
@@ -35,9 +35,9 @@ class V1FilesUploadUrls:
     ) -> _models.V1FilesUploadUrlsCreateResponse:
         """Upload URLs
 
-        Get one or more places to upload input files to. Send the raw bytes of each file to its `upload_url` with
-        PUT, without the API key, then use its `file_path` wherever an asset is asked for. Uploaded files are kept
-        for 7 days.
+        Get one or more URLs to upload input files to. Send the raw bytes of each file to its `upload_url` with PUT,
+        without the API key, then use its `file_path` wherever an asset is expected. Uploaded files are kept for 7
+        days.
 
         Args:
             items: The files to upload.
@@ -46,7 +46,7 @@ class V1FilesUploadUrls:
             timeout: seconds the whole call may take; the client's `timeout` if not given.
 
         Returns:
-            One upload place per requested item, in the order of the request.
+            One upload URL per requested item, in the order of the request.
 
         Raises:
             InvalidArgument: an argument cannot be right; nothing was sent.
@@ -66,7 +66,7 @@ class V1FilesUploadUrls:
 
 
 class AsyncV1FilesUploadUrls:
-    """Places in the service's storage to upload input files to."""
+    """URLs in the service's storage to upload input files to."""
 
     def __init__(self, sender: _endpoints.AsyncSender) -> None:
         self._sender = sender
@@ -85,9 +85,9 @@ class AsyncV1FilesUploadUrls:
     ) -> _models.V1FilesUploadUrlsCreateResponse:
         """Upload URLs
 
-        Get one or more places to upload input files to. Send the raw bytes of each file to its `upload_url` with
-        PUT, without the API key, then use its `file_path` wherever an asset is asked for. Uploaded files are kept
-        for 7 days.
+        Get one or more URLs to upload input files to. Send the raw bytes of each file to its `upload_url` with PUT,
+        without the API key, then use its `file_path` wherever an asset is expected. Uploaded files are kept for 7
+        days.
 
         Args:
             items: The files to upload.
@@ -96,7 +96,7 @@ class AsyncV1FilesUploadUrls:
             timeout: seconds the whole call may take; the client's `timeout` if not given.
 
         Returns:
-            One upload place per requested item, in the order of the request.
+            One upload URL per requested item, in the order of the request.
 
         Raises:
             InvalidArgument: an argument cannot be right; nothing was sent.

@@ -29,16 +29,16 @@ class V1ImageProjects:
     ) -> _models.V1ImageProjectsGetResponse:
         """Get image details
 
-        Get the state of an image job and, once it is complete, URLs to download its images from. The URLs are good
-        for 24 hours; asking again gives fresh ones.
+        Get the state of an image job and, once it is complete, URLs to download its images from. The URLs are valid
+        for 24 hours; another request returns fresh ones.
 
         Args:
-            id: The id of the job, as the call that created it answered.
+            id: The id of the job, as returned by the call that created it.
             extra_headers: headers to send besides the client's own.
             timeout: seconds the whole call may take; the client's `timeout` if not given.
 
         Returns:
-            The image job as it is now.
+            The current state of the image job.
 
         Raises:
             InvalidArgument: an argument cannot be right; nothing was sent.
@@ -70,7 +70,7 @@ class V1ImageProjects:
         Permanently delete the images of a job. This cannot be undone.
 
         Args:
-            id: The id of the job, as the call that created it answered.
+            id: The id of the job, as returned by the call that created it.
             extra_headers: headers to send besides the client's own.
             timeout: seconds the whole call may take; the client's `timeout` if not given.
 
@@ -111,16 +111,16 @@ class AsyncV1ImageProjects:
     ) -> _models.V1ImageProjectsGetResponse:
         """Get image details
 
-        Get the state of an image job and, once it is complete, URLs to download its images from. The URLs are good
-        for 24 hours; asking again gives fresh ones.
+        Get the state of an image job and, once it is complete, URLs to download its images from. The URLs are valid
+        for 24 hours; another request returns fresh ones.
 
         Args:
-            id: The id of the job, as the call that created it answered.
+            id: The id of the job, as returned by the call that created it.
             extra_headers: headers to send besides the client's own.
             timeout: seconds the whole call may take; the client's `timeout` if not given.
 
         Returns:
-            The image job as it is now.
+            The current state of the image job.
 
         Raises:
             InvalidArgument: an argument cannot be right; nothing was sent.
@@ -152,7 +152,7 @@ class AsyncV1ImageProjects:
         Permanently delete the images of a job. This cannot be undone.
 
         Args:
-            id: The id of the job, as the call that created it answered.
+            id: The id of the job, as returned by the call that created it.
             extra_headers: headers to send besides the client's own.
             timeout: seconds the whole call may take; the client's `timeout` if not given.
 

@@ -33,12 +33,12 @@ class V1VideoProjects:
         for 24 hours; asking again gives fresh ones.
 
         Args:
-            id: The id of the job, as the call that created it answered.
+            id: The id of the job, as returned by the call that created it.
             extra_headers: headers to send besides the client's own.
             timeout: seconds the whole call may take; the client's `timeout` if not given.
 
         Returns:
-            The video job as it is now.
+            The current state of the video job.
 
         Raises:
             InvalidArgument: an argument cannot be right; nothing was sent.
@@ -70,7 +70,7 @@ class V1VideoProjects:
         Permanently delete the video of a job. This cannot be undone.
 
         Args:
-            id: The id of the job, as the call that created it answered.
+            id: The id of the job, as returned by the call that created it.
             extra_headers: headers to send besides the client's own.
             timeout: seconds the whole call may take; the client's `timeout` if not given.
 
@@ -115,12 +115,12 @@ class AsyncV1VideoProjects:
         for 24 hours; asking again gives fresh ones.
 
         Args:
-            id: The id of the job, as the call that created it answered.
+            id: The id of the job, as returned by the call that created it.
             extra_headers: headers to send besides the client's own.
             timeout: seconds the whole call may take; the client's `timeout` if not given.
 
         Returns:
-            The video job as it is now.
+            The current state of the video job.
 
         Raises:
             InvalidArgument: an argument cannot be right; nothing was sent.
@@ -152,7 +152,7 @@ class AsyncV1VideoProjects:
         Permanently delete the video of a job. This cannot be undone.
 
         Args:
-            id: The id of the job, as the call that created it answered.
+            id: The id of the job, as returned by the call that created it.
             extra_headers: headers to send besides the client's own.
             timeout: seconds the whole call may take; the client's `timeout` if not given.
 
