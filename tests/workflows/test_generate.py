@@ -243,8 +243,8 @@ def test_deprecated_parameters_warn_once(tmp_path: Path) -> None:
         warnings.simplefilter("always")
         run("image", {**IMAGE, "orientation": "landscape"}, download_directory=tmp_path)
     assert [str(warning.message) for warning in caught if issubclass(warning.category, DeprecationWarning)] == [
-        "v1.ai_image_generator.create: `orientation` is deprecated: use `aspect_ratio`; if both are given the service"
-        " lets `aspect_ratio` win"
+        "v1.ai_image_generator.create: `orientation` is deprecated: use `aspect_ratio`; if both are given, the"
+        " service uses `aspect_ratio`"
     ]
 
 
