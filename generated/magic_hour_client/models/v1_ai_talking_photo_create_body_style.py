@@ -38,9 +38,9 @@ class V1AiTalkingPhotoCreateBodyStyle(_schema.Model):
             "generation_mode",
             _schema.STRING,
             deprecated_values={
-                "pro": "use `realistic`, which the service puts in its place",
-                "stable": "use `realistic`, which the service puts in its place",
-                "standard": "use `prompted`, which the service puts in its place",
+                "pro": "use `realistic`, which the service uses instead",
+                "stable": "use `realistic`, which the service uses instead",
+                "standard": "use `prompted`, which the service uses instead",
                 "expressive": "use `prompted`, which the service uses instead",
             },
         ),

@@ -29,8 +29,8 @@ class V1VideoProjects:
     ) -> _models.V1VideoProjectsGetResponse:
         """Get video details
 
-        Get the state of a video job and, once it is complete, URLs to download its video from. The URLs are good
-        for 24 hours; asking again gives fresh ones.
+        Get the state of a video job and, once it is complete, URLs to download its video from. The URLs are valid
+        for 24 hours; another request returns fresh ones.
 
         Args:
             id: The id of the job, as returned by the call that created it.
@@ -111,8 +111,8 @@ class AsyncV1VideoProjects:
     ) -> _models.V1VideoProjectsGetResponse:
         """Get video details
 
-        Get the state of a video job and, once it is complete, URLs to download its video from. The URLs are good
-        for 24 hours; asking again gives fresh ones.
+        Get the state of a video job and, once it is complete, URLs to download its video from. The URLs are valid
+        for 24 hours; another request returns fresh ones.
 
         Args:
             id: The id of the job, as returned by the call that created it.
