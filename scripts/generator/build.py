@@ -65,7 +65,7 @@ class Build:
             raise LostOperation("the generator warned:", errors)
         self._write_more(project, folder)
         _compile(folder)
-        _format(folder)
+        format_folder(folder)
         runtime.copy(self.templates / "runtime", folder)
 
     def write_resources(self, folder: Path) -> None:
@@ -80,7 +80,7 @@ class Build:
                 write("resources/resource.py.jinja", f"{node.module}.py", view=node)
         (folder / "py.typed").write_text("", encoding="utf-8")
         _compile(folder)
-        _format(folder)
+        format_folder(folder)
 
     def _prepare(self, project: Project) -> None:
         classes = {**self.views.models, **self.views.enums}
@@ -191,7 +191,7 @@ def _parsed(contract: Contract, config: Config) -> GeneratorData:
     return data
 
 
-def _format(folder: Path) -> None:
+def format_folder(folder: Path) -> None:
     """Sort imports, drop unused ones, lay out. No settings of a project matter, nor what its git ignores or which
     folder names ruff skips by default: a tag may be called `build`."""
     ruff = [sys.executable, "-P", "-m", "ruff"]  # -P: never import what lies in the current folder

@@ -11,6 +11,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from .problems import BrokenOutput
@@ -30,7 +31,8 @@ def copy(runtime: Path, client: Path) -> None:
         BrokenOutput: it is not closed.
     """
     modules = sorted(runtime.glob("*.py"))
-    lines = [f"{path.name}:{line}" for path in modules for line in _leaks(path.read_text(encoding="utf-8"), modules)]
+    own = frozenset(path.stem for path in modules)
+    lines = [f"{path.name}:{line}" for path in modules for line in _leaks(path.read_text(encoding="utf-8"), own)]
     if lines:
         raise BrokenOutput("templates/runtime/ depends on what is built on it:", lines)
     for path in modules:
@@ -38,11 +40,16 @@ def copy(runtime: Path, client: Path) -> None:
             shutil.copyfile(path, client / FOLDER / path.name)
 
 
-def _leaks(source: str, modules: list[Path]) -> Iterator[str]:
-    """What a module must not mention, each with its line."""
+@cache
+def _leaks(source: str, own: frozenset[str]) -> list[str]:
+    """What a module must not mention, each with its line; `own` are the modules beside it."""
+    lines = [f"{line}: {what}" for line, what in _foreign_imports(source, own)]
     for number, line in enumerate(source.splitlines(), start=1):
-        yield from (f"{number}: names {found}" for found in _UPPER.findall(line))
-    own = {path.stem for path in modules}
+        lines += (f"{number}: names {found}" for found in _UPPER.findall(line))
+    return lines
+
+
+def _foreign_imports(source: str, own: frozenset[str]) -> Iterator[tuple[int, str]]:
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -51,10 +58,10 @@ def _leaks(source: str, modules: list[Path]) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             inside = [node.module] if node.module else [alias.name for alias in node.names]
             if node.level > 1 or not own.issuperset(inside):
-                yield f"{node.lineno}: imports {'.' * node.level}{node.module or ''} from outside"
+                yield node.lineno, f"imports {'.' * node.level}{node.module or ''} from outside"
             continue
         else:
             continue
         for name in names:
             if name.partition(".")[0] not in sys.stdlib_module_names | LIBRARIES:
-                yield f"{node.lineno}: imports {name}"
+                yield node.lineno, f"imports {name}"

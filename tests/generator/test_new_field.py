@@ -24,11 +24,6 @@ STYLE = """    V1AiImageGeneratorCreateBodyStyle:
       required: [prompt]
       properties:
 """
-TOP = """        resolution: {$ref: "#/components/schemas/ImageResolution", example: 1k}
-
-    V1AiImageGeneratorCreateBodyStyle:"""
-BEFORE_NESTED = """        quality_mode:
-          type: string"""
 TOP = "        seed: {type: integer, description: Where chance starts., example: 7}\n"
 NESTED = "        mood: {type: string, enum: [calm, wild], description: How it feels.}\n"
 
@@ -59,8 +54,8 @@ assert call.body == {**given, "name": call.body["name"]}, call.body
 
 sent = []
 class Recorder:
-    def send(self, operation, **options):
-        sent.append(operation.body)
+    def send(self, request, **options):
+        sent.append(request.body)
 V1AiImageGenerator(Recorder()).create(**given)
 class AsyncRecorder:
     async def send(self, operation, **options):

@@ -36,7 +36,7 @@ with BaseClient("key", base_url=None, timeout=1, http_client=None, allow_http=Fa
 @pytest.mark.parametrize(
     ("planted", "found"),
     [
-        ("import magic_hour_workflows", "imports magic_hour_workflows"),
+        ("import magic_hour_workflows", "names magic_hour_workflows"),
         ("INSIDE = 'magic_hour_workflows.'", "names magic_hour_workflows"),
         ("# as magic_hour_resources does it", "names magic_hour_resources"),
         ("from ..models import error_body", "imports ..models from outside"),
