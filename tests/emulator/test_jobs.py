@@ -76,7 +76,10 @@ def test_a_name_is_kept_and_may_be_missing(api, image_body):
         (TALKING, {"start_seconds": 0, "end_seconds": 15}, 720),
         (TALKING, {"start_seconds": 1.2, "end_seconds": 2.2}, 48),
         (TALKING, {"start_seconds": 0, "end_seconds": 1.01}, 49),
-        (TALKING, {"start_seconds": 0, "end_seconds": 3, "style": {"generation_mode": "standard"}}, 60),
+        *(
+            (TALKING, {"start_seconds": 0, "end_seconds": 3, "style": {"generation_mode": mode}}, credits)
+            for mode, credits in [("standard", 60), ("expressive", 60), ("pro", 144), ("stable", 144)]
+        ),
     ],
 )
 def test_prices(api, talking_body, path, body, credits):

@@ -33,10 +33,10 @@ def session(
 @pytest.fixture
 def vendor(session: Session, emulator: Emulator) -> Vendor:
     """The vendor's SDK and the emulator that all tests share."""
-    return Vendor(session, emulator)
+    return Vendor(session, emulator.url, emulator.token)
 
 
 @pytest.fixture
 def connect(session: Session) -> Callable[[Emulator], Vendor]:
     """The vendor's SDK and an emulator of the test's own."""
-    return lambda emulator: Vendor(session, emulator)
+    return lambda emulator: Vendor(session, emulator.url, emulator.token)

@@ -9,12 +9,9 @@ import json
 import subprocess
 import threading
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import pytest
-
-from magic_hour_emulator import Emulator
 
 PROGRAM = Path(__file__).with_name("program.py")
 _ANSWER_SECONDS = 60
@@ -22,12 +19,20 @@ _END_SECONDS = 10
 
 Json = dict[str, Any]
 
+FOX = {"image_count": 1, "style": {"prompt": "A red fox"}}
+# The emulator's own examples: nothing has to be uploaded first.
+EXAMPLE = {"image_file_path": "api-assets/id/1234.png"}
+TALK = {
+    "assets": {**EXAMPLE, "audio_file_path": "api-assets/id/1234.mp3"},
+    "start_seconds": 0.0,
+    "end_seconds": 1.0,
+}
+
 
 class Session:
     """A running program, `sync` or `async`."""
 
     def __init__(self, python: Path, mode: str, folder: Path) -> None:
-        self.mode = mode
         self._complaints = folder / "stderr.txt"
         with self._complaints.open("w") as stderr:
             self._process = subprocess.Popen(
@@ -62,9 +67,7 @@ class Session:
     def __enter__(self) -> Session:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         try:
             self._process.communicate(timeout=_END_SECONDS)  # ends its input, and so the program
         finally:
@@ -75,16 +78,13 @@ class Session:
 class Vendor:
     """The vendor's SDK, connected to an emulator."""
 
-    def __init__(self, session: Session, emulator: Emulator) -> None:
+    def __init__(self, session: Session, url: str, key: str | None) -> None:
         self._session = session
-        self._client = {"token": emulator.token, "base_url": emulator.url}
-        self.is_async = session.mode == "async"
+        self._client = {"token": key, "base_url": url}
 
     def with_key(self, key: str | None) -> Vendor:
         """The same with another key, or with none."""
-        other = object.__new__(Vendor)
-        other.__dict__.update(self.__dict__, _client={**self._client, "token": key})
-        return other
+        return Vendor(self._session, self._client["base_url"] or "", key)
 
     def result(self, method: str, **arguments: Any) -> Any:
         """What `client.v1.<method>` returns; it must not raise."""

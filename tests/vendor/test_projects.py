@@ -10,18 +10,11 @@ import av
 import pytest
 
 from magic_hour_emulator import Emulator, samples
-from vendor.session import Vendor
+from vendor.session import FOX, TALK, Vendor
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 PORTRAIT = samples.portrait()
-FOX = {"image_count": 1, "style": {"prompt": "A red fox"}}
-# The emulator's own examples: nothing has to be uploaded first.
-TALK = {
-    "assets": {"image_file_path": "api-assets/id/1234.png", "audio_file_path": "api-assets/id/1234.mp3"},
-    "start_seconds": 0.0,
-    "end_seconds": 1.0,
-}
 KINDS = [
     pytest.param("ai_image_generator", FOX, "image", id="image"),
     pytest.param("ai_talking_photo", TALK, "video", id="video"),
@@ -34,9 +27,7 @@ def test_delete_is_for_good(
 ) -> None:
     project = vendor.result(f"{resource}.generate", **arguments, download_outputs=False)
     assert project["status"] == "complete"
-
     assert vendor.result(f"{kind}_projects.delete", id=project["id"]) is None
-
     for method in ("get", "delete"):
         error = vendor.error(f"{kind}_projects.{method}", id=project["id"])
         assert (error["type"], error["status"], error["body"]["code"]) == ("ApiError", 404, "not_found")
@@ -60,14 +51,6 @@ def test_each_status_is_understood(
             emulator.clock.advance(seconds)
             seen.append(vendor.result(f"{kind}_projects.get", id=created["id"])["status"])
         assert seen == ["queued", "rendering", "complete"]
-
-
-@pytest.mark.parametrize(("resource", "arguments", "kind"), KINDS)
-def test_a_canceled_job(
-    connect: Callable[[Emulator], Vendor], resource: str, arguments: dict[str, Any], kind: str
-) -> None:
-    with Emulator(frozen=True, seed=0) as emulator:
-        vendor = connect(emulator)
         emulator.faults.add("job_canceled")
         created = vendor.result(f"{resource}.create", **arguments)
         found = vendor.result(
@@ -86,13 +69,11 @@ def test_a_canceled_job(
 )
 def test_a_bare_upload_can_be_used(vendor: Vendor, emulator: Emulator, file: Any) -> None:
     file_path = vendor.result("files.upload_file", file=file)
-
     assert emulator.uploaded(file_path).read_bytes() == PORTRAIT.read_bytes()
     (put,) = emulator.requests.find(origin="storage")
     assert (put.method, put.path, put.status, put.authorization) == ("PUT", f"/{file_path}", 200, "absent")
     assert put.received == int(put.headers["content-length"]) == PORTRAIT.stat().st_size
     assert "transfer-encoding" not in put.headers
-
     project = vendor.result(
         "ai_headshot_generator.generate", assets={"image_file_path": file_path}, download_outputs=False
     )
@@ -111,7 +92,6 @@ def test_a_sound_that_its_name_calls_a_video(vendor: Vendor, emulator: Emulator,
             plane.update(bytes(plane.buffer_size))
         media.mux(stream.encode(silence))
         media.mux(stream.encode(None))
-
     project = vendor.result(
         "ai_talking_photo.generate",
         assets={"image_file_path": str(PORTRAIT), "audio_file_path": str(voice)},
@@ -119,7 +99,6 @@ def test_a_sound_that_its_name_calls_a_video(vendor: Vendor, emulator: Emulator,
         end_seconds=0.5,
         download_outputs=False,
     )
-
     assert (project["status"], project["end_seconds"]) == ("complete", 0.5)
     assert Path(emulator.jobs[0].body["assets"]["audio_file_path"]).name == "video.webm"
 
@@ -127,7 +106,6 @@ def test_a_sound_that_its_name_calls_a_video(vendor: Vendor, emulator: Emulator,
 @pytest.mark.parametrize("place", ["https://example.com/me.png", "api-assets/id/1234.png"])
 def test_what_is_remote_is_not_uploaded(vendor: Vendor, emulator: Emulator, place: str) -> None:
     project = vendor.result("ai_headshot_generator.generate", assets={"image_file_path": place}, download_outputs=False)
-
     assert project["status"] == "complete"
     assert emulator.jobs[0].body["assets"] == {"image_file_path": place}
     assert emulator.requests.find(path="/v1/files/upload-urls") == []
@@ -135,11 +113,9 @@ def test_what_is_remote_is_not_uploaded(vendor: Vendor, emulator: Emulator, plac
 
 def test_places_for_several_files_come_in_order(vendor: Vendor) -> None:
     asked = [("image", "heic"), ("audio", "m4a"), ("video", "webm"), ("image", "heic")]
-
     answer = vendor.result(
         "files.upload_urls.create", items=[{"type_": type, "extension": extension} for type, extension in asked]
     )
-
     places = [item["file_path"] for item in answer["items"]]
     assert [Path(place).name for place in places] == ["image.heic", "audio.m4a", "video.webm", "image.heic"]
     assert len(set(places)) == 4
