@@ -65,7 +65,7 @@ generate: $(VENV)/.stamp ## spec/ + templates/ -> generated/ and docs/reference/
 	@$(RUN) scripts/generate.py
 
 docs: $(VENV)/.stamp ## The page of promises and their tests (reference pages come with generate)
-	@$(RUN) scripts/promises.py
+	@$(RUN) scripts/promise_tests.py
 
 format: $(VENV)/.stamp ## Sort imports and format
 	@$(RUN) -m ruff check --quiet --fix --select I . && $(RUN) -m ruff format --quiet .

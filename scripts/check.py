@@ -37,7 +37,10 @@ CHECKS: dict[str, tuple[Command, ...]] = {
         module("pyright", "--ignoreexternal", "--verifytypes", "magic_hour_workflows"),
     ),
     "imports": ((str(PROGRAMS / "lint-imports"), "--no-logo"),),
-    "drift": ((sys.executable, "scripts/generate.py", "--check"), (sys.executable, "scripts/promises.py", "--check")),
+    "drift": (
+        (sys.executable, "scripts/generate.py", "--check"),
+        (sys.executable, "scripts/promise_tests.py", "--check"),
+    ),
     "spelling": ((str(PROGRAMS / "codespell"),),),
     "workflows": ((str(PROGRAMS / "zizmor"), "--offline", "--no-progress", "--quiet", ".github"),),
 }

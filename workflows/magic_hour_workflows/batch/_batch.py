@@ -246,7 +246,7 @@ class Batch:
             return with_id(self.database, key, project_id)
         if not callable(not_charged):
             raise InvalidArgument(
-                "expected a function; it is called with the name of the job once nobody can submit the row any more",
+                "expected a function to call with the name of the job once nobody can submit the row any more",
                 "return whether there is no such job; an earlier look does not count",
                 field="not_charged",
             )

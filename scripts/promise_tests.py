@@ -1,7 +1,7 @@
 """docs/promises-tests.md: the tests that prove each promise of docs/promises.md.
 
-    scripts/promises.py               write the page
-    scripts/promises.py --check       fail if it is not what it would write
+    scripts/promise_tests.py               write the page
+    scripts/promise_tests.py --check       fail if it is not what it would write
 
 To add a proof, put the name of a test in backquotes into the row of its promise, then run this. It puts the promises in
 the order of docs/promises.md, and finds the file of each test, also after a move.
