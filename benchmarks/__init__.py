@@ -1,1 +1,1 @@
-"""What the SDK costs, beside what people would use instead. README.md in this folder says how to run and read it."""
+"""What the SDK costs, beside what people would use instead. README.md in this folder explains how to run it."""

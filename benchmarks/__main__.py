@@ -33,7 +33,7 @@ GROUPS = {
 
 
 def main() -> int:
-    """Run what the command line asks for; a missed goal is told, and no failure: the machine has a say in it."""
+    """Run what the command line asks for. A missed goal is no failure: it depends on the machine too."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rows", nargs="+", default=["*"], help="names of rows, their beginnings, or patterns")
     parser.add_argument("--quick", action="store_true", help="small sizes, few repetitions")
@@ -42,7 +42,7 @@ def main() -> int:
     rows = [row for row in ROWS if any(fnmatch(row.name, pattern) for pattern in patterns)]
     if not rows:
         parser.error("no such row; benchmarks/table.py has their names")
-    # Contestants come from packages that have their bytecode; without it, ours would be compiled in every process.
+    # The others are installed with their bytecode; without it, ours would be compiled in every process.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     began = time.monotonic()
     found: dict[str, Samples] = {}

@@ -1,4 +1,4 @@
-"""How many rows a batch gets through in a second, in how much memory, and what it costs to find it finished.
+"""How many rows a batch does per second, in how much memory, and what it costs to find it finished.
 
     python benchmarks/batch_throughput.py --rows 10000
 
@@ -27,7 +27,7 @@ MOST_MIB = 250.0
 MOST_RESUME_SECONDS = 5.0
 _KEY = "mhk_benchmark"
 _SPEED = 10
-"""Makes a second of the emulator, in which it does an image, 0.1 s."""
+"""The emulator needs a second of its clock for an image; this makes it 0.1 s."""
 
 
 def main() -> int:
@@ -60,7 +60,7 @@ def main() -> int:
 
 @contextmanager
 def emulator(rows: int) -> Iterator[str]:
-    """The service in a process of its own; gives its address."""
+    """The service in a process of its own; yields its address."""
     options = ["--port", "0", "--speed", str(_SPEED), "--token", _KEY, "--credits", str(10 * rows), "--seed", "0"]
     command = [sys.executable, "-m", "magic_hour_emulator", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
@@ -78,7 +78,7 @@ def _run(folder: str, url: str) -> dict[str, Any]:
 
 
 def measured(folder: Path, url: str, given: argparse.Namespace) -> dict[str, Any]:
-    """Run the batch; what it took."""
+    """Run the batch, and return its figures."""
     from magic_hour_workflows.batch import Batch
 
     rows = [
@@ -100,7 +100,7 @@ def measured(folder: Path, url: str, given: argparse.Namespace) -> dict[str, Any
 
 
 def _peak_mib() -> float:
-    """The most memory this process has held so far. Not ru_maxrss, which begins with that of the parent."""
+    """The peak memory of this process. Not ru_maxrss, which starts with that of the parent."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) / 1024

@@ -13,7 +13,7 @@ from .table import OURS, RAW, VENDOR, Samples
 
 
 def measure(wanted: set[str], effort: Effort) -> dict[str, Samples]:
-    """The figures of all rows of this group, those that are wanted."""
+    """The figures of the wanted rows of this group."""
     times, settings = effort.times(7), {"times": effort.times(1000, 300)}
     found: dict[str, Samples] = {}
     with serving() as server:

@@ -1,4 +1,4 @@
-"""Whether the server could be what is measured: what it gives to bare sockets, which cost next to nothing.
+"""Whether the server is the bottleneck: how many requests of bare sockets it answers, which cost next to nothing.
 
 Rule: the server has to answer several times as many requests as the quickest contestant asks for.
 """
@@ -35,7 +35,7 @@ def measure(wanted: set[str], effort: Effort) -> dict[str, Samples]:
 
 
 def _bare(url: str, times: int) -> None:
-    """Ask on several connections, each at once, and read the answers without understanding them."""
+    """Send requests on several connections at once, and read the answers without parsing them."""
     parts = urlsplit(url)
     sockets = [socket.create_connection((parts.hostname or "", parts.port or 0)) for _ in range(_CONNECTIONS)]
     for _ in range(times // _CONNECTIONS):

@@ -1,4 +1,4 @@
-"""How long the generator takes, in a copy of its own, so that nothing of this checkout changes.
+"""How long the generator takes, in a copy, so that nothing in this checkout changes.
 
 Rule: the commands that people type.
 """
@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def measure(wanted: set[str], effort: Effort) -> dict[str, Samples]:
-    """The figures of all rows of this group, those that are wanted."""
+    """The figures of the wanted rows of this group."""
     found: dict[str, Samples] = {}
     if "generation/full" in wanted:
         with tempfile.TemporaryDirectory() as folder:

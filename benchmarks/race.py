@@ -24,13 +24,13 @@ from .table import OURS, RAW, VENDOR
 Figures = dict[str, Any]
 MODULES = {OURS: "ours", RAW: "raw", VENDOR: "vendor"}
 PATIENCE = 60.0
-"""Seconds after which a contestant is stopped: what is slower than that is told as such."""
+"""Seconds after which a contestant is stopped and reported as too slow."""
 _INPUT_BYTES = 20_000
 
 
 @attrs.frozen
 class Effort:
-    """How much to do."""
+    """How much work to do."""
 
     quick: bool
 
@@ -99,7 +99,7 @@ def run(who: str, what: str, settings: Mapping[str, Any], patience: float = PATI
 
 
 def alternate(contestants: Sequence[str], times: int, one: Callable[[str], Figures | None]) -> dict[str, list[Figures]]:
-    """The figures of each, taken in turns; every other round goes backwards."""
+    """The figures of each, in turns; every other round runs in reverse order."""
     taken: dict[str, list[Figures]] = {who: [] for who in contestants}
     for number in range(times):
         for who in contestants if number % 2 == 0 else reversed(contestants):

@@ -1,4 +1,4 @@
-"""A plain fast service: answers and media made up before the first request, jobs that are done when their time is up.
+"""A simple, fast service: answers and media are prepared beforehand, and jobs are done when their time is up.
 
     python -m benchmarks.server --job-seconds 2 --output-bytes 100000
 
@@ -33,7 +33,7 @@ _CREATES = {b"/v1/ai-image-generator": ("image", "png"), b"/v1/ai-talking-photo"
 
 @attrs.define
 class Job:
-    """When it was accepted, what it makes, and how often it was looked at."""
+    """When the job was accepted, what it makes, and how often it was polled."""
 
     kind: str
     suffix: str
@@ -44,7 +44,7 @@ class Job:
 
 @attrs.define
 class Service:
-    """All that the connections share."""
+    """The state that the connections share."""
 
     job_seconds: float
     output_bytes: int
@@ -118,7 +118,7 @@ class Service:
 
 
 class Conversation(asyncio.Protocol):
-    """One connection: reads requests one after another, swallows what is uploaded, answers."""
+    """One connection: reads requests one after another, discards uploads, answers."""
 
     def __init__(self, service: Service) -> None:
         self.service = service

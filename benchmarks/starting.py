@@ -1,4 +1,4 @@
-"""What it costs to begin: imports, modules, memory, the first client, the first answer, the command line.
+"""What it costs to start: imports, modules, memory, the first client, the first answer, the command line.
 
 Rule: every figure comes from fresh processes, and a bare interpreter runs in every round.
 """
@@ -54,7 +54,7 @@ print(time.perf_counter() - began)
 
 
 def measure(wanted: set[str], effort: Effort) -> dict[str, Samples]:
-    """The figures of all rows of this group, those that are wanted."""
+    """The figures of the wanted rows of this group."""
     times = effort.times(15, 3)
     found: dict[str, Samples] = {}
     for name, programs in (("import", _IMPORT), ("import-client", _IMPORT_CLIENT), ("client", _CLIENT)):

@@ -1,4 +1,4 @@
-"""What is measured: one line for each figure, with its goal and how it is come by.
+"""What is measured: one line for each figure, with its goal and how it is measured.
 
 Rule: a figure that is not here is not in the report; a goal stands nowhere else.
 """
@@ -11,14 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 import attrs
 
 Samples = Mapping[str, Sequence[float]]
-"""What a row found: the samples of each contestant, in the order in which they were taken."""
+"""The samples of each contestant, in the order in which they were taken."""
 OURS, RAW, VENDOR, CURL = "ours", "httpx", "magic_hour", "curl"
 CONTESTANTS = (OURS, RAW, VENDOR, CURL)
 
 COUNTS = (1, 50, 200, 1000)
 KINDS = ("images", "images+files", "talking", "talking+files")
 DURATIONS: Mapping[str, tuple[float, int, float]] = {
-    # seconds of the job, most requests, longest delay in seconds (the schedule's promise and a round trip)
+    # seconds of the job, most requests, longest delay in seconds (the promise of the schedule and a round trip)
     "2s": (2, 3, 1.05),
     "10s": (10, 11, 1.55),
     "60s": (60, 26, 9.5),
@@ -30,7 +30,7 @@ GROWN = (10, 32, 100, 316, 1000)
 
 @attrs.frozen
 class Goal:
-    """A limit, of our own figure or of its ratio to somebody else's."""
+    """A limit, of our own figure or of its ratio to another contestant's."""
 
     limit: float
     to: str | None = None
@@ -41,7 +41,7 @@ class Goal:
         return f"{sign} {self.limit:g}" + (f" x {self.to}" if self.to else "")
 
     def met(self, samples: Samples) -> bool | None:
-        """Whether it is; None if there is nothing to tell by."""
+        """Whether the goal is met; None if there are no figures."""
         figure = ratio(samples, self.to) if self.to else median(samples.get(OURS, ()))
         if figure is None:
             return None
@@ -63,7 +63,7 @@ def median(samples: Sequence[float]) -> float | None:
 
 
 def ratio(samples: Samples, to: str = RAW) -> float | None:
-    """How many times another one's figure ours is: the median over the pairs that were taken side by side."""
+    """Our figure divided by another contestant's: the median over the pairs that were taken side by side."""
     ours, theirs = samples.get(OURS, ()), samples.get(to, ())
     if not ours or not theirs:
         return None

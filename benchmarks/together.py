@@ -21,7 +21,7 @@ QUICK = (1, 200)
 
 
 def measure(wanted: set[str], effort: Effort) -> dict[str, Samples]:
-    """The figures of all rows of this group, those that are wanted."""
+    """The figures of the wanted rows of this group."""
     found: dict[str, Samples] = {}
     for count in COUNTS:
         for kind in KINDS:
@@ -48,7 +48,7 @@ def _jobs(count: int, kind: str, effort: Effort) -> dict[str, list[Figures]]:
     taken = alternate((OURS, RAW), times, partial(_one, what="jobs", count=count, kind=kind))
     if effort.quick and count > 1:
         return taken
-    # Once: it is slower by so much that more would only take time.
+    # Once: it is so much slower that more rounds would only take time.
     return {**taken, **alternate((VENDOR,), 1, partial(_one, what="jobs", count=count, kind=kind, patience=40.0))}
 
 

@@ -1,4 +1,4 @@
-"""One large file up and down: how fast, with how much memory, and whether the event loop goes on meanwhile.
+"""One large file up and down: how fast, with how much memory, and whether the event loop keeps running.
 
 Rule: pairs side by side, seven of them, each of several transfers one after another, of which the median counts; files
 lie in memory, so that the disk has no part in it. curl stands for what the machine itself can do.
@@ -23,7 +23,7 @@ TIMES, QUICK_TIMES = 5, 2
 
 
 def measure(wanted: set[str], effort: Effort) -> dict[str, Samples]:
-    """The figures of all rows of this group, those that are wanted."""
+    """The figures of the wanted rows of this group."""
     found: dict[str, Samples] = {}
     size = effort.times(FULL, QUICK)
     for way in TRANSFERS:
@@ -61,7 +61,7 @@ def _way(way: str, server: Server, size: int, effort: Effort) -> dict[str, list[
 
 
 def _curl(way: str, settings: dict[str, Any]) -> Figures:
-    """The same requests as the others make, but for those to the API; the start-up of curl is not counted."""
+    """The same requests as the others, except those to the API; the start-up of curl is not counted."""
     seconds, saved = [], 0
     for number in range(settings["times"]):
         target = str(Path(settings["folder"]) / f"output-{number}.bin")

@@ -1,4 +1,4 @@
-"""How much memory a large transfer takes, and for how long it holds up an event loop.
+"""How much memory a large transfer takes, and for how long it blocks an event loop.
 
     python benchmarks/transfers_memory.py --size 2G --runs 5
 
@@ -33,7 +33,7 @@ MOST_STALL_MS = 50.0
 _UNITS = {"K": 1024, "M": MIB, "G": 1024 * MIB}
 _TICK_SECONDS = 0.002
 _WARM_UP_BYTES = 64 * 1024
-"""Little, so that buffers count as growth; what is loaded and connected does not."""
+"""Small, so that buffers count as growth, but not loaded modules and connections."""
 _KEY = "mhk_benchmark"
 _BLOCK = bytes(MIB)
 
@@ -117,7 +117,7 @@ def _line(name: str, several: list[dict[str, float]]) -> bool:
 
 
 def measured(way: str, world: str, url: str, folder: Path, size: int) -> dict[str, float]:
-    """Move a small file, then a large one; what the large one took."""
+    """Transfer a small file, then a large one; return the figures of the large one."""
     small, large = (_source(folder, size) for size in (_WARM_UP_BYTES, size))
     if world == "async":
         return asyncio.run(_measured_async(way, url, folder, small, large, size))
@@ -151,7 +151,7 @@ async def _measured_async(way: str, url: str, folder: Path, small: Path, large: 
 
 
 async def _watch(stalls: list[float]) -> None:
-    """Note by how much the loop is late, again and again."""
+    """Record repeatedly how late the loop is."""
     while True:
         due = time.monotonic() + _TICK_SECONDS
         await asyncio.sleep(_TICK_SECONDS)
@@ -166,7 +166,7 @@ def _move(client: Any, way: str, folder: Path, source: Path, size: int) -> Any:
 
 
 def _checked(moved: Any, size: int) -> None:
-    """See that everything arrived, and remove it. Of an upload the server knows, which answers when it has it all."""
+    """Check that everything arrived, and remove it. The server checks uploads: it answers once it has all of one."""
     for path in moved if isinstance(moved, list) else []:
         if path.stat().st_size != size:
             raise SystemExit(f"{path.stat().st_size} of {size} bytes arrived")
@@ -182,7 +182,7 @@ def _source(folder: Path, size: int) -> Path:
 
 
 def _peak_mib() -> float:
-    """The most memory this process has held so far. Not ru_maxrss, which begins with that of the parent."""
+    """The peak memory of this process. Not ru_maxrss, which starts with that of the parent."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) / 1024
@@ -193,7 +193,7 @@ def _peak_mib() -> float:
 
 
 def serve() -> int:
-    """A service that takes and gives bytes as fast as it can, until it is killed. Prints its address."""
+    """A service that receives and sends bytes as fast as it can, until it is killed. Prints its address."""
     listening = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     print(url, flush=True)

@@ -1,4 +1,4 @@
-"""How soon it is noticed that a job is done, and how many requests that takes; with the intervals users get.
+"""How soon a finished job is noticed, and with how many requests; with the intervals that users get.
 
 Long jobs run on a faster clock: the server's job is shorter by the factor by which our own clock is quicker, and for
 the others, which look at fixed intervals, the interval is shorter. Delays are told in the job's own time.
@@ -18,7 +18,7 @@ REAL_SECONDS = 6.0
 
 
 def measure(wanted: set[str], effort: Effort) -> dict[str, Samples]:
-    """The figures of all rows of this group, those that are wanted. All wait at the same time: it is idle work."""
+    """The figures of the wanted rows of this group. All wait at the same time, because waiting takes no CPU."""
     chosen = [name for name in DURATIONS if wanted & {f"wait/{name}/requests", f"wait/{name}/delay"}]
     pairs = [(name, who) for name in chosen for who in (OURS, RAW, VENDOR)]
     taken: dict[tuple[str, str], list[Figures]] = {pair: [] for pair in pairs}

@@ -1,4 +1,4 @@
-"""The part of a contestant's process that measures: time, CPU, memory, and how long the event loop was held up.
+"""The part of a contestant's process that measures: time, CPU, memory, and how long the event loop was blocked.
 
 Rule: the same for all contestants; what is measured begins after imports and ends with the last result.
 """
@@ -21,7 +21,7 @@ _BLOCKS = 20
 
 
 def report(figures: Figures) -> None:
-    """Hand the figures over to the process that asked for them."""
+    """Pass the figures to the process that asked for them."""
     print(json.dumps(figures), flush=True)
 
 
@@ -31,7 +31,7 @@ def order() -> tuple[str, Order]:
 
 
 def peak_mib() -> float:
-    """The most memory this process has held so far. Not ru_maxrss, which begins with that of the parent."""
+    """The peak memory of this process. Not ru_maxrss, which starts with that of the parent."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) / 1024
@@ -64,7 +64,7 @@ async def watched(work: Callable[[], Awaitable[object]]) -> Figures:
 
 
 def several_sync(settings: Order, transfer: Callable[[int], object]) -> Figures:
-    """The figures of as many transfers as are asked for, one after another: `each` is the median of their seconds."""
+    """The figures of the requested number of transfers, one after another: `each` is the median of their seconds."""
     seconds, saved, watch = list[float](), 0, Stopwatch()
     for number in range(settings["times"]):
         began = time.monotonic()
@@ -90,7 +90,7 @@ async def several(settings: Order, transfer: Callable[[int], Awaitable[object]])
 
 
 def remove_saved(settings: Order) -> int:
-    """How many files as large as the input are there beside it; they make room for the next.
+    """How many files as large as the input are beside it; they are removed to make room for the next.
 
     Memory that nobody has used yet takes up to four times as long to write to, whoever writes.
     """

@@ -20,7 +20,7 @@ STYLE: Any = {"prompt": "A red fox"}
 
 
 def job(client: Any, settings: Order, number: int) -> Any:
-    """One `generate`, to be awaited if the client is async."""
+    """One `generate`; awaitable if the client is async."""
     folder = Path(settings["folder"])
     options = {"download_outputs": settings["download"], "download_directory": folder / str(number)}
     if settings["kind"] == "image":
@@ -47,7 +47,7 @@ def threads(settings: Order) -> Figures:
 
 
 class ScaledIO(AsyncBackend):
-    """A clock that runs faster, so that half an hour can be waited for; how long a request may take stays as it is."""
+    """A clock that runs faster, to measure half an hour of waiting. The limits of requests stay the same."""
 
     scale = 1.0
 
@@ -59,7 +59,7 @@ class ScaledIO(AsyncBackend):
 
 
 async def wait(settings: Order) -> Figures:
-    """One job, from its submission to being seen to be done, with the growing interval."""
+    """One job, from its submission until it is seen to be done, with the growing interval."""
     async with AsyncClient(KEY, base_url=settings["url"], timeout=7200) as client:
         backend = ScaledIO(client._transport, 1)
         backend.scale = settings["scale"]
@@ -69,13 +69,13 @@ async def wait(settings: Order) -> Figures:
 
 
 def get_sync(settings: Order) -> Figures:
-    """Looking at a job, again and again."""
+    """Polling a job repeatedly."""
     with Client(KEY, base_url=settings["url"]) as client:
         return {"seconds": repeated_sync(lambda: client.v1.image_projects.get("some"), settings["times"])}
 
 
 async def get_async(settings: Order) -> Figures:
-    """Looking at a job, again and again."""
+    """Polling a job repeatedly."""
     async with AsyncClient(KEY, base_url=settings["url"]) as client:
         return {"seconds": await repeated(lambda: client.v1.image_projects.get("some"), settings["times"])}
 
@@ -130,7 +130,7 @@ async def down_async(settings: Order) -> Figures:
 
 
 def steps(settings: Order) -> Figures:
-    """What the decisions of one job cost: three looks, one output, and a world that answers at once."""
+    """What the decisions of one job cost: three polls, one output, and a backend that answers at once."""
     from fakes import FakeBackend, created, project  # the tests' world without time, network or disk
 
     client = Client(KEY, base_url="http://127.0.0.1:1")

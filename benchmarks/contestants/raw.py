@@ -1,4 +1,4 @@
-"""The same work written by hand with httpx: one shared client, a gate in front of it, streams to and from disk.
+"""The same work written by hand with httpx: one shared client, a limit on requests, streams to and from disk.
 
 Rule: what a good programmer would write in an afternoon; no retries, no checks, no names that are free, which is why
 it is hard to beat.
@@ -35,7 +35,7 @@ def aclient(settings: Order) -> httpx.AsyncClient:
 
 
 class Program:
-    """Jobs with a shared async client and a gate."""
+    """Jobs with a shared async client and a limit on requests."""
 
     def __init__(self, http: httpx.AsyncClient, settings: Order) -> None:
         self.http = http

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from magic_hour_emulator import Emulator
+from magic_hour_workflows import Client
 
 ROOT = Path(__file__).resolve().parents[2]
 _DOCS = ROOT / "docs"
@@ -46,20 +47,19 @@ def folder(tmp_path: Path, emulator: Emulator, portrait: Path, voice: Path, monk
     return tmp_path
 
 
-@pytest.fixture
-def existing_job(emulator: Emulator, folder: Path) -> dict[str, str]:
-    """Jobs to stand in for the documents' `cuid-example`."""
-    from magic_hour_workflows import Client
-
+def existing_job(kind: str) -> str:
+    """The id of a job to stand in for the documents' `cuid-example`."""
     with Client() as client:
-        image = client.v1.ai_image_generator.generate(image_count=1, style={"prompt": "a"}, download_outputs=False)
-        video = client.v1.ai_talking_photo.generate(
+        if kind == "image":
+            return client.v1.ai_image_generator.generate(
+                image_count=1, style={"prompt": "a"}, download_outputs=False
+            ).id
+        return client.v1.ai_talking_photo.generate(
             assets={"image_file_path": "portrait.jpg", "audio_file_path": "1234.mp3"},
             start_seconds=0,
             end_seconds=1,
             download_outputs=False,
-        )
-    return {"image": image.id, "video": video.id}
+        ).id
 
 
 def run(code: str, name: str) -> None:
@@ -83,13 +83,14 @@ async def _closing(snippet: Any, names: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(("skipped", "code"), snippets())
-def test_snippet(skipped: str, code: str, folder: Path, existing_job: dict[str, str], request: Any) -> None:
+def test_snippet(skipped: str, code: str, folder: Path, request: Any) -> None:
     if skipped:
         assert _COSTS in skipped, "only what costs may be left out, and it says so"
         compile(code, "snippet", "exec")
         return
-    kind = "video" if "video_projects" in code else "image"
-    code = code.replace("/path/to/", f"{folder.as_posix()}/").replace("cuid-example", existing_job[kind])
+    code = code.replace("/path/to/", f"{folder.as_posix()}/")
+    if "cuid-example" in code:
+        code = code.replace("cuid-example", existing_job("video" if "video_projects" in code else "image"))
     run(code, request.node.name)
     if "download_directory=" in code:
         assert any((folder / "outputs").iterdir()), "the snippet says it saves, and nothing was saved"
@@ -99,3 +100,22 @@ def test_the_pages_that_need_snippets_have_some() -> None:
     expected = {"README.md", "workflows.md", "batches.md", "mistakes.md", "emulator.md", "generator.md"}
     expected |= {path.name for path in (_DOCS / "reference").glob("*.md")}
     assert {page.name for page in PAGES} >= expected
+
+
+TEXTS = sorted(
+    {
+        *ROOT.glob("*.md"),
+        *(path for name in ("docs", "benchmarks", "examples", "spec") for path in (ROOT / name).glob("**/*.md")),
+    }
+)
+_LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)")
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(page: Path) -> None:
+    for name, anchor in _LINK.findall(page.read_text(encoding="utf-8")):
+        target = page.parent / name if name else page
+        assert target.exists(), name
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", target.read_text(encoding="utf-8"), re.MULTILINE)
+            assert anchor in {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}, anchor

@@ -1,7 +1,7 @@
 """The reference pages have the shape of the documents that users of this service's SDKs know.
 
-`SHAPE` is that shape, read off the two documents (contract/003 and 004 of the project's brief, quoted where it
-matters); both were parsed with the parser below when this was written.
+`SHAPE` is that shape, read off two of the reference pages of 2025 (spec/README.md), which are quoted where it
+matters; both were parsed with the parser below when this was written.
 """
 
 from __future__ import annotations
