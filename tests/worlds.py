@@ -1,24 +1,31 @@
 """One scenario, three worlds: sync, asyncio and trio.
 
-A scenario is a generator function of a client: it yields what the client's methods return and gets the results, or
-the exceptions, sent in. So each is written once and runs with `Client` as it stands and with `AsyncClient` awaited.
+A scenario is a generator function of a client: it yields what the client's methods return, and receives the results or
+the exceptions. So it is written once, and runs with `Client` and, awaited, with `AsyncClient`.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Coroutine, Generator
 from functools import partial
 from typing import Any
 
 import anyio
 import httpx
 
+from magic_hour_client._runtime.settings import settings
+from magic_hour_client._runtime.transport import AsyncTransport, SyncTransport
 from magic_hour_workflows import AsyncClient, Client
-from magic_hour_workflows._backend import run_sync
+from magic_hour_workflows._async_backend import AsyncBackend
+from magic_hour_workflows._backend import Backend, run_sync
+from magic_hour_workflows._sync_backend import SyncBackend
 
 MODES = ("sync", "asyncio", "trio")
+KEY = "canary-key"
+"""The API key of a backend without a client."""
 Scenario = Callable[[Any], Generator[Any, Any, Any]]
+UseBackend = Callable[[Backend], Coroutine[Any, Any, Any]]
 
 
 class World:
@@ -65,6 +72,29 @@ class World:
     def close(self, http: Any) -> None:
         """Close an HTTP client of this world."""
         anyio.run(http.aclose, backend=self.name) if self.is_async else http.close()
+
+    def with_backend(self, use: UseBackend, base_url: str = "https://api.example", *, max_parallel: int = 4) -> Any:
+        """Run a coroutine function with the backend alone, without a client."""
+        checked = settings(KEY, base_url, 30, allow_http=False)
+
+        async def main() -> Any:
+            transport = AsyncTransport(checked)
+            try:
+                return await use(AsyncBackend(transport, max_parallel))
+            finally:
+                await transport.close()
+
+        if self.is_async:
+            return anyio.run(main, backend=self.name)
+        transport = SyncTransport(checked)
+        try:
+            return run_sync(use(SyncBackend(transport, max_parallel)))
+        finally:
+            transport.close()
+
+
+def ignore_bytes(done: int, total: int | None) -> None:
+    """A listener for the bytes of a transfer that does nothing."""
 
 
 async def _drive(steps: Generator[Any, Any, Any]) -> Any:

@@ -15,7 +15,6 @@ from magic_hour_client.errors import MagicHourError, ServerError, UnexpectedResp
 from magic_hour_emulator import Emulator
 from magic_hour_workflows._backend import Backend
 from magic_hour_workflows.errors import SubmissionUnknown
-from safety.adapters import Adapter
 from servers import serving
 from worlds import World
 
@@ -23,17 +22,17 @@ MIB = 1024 * 1024
 STATUSES = pytest.mark.parametrize("status", ["200 OK", "403 Forbidden", "500 Internal Server Error"])
 
 
-def refusal(adapter: Adapter, base_url: str) -> MagicHourError:
+def refusal(world: World, base_url: str) -> MagicHourError:
     async def use(backend: Backend) -> None:
         await backend.send(get(id="job-1"), backend.now() + 60)
 
     with pytest.raises(MagicHourError) as caught:
-        adapter(use, base_url)
+        world.with_backend(use, base_url)
     return caught.value
 
 
 @STATUSES
-def test_an_answer_without_end(adapter: Adapter, status: str) -> None:
+def test_an_answer_without_end(world: World, status: str) -> None:
     """The client hangs up; what it has read beyond its limit is what the sockets hold."""
     sent = 0
 
@@ -45,31 +44,31 @@ def test_an_answer_without_end(adapter: Adapter, status: str) -> None:
             sent += MIB
 
     with serving(behave) as server:
-        error = refusal(adapter, server.url)
+        error = refusal(world, server.url)
     assert isinstance(error, UnexpectedResponse)
     assert f"larger than {MAX_ANSWER_BYTES} bytes" in str(error)
     assert MAX_ANSWER_BYTES - MIB < sent < MAX_ANSWER_BYTES + 16 * MIB
 
 
 @STATUSES
-def test_an_answer_without_a_floor(adapter: Adapter, status: str) -> None:
+def test_an_answer_without_a_floor(world: World, status: str) -> None:
     def behave(connection: socket.socket, head: bytes) -> None:
         body = b'{"message":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
         connection.sendall(f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
 
     with serving(behave) as server:
-        error = refusal(adapter, server.url)
+        error = refusal(world, server.url)
     assert getattr(error, "status", None) == int(status[:3])
     assert len(str(error)) < 1000
 
 
-def test_words_without_end_do_not_become_a_message_without_end(adapter: Adapter) -> None:
+def test_words_without_end_do_not_become_a_message_without_end(world: World) -> None:
     def behave(connection: socket.socket, head: bytes) -> None:
         body = json.dumps({"code": "c" * MIB, "message": "m" * MIB}).encode()
         connection.sendall(b"HTTP/1.1 500 Oh\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
 
     with serving(behave) as server:
-        error = refusal(adapter, server.url)
+        error = refusal(world, server.url)
     assert isinstance(error, ServerError)
     assert len(repr(vars(error))) < 3000
 

@@ -21,9 +21,8 @@ from magic_hour_emulator import Emulator
 from magic_hour_workflows._backend import Backend
 from magic_hour_workflows._partial_download import PartialDownload
 from magic_hour_workflows.errors import TransferFailed
-from safety.adapters import Adapter, nothing
 from servers import serving
-from worlds import World
+from worlds import World, ignore_bytes
 
 MIB = 1024 * 1024
 CUTS = 20
@@ -72,12 +71,12 @@ class Storage:
         return [max(0, end - first) for end, first in zip(self.sent, self.asked[1:], strict=False)]
 
 
-def fetched(adapter: Adapter, storage: Storage, directory: Path) -> bytes:
+def fetched(world: World, storage: Storage, directory: Path) -> bytes:
     """The file as it ends up on disk."""
 
     async def whole(backend: Backend, partial: PartialDownload) -> Path | None:
         try:
-            return await backend.fetch(server.url, partial, backend.now() + 60, nothing)
+            return await backend.fetch(server.url, partial, backend.now() + 60, ignore_bytes)
         except (TransferFailed, ConnectionFailed):
             return None
 
@@ -91,7 +90,7 @@ def fetched(adapter: Adapter, storage: Storage, directory: Path) -> bytes:
             partial.discard()
 
     with serving(storage) as server:
-        content: bytes = adapter(use)
+        content: bytes = world.with_backend(use)
     assert len(storage.asked) > CUTS, "every cut happened"
     assert [path.name for path in directory.iterdir()] == ["a.png"]
     return content
@@ -107,31 +106,31 @@ def places(seed: int) -> list[int]:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_what_arrived_is_not_fetched_again(adapter: Adapter, tmp_path: Path, content: bytes, seed: int) -> None:
+def test_what_arrived_is_not_fetched_again(world: World, tmp_path: Path, content: bytes, seed: int) -> None:
     storage = Storage(content, places(seed))
-    assert fetched(adapter, storage, tmp_path) == content
+    assert fetched(world, storage, tmp_path) == content
     assert max(storage.twice) <= MIB
     assert sum(end - first for first, end in zip(storage.asked, storage.sent, strict=True)) <= SIZE + CUTS * MIB
 
 
-def test_resets_leave_the_right_bytes(adapter: Adapter, tmp_path: Path, content: bytes) -> None:
+def test_resets_leave_the_right_bytes(world: World, tmp_path: Path, content: bytes) -> None:
     storage = Storage(content, places(3), abruptly=True)
-    assert fetched(adapter, storage, tmp_path) == content
+    assert fetched(world, storage, tmp_path) == content
     assert storage.asked[-1] > 0, "some of it was kept"
 
 
-def test_where_ranges_are_ignored_it_starts_over(adapter: Adapter, tmp_path: Path, content: bytes) -> None:
+def test_where_ranges_are_ignored_it_starts_over(world: World, tmp_path: Path, content: bytes) -> None:
     storage = Storage(content, [place // 8 for place in places(4)], ranges=False)
-    assert fetched(adapter, storage, tmp_path) == content
+    assert fetched(world, storage, tmp_path) == content
     assert set(storage.asked) == {0}
 
 
 @pytest.mark.parametrize("change_at", [1, 10, CUTS])
 def test_another_file_is_fetched_from_its_beginning(
-    adapter: Adapter, tmp_path: Path, content: bytes, change_at: int
+    world: World, tmp_path: Path, content: bytes, change_at: int
 ) -> None:
     storage = Storage(content, places(5), change_at=change_at)
-    assert fetched(adapter, storage, tmp_path) == content[::-1]
+    assert fetched(world, storage, tmp_path) == content[::-1]
     assert storage.asked[change_at] == 0
     assert all(first > 0 for first in storage.asked[change_at + 1 :])
 

@@ -15,9 +15,8 @@ from magic_hour_workflows import AsyncClient, Client
 from magic_hour_workflows._backend import Backend
 from magic_hour_workflows._partial_download import PartialDownload
 from magic_hour_workflows.errors import DownloadFailed, TransferFailed, UploadFailed
-from safety.adapters import Adapter, nothing
 from servers import serving
-from worlds import World
+from worlds import World, ignore_bytes
 
 Options = dict[str, Any]
 
@@ -98,13 +97,13 @@ def test_files_do_not_travel_in_the_clear(
 
 
 @pytest.mark.parametrize("place", ["http://storage.invalid/a.png", "//storage.invalid/a.png", "ftp://127.0.0.1/a.png"])
-def test_no_redirect_leads_into_the_clear(adapter: Adapter, tmp_path: Path, place: str) -> None:
+def test_no_redirect_leads_into_the_clear(world: World, tmp_path: Path, place: str) -> None:
     def behave(connection: socket.socket, head: bytes) -> None:
         connection.sendall(f"HTTP/1.1 302 Found\r\nLocation: {place}\r\nContent-Length: 0\r\n\r\n".encode())
 
     async def use(backend: Backend) -> None:
         with pytest.raises(TransferFailed, match="URL"):
-            await backend.fetch(server.url, PartialDownload(tmp_path, "a", ".png"), backend.now() + 9, nothing)
+            await backend.fetch(server.url, PartialDownload(tmp_path, "a", ".png"), backend.now() + 9, ignore_bytes)
 
     with serving(behave) as server:
-        adapter(use)
+        world.with_backend(use)

@@ -23,10 +23,9 @@ from magic_hour_workflows._backend import Backend
 from magic_hour_workflows._partial_download import PartialDownload
 from magic_hour_workflows.cli import main
 from magic_hour_workflows.errors import TransferFailed
-from safety.adapters import Adapter, nothing
 from safety.eavesdropping import Eavesdropper, eavesdropping
 from servers import serving
-from worlds import World
+from worlds import World, ignore_bytes
 
 Options = dict[str, Any]
 ECHO = "cannot read https://storage.example/a.png?signature=canary_of_the_service for mhk_test_canary"
@@ -114,22 +113,22 @@ class TestHostileStorage:
 
     @pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
     def test_it_is_not_repeated(
-        self, adapter: Adapter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str
+        self, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str
     ) -> None:
         def behave(connection: socket.socket, head: bytes) -> None:
             connection.sendall(answer.format(url=server.url + self.SIGNED, path=self.SIGNED).encode())
 
         async def use(backend: Backend) -> None:
             await self.attempt(
-                ear, lambda: backend.put(url, to_source(("a.png", b"x"), "image", "f"), backend.now() + 9, nothing)
+                ear, lambda: backend.put(url, to_source(("a.png", b"x"), "image", "f"), backend.now() + 9, ignore_bytes)
             )
             target = PartialDownload(tmp_path, "a", ".png")
-            await self.attempt(ear, lambda: backend.fetch(url, target, backend.now() + 9, nothing))
+            await self.attempt(ear, lambda: backend.fetch(url, target, backend.now() + 9, ignore_bytes))
             target.discard()
 
         with serving(behave) as server, eavesdropping(monkeypatch, "canary-signature") as ear:
             url = server.url + self.SIGNED
-            adapter(use)
+            world.with_backend(use)
         assert any("Traceback" in text for text in ear.heard), "something failed"
         assert any("receive_response_headers" in text for text in ear.heard), "what happened is still told"
         assert ear.found() == []
@@ -141,7 +140,7 @@ class TestHostileStorage:
             ear.hear_error(error)
 
 
-def test_others_keep_their_logs(adapter: Adapter, caplog: pytest.LogCaptureFixture) -> None:
+def test_others_keep_their_logs(world: World, caplog: pytest.LogCaptureFixture) -> None:
     """Only transfers are silenced: not somebody else's requests, and not ours once the transfer is over."""
 
     def behave(connection: socket.socket, head: bytes) -> None:
@@ -149,11 +148,11 @@ def test_others_keep_their_logs(adapter: Adapter, caplog: pytest.LogCaptureFixtu
 
     async def use(backend: Backend) -> None:
         with pytest.raises(TransferFailed):
-            await backend.put(server.url, to_source(("a.png", b"x"), "image", "f"), backend.now() + 9, nothing)
+            await backend.put(server.url, to_source(("a.png", b"x"), "image", "f"), backend.now() + 9, ignore_bytes)
 
     caplog.set_level(logging.DEBUG)
     with serving(behave) as server:
-        adapter(use)
+        world.with_backend(use)
         httpx.get(server.url + "/a?page=1")
     assert caplog.text.count("/b.png?page=2") == 1
     assert "/a?page=1" in caplog.text

@@ -11,7 +11,7 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ import httpx
 import pytest
 
 from magic_hour_client._runtime.settings import settings
-from magic_hour_client._runtime.transport import AsyncTransport, SyncTransport
+from magic_hour_client._runtime.transport import AsyncTransport
 from magic_hour_client.api.v1_ai_image_generator.create_ai_image import ENDPOINT as create_endpoint
 from magic_hour_client.api.v1_ai_image_generator.create_ai_image import request as create
 from magic_hour_client.api.v1_image_projects.get_image_project import request as get
@@ -34,61 +34,27 @@ from magic_hour_workflows._storage_http import chunk_bytes, network_errors
 from magic_hour_workflows._sync_backend import SyncBackend
 from magic_hour_workflows.errors import TransferFailed
 from servers import drip, serving
+from worlds import KEY, World, ignore_bytes
+from worlds import UseBackend as Use
 
-Use = Callable[[Backend], Coroutine[Any, Any, Any]]
 SIGNED = "/file.png?signature=canary-signature"
-KEY = "canary-key"
 SLACK = 30.0
 """Generous: these tests prove that there is a bound, not how tight it is. What is held here is held for longer."""
 HELD = 3 * SLACK
 
 
-def nothing(done: int, total: int | None) -> None:
-    """Nobody listens."""
-
-
-@pytest.mark.parametrize("adapter", [SyncBackend, AsyncBackend])
-def test_a_program_that_seeds_its_chance_gets_jobs_with_names_of_their_own(adapter: Any) -> None:
+@pytest.mark.parametrize("backend", [SyncBackend, AsyncBackend])
+def test_a_program_that_seeds_its_chance_gets_jobs_with_names_of_their_own(backend: Any) -> None:
     """Names are how a job is found whose id was lost: programs that call `random.seed(42)` must not share them."""
     names = []
     for _ in range(2):
         random.seed(42)
-        names.append(job_name(adapter.__new__(adapter), create_endpoint).rpartition(" ")[2])
+        names.append(job_name(backend.__new__(backend), create_endpoint).rpartition(" ")[2])
     assert names[0] != names[1]
 
 
-class Adapter:
-    """Runs a piece of work with one of the adapters."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __call__(self, use: Use, max_parallel: int = 4) -> Any:
-        checked = settings(KEY, "https://api.example", 30, allow_http=False)
-        if self.name == "sync":
-            transport = SyncTransport(checked)
-            try:
-                return run_sync(use(SyncBackend(transport, max_parallel)))
-            finally:
-                transport.close()
-
-        async def main() -> Any:
-            transport = AsyncTransport(checked)
-            try:
-                return await use(AsyncBackend(transport, max_parallel))
-            finally:
-                await transport.close()
-
-        return anyio.run(main, backend=self.name)
-
-
-@pytest.fixture(params=["sync", "asyncio", "trio"])
-def adapter(request: pytest.FixtureRequest) -> Adapter:
-    return Adapter(request.param)
-
-
 class TestMap:
-    def test_results_keep_the_order_of_the_items(self, adapter: Adapter) -> None:
+    def test_results_keep_the_order_of_the_items(self, world: World) -> None:
         async def use(io: Backend) -> list[int]:
             async def work(number: int) -> int:
                 await io.sleep(0.02 * (4 - number))
@@ -96,9 +62,9 @@ class TestMap:
 
             return await io.map(work, [0, 1, 2, 3])
 
-        assert adapter(use) == [0, 10, 20, 30]
+        assert world.with_backend(use) == [0, 10, 20, 30]
 
-    def test_work_runs_at_the_same_time_but_not_more_than_allowed(self, adapter: Adapter) -> None:
+    def test_work_runs_at_the_same_time_but_not_more_than_allowed(self, world: World) -> None:
         running, most, lock = 0, 0, threading.Lock()
 
         async def use(io: Backend) -> list[None]:
@@ -117,10 +83,10 @@ class TestMap:
 
             return await io.map(work, range(9))
 
-        adapter(use, max_parallel=3)
+        world.with_backend(use, max_parallel=3)
         assert most == 3
 
-    def test_the_first_failure_stops_the_others_and_is_raised_as_it_is(self, adapter: Adapter) -> None:
+    def test_the_first_failure_stops_the_others_and_is_raised_as_it_is(self, world: World) -> None:
         finished: list[int] = []
 
         async def use(io: Backend) -> list[None]:
@@ -135,11 +101,11 @@ class TestMap:
 
         began = time.monotonic()
         with pytest.raises(TransferFailed, match="this one"):
-            adapter(use)
+            world.with_backend(use)
         assert finished == []
         assert time.monotonic() - began < SLACK
 
-    def test_work_that_has_not_begun_is_not_begun_after_a_failure(self, adapter: Adapter) -> None:
+    def test_work_that_has_not_begun_is_not_begun_after_a_failure(self, world: World) -> None:
         begun: list[int] = []
 
         async def use(io: Backend) -> list[None]:
@@ -150,17 +116,17 @@ class TestMap:
             return await io.map(work, range(50))
 
         with pytest.raises(TransferFailed):
-            adapter(use, max_parallel=2)
+            world.with_backend(use, max_parallel=2)
         assert len(begun) < 10
 
-    def test_nothing_and_one(self, adapter: Adapter) -> None:
+    def test_nothing_and_one(self, world: World) -> None:
         async def use(io: Backend) -> list[Any]:
             async def work(item: int) -> int:
                 return item
 
             return [await io.map(work, []), await io.map(work, [7])]
 
-        assert adapter(use) == [[], [7]]
+        assert world.with_backend(use) == [[], [7]]
 
 
 def test_a_sync_transfer_notices_that_a_sibling_failed(tmp_path: Path) -> None:
@@ -179,7 +145,7 @@ def test_a_sync_transfer_notices_that_a_sibling_failed(tmp_path: Path) -> None:
                     raise TransferFailed("sibling", status=418)
                 target = PartialDownload(tmp_path, str(number), ".png")
                 try:
-                    await io.fetch(server.url + SIGNED, target, io.now() + HELD, nothing)
+                    await io.fetch(server.url + SIGNED, target, io.now() + HELD, ignore_bytes)
                 finally:
                     target.discard()
 
@@ -187,7 +153,7 @@ def test_a_sync_transfer_notices_that_a_sibling_failed(tmp_path: Path) -> None:
 
         began = time.monotonic()
         with pytest.raises(TransferFailed, match="sibling"):
-            Adapter("sync")(use)
+            World("sync").with_backend(use)
         assert time.monotonic() - began < SLACK
 
 
@@ -206,13 +172,13 @@ def test_a_sync_worker_that_connects_notices_that_a_sibling_failed(tmp_path: Pat
                     await io.sleep(0.3)
                     raise TransferFailed("sibling", status=418)
                 target = PartialDownload(tmp_path, str(number), ".png")
-                await io.fetch(f"http://127.0.0.1:{address[1]}{SIGNED}", target, io.now() + HELD, nothing)
+                await io.fetch(f"http://127.0.0.1:{address[1]}{SIGNED}", target, io.now() + HELD, ignore_bytes)
 
             return await io.map(work, range(3))
 
         began = time.monotonic()
         with pytest.raises(TransferFailed, match="sibling"):
-            Adapter("sync")(use)
+            World("sync").with_backend(use)
         assert time.monotonic() - began < SLACK
         for filler in fillers:
             filler.close()
@@ -233,7 +199,7 @@ def test_a_silent_stream_does_not_hold_an_async_call() -> None:
 
     began = time.monotonic()
     with pytest.raises(TransferFailed, match="in time"):
-        Adapter("asyncio")(use)
+        World("asyncio").with_backend(use)
     assert time.monotonic() - began < SLACK
 
 
@@ -265,14 +231,14 @@ def test_a_cancelled_download_waits_for_the_thread_that_writes(tmp_path: Path, m
             try:
                 async with asyncio.timeout(None) as limit:
                     interrupting = asyncio.create_task(interrupt(limit))
-                    await io.fetch(server.url + SIGNED, target, io.now() + HELD, nothing)
+                    await io.fetch(server.url + SIGNED, target, io.now() + HELD, ignore_bytes)
             finally:
                 assert go_on.is_set(), "the thread is still writing"
                 await interrupting
                 target.discard()
 
         with pytest.raises(TimeoutError):
-            Adapter("asyncio")(use)
+            World("asyncio").with_backend(use)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -289,7 +255,7 @@ def test_a_stopped_worker_does_not_sleep_on() -> None:
 
     began = time.monotonic()
     with pytest.raises(TransferFailed):
-        Adapter("sync")(use)
+        World("sync").with_backend(use)
     assert time.monotonic() - began < SLACK
 
 
@@ -311,7 +277,7 @@ class TestPut:
         with serving(take) as server:
             yield server, bodies
 
-    def test_what_goes_over_the_wire(self, adapter: Adapter, recorded: Any) -> None:
+    def test_what_goes_over_the_wire(self, world: World, recorded: Any) -> None:
         server, bodies = recorded
         content = bytes(range(256)) * 10_000
         seen: list[tuple[int, int | None]] = []
@@ -320,7 +286,7 @@ class TestPut:
             source = to_source(("a.png", content), "image", "file")
             await io.put(server.url + SIGNED, source, io.now() + 30, lambda *told: seen.append(told))
 
-        adapter(use)
+        world.with_backend(use)
         [head] = server.heads
         lines = head.split(b"\r\n\r\n")[0].lower().split(b"\r\n")
         names = {line.split(b":")[0] for line in lines[1:]}
@@ -331,7 +297,7 @@ class TestPut:
         assert seen[-1] == (len(content), len(content))
 
     @pytest.mark.parametrize("status", [301, 403, 411, 413, 500, 503])
-    def test_a_refusal_is_typed(self, adapter: Adapter, status: int) -> None:
+    def test_a_refusal_is_typed(self, world: World, status: int) -> None:
         def refuse(connection: socket.socket, head: bytes) -> None:
             connection.sendall(
                 b"HTTP/1.1 %d X\r\nRetry-After: 7\r\nLocation: /x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
@@ -341,13 +307,15 @@ class TestPut:
         with serving(refuse) as server:
 
             async def use(io: Backend) -> None:
-                await io.put(server.url + SIGNED, to_source(("a.png", b"x"), "image", "file"), io.now() + 30, nothing)
+                await io.put(
+                    server.url + SIGNED, to_source(("a.png", b"x"), "image", "file"), io.now() + 30, ignore_bytes
+                )
 
             with pytest.raises(TransferFailed) as caught:
-                adapter(use)
+                world.with_backend(use)
         assert (caught.value.status, caught.value.retry_after) == (status, 7)
 
-    def test_a_file_that_shrinks_is_not_sent_as_if_it_were_whole(self, adapter: Adapter, tmp_path: Path) -> None:
+    def test_a_file_that_shrinks_is_not_sent_as_if_it_were_whole(self, world: World, tmp_path: Path) -> None:
         path = tmp_path / "a.png"
         path.write_bytes(b"x" * 9_000_000)  # more than is read ahead
 
@@ -363,9 +331,9 @@ class TestPut:
                 await io.put(server.url + SIGNED, source, io.now() + 30, cut)
 
             with pytest.raises(TransferFailed, match="changed while it was read"):
-                adapter(use)
+                world.with_backend(use)
 
-    def test_a_stream_is_read_by_one_attempt_at_a_time(self, adapter: Adapter) -> None:
+    def test_a_stream_is_read_by_one_attempt_at_a_time(self, world: World) -> None:
         """Storage that refuses early is asked again while a thread may still be reading ahead for the first time."""
         stream = Watched(random.Random(1).randbytes(6_000_000), slow_from=1_000_000)
 
@@ -385,14 +353,14 @@ class TestPut:
             async def use(io: Backend) -> None:
                 source = to_source(("a.png", stream), "image", "file")
                 with pytest.raises((TransferFailed, ConnectionFailed)):
-                    await io.put(server.url + SIGNED, source, io.now() + 30, nothing)
-                await io.put(server.url + SIGNED, source, io.now() + 30, nothing)
+                    await io.put(server.url + SIGNED, source, io.now() + 30, ignore_bytes)
+                await io.put(server.url + SIGNED, source, io.now() + 30, ignore_bytes)
 
-            adapter(use)
+            world.with_backend(use)
         assert bodies == [stream.getvalue()]
         assert not stream.disturbed
 
-    def test_not_much_is_read_ahead_of_a_slow_connection(self, adapter: Adapter) -> None:
+    def test_not_much_is_read_ahead_of_a_slow_connection(self, world: World) -> None:
         sent = [0]
 
         def behave(connection: socket.socket, head: bytes) -> None:
@@ -412,7 +380,7 @@ class TestPut:
                         break
                 return stream
 
-            stream = adapter(use)
+            stream = world.with_backend(use)
         assert sent[-1] < stream.furthest <= sent[-1] + 3 * 1024 * 1024
 
 
@@ -444,10 +412,10 @@ class Watched(io.BytesIO):
 class TestDeadlines:
     """Each of these holds `timeout` per read for as long as it likes; only a bound on the whole ends it."""
 
-    def bounded(self, adapter: Adapter, use: Use) -> Exception:
+    def bounded(self, world: World, use: Use) -> Exception:
         began = time.monotonic()
         with pytest.raises(ConnectionFailed) as caught:
-            adapter(use)
+            world.with_backend(use)
         assert time.monotonic() - began < 1 + SLACK
         return caught.value
 
@@ -455,36 +423,36 @@ class TestDeadlines:
         async def use(io: Backend) -> None:
             target = PartialDownload(folder, "a", ".png")
             try:
-                await io.fetch(url + SIGNED, target, io.now() + 1, nothing)
+                await io.fetch(url + SIGNED, target, io.now() + 1, ignore_bytes)
             finally:
                 target.discard()
 
         return use
 
-    def test_dripping_body(self, adapter: Adapter, tmp_path: Path) -> None:
+    def test_dripping_body(self, world: World, tmp_path: Path) -> None:
         def behave(connection: socket.socket, head: bytes) -> None:
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
             drip(connection, b"\0" * 2000, server.done)
 
         with serving(behave) as server:
-            error = self.bounded(adapter, self.fetch(server.url, tmp_path))
+            error = self.bounded(world, self.fetch(server.url, tmp_path))
         assert isinstance(error, RequestTimeout)
 
-    def test_dripping_head(self, adapter: Adapter, tmp_path: Path) -> None:
+    def test_dripping_head(self, world: World, tmp_path: Path) -> None:
         def behave(connection: socket.socket, head: bytes) -> None:
             drip(connection, b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 2000, server.done)
 
         with serving(behave) as server:
-            self.bounded(adapter, self.fetch(server.url, tmp_path))
+            self.bounded(world, self.fetch(server.url, tmp_path))
 
-    def test_silence(self, adapter: Adapter, tmp_path: Path) -> None:
+    def test_silence(self, world: World, tmp_path: Path) -> None:
         def behave(connection: socket.socket, head: bytes) -> None:
             server.done.wait(HELD)
 
         with serving(behave) as server:
-            self.bounded(adapter, self.fetch(server.url, tmp_path))
+            self.bounded(world, self.fetch(server.url, tmp_path))
 
-    def test_busy_server(self, adapter: Adapter, tmp_path: Path) -> None:
+    def test_busy_server(self, world: World, tmp_path: Path) -> None:
         """Bytes that never cease: nothing has to be waited for, and the call ends all the same."""
 
         def behave(connection: socket.socket, head: bytes) -> None:
@@ -494,9 +462,9 @@ class TestDeadlines:
                 connection.sendall(b"\0" * 65536)
 
         with serving(behave) as server:
-            self.bounded(adapter, self.fetch(server.url, tmp_path))
+            self.bounded(world, self.fetch(server.url, tmp_path))
 
-    def test_a_download_given_up_while_writing_leaves_nothing_half_way(self, adapter: Adapter, tmp_path: Path) -> None:
+    def test_a_download_given_up_while_writing_leaves_nothing_half_way(self, world: World, tmp_path: Path) -> None:
         """As when the time is up while the disk is busy: trio warns of generators that are not closed."""
 
         class Full(PartialDownload):
@@ -512,15 +480,15 @@ class TestDeadlines:
             target = Full(tmp_path, "a", ".png")
             try:
                 with pytest.raises(TransferFailed, match="full"):
-                    await io.fetch(server.url + SIGNED, target, io.now() + 20, nothing)
+                    await io.fetch(server.url + SIGNED, target, io.now() + 20, ignore_bytes)
             finally:
                 target.discard()
             gc.collect()  # while the event loop runs: at its end it closes what is left without a word
 
         with serving(behave) as server:
-            adapter(use)
+            world.with_backend(use)
 
-    def test_a_file_that_gets_its_name_is_told_of_however_late(self, adapter: Adapter, tmp_path: Path) -> None:
+    def test_a_file_that_gets_its_name_is_told_of_however_late(self, world: World, tmp_path: Path) -> None:
         """Else it would be there, and fetched once more by whoever picks the job up."""
 
         class Slow(PartialDownload):
@@ -539,16 +507,16 @@ class TestDeadlines:
                 until.append(time.monotonic() + seconds)
                 target = Slow(tmp_path, "a", ".png")
                 try:
-                    return await io.fetch(server.url + SIGNED, target, io.now() + seconds, nothing)
+                    return await io.fetch(server.url + SIGNED, target, io.now() + seconds, ignore_bytes)
                 except RequestTimeout:
                     target.discard()
                     assert list(tmp_path.iterdir()) == [], "it has its name"
             raise AssertionError("never")
 
         with serving(behave) as server:
-            assert adapter(use) == tmp_path / "a.png"
+            assert world.with_backend(use) == tmp_path / "a.png"
 
-    def test_slow_reader(self, adapter: Adapter) -> None:
+    def test_slow_reader(self, world: World) -> None:
         def behave(connection: socket.socket, head: bytes) -> None:
             for _ in range(round(HELD / 0.05)):
                 if server.done.wait(0.05):
@@ -559,13 +527,13 @@ class TestDeadlines:
 
             async def use(io: Backend) -> None:
                 source = to_source(("a.png", b"x" * 30_000_000), "image", "file")
-                await io.put(server.url + SIGNED, source, io.now() + 1, nothing)
+                await io.put(server.url + SIGNED, source, io.now() + 1, ignore_bytes)
 
-            self.bounded(adapter, use)
+            self.bounded(world, use)
 
 
 def test_signatures_and_keys_are_in_no_log_and_no_error(
-    adapter: Adapter, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    world: World, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     def behave(connection: socket.socket, head: bytes) -> None:
         connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
@@ -576,10 +544,14 @@ def test_signatures_and_keys_are_in_no_log_and_no_error(
 
         async def use(io: Backend) -> None:
             for attempt in (
-                lambda: io.put(server.url + SIGNED, to_source(("a.png", b"x"), "image", "f"), io.now() + 30, nothing),
-                lambda: io.fetch(server.url + SIGNED, PartialDownload(tmp_path, "a", ".png"), io.now() + 30, nothing),
+                lambda: io.put(
+                    server.url + SIGNED, to_source(("a.png", b"x"), "image", "f"), io.now() + 30, ignore_bytes
+                ),
                 lambda: io.fetch(
-                    "http://127.0.0.1:1" + SIGNED, PartialDownload(tmp_path, "a", ".png"), io.now() + 30, nothing
+                    server.url + SIGNED, PartialDownload(tmp_path, "a", ".png"), io.now() + 30, ignore_bytes
+                ),
+                lambda: io.fetch(
+                    "http://127.0.0.1:1" + SIGNED, PartialDownload(tmp_path, "a", ".png"), io.now() + 30, ignore_bytes
                 ),
             ):
                 try:
@@ -587,7 +559,7 @@ def test_signatures_and_keys_are_in_no_log_and_no_error(
                 except (TransferFailed, ConnectionFailed) as error:
                     errors.append(error)
 
-        adapter(use)
+        world.with_backend(use)
     assert len(errors) == 3
     shown = "\n".join([caplog.text, *map(str, errors), *map(repr, errors), *(str(vars(e)) for e in errors)])
     shown += "\n".join(f"{e.__cause__!r} {e.__context__!r} {vars(e.__cause__ or e)}" for e in errors)
@@ -625,7 +597,7 @@ class TestGate:
             await fill(io._transfers)
             source = to_source(("a.png", b"x"), "image", "file")
             with anyio.fail_after(SLACK), pytest.raises(RequestTimeout, match=r"upload of a\.png") as caught:
-                await io.put("http://127.0.0.1:1" + SIGNED, source, io.now() + 0.05, nothing)
+                await io.put("http://127.0.0.1:1" + SIGNED, source, io.now() + 0.05, ignore_bytes)
             assert not caught.value.sent
             assert io._transfers.value == 0, "a turn it never had is not given back"
 
