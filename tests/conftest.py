@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import inspect
 import os
+import random
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +14,11 @@ from typing import Any
 
 import httpx
 import pytest
+from PIL import Image
 
 from magic_hour_emulator import Emulator, samples
+from magic_hour_emulator._jobs import Job
+from magic_hour_emulator._products import PRODUCTS
 from servers import LIMIT_SECONDS
 from worlds import MODES, World
 
@@ -73,6 +78,20 @@ def world(request: pytest.FixtureRequest) -> World:
 def options(emulator: Emulator) -> dict[str, Any]:
     """How to make a client for the emulator."""
     return {"token": emulator.token, "base_url": emulator.url, "poll_interval": 0.02}
+
+
+def _draw_small(job: Job, index: int, target: Path, seed: int) -> None:
+    """A picture that is different for each output."""
+    noise = random.Random(f"{job.id}/{index}").randbytes(3 * 32 * 32)
+    Image.frombytes("RGB", (32, 32), noise).save(target, "PNG")
+
+
+@pytest.fixture
+def small_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures of 32 by 32 pixels as outputs: where their content does not matter, drawing takes most of the time."""
+    for name, product in PRODUCTS.items():
+        if product.extension == "png":
+            monkeypatch.setitem(PRODUCTS, name, dataclasses.replace(product, render=_draw_small))
 
 
 @pytest.fixture

@@ -43,6 +43,7 @@ from magic_hour_workflows.errors import JobFailed, MagicHourError, SubmissionUnk
 from magic_hour_workflows.events import Created, Event
 from worlds import World
 
+pytestmark = pytest.mark.usefixtures("small_pictures")
 SLACK_SECONDS = 5.0
 """A call may exceed its timeout by this much on a busy machine; a hang would exceed it by a minute."""
 SAMPLED = 20

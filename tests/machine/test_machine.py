@@ -11,10 +11,8 @@ import os
 import random
 import sys
 import tempfile
-import zlib
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -27,8 +25,6 @@ from PIL import Image
 from machine.ledger_model import UNFINISHED, Ended, LedgerModel
 from machine.virtual import VirtualClient
 from magic_hour_emulator import Emulator
-from magic_hour_emulator._jobs import Job
-from magic_hour_emulator._products import PRODUCTS
 from magic_hour_emulator.faults import KINDS, STEPS, Fault, Step, matrix
 from magic_hour_workflows.errors import JobCanceled, JobFailed, JobTimeout
 
@@ -48,12 +44,6 @@ def _portrait() -> bytes:
 
 
 PORTRAIT = _portrait()
-
-
-def _render(job: Job, index: int, target: Path, seed: int) -> None:
-    """A small picture, different for each output: thousands are rendered, and their content does not matter here."""
-    colour = zlib.crc32(f"{job.id}/{index}".encode()).to_bytes(4, "big")
-    Image.new("RGB", (16, 16), (colour[0], colour[1], colour[2])).save(target, "PNG")
 
 
 def faults(*steps: Step) -> st.SearchStrategy[Fault]:
@@ -253,6 +243,7 @@ class Machine(RuleBasedStateMachine):
             assert isinstance(ended.error, expected)
 
 
+@pytest.mark.usefixtures("small_pictures")
 def test_nothing_is_lost_or_charged_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     profile = settings(
         derandomize=not EXAMPLES,
@@ -267,8 +258,6 @@ def test_nothing_is_lost_or_charged_twice(monkeypatch: pytest.MonkeyPatch) -> No
     with Emulator(token="mhk_test_canary", frozen=True, seed=0) as emulator:
         monkeypatch.setattr(Machine, "emulator", emulator, raising=False)
         monkeypatch.setattr(Machine, "seen", seen := Counter(), raising=False)
-        for name, product in PRODUCTS.items():
-            monkeypatch.setitem(PRODUCTS, name, replace(product, render=_render))
         run_state_machine_as_test(Machine, settings=profile)
     print(*(f"{count:7} {what}" for what, count in seen.most_common()), sep="\n")
     faults = {what for what in seen if what.startswith("fault ")}

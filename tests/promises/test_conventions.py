@@ -21,6 +21,7 @@ from magic_hour_workflows._sources import EXTENSIONS, checked_extension
 from magic_hour_workflows.errors import DownloadFailed, MagicHourError, UploadFailed
 from worlds import World
 
+pytestmark = pytest.mark.usefixtures("small_pictures")
 Options = dict[str, Any]
 
 

@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
+from child_programs import child
 from fakes import names_in
 from magic_hour_emulator import Emulator
 from magic_hour_workflows import Client, InvalidArgument
 from magic_hour_workflows.errors import DownloadFailed, UploadFailed
-from promises.child import child
 from worlds import World
 
+pytestmark = pytest.mark.usefixtures("small_pictures")
 Options = dict[str, Any]
 MIB = 1024 * 1024
 CUT_AT = 400_000

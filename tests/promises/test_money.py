@@ -11,14 +11,15 @@ from typing import Any
 
 import pytest
 
+from child_programs import environment
 from fakes import names_in
 from magic_hour_emulator import Emulator
 from magic_hour_workflows.errors import DownloadFailed, JobCanceled, JobFailed, JobTimeout, MagicHourError, Unauthorized
 from magic_hour_workflows.events import Created, Event
-from promises.child import environment
 from servers import LIMIT_SECONDS
 from worlds import World
 
+pytestmark = pytest.mark.usefixtures("small_pictures")
 Options = dict[str, Any]
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from child_programs import child
 from fakes import FakeBackend, call, project
 from magic_hour_emulator import Emulator
 from magic_hour_workflows import Client
@@ -20,7 +21,6 @@ from magic_hour_workflows._backend import run_sync
 from magic_hour_workflows._flows.wait import wait
 from magic_hour_workflows._results import Job
 from magic_hour_workflows.events import Downloading, Event, Uploading
-from promises.child import child
 from worlds import World
 
 Options = dict[str, Any]

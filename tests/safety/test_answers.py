@@ -18,6 +18,7 @@ from magic_hour_workflows.errors import SubmissionUnknown
 from servers import serving
 from worlds import World
 
+pytestmark = pytest.mark.usefixtures("small_pictures")
 MIB = 1024 * 1024
 STATUSES = pytest.mark.parametrize("status", ["200 OK", "403 Forbidden", "500 Internal Server Error"])
 

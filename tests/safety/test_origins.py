@@ -18,6 +18,7 @@ from magic_hour_workflows.errors import DownloadFailed, TransferFailed, UploadFa
 from servers import serving
 from worlds import World, ignore_bytes
 
+pytestmark = pytest.mark.usefixtures("small_pictures")
 Options = dict[str, Any]
 
 

@@ -21,6 +21,7 @@ from magic_hour_workflows.errors import DownloadFailed
 from magic_hour_workflows.events import Created
 from worlds import World
 
+pytestmark = pytest.mark.usefixtures("small_pictures")
 Options = dict[str, Any]
 JOB: Options = {"image_count": 1, "style": {"prompt": "a"}}
 OUTSIDE = ("../a", "/a", "a/b", "..", ".", "", "a\\b", "C:a", "a\0b", "~/a", ".hidden/../../a", "a\nb")

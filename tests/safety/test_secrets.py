@@ -27,6 +27,7 @@ from safety.eavesdropping import Eavesdropper, eavesdropping
 from servers import serving
 from worlds import World, ignore_bytes
 
+pytestmark = pytest.mark.usefixtures("small_pictures")
 Options = dict[str, Any]
 ECHO = "cannot read https://storage.example/a.png?signature=canary_of_the_service for mhk_test_canary"
 FAULTS: dict[str, tuple[Fault, ...]] = {
