@@ -22,6 +22,9 @@ from magic_hour_emulator._products import PRODUCTS
 from servers import LIMIT_SECONDS
 from worlds import MODES, World
 
+# Programs that tests start reuse compiled modules, however pytest was started.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # httpx gives up after 5 s unless told otherwise, which a busy machine may need. Tests of timeouts name theirs.
 _httpx_default: httpx.Timeout = inspect.signature(httpx.get).parameters["timeout"].default
 _httpx_default.connect = _httpx_default.read = _httpx_default.write = _httpx_default.pool = LIMIT_SECONDS
