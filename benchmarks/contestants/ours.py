@@ -46,7 +46,7 @@ def threads(settings: Order) -> Figures:
             return watch.read()
 
 
-class ScaledIO(AsyncBackend):
+class ScaledBackend(AsyncBackend):
     """A clock that runs faster, to measure half an hour of waiting. The limits of requests stay the same."""
 
     scale = 1.0
@@ -61,7 +61,7 @@ class ScaledIO(AsyncBackend):
 async def wait(settings: Order) -> Figures:
     """One job, from its submission until it is seen to be done, with the growing interval."""
     async with AsyncClient(KEY, base_url=settings["url"], timeout=7200) as client:
-        backend = ScaledIO(client._transport, 1)
+        backend = ScaledBackend(client._transport, 1)  # noqa: SLF001  (its own clock under the same transport)
         backend.scale = settings["scale"]
         client.runner.backend = backend
         await client.v1.image_projects.get("warm-up")
