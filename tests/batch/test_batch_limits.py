@@ -20,11 +20,11 @@ from magic_hour_emulator import Emulator
 from magic_hour_workflows import _partial_download as files
 from magic_hour_workflows.batch import _database as database
 from magic_hour_workflows.batch import _submission as submission
-from magic_hour_workflows.batch._connections import DatabaseLost
 from magic_hour_workflows.batch._fleet import Session, StopSignal
 from magic_hour_workflows.batch._manifest import planned
 from magic_hour_workflows.batch._rows import Row, RowStatus
 from magic_hour_workflows.batch._side_file import Note, SideFile
+from magic_hour_workflows.errors import DatabaseLost
 from magic_hour_workflows.events import Created
 
 SAVED, FAILED, DOUBTFUL = RowStatus.SAVED, RowStatus.FAILED, RowStatus.DOUBTFUL

@@ -13,11 +13,12 @@ import pytest
 import sqlalchemy as sa
 
 from magic_hour_workflows.batch._claims import Claim
-from magic_hour_workflows.batch._connections import DatabaseLost, connect
+from magic_hour_workflows.batch._connections import connect
 from magic_hour_workflows.batch._manifest import planned
 from magic_hour_workflows.batch._rows import Row, RowResult, RowStatus
 from magic_hour_workflows.batch._store import Store
 from magic_hour_workflows.batch._tables import paid
+from magic_hour_workflows.errors import DatabaseLost
 
 ROWS = [
     Row(key=key, endpoint="ai_image_generator", parameters={"image_count": 1, "style": {"prompt": "x"}})

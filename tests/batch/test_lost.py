@@ -15,12 +15,13 @@ from batch.local_batch import LocalBatch, image_rows
 from magic_hour_client.errors import InvalidArgument
 from magic_hour_emulator import Emulator
 from magic_hour_workflows.batch import _side_file as sidefile
-from magic_hour_workflows.batch._connections import DatabaseLost, connect
+from magic_hour_workflows.batch._connections import connect
 from magic_hour_workflows.batch._database import database_of, open_batch, side_file_path
 from magic_hour_workflows.batch._fleet import Fleet, Instant
 from magic_hour_workflows.batch._rows import RowStatus
 from magic_hour_workflows.batch._side_file import Note, SideFile, read, read_line
 from magic_hour_workflows.batch._store import Store
+from magic_hour_workflows.errors import DatabaseLost
 
 REMOVED, REPLACED, FULL = 2, 4, 10
 """Seeds of `make batch-lost`, one of a kind."""

@@ -33,11 +33,17 @@ from magic_hour_client._runtime import bodies
 from magic_hour_client._runtime.errors import retry_after
 from magic_hour_client._runtime.redaction import without_secrets
 from magic_hour_workflows._results import Job
-from magic_hour_workflows.batch._connections import DatabaseAway, DatabaseLost
-from magic_hour_workflows.batch._rows import ManifestError, Mistake
-from magic_hour_workflows.batch._steps import OutputsMissing
-from magic_hour_workflows.batch._submission import NotMine, OverBudget
-from magic_hour_workflows.errors import DownloadFailed, name_job
+from magic_hour_workflows.errors import (
+    DatabaseAway,
+    DatabaseLost,
+    DownloadFailed,
+    ManifestError,
+    Mistake,
+    NotMine,
+    OutputsMissing,
+    OverBudget,
+    name_job,
+)
 
 CLASSES = {
     300: APIError,

@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from ._version import __version__ as __version__
 
+__warns_its_caller__ = True
+"""A deprecation is reported where the program calls, not in here."""
+
 if TYPE_CHECKING:
     from . import errors as errors
     from . import events as events
@@ -24,64 +27,23 @@ if TYPE_CHECKING:
     from ._credits import Estimate as Estimate
     from ._credits import estimate_credits as estimate_credits
     from ._results import Result as Result
-    from .errors import APIError as APIError
-    from .errors import DownloadFailed as DownloadFailed
-    from .errors import InvalidArgument as InvalidArgument
-    from .errors import JobCanceled as JobCanceled
-    from .errors import JobError as JobError
-    from .errors import JobFailed as JobFailed
-    from .errors import JobTimeout as JobTimeout
-    from .errors import MagicHourError as MagicHourError
-    from .errors import SubmissionUnknown as SubmissionUnknown
-    from .errors import TransferFailed as TransferFailed
-    from .errors import UploadFailed as UploadFailed
+    from .errors import *  # noqa: F403  (the whole tree, from its own list)
     from .events import Event as Event
 
-_EXPORTS = {
+    __all__ = ["AsyncClient", "Client", "Estimate", "Event", "Result", "__version__", "estimate_credits"]
+    __all__ += ["errors", "events"]
+    __all__ += errors.__all__
+
+_HOMES = {
     "AsyncClient": "_client",
     "Client": "_client",
     "Estimate": "_credits",
-    "estimate_credits": "_credits",
-    "APIError": "errors",
-    "InvalidArgument": "errors",
-    "UploadFailed": "errors",
-    "JobTimeout": "errors",
-    "JobFailed": "errors",
-    "JobCanceled": "errors",
-    "DownloadFailed": "errors",
-    "JobError": "errors",
-    "MagicHourError": "errors",
-    "SubmissionUnknown": "errors",
-    "TransferFailed": "errors",
     "Event": "events",
     "Result": "_results",
+    "estimate_credits": "_credits",
 }
+"""Where each name is defined; those of errors are in `errors.__all__`."""
 _MODULES = ("errors", "events")
-
-__warns_its_caller__ = True  # a warning about an argument points past this package, at the line that gave it
-
-__all__ = [
-    "APIError",
-    "AsyncClient",
-    "Client",
-    "DownloadFailed",
-    "Estimate",
-    "Event",
-    "InvalidArgument",
-    "JobCanceled",
-    "JobError",
-    "JobFailed",
-    "JobTimeout",
-    "MagicHourError",
-    "Result",
-    "SubmissionUnknown",
-    "TransferFailed",
-    "UploadFailed",
-    "__version__",
-    "errors",
-    "estimate_credits",
-    "events",
-]
 
 
 if not TYPE_CHECKING:  # type checkers would take any name for one that exists
@@ -89,12 +51,20 @@ if not TYPE_CHECKING:  # type checkers would take any name for one that exists
     def __getattr__(name: str) -> Any:
         if name in _MODULES:
             return importlib.import_module(f"{__name__}.{name}")
-        if name not in _EXPORTS:
+        if name == "__all__":
+            value = _names()
+        elif name.startswith("_") or name not in _names():
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = getattr(importlib.import_module(f"{__name__}.{_EXPORTS[name]}"), name)
+        else:
+            value = getattr(importlib.import_module(f"{__name__}.{_HOMES.get(name, 'errors')}"), name)
         globals()[name] = value
         return value
 
 
+def _names() -> list[str]:
+    errors = importlib.import_module(f"{__name__}.errors")
+    return sorted([*_HOMES, *_MODULES, "__version__", *errors.__all__])
+
+
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_EXPORTS, *_MODULES})
+    return sorted({*globals(), *_names()})

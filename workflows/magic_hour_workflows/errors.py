@@ -4,7 +4,7 @@
     ├── InvalidArgument                refused before anything was sent (also a ValueError)
     │   ├── UnknownField               misspelt, most likely (also a TypeError)
     │   ├── AssetNotFound              no such input file (also a FileNotFoundError)
-    │   └── ManifestError              rows of a batch; `mistakes` has all of them (in `batch`)
+    │   └── ManifestError              rows of a batch; `mistakes` has all of them
     ├── ConnectionFailed               no complete answer; `sent` says whether the request may have arrived
     │   └── RequestTimeout             ... because time ran out (also a TimeoutError)
     ├── UnexpectedResponse             an answer that claims success but cannot be read
@@ -19,11 +19,11 @@
     │   ├── UploadFailed
     │   ├── UnusableURL                a URL of storage that leads nowhere; the job may be asked for another
     │   └── DownloadFailed             `downloaded_paths` are those that arrived
-    │       └── OutputsMissing         some outputs of a row could not be saved (in `batch`)
-    ├── OverBudget                     a row of a batch costs more than is left of `max_credits` (in `batch`)
-    ├── NotMine                        a row of a batch was taken over; nothing was sent (in `batch`)
-    ├── DatabaseAway                   the database of a batch cannot be reached; the next run goes on (in `batch`)
-    └── DatabaseLost                   the database of a batch was removed, replaced or damaged (in `batch`)
+    │       └── OutputsMissing         some outputs of a row could not be saved
+    ├── OverBudget                     a row of a batch costs more than is left of `max_credits`
+    ├── NotMine                        a row of a batch was taken over; nothing was sent
+    ├── DatabaseAway                   the database of a batch cannot be reached; the next run goes on
+    └── DatabaseLost                   the database of a batch was removed, replaced or damaged
 
 Once a job is accepted, whatever is raised, a cancellation and Ctrl-C included, has its id as `project_id` and says
 how to go on.
@@ -34,11 +34,13 @@ key or a signed URL.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import attrs
 
 from magic_hour_client._runtime.redaction import clean
 from magic_hour_client.errors import (
@@ -59,6 +61,8 @@ from magic_hour_client.errors import (
     UnknownField,
     UnprocessableEntity,
 )
+
+from ._formatting import shown
 
 if TYPE_CHECKING:
     from ._results import Job, Kind
@@ -230,6 +234,108 @@ class DownloadFailed(TransferFailed):
         self.downloaded_paths: list[Path] = list(downloaded_paths)
 
 
+_MOST_SHOWN = 20
+"""How many mistakes of a manifest its error shows."""
+
+
+@attrs.frozen
+class Mistake:
+    """One mistake in a manifest.
+
+    Attributes:
+        line: the line where the row starts in the manifest, or its number in an iterable, from 1.
+        key: the key of the row, if it has one.
+        field: the field or column, such as `style.prompt`, if it is about one.
+        message: what is wrong and how to fix it, in the words of a single call.
+
+    Example:
+        >>> print(Mistake(3, "anna", "image_count", "`image_count`: expected a whole number, got str"))
+        line 3, key anna: `image_count`: expected a whole number, got str
+    """
+
+    line: int
+    key: str | None
+    field: str | None
+    message: str
+
+    def __str__(self) -> str:
+        row = f"line {self.line}" if self.key is None else f"line {self.line}, key {shown(self.key)}"
+        field = f"`{self.field}`: " if self.field and f"`{self.field}`" not in self.message else ""
+        return f"{row}: {field}{self.message}"
+
+
+class ManifestError(InvalidArgument):
+    """Some rows of a manifest are invalid. Nothing was uploaded or charged.
+
+    Attributes:
+        mistakes: all of them, by line.
+
+    Example:
+        >>> print(ManifestError("foxes.csv", [Mistake(2, None, "key", "`key`: it is empty")]))
+        foxes.csv: 1 mistake, so nothing was uploaded or charged
+          line 2: `key`: it is empty
+    """
+
+    def __init__(self, source: str, mistakes: Sequence[Mistake]) -> None:
+        self.mistakes: list[Mistake] = sorted(mistakes, key=lambda mistake: mistake.line)
+        count = f"{len(mistakes)} mistake{'s' if len(mistakes) > 1 else ''}"
+        super().__init__(f"{source}: {count}, so nothing was uploaded or charged")
+
+    def describe(self, show: Callable[[Any], str] = str) -> str:
+        """What is wrong, and the first mistakes, each in a line of its own."""
+        lines = [f"  {mistake}" for mistake in self.mistakes[:_MOST_SHOWN]]
+        more = len(self.mistakes) - _MOST_SHOWN
+        return "\n".join([super().describe(show), *lines, *([f"  ... and {more} more"] if more > 0 else [])])
+
+
+class OverBudget(MagicHourError):
+    """The row would exceed `max_credits`. Nothing was sent."""
+
+    def __init__(self, key: str, estimate: float) -> None:
+        super().__init__(f"row {key!r} was skipped: it costs about {estimate:g} credits, more than the budget has left")
+
+
+class NotMine(MagicHourError):
+    """Another execution, or a person who settles it, has taken the row. Nothing was sent."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"row {key!r} was not submitted: it was taken over while this worker was stopped or disconnected"
+        )
+
+
+class DatabaseAway(MagicHourError):
+    """The batch database cannot be reached. It knows the submitted jobs, and the next run continues."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"the batch database cannot be reached ({why})", "run the batch again when it is back")
+        self.why = why
+
+
+class DatabaseLost(MagicHourError):
+    """The database of a batch is not the one the run started with, or it has lost committed data.
+
+    Attributes:
+        why: what happened to it.
+    """
+
+    def __init__(self, why: str, remedy: str = "restore the database and run the batch again") -> None:
+        super().__init__(f"the batch database cannot be trusted: {why}. No more jobs are submitted", remedy)
+        self.why = why
+
+
+class OutputsMissing(DownloadFailed):
+    """Some outputs of a row could not be saved.
+
+    Attributes:
+        known: what to record nevertheless: the outputs that were saved.
+    """
+
+    def __init__(self, error: DownloadFailed, files: list[Any]) -> None:
+        super().__init__(error.problem, error.remedy)
+        self.known: dict[str, Any] = {"files": files}
+
+
 @contextmanager
 def naming(job: Job) -> Iterator[None]:
     """Let whatever leaves the block carry the id of the job and how to go on.
@@ -263,6 +369,8 @@ __all__ = [
     "APIError",
     "AssetNotFound",
     "ConnectionFailed",
+    "DatabaseAway",
+    "DatabaseLost",
     "DownloadFailed",
     "Forbidden",
     "InvalidArgument",
@@ -272,7 +380,11 @@ __all__ = [
     "JobFailed",
     "JobTimeout",
     "MagicHourError",
+    "ManifestError",
     "NotFound",
+    "NotMine",
+    "OutputsMissing",
+    "OverBudget",
     "PaymentRequired",
     "RequestTimeout",
     "ServerError",

@@ -28,15 +28,15 @@ from magic_hour_workflows._flows.generate import prepare
 from magic_hour_workflows.batch import _settling as settling
 from magic_hour_workflows.batch import _submission as submission
 from magic_hour_workflows.batch._claims import Claims
-from magic_hour_workflows.batch._connections import DatabaseAway
 from magic_hour_workflows.batch._fleet import Instant, StopSignal
 from magic_hour_workflows.batch._manifest import planned
 from magic_hour_workflows.batch._row_workflow import described
 from magic_hour_workflows.batch._rows import Row, RowResult, RowStatus
 from magic_hour_workflows.batch._side_file import SideFile
 from magic_hour_workflows.batch._store import Store
-from magic_hour_workflows.batch._submission import NotMine, Submitter
+from magic_hour_workflows.batch._submission import Submitter
 from magic_hour_workflows.batch._tables import adopted, batch, paid, rows, strays
+from magic_hour_workflows.errors import DatabaseAway, NotMine
 
 KEY = "fox"
 NEVER = float("inf")

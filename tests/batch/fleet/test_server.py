@@ -21,10 +21,11 @@ from batch.fleet.postgres import PASSWORD, Postgres, programs
 from magic_hour_client.errors import InvalidArgument, MagicHourError
 from magic_hour_workflows.batch import Batch
 from magic_hour_workflows.batch._claims import Claim
-from magic_hour_workflows.batch._connections import CONNECTIONS, DatabaseAway, connect
+from magic_hour_workflows.batch._connections import CONNECTIONS, connect
 from magic_hour_workflows.batch._database import database_of
 from magic_hour_workflows.batch._engine import Queue
 from magic_hour_workflows.batch._store import Store
+from magic_hour_workflows.errors import DatabaseAway
 
 NOWHERE = "http://127.0.0.1:1"
 ROWS = [("fox", "ai_image_generator", {"image_count": 1, "style": {"prompt": "A red fox"}})]

@@ -15,12 +15,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ..errors import ManifestError, Mistake
     from ._batch import Batch
     from ._rows import (
         DamagedFile,
         FileProblem,
-        ManifestError,
-        Mistake,
         Plan,
         Row,
         RowResult,
@@ -35,8 +34,8 @@ _HOMES = {
     "Batch": "_batch",
     "DamagedFile": "_rows",
     "FileProblem": "_rows",
-    "ManifestError": "_rows",
-    "Mistake": "_rows",
+    "ManifestError": ".errors",
+    "Mistake": ".errors",
     "Plan": "_rows",
     "Row": "_rows",
     "RowResult": "_rows",

@@ -21,8 +21,8 @@ from magic_hour_client.errors import Argument, InvalidArgument
 from .._client import AsyncClient
 from .._outputs import checked_directory
 from .._results import plain_number
+from ..errors import DatabaseLost
 from ..events import Event
-from ._connections import DatabaseLost
 from ._database import Database, database_of, open_beside_run
 from ._fleet import StopSignal
 from ._manifest import RowLike, plan, read

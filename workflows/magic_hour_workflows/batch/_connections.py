@@ -20,7 +20,9 @@ import psycopg
 import sqlalchemy as sa
 from sqlalchemy import event, exc
 
-from magic_hour_client.errors import InvalidArgument, MagicHourError
+from magic_hour_client.errors import InvalidArgument
+
+from ..errors import DatabaseAway, DatabaseLost
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -49,26 +51,6 @@ _NOTICE: dict[str, Any] = {
     "tcp_user_timeout": 25_000,
 }
 """libpq settings that detect an unreachable server."""
-
-
-class DatabaseAway(MagicHourError):
-    """The batch database cannot be reached. It knows the submitted jobs, and the next run continues."""
-
-    def __init__(self, why: str) -> None:
-        super().__init__(f"the batch database cannot be reached ({why})", "run the batch again when it is back")
-        self.why = why
-
-
-class DatabaseLost(MagicHourError):
-    """The database of a batch is not the one the run started with, or it has lost committed data.
-
-    Attributes:
-        why: what happened to it.
-    """
-
-    def __init__(self, why: str, remedy: str = "restore the database and run the batch again") -> None:
-        super().__init__(f"the batch database cannot be trusted: {why}. No more jobs are submitted", remedy)
-        self.why = why
 
 
 def _connect_server(url: sa.URL) -> sa.Engine:

@@ -20,7 +20,8 @@ from magic_hour_client.errors import InvalidArgument
 
 from .._formatting import shown
 from .._outputs import safe_stem
-from ._connections import DatabaseAway, DatabaseLost, FileLock, connect, error_kind, integrity_error, is_away
+from ..errors import DatabaseAway, DatabaseLost
+from ._connections import FileLock, connect, error_kind, integrity_error, is_away
 from ._side_file import SUFFIX as SIDE_SUFFIX
 from ._side_file import read
 from ._store import Store

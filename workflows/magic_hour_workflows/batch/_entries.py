@@ -22,7 +22,8 @@ from magic_hour_client.types import Endpoint
 from .._formatting import shown
 from .._hints import meant
 from .._operations import paid
-from ._rows import Mistake, Row
+from ..errors import Mistake
+from ._rows import Row
 
 NO_KEY = "`key` is missing: give every row a unique one that stays the same when rows move; it names the outputs"
 

@@ -19,10 +19,7 @@ import attrs
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from ._connections import (
-    connect_args,
-    retry_while_away,
-)
+from ._connections import connect_args, retry_while_away
 from ._tables import database_time, inserted, workers
 
 

@@ -31,11 +31,11 @@ from .._credits import Estimate, estimate
 from .._formatting import looked_in, reason, shown
 from .._operations import operations
 from .._sources import form_of
-from ..errors import AssetNotFound
+from ..errors import AssetNotFound, ManifestError, Mistake
 from ._csv_table import from_csv
 from ._entries import Collector, Entry, endpoint_of, from_jsonl, from_memory, resource
 from ._row_checks import Checker
-from ._rows import ManifestError, Mistake, Plan, Planned, Row
+from ._rows import Plan, Planned, Row
 from ._saved_files import digest
 
 RowLike = Row | Mapping[str, Any] | tuple[str, str, Mapping[str, Any]]
@@ -70,7 +70,7 @@ def read(source: str | os.PathLike[str] | Iterable[RowLike], *, endpoint: str | 
         >>> read([("red", "ai_image_generator", {"image_count": 1, "style": {}})])
         Traceback (most recent call last):
         ...
-        magic_hour_workflows.batch._rows.ManifestError: the rows: 1 mistake, so nothing was uploaded or charged
+        magic_hour_workflows.errors.ManifestError: the rows: 1 mistake, so nothing was uploaded or charged
           line 1, key red: `style.prompt`: required, but missing
     """
     found = Collector(None if endpoint is None else resource(endpoint))
@@ -182,7 +182,7 @@ def plan(rows: Iterable[Row]) -> Plan:
 
     Example:
         >>> fox = {"image_count": 2, "style": {"prompt": "A red fox"}}
-        >>> face = {"assets": {"image_file_path": portrait}}
+        >>> face = {"assets": {"image_file_path": "portrait.jpg"}}
         >>> plan([
         ...     Row(key="fox", endpoint="ai_image_generator", parameters=fox),
         ...     Row(key="anna", endpoint="ai_headshot_generator", parameters=face),

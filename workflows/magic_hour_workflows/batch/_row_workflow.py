@@ -21,13 +21,13 @@ from magic_hour_client.errors import MagicHourError, NotFound
 
 from .._results import Kind
 from .._retry import Outcome, outcome
-from ..errors import DownloadFailed, JobCanceled, JobFailed, SubmissionUnknown
+from ..errors import DownloadFailed, JobCanceled, JobFailed, NotMine, OutputsMissing, OverBudget, SubmissionUnknown
 from ._fleet import StopSignal
 from ._rows import Row, RowResult, RowStatus
 from ._saved_files import recorded
-from ._steps import OutputsMissing, Steps
+from ._steps import Steps
 from ._store import Store
-from ._submission import NotMine, OverBudget, finished
+from ._submission import finished
 
 logger: logging.Logger = logging.getLogger("magic_hour_workflows")
 

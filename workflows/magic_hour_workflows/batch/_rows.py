@@ -5,16 +5,13 @@ Rule: plain values that can be printed, compared, pickled and written as JSON. N
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import attrs
 
-from magic_hour_client.errors import InvalidArgument
-
-from .._formatting import shown
 from .._results import Kind
 
 
@@ -208,57 +205,3 @@ class Planned:
     fingerprint: str
     estimate: int
     kind: Kind
-
-
-SHOWN = 20
-"""Mistakes that the message of the error lists; `mistakes` has all of them."""
-
-
-@attrs.frozen
-class Mistake:
-    """One mistake in a manifest.
-
-    Attributes:
-        line: the line where the row starts in the manifest, or its number in an iterable, from 1.
-        key: the key of the row, if it has one.
-        field: the field or column, such as `style.prompt`, if it is about one.
-        message: what is wrong and how to fix it, in the words of a single call.
-
-    Example:
-        >>> print(Mistake(3, "anna", "image_count", "`image_count`: expected a whole number, got str"))
-        line 3, key anna: `image_count`: expected a whole number, got str
-    """
-
-    line: int
-    key: str | None
-    field: str | None
-    message: str
-
-    def __str__(self) -> str:
-        row = f"line {self.line}" if self.key is None else f"line {self.line}, key {shown(self.key)}"
-        field = f"`{self.field}`: " if self.field and f"`{self.field}`" not in self.message else ""
-        return f"{row}: {field}{self.message}"
-
-
-class ManifestError(InvalidArgument):
-    """Some rows of a manifest are invalid. Nothing was uploaded or charged.
-
-    Attributes:
-        mistakes: all of them, by line.
-
-    Example:
-        >>> print(ManifestError("foxes.csv", [Mistake(2, None, "key", "`key`: it is empty")]))
-        foxes.csv: 1 mistake, so nothing was uploaded or charged
-          line 2: `key`: it is empty
-    """
-
-    def __init__(self, source: str, mistakes: Sequence[Mistake]) -> None:
-        self.mistakes: list[Mistake] = sorted(mistakes, key=lambda mistake: mistake.line)
-        count = f"{len(mistakes)} mistake{'s' if len(mistakes) > 1 else ''}"
-        super().__init__(f"{source}: {count}, so nothing was uploaded or charged")
-
-    def describe(self, show: Callable[[Any], str] = str) -> str:
-        """What is wrong, and the first mistakes, each in a line of its own."""
-        lines = [f"  {mistake}" for mistake in self.mistakes[:SHOWN]]
-        more = len(self.mistakes) - SHOWN
-        return "\n".join([super().describe(show), *lines, *([f"  ... and {more} more"] if more > 0 else [])])

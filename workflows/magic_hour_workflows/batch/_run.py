@@ -18,8 +18,9 @@ from magic_hour_client.errors import InvalidArgument
 
 from .._client import AsyncClient
 from .._outputs import checked_directory
+from ..errors import DatabaseAway, DatabaseLost
 from ..events import Event
-from ._connections import DatabaseAway, DatabaseLost, error_kind
+from ._connections import error_kind
 from ._database import Database, adopt, open_batch, side_paths
 from ._engine import SILENT_SECONDS, Engine
 from ._fleet import StopSignal

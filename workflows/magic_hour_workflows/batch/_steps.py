@@ -26,7 +26,7 @@ from .._flows.upload import upload
 from .._flows.wait import wait
 from .._results import Job, Kind, number
 from .._sources import Source
-from ..errors import DownloadFailed, SubmissionUnknown
+from ..errors import DownloadFailed, OutputsMissing, SubmissionUnknown
 from ..events import Event
 from ._entries import endpoint_of
 from ._fleet import StopSignal
@@ -35,19 +35,6 @@ from ._rows import Row
 from ._saved_files import SavedFile, digest, listed, problem, recorded
 from ._store import Store
 from ._submission import Submitter, finished
-
-
-class OutputsMissing(DownloadFailed):
-    """Some outputs of a row could not be saved.
-
-    Attributes:
-        known: what to record nevertheless: the outputs that were saved.
-    """
-
-    def __init__(self, error: DownloadFailed, files: list[Any]) -> None:
-        super().__init__(error.problem, error.remedy)
-        self.known: dict[str, Any] = {"files": files}
-
 
 UPLOADS_LAST = 6 * 24 * 3600.0
 """An upload is repeated after this time. The service keeps inputs for 7 days (upload URLs API)."""

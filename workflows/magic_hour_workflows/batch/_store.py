@@ -16,8 +16,9 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from .._results import Kind, number
+from ..errors import DatabaseLost
 from ._claims import Claims, keep_ids
-from ._connections import DatabaseLost, error_kind, is_away, retry_while_away
+from ._connections import error_kind, is_away, retry_while_away
 from ._fleet import Fleet
 from ._rows import Planned, Row, RowResult, RowStatus, Summary
 from ._tables import CHUNK, SETTINGS, batch, chunks, database_time, inserted, paid, prepare, rows, uploads

@@ -22,29 +22,13 @@ from magic_hour_client.errors import MagicHourError
 from .._flows.call import Call
 from .._flows.submit import submit
 from .._results import Job
-from ..errors import SubmissionUnknown
+from ..errors import DatabaseAway, DatabaseLost, NotMine, OverBudget, SubmissionUnknown
 from . import _fleet as fleet
 from ._claims import Claim, Claims, Paid
-from ._connections import DatabaseAway, DatabaseLost, error_kind
+from ._connections import error_kind
 from ._fleet import Instant, Permit, StopSignal, passed
 from ._rows import Row
 from ._side_file import Note, SideFile
-
-
-class OverBudget(MagicHourError):
-    """The row would exceed `max_credits`. Nothing was sent."""
-
-    def __init__(self, key: str, estimate: float) -> None:
-        super().__init__(f"row {key!r} was skipped: it costs about {estimate:g} credits, more than the budget has left")
-
-
-class NotMine(MagicHourError):
-    """Another execution, or a person who settles it, has taken the row. Nothing was sent."""
-
-    def __init__(self, key: str) -> None:
-        super().__init__(
-            f"row {key!r} was not submitted: it was taken over while this worker was stopped or disconnected"
-        )
 
 
 def doubtful(row: Row, paid: Paid) -> SubmissionUnknown:
