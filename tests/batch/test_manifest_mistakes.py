@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from magic_hour_client.endpoints import endpoint
 from magic_hour_emulator import Emulator
 from magic_hour_workflows import Client, InvalidArgument
 from magic_hour_workflows.batch import Batch, ManifestError, Mistake
@@ -278,7 +279,7 @@ def test_the_words_are_those_of_a_single_call(name: str, folder: Path, monkeypat
     given, field, _ = GENERATE_REFUSES[name]
     parameters = {key: value for key, value in given.items() if key != "endpoint"}
     with Client(token="x", base_url="http://127.0.0.1:1") as client, pytest.raises(InvalidArgument) as caught:
-        getattr(client.v1, given["endpoint"]).generate(**parameters)
+        client.runner.generate(endpoint(f"v1.{given['endpoint']}.create"), parameters)
     told = mistakes(lambda: read([{"key": "a", **given}]))
     assert (caught.value.field, str(caught.value)) in [(each.field, each.message) for each in told]
     assert told[0].field == field

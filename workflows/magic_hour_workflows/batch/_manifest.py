@@ -182,7 +182,7 @@ def plan(rows: Iterable[Row]) -> Plan:
 
     Example:
         >>> fox = {"image_count": 2, "style": {"prompt": "A red fox"}}
-        >>> face = {"assets": {"image_file_path": "portrait.jpg"}}
+        >>> face = {"assets": {"image_file_path": str(folder / "portrait.jpg")}}
         >>> plan([
         ...     Row(key="fox", endpoint="ai_image_generator", parameters=fox),
         ...     Row(key="anna", endpoint="ai_headshot_generator", parameters=face),
