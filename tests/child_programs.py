@@ -1,28 +1,43 @@
-"""A client in a process of its own, for limits and measurements that must not meet the emulator or the test run.
+"""A client in its own process, for limits and measurements that the emulator and the test run would disturb.
 
-Rule: a program gets everything as arguments, may import what tests import, and answers by printing.
+Rule: a program receives everything as arguments, may import what tests import, and answers by printing.
 """
 
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
+import tempfile
 import textwrap
+import warnings
 from pathlib import Path
+
+from programs import Program
 
 TESTS = Path(__file__).resolve().parent
 
 
 def environment() -> dict[str, str]:
-    """This one, with the modules of the tests within reach."""
+    """The environment of the tests, with their modules importable."""
     paths = [str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1"}
 
 
 def child(program: str, *arguments: object) -> str:
-    """What a program prints."""
-    command = [sys.executable, "-W", "error", "-c", textwrap.dedent(program), *map(str, arguments)]
-    done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=150, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    """Run a program, and return what it prints."""
+    with tempfile.TemporaryDirectory() as folder:
+        out, err = Path(folder) / "out", Path(folder) / "err"
+        with Program(_execute, program, [*map(str, arguments)], environment={}, out=out, err=err) as running:
+            try:
+                code = running.wait(150)
+            finally:
+                running.kill()
+        assert code == 0, err.read_text()
+        return out.read_text()
+
+
+def _execute(program: str, arguments: list[str]) -> int:
+    warnings.simplefilter("error")
+    sys.argv = ["program", *arguments]
+    exec(compile(textwrap.dedent(program), "program", "exec"), {"__name__": "__main__"})  # noqa: S102  (of a test)
+    return 0

@@ -1,4 +1,4 @@
-"""Manners: what belongs to the caller stays the caller's, and what the caller gives is used."""
+"""Conventions: what belongs to the caller stays untouched, and what the caller passes is used."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def headshot(client: Any, portrait: Path, **more: Any) -> Any:
 def test_an_http_client_of_the_callers_carries_every_request(
     world: World, options: Options, emulator: Emulator, portrait: Path, tmp_path: Path
 ) -> None:
-    """Uploads and downloads too: the client may know of a proxy or a certificate."""
+    """Including uploads and downloads: the client may have a proxy or a certificate."""
     carried: list[tuple[str, str]] = []
 
     def note(request: httpx.Request) -> None:
@@ -58,8 +58,8 @@ def test_an_http_client_of_the_callers_carries_every_request(
 def test_the_timeout_bounds_transfers_too(
     world: World, options: Options, emulator: Emulator, portrait: Path, tmp_path: Path, step: str, error: Any
 ) -> None:
-    """Storage takes the connection and never answers."""
-    for timeout in (1, 10, 60):  # more, if a busy machine did not come to that step in time
+    """The storage accepts the connection and never responds."""
+    for timeout in (1, 10, 60):  # longer, if a busy machine did not reach that step in time
         emulator.reset()
         emulator.faults.add("hang", on=step, times=None)
         with pytest.raises(MagicHourError) as caught:
@@ -76,10 +76,10 @@ def test_the_timeout_bounds_transfers_too(
 
 
 def test_types_are_told_by_our_own_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever this system's table of MIME types says, which differs from machine to machine."""
+    """Independent of the system's table of MIME types, which differs between machines."""
 
     def ask(*_: object, **__: object) -> None:
-        raise AssertionError("asked the table of the system")
+        raise AssertionError("used the table of the system")
 
     for name in ("guess_type", "guess_extension", "guess_all_extensions"):
         monkeypatch.setattr(mimetypes, name, ask)
@@ -117,7 +117,7 @@ def test_a_file_in_every_form_arrives_as_it_is(
 
 
 def test_a_client_closes_what_it_opened(world: World, options: Options, emulator: Emulator) -> None:
-    """`with` closes too; a connection left open would be a ResourceWarning, which fails a test."""
+    """`with` closes too; an open connection would be a ResourceWarning, which fails a test."""
 
     def scenario(client: Any) -> Generator[Any, Any, Any]:
         yield client.v1.files.upload_file(("a.png", b"bytes"))

@@ -1,4 +1,4 @@
-"""Nothing wrong or partial ever stands under a final name."""
+"""No wrong or partial file ever has a final name."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("small_pictures")
 Options = dict[str, Any]
 MIB = 1024 * 1024
 CUT_AT = 400_000
-"""More bytes than are gathered before they are written: what arrived before a cut is kept."""
+"""More bytes than are buffered before a write, so that some are kept after a cut."""
 CHECKSUMS = pytest.mark.parametrize("checksum", ["x-amz-checksum-sha256", "content-md5", "x-goog-hash"])
 
 FULL_DISK = """
@@ -50,7 +50,7 @@ World(world).run(scenario, token=token, base_url=url)
 def test_a_disk_that_takes_no_more_leaves_no_cut_file(
     world: World, options: Options, emulator: Emulator, tmp_path: Path
 ) -> None:
-    """A limit of the system on the size of a file does what a full disk does: it takes a part, then refuses."""
+    """A system limit on the size of a file acts like a full disk: it accepts a part and then refuses."""
     with Client(**options) as client:
         job = client.v1.ai_image_generator.generate(image_count=1, style={"prompt": "a"}, download_outputs=False)
     content, folder = tmp_path / "content", tmp_path / "outputs"
@@ -66,7 +66,7 @@ def test_a_disk_that_takes_no_more_leaves_no_cut_file(
 def test_a_file_in_text_mode_is_refused_before_anything_is_sent(
     world: World, options: Options, emulator: Emulator, tmp_path: Path
 ) -> None:
-    """Text mode changes line ends and fails on bytes that are no text; the service would charge for what is left."""
+    """Text mode changes line ends and fails on bytes that are not text; the service would charge for a broken file."""
     path = tmp_path / "a.png"
     path.write_bytes(b"\x89PNG\r\n\x1a\n")
     with path.open(encoding="latin-1") as file, pytest.raises(InvalidArgument, match="mode 'rb'"):
@@ -75,7 +75,7 @@ def test_a_file_in_text_mode_is_refused_before_anything_is_sent(
 
 
 class Broken(io.BytesIO):
-    """A stream that fails half-way, in its own way."""
+    """A stream that fails half-way with its own exception."""
 
     def __init__(self, content: bytes, *, seekable: bool) -> None:
         super().__init__(content)
@@ -103,7 +103,7 @@ def test_a_stream_that_raises_half_way_is_a_typed_error_and_costs_nothing(
 
 @pytest.fixture
 def job(emulator: Emulator, options: Options, tmp_path: Path) -> tuple[str, bytes]:
-    """A complete job, and its output, which is large enough to be cut."""
+    """A complete job and its output, which is large enough to be cut."""
     with Client(**options) as client:
         job = client.v1.ai_image_generator.generate(image_count=1, style={"prompt": "a"}, download_outputs=False)
     content = Random(0).randbytes(2 * CUT_AT)
@@ -116,7 +116,7 @@ def job(emulator: Emulator, options: Options, tmp_path: Path) -> tuple[str, byte
 def test_nothing_is_saved_of_bytes_that_do_not_fit_their_checksum(
     world: World, options: Options, emulator: Emulator, job: tuple[str, bytes], tmp_path: Path, checksum: str
 ) -> None:
-    """They are fetched again a few times, and then the error says how to go on."""
+    """They are fetched again a few times; then the error says how to continue."""
     id, folder = job[0], tmp_path / "outputs"
     emulator.faults.add("wrong_bytes", times=None, checksum=checksum)
     with pytest.raises(DownloadFailed, match="other bytes") as caught:
@@ -141,7 +141,7 @@ def test_bytes_that_did_not_fit_are_fetched_again(
 def test_wrong_bytes_after_a_cut_are_noticed(
     world: World, options: Options, emulator: Emulator, job: tuple[str, bytes], tmp_path: Path
 ) -> None:
-    """What comes after a cut is the rest of the file, of which the second answer tells a checksum of its own."""
+    """After a cut comes the rest of the file, with a checksum of that response."""
     id, folder = job[0], tmp_path / "outputs"
     emulator.faults.add("cut", on="download", at_byte=CUT_AT)
     emulator.faults.add("wrong_bytes", checksum="content-md5", nth=2)
@@ -154,7 +154,7 @@ def test_wrong_bytes_after_a_cut_are_noticed(
 def test_half_of_a_range_is_not_taken_for_all_of_it(
     world: World, options: Options, emulator: Emulator, job: tuple[str, bytes], tmp_path: Path
 ) -> None:
-    """Nothing in the answer is wrong by itself: only the length of the whole file shows that bytes are missing."""
+    """The response is consistent in itself: only the length of the whole file shows that bytes are missing."""
     id, folder = job[0], tmp_path / "outputs"
     emulator.faults.add("cut", on="download", at_byte=CUT_AT)
     emulator.faults.add("range_wrong", how="short")

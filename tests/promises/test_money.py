@@ -1,4 +1,4 @@
-"""Nothing that was paid for is lost: the promises about money that need a whole service to be seen kept."""
+"""No paid job is lost: the promises about money that need a whole service as proof."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def generate(client: Any, **more: Any) -> Any:
     ("kind", "parameters"),
     [("rate_limited", {"retry_after": 0}), ("status", {"status": 500}), ("proxy_error", {}), ("reset", {})],
 )
-def test_a_failed_look_does_not_end_the_call(
+def test_a_failed_poll_does_not_end_the_call(
     world: World, options: Options, emulator: Emulator, tmp_path: Path, kind: str, parameters: Any
 ) -> None:
     emulator.faults.add(kind, on="get", **parameters)
@@ -97,7 +97,7 @@ def test_an_expired_download_url_is_replaced(
 def test_a_path_survives_the_failure_of_another_download(
     world: World, options: Options, emulator: Emulator, tmp_path: Path
 ) -> None:
-    """One at a time, so that the first is there when the second fails."""
+    """One at a time, so that the first is complete when the second fails."""
     emulator.faults.add("status", on="download", nth=2, status=405)
     with pytest.raises(DownloadFailed) as caught:
         world.call(
@@ -111,7 +111,7 @@ def test_a_path_survives_the_failure_of_another_download(
 
 
 def test_a_failed_download_stops_no_other(world: World, options: Options, emulator: Emulator, tmp_path: Path) -> None:
-    """The first fails at once, while three others are under way or have not begun; they are slow to arrive."""
+    """The first fails at once, while three slow others are running or have not started."""
     emulator.faults.add("status", on="download", status=405)
     emulator.faults.add("delay", on="download", phase="after", seconds=0.2, nth=2, times=3)
     with pytest.raises(DownloadFailed, match=r"\(3 of 4\)") as caught:

@@ -84,7 +84,7 @@ def test_a_download_is_never_held_as_a_whole(
 def test_waiting_does_not_hold_up_the_event_loop(
     backend: str, options: Options, portrait: Path, voice: Path, tmp_path: Path
 ) -> None:
-    """The profiler of a thread sees every call of `time.sleep` made in it; the blocking client shows that it does."""
+    """A thread's profiler sees every call of `time.sleep` in it, as the sync client shows."""
 
     def talk(client: Any) -> Any:
         return client.v1.ai_talking_photo.generate(
@@ -111,7 +111,7 @@ def test_waiting_does_not_hold_up_the_event_loop(
 def test_all_files_share_one_http_client(
     world: World, options: Options, portrait: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One for all files, one for looks and the like, and one for creates, which keep no connection."""
+    """One for all files, one for polls and the like, and one for creates, which keep no connection."""
     kind: Any = httpx.AsyncClient if world.is_async else httpx.Client
     made: list[Any] = []
     make = kind.__init__
@@ -139,7 +139,7 @@ def test_all_files_share_one_http_client(
 
 
 class TestTransfersRunSideBySide:
-    """The first hangs until another one is seen to move; one after the other, that would never be."""
+    """The first hangs until another one makes progress, which would never happen one after another."""
 
     def test_uploads(self, world: World, options: Options, emulator: Emulator, portrait: Path) -> None:
         content = portrait.read_bytes()
@@ -180,7 +180,7 @@ class TestTransfersRunSideBySide:
 
 
 @pytest.mark.parametrize("random", [0.0, 0.999])
-def test_looks_are_never_close_together(random: float) -> None:
+def test_polls_are_never_close_together(random: float) -> None:
     backend = FakeBackend(random=random)
     done = backend.clock + 60
     backend.script("v1.image_projects.get", lambda _: project("complete" if backend.clock >= done else "rendering"))
@@ -188,11 +188,11 @@ def test_looks_are_never_close_together(random: float) -> None:
     run_sync(wait(call(backend), Job("image", "job-1"), new=True))
     assert len(backend.sent_at) > 2
     assert min(after - before for before, after in pairwise([began, *backend.sent_at])) >= 0.9
-    assert backend.clock == backend.sent_at[-1], "nothing is slept after the last look"
+    assert backend.clock == backend.sent_at[-1], "it does not sleep after the last poll"
 
 
 def test_no_class_is_made_for_an_answer(world: World) -> None:
-    """A class that nobody uses any more stays until the garbage collector comes, and that is off here."""
+    """An unused class stays until the garbage collector runs, which is off here."""
     http: Any = (httpx.AsyncClient if world.is_async else httpx.Client)(
         transport=httpx.MockTransport(
             lambda request: httpx.Response(200, json={"id": "job-1", "status": "queued", "downloads": [{"url": "x"}]})

@@ -1,11 +1,11 @@
-"""How late calls end that are told to end: `timeout=T` under every fault that could hold them, and Ctrl-C.
+"""How late calls end: `timeout=T` with every fault that could delay them, and Ctrl-C.
 
     python tests/safety/deadlines.py --timeouts 1 5 20
 
-Prints by how many seconds each call was late, and fails if one was late by more than a second, or ended otherwise than
-for want of time. The default run of the tests uses the same cases, once each, without a measure so fine.
+Prints by how many seconds each call was late, and fails if one was more than a second late or ended for another reason.
+The default run of the tests uses the same cases, once each, with a less strict limit.
 
-Rule: each measurement has an emulator of its own, so none waits for another's faults.
+Rule: each measurement has its own emulator, so that none waits for the faults of another.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ from magic_hour_workflows import AsyncClient, Client
 
 ALLOWED_SECONDS = 1.0
 LARGE = 20_000_000
-"""Bytes of an upload that fit into no buffer on the way."""
+"""Bytes of an upload, more than all buffers on the way can take."""
 CASES: dict[str, tuple[Fault, ...]] = {
-    "hang, places to upload": (Fault("hang", on="upload-urls", times=None),),
+    "hang, upload URLs": (Fault("hang", on="upload-urls", times=None),),
     "hang, upload": (Fault("hang", on="put", times=None),),
     "hang, create": (Fault("hang", on="create", times=None),),
-    "hang, look": (Fault("hang", on="get", times=None),),
+    "hang, poll": (Fault("hang", on="get", times=None),),
     "hang, download": (Fault("hang", on="download", times=None),),
     "dripping headers, create": (Fault("drip", on="create", rate=5, times=None),),
-    "dripping headers, look": (Fault("drip", on="get", rate=5, times=None),),
+    "dripping headers, poll": (Fault("drip", on="get", rate=5, times=None),),
     "dripping headers, download": (Fault("drip", on="download", rate=5, times=None),),
-    "dripping body, look": (Fault("drip", on="get", rate=20, times=None),),
+    "dripping body, poll": (Fault("drip", on="get", rate=20, times=None),),
     "dripping body, download": (Fault("drip", on="download", rate=400, times=None),),
     "slow-reading PUT": (Fault("upload_slow", on="put", rate=20_000, times=None),),
     "PUT that is not read": (Fault("upload_stall", on="put", times=None),),
-    "storm of 429, look": (Fault("rate_limited", on="get", retry_after=0, times=None),),
-    "storm of 429, download": (Fault("rate_limited", on="download", retry_after=0, times=None),),
+    "many 429, poll": (Fault("rate_limited", on="get", retry_after=0, times=None),),
+    "many 429, download": (Fault("rate_limited", on="download", retry_after=0, times=None),),
     "429 that asks for an hour": (Fault("rate_limited", on="get", retry_after=3600, times=None),),
     "stuck job": (Fault("job_stuck", on="create", times=None),),
 }
@@ -63,7 +63,7 @@ with Client(token=sys.argv[1], base_url=sys.argv[2]) as client:
 
 
 def late(case: str, world: str, timeout: float, emulator: Emulator, directory: Path) -> float:
-    """By how many seconds a call was late that cannot succeed.
+    """By how many seconds a call that cannot succeed was late.
 
     Raises:
         RuntimeError: it did.
@@ -99,7 +99,7 @@ def _run(use: Callable[[Any], Any], world: str, options: dict[str, Any]) -> None
 
 
 def seconds_to_end_on_ctrl_c(emulator: Emulator) -> float:
-    """How long a program lives on that is in the middle of four uploads, none of which moves."""
+    """How long a program with four stalled uploads keeps running after Ctrl-C."""
     emulator.faults.add("upload_stall", on="put", times=None)
     command = [sys.executable, "-c", _UPLOADS, emulator.token, emulator.url]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as program:
@@ -118,7 +118,7 @@ def seconds_to_end_on_ctrl_c(emulator: Emulator) -> float:
 
 
 def _measured(measurement: tuple[str, str, float]) -> float | str:
-    """In a process of its own: the seconds, or what went wrong."""
+    """In its own process: the seconds, or what went wrong."""
     case, world, timeout = measurement
     with Emulator(speed=50, seed=0) as emulator, tempfile.TemporaryDirectory() as directory:
         try:
@@ -130,10 +130,10 @@ def _measured(measurement: tuple[str, str, float]) -> float | str:
 
 
 def _warm_up() -> None:
-    """What a process does once, such as loading modules and certificates, is no part of a measurement."""
+    """Load modules and certificates, which is not part of a measurement."""
     logging.getLogger("magic_hour_workflows").addHandler(logging.NullHandler())
     for world in WORLDS:
-        _measured(("hang, look", world, 0.1))
+        _measured(("hang, poll", world, 0.1))
 
 
 def main() -> int:

@@ -1,7 +1,7 @@
-"""An eavesdropper: hears everything that a call says to anybody, and knows what nobody may hear.
+"""An eavesdropper: it collects every text that a call produces, and knows the secrets that must not be in it.
 
-Rule: it listens to all loggers at their most talkative, not to those we know of, and it learns the secrets from those
-who handed them out.
+Rule: it listens to all loggers at their lowest level, not only to known ones, and it learns the secrets where they are
+created.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ import pytest
 
 from magic_hour_emulator._stored_files import Signer
 
-TALKATIVE = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy", "anyio", "asyncio", "trio")
+VERBOSE = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy", "anyio", "asyncio", "trio")
 
 
 class Eavesdropper(logging.Handler):
-    """`heard` is everything in text, `secrets` what must not be in it."""
+    """`heard` is all text, `secrets` must not be in it."""
 
     def __init__(self, *secrets: str) -> None:
         super().__init__(logging.NOTSET)
@@ -42,11 +42,11 @@ class Eavesdropper(logging.Handler):
             self.heard += [str(value), repr(value)]
 
     def hear_error(self, error: BaseException) -> None:
-        """All that an error shows to people, to reporters and to other processes, and so do those it came from."""
+        """Everything that an error and its causes show to people, error reporters and other processes."""
         self.hear("".join(traceback.format_exception(error)))
         for link in chain(error):
             self.hear(link, link.args, vars(link), getattr(link, "__notes__", None))
-            request = vars(link).get("_request")  # of httpx's errors; a reporter of errors may look into it
+            request = vars(link).get("_request")  # of httpx's errors; an error reporter may read it
             self.hear(*([] if request is None else [request.headers.raw, request.url.raw]))
         with contextlib.suppress(Exception):
             self.hear(pickle.dumps(error))
@@ -61,12 +61,12 @@ class Eavesdropper(logging.Handler):
         return url
 
     def found(self) -> list[str]:
-        """What was said with a secret in it."""
+        """The texts that contain a secret."""
         return sorted({text for text in self.heard for secret in self.secrets if secret in text})
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:
-    """An error and all those behind it, shown by a traceback or not."""
+    """An error and all errors behind it, whether a traceback shows them or not."""
     seen: list[BaseException] = []
     waiting: list[BaseException | None] = [error]
     while waiting:
@@ -81,7 +81,7 @@ def chain(error: BaseException) -> Iterator[BaseException]:
 
 @contextlib.contextmanager
 def eavesdropping(monkeypatch: pytest.MonkeyPatch, *secrets: str) -> Iterator[Eavesdropper]:
-    """Listen to everything inside the block; signed URLs that an emulator hands out meanwhile are known."""
+    """Listen to everything inside the block, and learn the URLs that the emulator signs meanwhile."""
     ear = Eavesdropper(*secrets)
     sign = Signer.sign
 
@@ -90,8 +90,8 @@ def eavesdropping(monkeypatch: pytest.MonkeyPatch, *secrets: str) -> Iterator[Ea
         return ear.learn(url), expires
 
     monkeypatch.setattr(Signer, "sign", overheard)
-    monkeypatch.setenv("PYTHONASYNCIODEBUG", "1")  # asyncio then tells what runs for long, and where it came from
-    levels = {name: logging.getLogger(name).level for name in ("", *TALKATIVE)}
+    monkeypatch.setenv("PYTHONASYNCIODEBUG", "1")  # asyncio then logs slow callbacks and where they come from
+    levels = {name: logging.getLogger(name).level for name in ("", *VERBOSE)}
     logging.getLogger().addHandler(ear)
     for name in levels:
         logging.getLogger(name).setLevel(1)

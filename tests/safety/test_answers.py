@@ -1,4 +1,4 @@
-"""Answers of the service are bounded, in size and in depth, good ones and refusals alike."""
+"""Responses of the service are bounded in size and depth, both successes and refusals."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def refusal(world: World, base_url: str) -> MagicHourError:
 
 @STATUSES
 def test_an_answer_without_end(world: World, status: str) -> None:
-    """The client hangs up; what it has read beyond its limit is what the sockets hold."""
+    """The client disconnects; beyond its limit, only the buffers of the sockets are filled."""
     sent = 0
 
     def behave(connection: socket.socket, head: bytes) -> None:
@@ -79,7 +79,7 @@ def test_words_without_end_do_not_become_a_message_without_end(world: World) -> 
 def test_a_whole_call(
     world: World, options: dict[str, Any], emulator: Emulator, portrait: Path, tmp_path: Path, kind: str, step: str
 ) -> None:
-    """Before the charge it passes, at the charge nobody knows, after it the job is not lost."""
+    """Before the charge the call retries, at the charge the submission is unknown, after it the job is not lost."""
     emulator.faults.add(kind, on=step)
 
     def generate(client: Any) -> Any:

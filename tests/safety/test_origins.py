@@ -49,7 +49,7 @@ def test_no_redirect_takes_the_key_along(
 def test_what_the_callers_own_http_client_adds_stays_away_from_storage(
     options: Options, emulator: Emulator, portrait: Path, tmp_path: Path, sync: bool
 ) -> None:
-    """One that follows redirects, logs in and has headers of its own."""
+    """A client with redirects, authentication and its own headers."""
     emulator.faults.add("redirect", on="download", to="other")
     own: Options = {"follow_redirects": True, "auth": ("user", "canary"), "headers": {"Authorization": "canary"}}
 

@@ -1,6 +1,6 @@
-"""The API key and the signatures of storage are told to nobody, whatever goes wrong and whoever listens.
+"""The API key and the signatures of storage are never revealed, whatever goes wrong and whoever listens.
 
-Rule: each case is a whole call with every logger at its most talkative, and each first shows that it would hear.
+Rule: each case is a whole call with every logger at its lowest level, and shows first that it would notice a leak.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def test_a_whole_call(
 
 
 class TestHostileStorage:
-    """What the emulator is too well-mannered for: storage that repeats the signature wherever it can."""
+    """What the emulator does not do: storage that repeats the signature wherever it can."""
 
     SIGNED = "/a.png?signature=canary-signature"
     ANSWERS = {  # noqa: RUF012
@@ -142,7 +142,7 @@ class TestHostileStorage:
 
 
 def test_others_keep_their_logs(world: World, caplog: pytest.LogCaptureFixture) -> None:
-    """Only transfers are silenced: not somebody else's requests, and not ours once the transfer is over."""
+    """Only transfers are silenced: not other requests, and not ours after the transfer."""
 
     def behave(connection: socket.socket, head: bytes) -> None:
         connection.sendall(b"HTTP/1.1 302 Found\r\nLocation: /b.png?page=2\r\nContent-Length: 0\r\n\r\n")
@@ -160,7 +160,7 @@ def test_others_keep_their_logs(world: World, caplog: pytest.LogCaptureFixture) 
 
 
 class TestCommands:
-    """The command line, as talkative as it can be."""
+    """The command line at its most verbose."""
 
     @pytest.mark.parametrize(
         "fault",

@@ -1,6 +1,6 @@
-"""Outputs land in the directory that was asked for, under names of their own, readable by whom the umask says.
+"""Outputs are saved in the requested directory, under unique names, with the permissions of the umask.
 
-Rule: what is in the way is put there while the download runs, by the listener, just before the final name is taken.
+Rule: the listener creates the obstacle while the download runs, just before the final name is used.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def test_a_name_that_leads_elsewhere_is_refused_before_anything_is_sent(
 def test_an_id_of_the_service_leads_nowhere_else(
     world: World, options: Options, emulator: Emulator, tmp_path: Path, id: str
 ) -> None:
-    """An id is the service's to choose, and it becomes part of a path twice: of a URL's and of a file's."""
+    """The service chooses the id, which becomes part of the path of a URL and of a file."""
     emulator.faults.add("wrong_field", on="create", field="id", value=id)
     emulator.faults.add("wrong_field", on="get", field="id", value=id, times=None)
     out = tmp_path / "a" / "out"
@@ -109,7 +109,7 @@ def test_a_directory_may_be_a_symlink(world: World, options: Options, tmp_path: 
 
 
 class TestUnfinished:
-    """The temporary file: its name cannot be guessed, and if it were, what is there is not written to."""
+    """The temporary file: its name cannot be guessed, and an existing file is not written to."""
 
     def test_its_name_cannot_be_guessed(self, tmp_path: Path) -> None:
         names = {PartialDownload(tmp_path, "a", ".png").path.name for _ in range(100)}

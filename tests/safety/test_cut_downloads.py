@@ -1,7 +1,7 @@
 """A download that is cut again and again ends with the right bytes, and fetches hardly any of them twice.
 
-Rule: the server counts what it sends; where it cuts is seeded. Attempts follow each other without a pause, which is the
-flow's business and is shown at the end.
+Rule: the server counts what it sends, and a seed decides where it cuts. Attempts follow each other without a pause; the
+flow, which pauses, is tested at the end.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SIZE = 24 * MIB
 
 @attrs.define
 class Storage:
-    """Serves a file, and closes the connection at the places it was told to.
+    """Serves a file, and closes the connection at given positions.
 
     `change_at` is the cut after which there is another file of the same length; `ranges` says whether it knows them.
     """
@@ -43,9 +43,9 @@ class Storage:
     abruptly: bool = False
     version: int = 1
     asked: list[int] = attrs.field(factory=list)
-    """The first byte of each answer."""
+    """The first byte of each response."""
     sent: list[int] = attrs.field(factory=list)
-    """The byte behind the last one of each answer."""
+    """The end of each response."""
 
     def __call__(self, connection: socket.socket, head: bytes) -> None:
         number = len(self.asked)
@@ -62,12 +62,12 @@ class Storage:
         self.asked.append(first)
         self.sent.append(until)
         connection.sendall(answer.encode() + b"\r\n" + self.content[first:until])
-        if self.abruptly and number < len(self.cuts):  # with a reset, so that even what has arrived may be lost
+        if self.abruptly and number < len(self.cuts):  # with a reset, so that even received bytes may be lost
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     @property
     def twice(self) -> list[int]:
-        """How many bytes each answer repeated of the one before."""
+        """How many bytes each response repeated from the one before."""
         return [max(0, end - first) for end, first in zip(self.sent, self.asked[1:], strict=False)]
 
 
@@ -144,7 +144,7 @@ def test_a_whole_call(
     output.write_bytes(content[: 4 * MIB])
 
     def scenario(client: Any) -> Any:
-        emulator.faults.add("job_stuck", on="create")  # else it may be complete before it is forced
+        emulator.faults.add("job_stuck", on="create")  # otherwise it may be complete before it is forced
         job = yield client.v1.ai_image_generator.create(image_count=1, style={"prompt": "a"})
         emulator.force(job.id, "complete")
         emulator.put_output(job.id, 0, output)
