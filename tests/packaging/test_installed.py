@@ -133,7 +133,7 @@ def test_the_oldest_versions_allowed_work(published: Published, emulator: Emulat
     requirements = map(Requirement, published.metadata.get_all("Requires-Dist"))
     needed = (need for need in requirements if need.marker is None or need.marker.evaluate({"extra": "cli"}))
     oldest = [f"{need.name}=={bound.version}" for need in needed for bound in need.specifier if bound.operator == ">="]
-    assert len(oldest) == 6
+    assert len(oldest) == 7
     environment = Environment(tmp_path / "environment")
     environment.install(f"{NAME}[cli] @ {published.wheel.as_uri()}", *oldest, PIP_CONSTRAINT="")
     done = environment.run(
