@@ -51,7 +51,7 @@ GENERATE_REFUSES: dict[str, tuple[dict[str, Any], str | None, str]] = {
     "a field outside of its object": (image(prompt="a"), "prompt", "not a field of the contract"),
     "a required field left out": ({**IMAGE, "image_count": None}, "image_count", "required, but missing"),
     "a required field of an object left out": (image(style={}), "style.prompt", "required, but missing"),
-    "text for a whole number": (image(image_count="1"), "image_count", "expected a whole number, got str"),
+    "text for a whole number": (image(image_count="1"), "image_count", "expected an integer, got str"),
     "a fraction for a whole number": (image(image_count=1.5), "image_count", "got float 1.5"),
     "text for a number": ({**TALK, "end_seconds": "2"}, "end_seconds", "expected a number, got str"),
     "text for an object": (image(style="a fox"), "style", "expected a dict"),
@@ -131,9 +131,9 @@ OF_A_ROW: dict[str, tuple[dict[str, Any] | bytes, str | None, str]] = {
 """What only a manifest can have wrong; as bytes, the line as it stands there."""
 
 CELLS: dict[str, tuple[dict[str, str] | str, str | None, str]] = {
-    "text for a whole number": ({"image_count": "one"}, "image_count", "expected a whole number, got one"),
-    "a fraction for a whole number": ({"image_count": "1.5"}, "image_count", "expected a whole number, got float 1.5"),
-    "a number that Python alone reads": ({"image_count": "1_0"}, "image_count", "expected a whole number, got 1_0"),
+    "text for a whole number": ({"image_count": "one"}, "image_count", "expected an integer, got one"),
+    "a fraction for a whole number": ({"image_count": "1.5"}, "image_count", "expected an integer, got float 1.5"),
+    "a number that Python alone reads": ({"image_count": "1_0"}, "image_count", "expected an integer, got 1_0"),
     "no images": ({"image_count": "0"}, "image_count", "must be from 1 to 16, got 0"),
     "a required cell that is empty": ({"image_count": ""}, "image_count", "required, but missing"),
     "a required cell of an object that is empty": ({"style.prompt": ""}, "style", "required, but missing"),

@@ -501,7 +501,7 @@ def test_a_call_is_data_that_shows_neither_body_nor_headers() -> None:
 @pytest.mark.parametrize("method", ["get", "delete"])
 def test_an_id_that_is_too_long_is_named_and_not_shown(either: Either, id: str, resource: str, method: str) -> None:
     recorder = Recorder(PROJECT)
-    with pytest.raises(InvalidArgument, match=f"`id`: {len(id)} characters are no id") as caught:
+    with pytest.raises(InvalidArgument, match=f"`id`: an id cannot have {len(id)} characters") as caught:
         either.call(lambda client: getattr(getattr(client.v1, resource), method)(id), recorder)
     assert caught.value.field == "id"
     assert len(str(caught.value)) < 200

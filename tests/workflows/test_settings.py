@@ -118,5 +118,5 @@ def test_so_they_are_in_a_batch_and_in_an_estimate() -> None:
     }
     seconds: Any = {"start_seconds": Int64(1), "end_seconds": Fraction(7, 2)}
     assert estimate_credits("ai_talking_photo", **seconds).credits == 120
-    with pytest.raises(InvalidArgument, match="`concurrency`: expected a whole number from 1"):
+    with pytest.raises(InvalidArgument, match="`concurrency`: expected an integer of at least 1"):
         Batch([], database="unused", token="x", concurrency=Fraction(5, 2))  # type: ignore[arg-type]

@@ -69,7 +69,7 @@ def checked_listener(value: Any) -> Callable[[Event], object] | None:
 def _count(name: str, value: Any) -> int:
     if not isinstance(value, bool) and isinstance(value, Integral) and int(value) >= 1:  # of other libraries too
         return int(value)
-    raise InvalidArgument("expected a whole number from 1", field=name)
+    raise InvalidArgument("expected an integer of at least 1", field=name)
 
 
 def checked_interval(name: str, value: object) -> float | None:

@@ -249,8 +249,8 @@ class Mistake:
         message: what is wrong and how to fix it, in the words of a single call.
 
     Example:
-        >>> print(Mistake(3, "anna", "image_count", "`image_count`: expected a whole number, got str"))
-        line 3, key anna: `image_count`: expected a whole number, got str
+        >>> print(Mistake(3, "anna", "image_count", "`image_count`: expected an integer, got str"))
+        line 3, key anna: `image_count`: expected an integer, got str
     """
 
     line: int
