@@ -2,7 +2,7 @@
 """What can go wrong with a single call.
 
     MagicHourError
-    ├── InvalidArgument            a value of yours was refused before anything was sent (also a ValueError)
+    ├── InvalidArgument            an argument is invalid; nothing was sent (also a ValueError)
     │   └── UnknownField           a field the contract does not know (also a TypeError)
     ├── ConnectionFailed           no complete answer arrived; `sent` says whether the request may have
     │   └── RequestTimeout         ... because time ran out (also a TimeoutError)

@@ -1,7 +1,7 @@
-"""The bodies of answers: read no further than the largest that is taken, and unpacked no further either.
+"""Bodies of responses: read and decompressed up to a limit, and no further.
 
-Rule: whatever comes in, and however small it was made on its way, no more than that is held at a time. Nothing
-compressed is asked for, but a proxy may compress all the same, and an answer may be to a call that was paid for.
+Rule: whatever arrives, and however well it is compressed, no more than the limit is held in memory. We ask for nothing
+compressed, but a proxy may compress anyway, and the response may be to a call that was paid for.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import httpx
 
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
-"""No answer of the service comes near this; a larger one is refused rather than held in memory."""
+"""No response of the service comes near this; a larger one is refused."""
 _MOST_LAYERS = 3
 _FORMATS = {
     "gzip": (zlib.MAX_WBITS | 16,),
@@ -29,7 +29,7 @@ _FORMATS = {
 def read(response: httpx.Response) -> bytes | None:
     """The body as it was sent, up to the first chunk beyond the bound.
 
-    None if it was read before, as a hook of the caller's own HTTP client may do: httpx has unpacked it then.
+    None if it was read before, as a hook of the caller's HTTP client may do: httpx has decompressed it then.
     """
     if response.is_stream_consumed:
         return None
@@ -56,7 +56,7 @@ async def aread(response: httpx.Response) -> bytes | None:
 
 
 async def unwind(response: httpx.Response, chunks: AsyncIterator[bytes]) -> None:
-    """End a body that is not read to its end: its generators, several deep, each leave when the innermost cannot read.
+    """Leave a body before its end: its nested generators end one by one when the innermost cannot read.
 
     Closing the outermost would leave the others to the garbage collector, which trio warns of.
     """
@@ -78,16 +78,16 @@ async def close(response: httpx.Response) -> None:
 
 
 def unpacked(body: bytes, encodings: str) -> bytes:
-    """What was sent, given the `Content-Encoding`; of what is larger than the bound, so much that it shows.
+    """The decompressed body, given the `Content-Encoding`; of a larger one, one byte more than the limit.
 
     Raises:
-        Unreadable: it was packed in another way, too often, or not as it says.
+        Unreadable: the encoding is unknown, applied too often, or not the one it claims to be.
     """
     names = [name for part in encodings.split(",") if (name := part.strip().lower()) not in ("", "identity")]
     if not body or not names:
         return body
     if len(names) > _MOST_LAYERS or not _FORMATS.keys() >= set(names):
-        raise Unreadable("it is encoded in a way that was not asked for")
+        raise Unreadable("its content encoding is not supported")
     for name in reversed(names):
         body = _inflated(body, name)
     return body
@@ -97,4 +97,4 @@ def _inflated(body: bytes, name: str) -> bytes:
     for window in _FORMATS[name]:
         with suppress(zlib.error):
             return zlib.decompressobj(window).decompress(body, MAX_ANSWER_BYTES + 1)
-    raise Unreadable(f"it is not the {name} that it says it is")
+    raise Unreadable(f"it is not valid {name}")

@@ -1,12 +1,12 @@
-"""Bounding blocking calls as a whole, down to the socket.
+"""One time limit for a whole sync call, down to the socket.
 
-httpx limits each read and each write; a server that sends a byte now and then holds such a call for ever. Here the
-network backend of a client is wrapped, so that every read and write is given no more time than is left of the call,
-and a stop flag is noticed while waiting. The limits of the call travel within those of its steps, the `timeouts` of
-its request, which httpx hands down to the connection: nothing is set around a call that an interruption could leave.
+httpx limits each read and each write, so a server that sends a byte now and then can hold a call forever. Here the
+network backend of a client is wrapped: every read and write gets no more time than the call has left, and a stop flag
+is checked while waiting. The limits of the call travel inside those of its steps, the "timeout" extension of its
+request, which httpx passes down to the connection: there is no state around a call that an interruption could leave.
 
-Rule: this changes when a call gives up, never what is sent. Where a client has a transport of another make, the
-limits of httpx itself remain.
+Rule: this changes when a call gives up, never what is sent. A client with a transport that is not httpx's own keeps the
+limits of httpx.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_GLANCE = 0.25
-"""How long a wait may last before the stop flag is looked at again, in seconds."""
+_CHECK_INTERVAL = 0.25
+"""Seconds to wait before the stop flag is checked again."""
 _SLICE = 16 * 1024
 """Bytes written at a time through TLS: a socket that is ready for writing takes this much at once."""
 _LARGEST_READ = 512 * 1024
-"""Bytes read at a time from a connection that brings as much: every piece takes the same trouble, large or small."""
+"""Bytes read at a time from a fast connection: a piece costs the same, large or small."""
 _LONGEST = 1e9
-"""Seconds; no socket waits ten times as long."""
+"""Seconds; sockets refuse to wait ten times as long."""
 _Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
 """Cheap to make, unlike the default one, and without its limit on file numbers where `poll` exists."""
 
 
 class Limits(NamedTuple):
-    """When the current call has to end, and whether it was told to stop before."""
+    """When the current call must end, and whether it should stop before."""
 
     deadline: float | None
     stopped: Callable[[], bool] | None = None
@@ -59,15 +59,15 @@ class Limits(NamedTuple):
         if self.deadline is not None and self.deadline <= time.monotonic():
             raise error("timed out")
 
-    def glances(self, timeout: float | None, error: type[httpcore.TimeoutException]) -> Iterator[float]:
-        """How long to wait before looking again, again and again; raises `error` when it is time to end."""
+    def waits(self, timeout: float | None, error: type[httpcore.TimeoutException]) -> Iterator[float]:
+        """How long to wait before the next check, again and again; raises `error` when it is time to end."""
         patience = self.left(timeout)
         ends = None if patience is None else time.monotonic() + patience
         while True:
-            left = _GLANCE if ends is None else ends - time.monotonic()
+            left = _CHECK_INTERVAL if ends is None else ends - time.monotonic()
             if left <= 0:
                 raise error("timed out")
-            yield min(_GLANCE, left)
+            yield min(_CHECK_INTERVAL, left)
             self.check(error)
 
     def left(self, timeout: float | None) -> float | None:
@@ -107,7 +107,7 @@ def _limits(timeout: float | None) -> Limits | None:
 
 
 class Stream(httpcore.NetworkStream):
-    """A connection that keeps to the limits of the call it is used by."""
+    """A connection that keeps the limits of the call that uses it."""
 
     def __init__(self, inner: httpcore.NetworkStream, opening: Bound | None = None) -> None:
         self._inner = inner
@@ -171,15 +171,15 @@ class Stream(httpcore.NetworkStream):
         return tls is not None and tls.pending() > 0
 
     def _wait(self, event: int, limits: Limits, timeout: float | None, error: type[httpcore.TimeoutException]) -> None:
-        """Return once the socket is ready; raise when time runs out or the stop flag is up."""
+        """Return once the socket is ready; raise when time runs out or the stop flag is set."""
         limits.check(error)  # first, so that a call ends although the other side is always ready
         sock = self._inner.get_extra_info("socket")
         if sock.fileno() < 0 or (event == selectors.EVENT_READ and self._decrypted()):
-            return  # closed in another thread, which the read or write itself will say; or there is something to read
+            return  # closed in another thread, as the read or write itself will report; or there is something to read
         with _Selector() as selector:
             selector.register(sock, event)
-            for glance in limits.glances(timeout, error):
-                if selector.select(glance):
+            for seconds in limits.waits(timeout, error):
+                if selector.select(seconds):
                     return
 
     def close(self) -> None:
@@ -200,7 +200,7 @@ class Stream(httpcore.NetworkStream):
 
 
 class Backend(httpcore.NetworkBackend):
-    """Opens connections that keep to the limits of the call they are used by."""
+    """Opens connections that keep the limits of the call that uses them."""
 
     def __init__(self, inner: httpcore.NetworkBackend) -> None:
         self._inner = inner
@@ -218,12 +218,12 @@ class Backend(httpcore.NetworkBackend):
             return Stream(self._inner.connect_tcp(host, port, timeout, local_address, socket_options))
         addresses = deque(_addresses(host, port, limits, timeout))
         while True:
-            # Each address may take its share of the time: one that does not answer must not cost the others theirs.
+            # Each address gets a share of the time, so that one that does not answer leaves the others theirs.
             patience = limits.left(timeout)
             share = None if patience is None else patience / len(addresses)
             connect = partial(self._inner.connect_tcp, addresses[0], port, share, local_address, socket_options)
             try:
-                # To an address, its own limit is enough; only a stop flag has to be looked at meanwhile.
+                # An address has its own limit; only a stop flag must be checked meanwhile.
                 opened = connect() if limits.stopped is None else _patiently(connect, limits, share, _close)
                 return Stream(opened, timeout if isinstance(timeout, Bound) else None)
             except (httpcore.ConnectError, httpcore.ConnectTimeout):
@@ -257,23 +257,23 @@ def _addresses(host: str, port: int, limits: Limits, timeout: float | None) -> l
 def _patiently(
     work: Callable[[], T], limits: Limits, timeout: float | None, drop: Callable[[T], object] = lambda _: None
 ) -> T:
-    """The result of something that cannot be told to stop, done in a thread that may be left behind.
+    """The result of work that cannot be interrupted, done in a thread that may be left behind.
 
-    A result that comes too late is given to `drop`.
+    A late result is passed to `drop`.
     """
     from concurrent.futures import Future, wait
 
     future: Future[T] = Future()
     Thread(target=_settle, args=(future, work), daemon=True).start()
     try:
-        for glance in limits.glances(timeout, httpcore.ConnectTimeout):
-            if wait([future], glance).done:
+        for seconds in limits.waits(timeout, httpcore.ConnectTimeout):
+            if wait([future], seconds).done:
                 return future.result()
     except BaseException:
         if not (future.done() and future.exception() is not None):
             future.add_done_callback(lambda late: None if late.exception() else drop(late.result()))
         raise
-    raise AssertionError("there is always another glance")
+    raise AssertionError("waits() ends only by raising")
 
 
 def _settle(future: Future[T], work: Callable[[], T]) -> None:
@@ -284,7 +284,7 @@ def _settle(future: Future[T], work: Callable[[], T]) -> None:
 
 
 def _at_once(sock: socket.socket, act: Callable[[], T], error: type[httpcore.NetworkError]) -> T | None:
-    """What a socket gives or takes without waiting; None if it would have to wait."""
+    """What a socket reads or writes without waiting; None if it would have to wait."""
     try:
         if sock.gettimeout() != 0:
             sock.setblocking(False)
@@ -300,7 +300,7 @@ def _close(stream: httpcore.NetworkStream) -> None:
 
 
 def enforce(client: httpx.Client) -> httpx.Client:
-    """Make every connection of `client` keep to `limited`; returns the same client.
+    """Make every connection of `client` keep the limits of its calls; returns the same client.
 
     httpx has no public way to give its own transports a network backend, hence the private names. A test fails
     when they move.

@@ -26,6 +26,7 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 _UNSAFE_ID = re.compile(r"[\s/\\?#%\x00-\x1f\x7f\ud800-\udfff]|^\.+$|^$")
+_ID_REMEDY = "pass the id alone, as the service returned it"
 _LONGEST_ID = 500
 """Characters; the ids of the service have about 25 (its documentation), and httpx refuses addresses beyond 64 KiB."""
 _OURS = {"accept-encoding", "authorization", "connection", "content-length", "host", "transfer-encoding"}
@@ -49,7 +50,7 @@ class Endpoint(Generic[P, T_co]):
         body: the kind of the body, if there is one.
         fields: the names of the body's fields, as keyword arguments of `request`.
         required: those of them that are required.
-        prices: what it costs, the contract's `x-credits` as it stands there.
+        prices: what it costs, the contract's `x-credits`.
     """
 
     name: str
@@ -157,15 +158,13 @@ def _checked_extra(endpoint: Endpoint[..., Any], extra_body: Mapping[str, Any]) 
 
 
 def filled(path: str, parameters: Iterable[tuple[str, Kind, Any]]) -> str:
-    """The path with its parameters in place, escaped; one that could lead elsewhere is refused."""
+    """The path with its parameters filled in and escaped; one that could lead elsewhere is refused."""
     for name, kind, value in parameters:
         text = _text(kind.write(value, name, Writing()))
         if len(text) > _LONGEST_ID:
-            raise InvalidArgument(
-                f"{len(text)} characters are no id", "give it alone, as the service told it", field=name
-            )
+            raise InvalidArgument(f"an id cannot have {len(text)} characters", _ID_REMEDY, field=name)
         if _UNSAFE_ID.search(text):
-            raise InvalidArgument(f"{text[:60]!r} is not an id", "give it alone, as the service told it", field=name)
+            raise InvalidArgument(f"{text[:60]!r} is not an id", _ID_REMEDY, field=name)
         path = path.replace("{" + name + "}", quote(text, safe=""))
     return path
 
@@ -184,7 +183,7 @@ def _text(value: Any) -> str:
 
 
 def checked_headers(extra: Mapping[str, str] | None) -> dict[str, str]:
-    """Headers of the caller's own, in lowercase; those that the client sets itself are refused."""
+    """The caller's headers, in lowercase; those that the client sets itself are refused."""
     if not isinstance(extra, (Mapping, NoneType)):
         raise wrong_type("extra_headers", "a dict", extra)
     checked = {}
@@ -229,7 +228,7 @@ def parse(endpoint: Endpoint[..., Any], response: Response) -> Any:
     if not 200 <= response.status < 300:
         raise error_from_response(endpoint.name, response)
     kind = endpoint.results.get(response.status, next(iter(endpoint.results.values()), None))
-    # Where nothing is promised nothing is needed, but a page of somebody else's is no success.
+    # Where no body is promised none is needed, but a page of something in between is no success.
     if kind is None and not response.content.strip():
         return None
     try:

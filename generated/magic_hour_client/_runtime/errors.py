@@ -23,11 +23,11 @@ E = TypeVar("E", bound="BaseError")
 
 _NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{0,15})?")
 _LONGEST_RETRY_AFTER = 7 * 86400.0
-"""Seconds. The service keeps inputs for 7 days (upload URLs API): who is told to wait for longer is told nothing."""
+"""Seconds. The service keeps inputs for 7 days (upload URLs API), so a longer wait is not meant."""
 _QUOTED = re.compile(r"(?:bytearray\()?\bb['\"].*", re.DOTALL)
 """How h11 quotes bytes that it does not understand."""
 _REASON = re.compile(r"\d{3} .*", re.DOTALL)
-"""How httpx tells of a proxy that refused: the status, then the proxy's own words."""
+"""How httpx reports a proxy that refused: the status, then the proxy's own words."""
 
 
 class Argument(NamedTuple):
@@ -45,7 +45,7 @@ class Argument(NamedTuple):
 
 
 Text: TypeAlias = str | Sequence[object]
-"""What a message says: a string, or its pieces. Pieces that are not strings are shown as `describe` is told to."""
+"""What a message says: a string, or its pieces. `describe` is given how to show pieces that are not strings."""
 
 
 class BaseError(Exception):
@@ -134,7 +134,7 @@ class FieldDeprecated(DeprecationWarning):
 
 
 class InvalidArgument(BaseError, ValueError):
-    """A value of yours cannot be right for any account or model. Nothing was sent.
+    """An argument is invalid for every account and model. Nothing was sent.
 
     Attributes:
         field: the argument or field that is meant, such as `style.prompt`, if there is one.
@@ -151,7 +151,7 @@ class InvalidArgument(BaseError, ValueError):
 
 
 class UnknownField(InvalidArgument, TypeError):
-    """A field that the contract does not know, most likely misspelt. `extra_body` sends it all the same."""
+    """A field that the contract does not know, most likely misspelt. `extra_body` sends it anyway."""
 
 
 class ConnectionFailed(BaseError):

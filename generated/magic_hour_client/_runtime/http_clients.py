@@ -34,7 +34,7 @@ def client_options(timeout: float | None, *, fresh: bool, secure: bool) -> dict[
     """How to make an httpx client; `fresh` for one that keeps no connection, `secure` for https."""
     # No ceiling of ours on connections: a large pool is slow, so callers with many jobs gate them in front.
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=0 if fresh else 32)
-    verify = tls_context() if secure else trusting_nobody()
+    verify = tls_context() if secure else without_certificates()
     return {"limits": limits, "verify": verify, "timeout": timeout, "cookies": NoCookies(), "mounts": direct()}
 
 
@@ -46,7 +46,7 @@ class NoCookies(CookieJar):
 
 
 def check_environment(*, secure: bool) -> None:
-    """Refuse what no client could be made with; `secure` if it will speak https.
+    """Refuse an environment with which no client can be made; `secure` if it will use https.
 
     Raises:
         InvalidArgument: naming the variable.
@@ -78,18 +78,18 @@ def tls_context() -> ssl.SSLContext:
     return _shared[0]
 
 
-def trusting_nobody() -> ssl.SSLContext:
-    """For plain http, which needs no certificates: made at once, and whoever used it for TLS would be refused."""
+def without_certificates() -> ssl.SSLContext:
+    """A context for plain http, cheap to make: it trusts no certificate, so TLS would fail with it."""
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def direct() -> dict[str, Any]:
-    """The `mounts` by which requests to this machine go there, whatever proxy the environment names."""
+    """`mounts` that keep requests to this machine away from the proxies of the environment."""
     return {f"all://{host}": None for host in _HERE} if getproxies() else {}
 
 
 def _named(name: str) -> tuple[str, str] | None:
-    """The variable as it is written, in lowercase first as httpx has it, and its value."""
+    """The name of the variable as it is set, lowercase first as in httpx, and its value."""
     for each in (name.lower(), name):
         if value := os.environ.get(each):
             return each, value
@@ -107,8 +107,8 @@ def _check_proxies() -> None:
 def _try(name: str, proxy: str | None = None) -> None:
     try:
         if proxy is not None:
-            _ = urlsplit(proxy).port  # httpx takes brackets without an end, and ports that there are not
-        httpx.Client(verify=trusting_nobody(), proxy=proxy, trust_env=proxy is None).close()
+            _ = urlsplit(proxy).port  # httpx accepts an unclosed bracket and ports out of range
+        httpx.Client(verify=without_certificates(), proxy=proxy, trust_env=proxy is None).close()
     except ImportError as error:
         raise InvalidArgument(
             "this kind of proxy needs another package", "pip install 'httpx[socks]'", field=name

@@ -1,10 +1,10 @@
-"""What httpx and httpcore log of our requests: that something happened, and nothing that came from the other side.
+"""What httpx and httpcore log about our requests: that something happened, but nothing the other side sent.
 
 At DEBUG level httpcore logs the headers of every answer, its status line, and what it could not read of it: a signed
 URL in a redirect's `Location`, or the API key, where a server repeats it.
 
 Rule: no state is kept around a call, which an interruption could leave behind. A record is about one of our requests if
-a function that sends one is among those that are running: only records that somebody asked for pay for that.
+a function that sends one is on the stack. Only records that a logger accepts pay for that search.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""How values cross the wire: every model lists its fields, this module writes and reads them.
+"""How values become JSON and back: every model lists its fields, and this module writes and reads them.
 
 Rule: strict in what is sent, tolerant in what is received. Sending refuses unknown names, missing fields, wrong types
 and values outside of the contract's bounds before any request, but never a new value of an enum. Receiving keeps
 unknown fields and values, takes any number for a number, and makes a missing, null or unreadable value None (an empty
-list where a list is promised). Only what the answer would be useless without must be there and readable, else the
-answer is `Unreadable`.
+list where a list is promised). Only fields that a response is useless without must be there and readable, else the
+response is `Unreadable`.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ M = TypeVar("M", bound="Model")
 
 
 class Unreadable(ValueError):
-    """An answer of another shape than the contract's."""
+    """A response that does not have the shape the contract promises."""
 
 
 class Writing:
-    """What writing one request found out besides the JSON itself.
+    """What was found while a body was written, besides the JSON itself.
 
     Args:
-        partial: True if fields may be missing, since only those that are given are to be checked.
+        partial: True to check only the fields that are given; others may be missing.
     """
 
     def __init__(self, *, partial: bool = False) -> None:
@@ -49,7 +49,7 @@ class Writing:
 
 
 class Kind(Protocol):
-    """One kind of value: how it is written for a request and read from an answer."""
+    """One kind of value: how it is written into a request and read from a response."""
 
     def write(self, value: Any, where: str, writing: Writing) -> Any: ...
 
@@ -57,11 +57,11 @@ class Kind(Protocol):
 
 
 _LONGEST_SHOWN = 10**21
-"""Longer numbers are not shown: Python refuses to write those of some thousand digits."""
+"""Larger numbers are not shown: Python refuses to print integers of some thousand digits."""
 
 
 class Bounds(NamedTuple):
-    """What the contract says of the size of a value: of a number itself, of the length of a string or a list."""
+    """The bounds of a number, or of the length of a string or list."""
 
     least: float | None = None
     most: float | None = None
@@ -94,14 +94,14 @@ class Bounds(NamedTuple):
 
 
 class Scalar(NamedTuple):
-    """A value that JSON holds directly."""
+    """A value that JSON has a type for."""
 
     noun: str
     convert: Callable[[Any], Any]
     bounds: Bounds | None = None
 
     def within(self, **bounds: float) -> Scalar:
-        """The same kind with bounds: of a number itself, of a string's length."""
+        """The same kind with bounds: of the number, or of the length of the string."""
         return self._replace(bounds=Bounds(**bounds, unit="character" if self.noun == "a string" else ""))
 
     def write(self, value: Any, where: str, writing: Writing) -> Any:
@@ -121,7 +121,7 @@ class Scalar(NamedTuple):
 
 
 class Parsed(NamedTuple):
-    """A value that JSON holds as a string and Python as something better."""
+    """A value that is a string in JSON and has a type of its own in Python."""
 
     noun: str
     type: type
@@ -163,7 +163,7 @@ class List(NamedTuple):
     def read(self, value: Any, where: str) -> Any:
         if not isinstance(value, list):
             raise Unreadable(f"`{where}` is not a list")
-        # An object that is none keeps its place, with nothing in it, so that the good ones beside it are not lost.
+        # An item that is not an object becomes an empty one, so that the good ones beside it keep their places.
         of_objects = isinstance(self.item, Object)
         return [
             self.item.read({} if of_objects and not isinstance(item, Mapping) else item, f"{where}[{n}]")
@@ -194,7 +194,7 @@ def _model(module: str, name: str) -> type[Model]:
 
 
 class Object(NamedTuple):
-    """An object with a model of its own, which is imported when first needed."""
+    """An object with a model, which is imported when it is first needed."""
 
     module: str
     name: str
@@ -215,7 +215,7 @@ class Object(NamedTuple):
 
 
 class Union(NamedTuple):
-    """One of several kinds; the first that takes the value."""
+    """One of several kinds: the first that accepts the value."""
 
     kinds: tuple[Kind, ...]
 
@@ -225,7 +225,7 @@ class Union(NamedTuple):
             try:
                 return kind.write(value, where, writing)
             except InvalidArgument as refused:
-                # A dict with a wrong key says more about the mistake than "expected a string".
+                # An unknown key says more about the mistake than "expected a string".
                 error = refused if error is None or isinstance(refused, UnknownField) else error
         raise error or wrong_type(where, "a known value", value)
 
@@ -245,7 +245,7 @@ class Union(NamedTuple):
 
 
 def _distance(kind: Kind, value: Any) -> int:
-    """How far a kind is from being made for the value: 0 if it is, 1 if it may take it, 2 if it only lets it pass."""
+    """How well a kind fits a value: 0 if it was made for it, 1 if it may accept it, 2 if it only lets it pass."""
     if isinstance(value, dict):
         if isinstance(kind, Object):
             return 0 if all(field.name in value for field in kind.model()._fields if field.required) else 1
@@ -325,8 +325,8 @@ def _moment(text: str) -> datetime:
 
 STRING = Scalar("a string", _string)
 ASSET = Scalar("a string", _asset)
-"""The path of an input file in storage, or what stands for it until then."""
-INTEGER = Scalar("a whole number", _integer)
+"""The path of an input file in storage, or its placeholder."""
+INTEGER = Scalar("an integer", _integer)
 NUMBER = Scalar("a number", _number)
 BOOLEAN = Scalar("True or False", _boolean)
 NULL = Scalar("None", _null)
@@ -337,7 +337,7 @@ UUID_STRING = Parsed("a UUID", UUID, UUID, str)
 
 
 class Field(NamedTuple):
-    """One field of a model: its name on the wire, its attribute, its kind, and what the contract says of it."""
+    """One field of a model: its name in JSON, its attribute, its kind, and what the contract says of it."""
 
     name: str
     attribute: str
@@ -359,7 +359,7 @@ class Model:
 
     @classmethod
     def from_dict(cls: type[M], source: Mapping[str, Any]) -> M:
-        """Read an answer of the service; unknown fields are kept in `additional_properties`."""
+        """Read a JSON object of the service; unknown fields are kept in `additional_properties`."""
         return read_model(cls, source, cls.__name__)
 
     def to_dict(self) -> dict[str, Any]:
@@ -387,7 +387,7 @@ def _json(value: Any) -> Any:
 
 
 def shown(value: object) -> str:
-    """How a field that may hold a signed URL looks in a repr."""
+    """The repr of a field that may hold a signed URL."""
     return without_secrets(repr(value))
 
 
@@ -409,7 +409,7 @@ def read_model(model: type[M], source: Any, where: str) -> M:
 
 
 def read_field(field: Field, raw: Any, where: str) -> Any:
-    """The value of a field; None, or an empty list, for what cannot be read and the answer can do without."""
+    """The value of a field; None, or an empty list, for an optional one that cannot be read."""
     if field.essential and raw in (None, ""):
         raise Unreadable(f"`{where}` is missing")
     try:
@@ -422,7 +422,7 @@ def read_field(field: Field, raw: Any, where: str) -> Any:
 
 
 def write_fields(model: type[Model], given: Mapping[str, Any], where: str, writing: Writing) -> dict[str, Any]:
-    """The JSON object for `given`, which may name a field by its attribute or by its name on the wire."""
+    """The JSON object for `given`, which may name a field by its attribute or by its name in JSON."""
     fields = {field.attribute: field for field in model._fields} | {field.name: field for field in model._fields}
     prefix = f"{where}." if where else ""
     body: dict[str, Any] = {}

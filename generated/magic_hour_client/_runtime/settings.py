@@ -1,6 +1,6 @@
-"""What a client was told: the key, the address, the limits. Checked once, when the client is made.
+"""The settings of a client: the key, the address, the time limit. Checked once, when the client is made.
 
-Rule: whatever is wrong here is said here, not after the first charge; and no repr shows the key.
+Rule: a mistake is reported here, not after the first charge; and no repr shows the key.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from .errors import Argument, InvalidArgument
 KEY_VARIABLE = f"{ENV_PREFIX}_API_KEY"
 BASE_URL_VARIABLE = f"{ENV_PREFIX}_BASE_URL"
 _ADDRESS = re.compile(r"https?://[^\s\\?#@\x00-\x1f\x7f]+", re.IGNORECASE)
-"""Neither user info nor a query: the path of a call is put behind it."""
+"""Neither user info nor a query: the path of a call is appended."""
 _LONGEST = 1e9
-"""Seconds; no socket waits ten times as long."""
+"""Seconds; sockets refuse to wait ten times as long."""
 DEFAULT_TIMEOUT = 60.0
 """Seconds a single call may take as a whole."""
 
@@ -47,7 +47,7 @@ def settings(
     """Check the arguments of a client, with the environment filling in what was not given.
 
     Raises:
-        InvalidArgument: there is no key, or a value cannot be right.
+        InvalidArgument: there is no key, or a value is invalid.
     """
     return Settings(
         token=_token(token),
@@ -98,7 +98,7 @@ def checked_base_url(url: str, allow_http: bool, field: str = "base_url") -> str
 
 
 def checked_http_client(value: Any, kind: str) -> Any:
-    """An HTTP client of the caller's own has to be one that the calls can use: sync for sync, async for async."""
+    """The caller's HTTP client, which must be sync for a sync client and async for an async one."""
     if value is None:
         return None
     import httpx
@@ -109,7 +109,7 @@ def checked_http_client(value: Any, kind: str) -> Any:
 
 
 def _parts(url: object) -> tuple[str, str] | None:
-    """Scheme and host, if this is an address that everything below takes, the name service included."""
+    """Scheme and host, if httpx and the name service can use this address."""
     import httpx
 
     if not isinstance(url, str) or not _ADDRESS.fullmatch(url):
@@ -124,7 +124,7 @@ def _parts(url: object) -> tuple[str, str] | None:
 
 
 def may_speak_to(scheme: str, host: str, allow_http: bool) -> bool:
-    """Whether nobody on the way can listen, or that was allowed."""
+    """Whether the connection is encrypted or local, or plain http was allowed."""
     if scheme == "https" or allow_http:
         return True
     if host == "localhost" or host.endswith(".localhost"):
@@ -139,7 +139,7 @@ def checked_seconds(name: str, value: Any) -> float | None:
     """A positive, finite number of seconds, or None."""
     if value is None:
         return None
-    if not isinstance(value, bool) and hasattr(value, "__float__"):  # the numbers of other libraries too, but no text
+    if not isinstance(value, bool) and hasattr(value, "__float__"):  # numbers of other libraries too, but not text
         try:
             seconds = float(value)
         except OverflowError:  # an int that is larger than any float

@@ -1,7 +1,7 @@
-"""Letting a paid call finish although the task around it was cancelled.
+"""A paid call in flight may finish although the task around it was cancelled.
 
-Rule: the cancellation is never swallowed, only delayed by a bounded time, and it carries what came of the call. Work of
-which nothing was sent yet is not waited for.
+Rule: the cancellation is never swallowed, only delayed by a bounded time, and it carries the outcome of the call. It
+does not wait for a call of which nothing was sent yet.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 @attrs.define
 class Outcome:
-    """What became of the work: a result, an error, or neither yet."""
+    """The outcome of the work: a result, an error, or neither yet."""
 
     done: anyio.Event = attrs.field(factory=anyio.Event)
     results: list[object] = attrs.field(factory=list)

@@ -123,7 +123,7 @@ class SyncTransport(BaseTransport):
         """The HTTP client; `fresh` for one that opens a connection of its own for every request, `secure` for https.
 
         A kept connection may have been closed by the other side without our knowing, and a request sent into it is
-        one whose outcome nobody knows. So calls that charge credits never use one, unless the caller brought their
+        one whose outcome is unknown. So calls that charge credits never use one, unless the caller brought their
         own client. Loading the certificates takes longer than everything else here, so plain http does without.
         Files go through a pool of their own, `storage`: with every request a pool looks at all of its connections.
         """

@@ -29,13 +29,13 @@ UNSET: Final = Unset.UNSET
 
 
 class UnknownKeyOrWrongType:
-    """The type of nothing. Where a type checker expects it, a dict has a misspelt key or a value of a wrong type."""
+    """No value has this type. Where a type checker expects it, a dict has a misspelt key or a value of a wrong type."""
 
 
 class AnyDict(Protocol):
-    """A `dict[str, Any]` or `Mapping[str, Any]`, of which only the call itself can tell whether it is right.
+    """A `dict[str, Any]` or `Mapping[str, Any]`, which only the call itself can check.
 
-    A dict that is written down in a call is none, so that its keys and values are checked.
+    A dict literal in a call does not match it, so that a type checker sees its keys and values.
     """
 
     def __getitem__(self, key: str, /) -> UnknownKeyOrWrongType: ...
@@ -48,7 +48,7 @@ class Readable(Protocol):
 
 
 class UploadedFile(Protocol):
-    """An upload as Starlette and FastAPI have it."""
+    """An upload of Starlette and FastAPI."""
 
     @property
     def filename(self) -> str | None: ...
@@ -57,7 +57,7 @@ class UploadedFile(Protocol):
 
 
 class UploadedStream(Protocol):
-    """An upload as Flask has it."""
+    """An upload of Flask."""
 
     @property
     def filename(self) -> str | None: ...
@@ -66,7 +66,7 @@ class UploadedStream(Protocol):
 
 
 class Picture(Protocol):
-    """An image of Pillow."""
+    """A Pillow image."""
 
     @property
     def mode(self) -> str: ...

@@ -51,21 +51,21 @@ class V1AiImageEditor:
                 sent as it is.
             name: A name for the job, to recognize it.
             resolution: The resolution of the result. What is possible depends on the model and the plan.
-            extra_body: fields the contract does not know yet, put over the others as they are.
-            extra_headers: headers to send besides the client's own.
-            timeout: seconds the whole call may take; the client's `timeout` if not given.
+            extra_body: fields that the contract does not have yet, merged over the others unchecked.
+            extra_headers: headers to send in addition to the client's.
+            timeout: seconds the whole call may take; the client's `timeout` by default.
 
         Returns:
             The edit job was accepted and charged.
 
         Raises:
-            InvalidArgument: an argument cannot be right; nothing was sent.
+            InvalidArgument: an argument is invalid; nothing was sent.
             APIError: the service refused; the subclass says how.
-            ConnectionFailed: no complete answer arrived; `sent` says whether the service may have got the request.
+            ConnectionFailed: no complete answer arrived; `sent` says whether the service may have received the request.
             UnexpectedResponse: the answer cannot be read.
 
         The call charges credits once the service accepts it. It is sent exactly once, so after a `ConnectionFailed`
-        with `sent=True` or an `UnexpectedResponse` the job may exist; do not call again without looking.
+        with `sent=True` or an `UnexpectedResponse` the job may exist; check before you call again.
 
         Example:
             client.v1.ai_image_editor.create(
@@ -127,21 +127,21 @@ class AsyncV1AiImageEditor:
                 sent as it is.
             name: A name for the job, to recognize it.
             resolution: The resolution of the result. What is possible depends on the model and the plan.
-            extra_body: fields the contract does not know yet, put over the others as they are.
-            extra_headers: headers to send besides the client's own.
-            timeout: seconds the whole call may take; the client's `timeout` if not given.
+            extra_body: fields that the contract does not have yet, merged over the others unchecked.
+            extra_headers: headers to send in addition to the client's.
+            timeout: seconds the whole call may take; the client's `timeout` by default.
 
         Returns:
             The edit job was accepted and charged.
 
         Raises:
-            InvalidArgument: an argument cannot be right; nothing was sent.
+            InvalidArgument: an argument is invalid; nothing was sent.
             APIError: the service refused; the subclass says how.
-            ConnectionFailed: no complete answer arrived; `sent` says whether the service may have got the request.
+            ConnectionFailed: no complete answer arrived; `sent` says whether the service may have received the request.
             UnexpectedResponse: the answer cannot be read.
 
         The call charges credits once the service accepts it. It is sent exactly once, so after a `ConnectionFailed`
-        with `sent=True` or an `UnexpectedResponse` the job may exist; do not call again without looking.
+        with `sent=True` or an `UnexpectedResponse` the job may exist; check before you call again.
 
         Example:
             client.v1.ai_image_editor.create(

@@ -41,17 +41,17 @@ class V1FilesUploadUrls:
 
         Args:
             items: The files to upload.
-            extra_body: fields the contract does not know yet, put over the others as they are.
-            extra_headers: headers to send besides the client's own.
-            timeout: seconds the whole call may take; the client's `timeout` if not given.
+            extra_body: fields that the contract does not have yet, merged over the others unchecked.
+            extra_headers: headers to send in addition to the client's.
+            timeout: seconds the whole call may take; the client's `timeout` by default.
 
         Returns:
             One upload URL per requested item, in the order of the request.
 
         Raises:
-            InvalidArgument: an argument cannot be right; nothing was sent.
+            InvalidArgument: an argument is invalid; nothing was sent.
             APIError: the service refused; the subclass says how.
-            ConnectionFailed: no complete answer arrived; `sent` says whether the service may have got the request.
+            ConnectionFailed: no complete answer arrived; `sent` says whether the service may have received the request.
             UnexpectedResponse: the answer cannot be read.
 
         Example:
@@ -91,17 +91,17 @@ class AsyncV1FilesUploadUrls:
 
         Args:
             items: The files to upload.
-            extra_body: fields the contract does not know yet, put over the others as they are.
-            extra_headers: headers to send besides the client's own.
-            timeout: seconds the whole call may take; the client's `timeout` if not given.
+            extra_body: fields that the contract does not have yet, merged over the others unchecked.
+            extra_headers: headers to send in addition to the client's.
+            timeout: seconds the whole call may take; the client's `timeout` by default.
 
         Returns:
             One upload URL per requested item, in the order of the request.
 
         Raises:
-            InvalidArgument: an argument cannot be right; nothing was sent.
+            InvalidArgument: an argument is invalid; nothing was sent.
             APIError: the service refused; the subclass says how.
-            ConnectionFailed: no complete answer arrived; `sent` says whether the service may have got the request.
+            ConnectionFailed: no complete answer arrived; `sent` says whether the service may have received the request.
             UnexpectedResponse: the answer cannot be read.
 
         Example:

@@ -34,16 +34,16 @@ class V1ImageProjects:
 
         Args:
             id: The id of the job, as returned by the call that created it.
-            extra_headers: headers to send besides the client's own.
-            timeout: seconds the whole call may take; the client's `timeout` if not given.
+            extra_headers: headers to send in addition to the client's.
+            timeout: seconds the whole call may take; the client's `timeout` by default.
 
         Returns:
             The current state of the image job.
 
         Raises:
-            InvalidArgument: an argument cannot be right; nothing was sent.
+            InvalidArgument: an argument is invalid; nothing was sent.
             APIError: the service refused; the subclass says how.
-            ConnectionFailed: no complete answer arrived; `sent` says whether the service may have got the request.
+            ConnectionFailed: no complete answer arrived; `sent` says whether the service may have received the request.
             UnexpectedResponse: the answer cannot be read.
 
         Example:
@@ -71,16 +71,16 @@ class V1ImageProjects:
 
         Args:
             id: The id of the job, as returned by the call that created it.
-            extra_headers: headers to send besides the client's own.
-            timeout: seconds the whole call may take; the client's `timeout` if not given.
+            extra_headers: headers to send in addition to the client's.
+            timeout: seconds the whole call may take; the client's `timeout` by default.
 
         Returns:
             The images are deleted.
 
         Raises:
-            InvalidArgument: an argument cannot be right; nothing was sent.
+            InvalidArgument: an argument is invalid; nothing was sent.
             APIError: the service refused; the subclass says how.
-            ConnectionFailed: no complete answer arrived; `sent` says whether the service may have got the request.
+            ConnectionFailed: no complete answer arrived; `sent` says whether the service may have received the request.
             UnexpectedResponse: the answer cannot be read.
 
         Example:
@@ -116,16 +116,16 @@ class AsyncV1ImageProjects:
 
         Args:
             id: The id of the job, as returned by the call that created it.
-            extra_headers: headers to send besides the client's own.
-            timeout: seconds the whole call may take; the client's `timeout` if not given.
+            extra_headers: headers to send in addition to the client's.
+            timeout: seconds the whole call may take; the client's `timeout` by default.
 
         Returns:
             The current state of the image job.
 
         Raises:
-            InvalidArgument: an argument cannot be right; nothing was sent.
+            InvalidArgument: an argument is invalid; nothing was sent.
             APIError: the service refused; the subclass says how.
-            ConnectionFailed: no complete answer arrived; `sent` says whether the service may have got the request.
+            ConnectionFailed: no complete answer arrived; `sent` says whether the service may have received the request.
             UnexpectedResponse: the answer cannot be read.
 
         Example:
@@ -153,16 +153,16 @@ class AsyncV1ImageProjects:
 
         Args:
             id: The id of the job, as returned by the call that created it.
-            extra_headers: headers to send besides the client's own.
-            timeout: seconds the whole call may take; the client's `timeout` if not given.
+            extra_headers: headers to send in addition to the client's.
+            timeout: seconds the whole call may take; the client's `timeout` by default.
 
         Returns:
             The images are deleted.
 
         Raises:
-            InvalidArgument: an argument cannot be right; nothing was sent.
+            InvalidArgument: an argument is invalid; nothing was sent.
             APIError: the service refused; the subclass says how.
-            ConnectionFailed: no complete answer arrived; `sent` says whether the service may have got the request.
+            ConnectionFailed: no complete answer arrived; `sent` says whether the service may have received the request.
             UnexpectedResponse: the answer cannot be read.
 
         Example:
