@@ -217,7 +217,7 @@ class TestWhatIsNoMistake:
     def test_aspect_ratio_wins_over_orientation(self, world: World, here: Here, options: dict[str, Any]) -> None:
         case = image(here, orientation="landscape", aspect_ratio="9:16")
         with pytest.warns(
-            DeprecationWarning, match=r"`orientation`.*if both are given the service lets `aspect_ratio`"
+            DeprecationWarning, match=r"`orientation`.*if both are given, the service uses `aspect_ratio`"
         ):
             result = self.call(world, options, case)
         with Image.open(result.downloaded_paths[0]) as picture:
