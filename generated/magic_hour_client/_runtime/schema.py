@@ -109,11 +109,11 @@ class Scalar(NamedTuple):
             written = self.convert(value)
         except (TypeError, ValueError, OverflowError):
             raise wrong_type(where, self.noun, value) from None
-        if not isinstance(written, (bool, float, Placeholder, NoneType)):
-            _check_writable(written, where)
         if self.bounds is not None and not isinstance(written, Placeholder):
             size: Any = len(written) if isinstance(written, str) else written
             self.bounds.check(size, where)
+        if not isinstance(written, (bool, float, Placeholder, NoneType)):
+            _check_writable(written, where)
         return written
 
     def read(self, value: Any, where: str) -> Any:
@@ -269,6 +269,8 @@ def _check_writable(value: object, where: str) -> None:
     try:
         (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, allow_nan=False)).encode()
     except (TypeError, ValueError, RecursionError) as error:
+        if isinstance(value, int):
+            raise InvalidArgument("too large to be sent", "give a smaller number", field=where) from None
         raise InvalidArgument(f"it cannot be written as JSON: {error}", field=where) from None
 
 
