@@ -57,7 +57,7 @@ class Part:
 
 
 _WORKFLOWS = Path("workflows/magic_hour_workflows")
-_CLI_TESTS = ("commands", "money", "terminal", "progress", "session", "batch")
+_CLI_TESTS = ("commands", "money", "terminal", "printing", "session", "batch")
 PARTS = {
     "flows": Part(
         package=_WORKFLOWS,

@@ -17,8 +17,8 @@ import pytest
 from commands import Ended, Run
 from magic_hour_emulator import Emulator
 from magic_hour_workflows.batch._rows import RowResult, RowStatus, Summary
-from magic_hour_workflows.cli.batch.options import VARIABLE, Where, where, without_password
-from magic_hour_workflows.cli.batch.summary import Ending, exit_code, finish
+from magic_hour_workflows.cli.batch.options import VARIABLE, BatchLocation, locate, without_password
+from magic_hour_workflows.cli.batch.status import RunContext, exit_code, finish
 from magic_hour_workflows.cli.signals import Terminated
 from magic_hour_workflows.cli.terminal import Terminal
 from servers import LIMIT_SECONDS
@@ -134,7 +134,7 @@ def test_failed_rows_and_retry(run: Run, prompts: Write, emulator: Emulator) -> 
     [shown] = commands_in(first.err, "retry")
     second = run(*shown, key)
     assert second.code == 0, second.err
-    assert "1 failed row will be tried anew" in second.err
+    assert "1 failed row will be retried" in second.err
     assert len(emulator.ledger.creates) == 3
 
 
@@ -191,9 +191,9 @@ def test_an_end_in_doubt_does_not_say_that_nothing_is_lost(
     batch: Any = SimpleNamespace(
         results=lambda: results, summary=lambda: Summary(counts=Counter(rows.values()), credits=0)
     )
-    ending = Ending(place=Where("a.batch.sqlite"), again="again", title="a", output=tmp_path)
+    ending = RunContext(location=BatchLocation("a.batch.sqlite"), resume="again", title="a", output=tmp_path)
     assert finish(Terminal(), batch, ending, KeyboardInterrupt()) == code
-    assert ("nothing is lost" in capsys.readouterr().err) is (code == 130)
+    assert ("no job is lost" in capsys.readouterr().err) is (code == 130)
 
 
 def test_misspelt_values_are_remarked_on_before_a_batch_begins(run: Run, folder: Path, emulator: Emulator) -> None:
@@ -213,7 +213,7 @@ def test_max_credits_says_which_rows_were_left(run: Run, prompts: Write, emulato
     assert emulator.ledger.charged == 10
     [again] = commands_in(ended.err, "run")
     assert again[again.index("--max-credits") + 1] == "10"
-    assert "1 row is left; go on with (with a higher --max-credits): magic-hour batch run" in ended.err
+    assert "1 row is left; resume with (with a higher --max-credits): magic-hour batch run" in ended.err
     assert run("batch", "run", "foxes.csv", "--output", "out", "--max-credits", "15").code == 0
     assert emulator.ledger.charged == 15
 
@@ -306,13 +306,13 @@ def test_a_database_of_the_environment_is_named_unless_that_would_show_a_passwor
     monkeypatch: pytest.MonkeyPatch, variable: str, options: list[str], anywhere: list[str] | None
 ) -> None:
     monkeypatch.setenv(VARIABLE, variable)
-    place = where(Terminal(), None, "foxes.csv")
+    place = locate(Terminal(), None, "foxes.csv")
     assert list(place.options) == options
-    assert place.anywhere == (anywhere or ["--database", str(Path(variable).absolute())])
+    assert place.portable_options == (anywhere or ["--database", str(Path(variable).absolute())])
 
 
 def test_a_command_holds_nothing_that_a_terminal_acts_upon() -> None:
-    place = where(Terminal(base_url="http://x", allow_http=True), "a\x1b]0;b\x07.sqlite", None)
+    place = locate(Terminal(base_url="http://x", allow_http=True), "a\x1b]0;b\x07.sqlite", None)
     assert place.command("retry") == "magic-hour batch retry --database ... --base-url http://x --allow-http"
 
 
@@ -330,20 +330,20 @@ def test_results_that_cannot_be_written_are_told(run: Run, prompts: Write) -> No
 def test_wrong_rates(run: Run, prompts: Write, rate: str) -> None:
     ended = run("batch", "run", prompts(1), "--output", "out", f"--rate={rate}")
     assert ended.code == 2
-    assert "give 60/min, 2/s or 1000/h" in ended.err
+    assert "use 60/min, 2/s or 1000/h" in ended.err
 
 
 def test_where_a_batch_is_found(run: Run, prompts: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     none = run("batch", "status")
     assert none.code == 2
-    assert f"say which with --database, a MANIFEST or {VARIABLE}" in none.err
+    assert f"pass a MANIFEST or --database, or set {VARIABLE}" in none.err
     assert run("batch", "run", prompts(1), "--output", "out").code == 0
     only = run("batch", "status")
     assert "rows      1: 1 saved" in only.out
     assert run("batch", "status", "foxes.csv").out == only.out
     assert run("batch", "status", "--database", "foxes.batch.sqlite").out == only.out
     Path("other.batch.sqlite").touch()
-    assert "there are 2 batches in" in run("batch", "status").err
+    assert "2 batches in" in run("batch", "status").err
     monkeypatch.setenv(VARIABLE, "foxes.batch.sqlite")
     assert run("batch", "status").out == only.out
     missing = run("batch", "status", "--database", "nowhere")

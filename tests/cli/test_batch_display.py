@@ -1,4 +1,4 @@
-"""What is shown of a batch: numbers from a tally, in plain lines and in a panel, with a clock moved by hand."""
+"""What is shown of a batch: numbers from a stats, in plain lines and in a panel, with a clock moved by hand."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ import pytest
 from rich.console import Console
 
 from magic_hour_workflows.batch._rows import RowResult, RowStatus, Summary
-from magic_hour_workflows.cli.batch.display import Panel
-from magic_hour_workflows.cli.batch.lines import HEARTBEAT_SECONDS, Lines, row_line
-from magic_hour_workflows.cli.batch.stats import LAST_ERRORS, WINDOW_SECONDS, Tally
+from magic_hour_workflows.cli.batch.display import HEARTBEAT_SECONDS, Lines, Panel, row_line
+from magic_hour_workflows.cli.batch.monitor import LAST_ERRORS, WINDOW_SECONDS, Stats
 from magic_hour_workflows.events import Created, Downloading, StatusChanged, Uploading
 
 HALF = Summary(
@@ -46,36 +45,36 @@ def drawn(panel: Panel, width: int = 80) -> str:
 
 
 def test_speed_is_that_of_the_last_minute(clock: Clock) -> None:
-    tally = Tally(HALF, clock)
-    assert (tally.per_minute, tally.left_seconds) == (None, None)
+    stats = Stats(HALF, clock)
+    assert (stats.rows_per_minute, stats.seconds_left) == (None, None)
     clock.seconds = 30
     for _ in range(10):
-        tally.ended(row())
-    assert tally.per_minute == 20
-    assert tally.left_seconds == 150
+        stats.row_ended(row())
+    assert stats.rows_per_minute == 20
+    assert stats.seconds_left == 150
     clock.seconds = 30 + WINDOW_SECONDS + 1
-    assert tally.per_minute is None, "nothing ended in the last minute"
+    assert stats.rows_per_minute is None, "nothing ended in the last minute"
 
 
 def test_states_of_what_is_under_way(clock: Clock) -> None:
-    tally = Tally(HALF, clock)
-    tally.heard("a", Uploading(name="x", sent=0, total=1))
-    tally.heard("b", Created(id="1", kind="image", credits_charged=5, name="n"))
-    tally.heard("c", StatusChanged(id="2", kind="image", status="rendering", elapsed=1))
-    tally.heard("d", StatusChanged(id="3", kind="image", status="paused", elapsed=1))
-    tally.heard("e", StatusChanged(id="4", kind="image", status="complete", elapsed=1))
-    tally.heard("f", Downloading(id="5", name="x", received=1, total=2))
-    assert tally.doing == [("uploading", 1), ("queued", 1), ("rendering", 1), ("saving", 2), ("paused", 1)]
-    tally.ended(row("b"))
-    assert ("queued", 1) not in tally.doing
+    stats = Stats(HALF, clock)
+    stats.on_event("a", Uploading(name="x", sent=0, total=1))
+    stats.on_event("b", Created(id="1", kind="image", credits_charged=5, name="n"))
+    stats.on_event("c", StatusChanged(id="2", kind="image", status="rendering", elapsed=1))
+    stats.on_event("d", StatusChanged(id="3", kind="image", status="paused", elapsed=1))
+    stats.on_event("e", StatusChanged(id="4", kind="image", status="complete", elapsed=1))
+    stats.on_event("f", Downloading(id="5", name="x", received=1, total=2))
+    assert stats.activities == [("uploading", 1), ("queued", 1), ("rendering", 1), ("saving", 2), ("paused", 1)]
+    stats.row_ended(row("b"))
+    assert ("queued", 1) not in stats.activities
 
 
 def test_the_last_errors(clock: Clock) -> None:
-    tally = Tally(HALF, clock)
+    stats = Stats(HALF, clock)
     for number in range(LAST_ERRORS + 2):
-        tally.ended(row(f"k{number}", RowStatus.FAILED, "no face"))
-    tally.ended(row("left", RowStatus.SKIPPED, "too expensive"))
-    assert [error.key for error in tally.errors] == ["k2", "k3", "k4"]
+        stats.row_ended(row(f"k{number}", RowStatus.FAILED, "no face"))
+    stats.row_ended(row("left", RowStatus.SKIPPED, "too expensive"))
+    assert [error.key for error in stats.errors] == ["k2", "k3", "k4"]
 
 
 def test_a_line_for_each_row() -> None:
@@ -87,16 +86,16 @@ def test_a_line_for_each_row() -> None:
 
 def test_a_heartbeat_when_nothing_was_said(clock: Clock) -> None:
     said: list[str] = []
-    lines = Lines(Tally(HALF, clock), said.append, quiet=False, now=clock)
+    lines = Lines(Stats(HALF, clock), said.append, quiet=False, now=clock)
     clock.seconds = HEARTBEAT_SECONDS - 1
     lines.tick(None)
     assert said == []
     clock.seconds = HEARTBEAT_SECONDS
     lines.tick(None)
     lines.tick(None)
-    assert said == ["50 of 100 rows ended, 5 failed, 8 running; 1,225 credits"]
+    assert said == ["50 of 100 rows done, 5 failed, 8 running; 1,225 credits"]
     clock.seconds += HEARTBEAT_SECONDS - 1
-    lines.ended(row())
+    lines.row_ended(row())
     clock.seconds += HEARTBEAT_SECONDS - 1
     lines.tick(None)
     assert len(said) == 2, "the line of a row is a sign of life too"
@@ -104,23 +103,23 @@ def test_a_heartbeat_when_nothing_was_said(clock: Clock) -> None:
 
 def test_why_it_halts_is_said_once_also_to_the_quiet(clock: Clock) -> None:
     said: list[str] = []
-    lines = Lines(Tally(HALF, clock), said.append, quiet=True, now=clock)
-    lines.ended(row())
+    lines = Lines(Stats(HALF, clock), said.append, quiet=True, now=clock)
+    lines.row_ended(row())
     for _ in range(3):
         lines.tick("too few credits")
     clock.seconds = 100
     lines.tick("too few credits")
-    assert said == ["magic-hour: too few credits: no more jobs are submitted, those under way are waited for"]
+    assert said == ["magic-hour: too few credits: no more jobs are submitted; waiting for those in progress"]
 
 
 def test_the_panel(clock: Clock) -> None:
-    tally = Tally(HALF, clock)
+    stats = Stats(HALF, clock)
     clock.seconds = 60
     for _ in range(25):
-        tally.ended(row())
-    tally.heard("b", Created(id="1", kind="image", credits_charged=5, name="n"))
-    tally.ended(row("[red]k", RowStatus.FAILED, "no face " * 30))
-    panel = Panel(tally, "foxes.csv")
+        stats.row_ended(row())
+    stats.on_event("b", Created(id="1", kind="image", credits_charged=5, name="n"))
+    stats.row_ended(row("[red]k", RowStatus.FAILED, "no face " * 30))
+    panel = Panel(stats, "foxes.csv")
     panel.tick("interrupted")
     title, bar, counts, speed, doing, error, halted, *more = drawn(panel, 100).splitlines()
     assert title == "foxes.csv  50 of 100  50%"
@@ -131,8 +130,8 @@ def test_the_panel(clock: Clock) -> None:
     assert error.startswith("failed    [red]k: no face")
     assert len(error) == 100
     assert halted.startswith("interrupted: no more jobs are submitted")
-    assert more in ([], ["Ctrl-C again stops at once, and nothing is lost"]) or "nothing is lost" in more[-1]
+    assert more in ([], ["Ctrl-C again stops at once, and no job is lost"]) or "no job is lost" in more[-1]
 
 
 def test_the_panel_of_nothing(clock: Clock) -> None:
-    assert "0 of 0" in drawn(Panel(Tally(Summary(counts={}, credits=0), clock), "x"), 12)
+    assert "0 of 0" in drawn(Panel(Stats(Summary(counts={}, credits=0), clock), "x"), 12)

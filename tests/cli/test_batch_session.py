@@ -44,8 +44,8 @@ def rest_of(screen: Screen, service: Emulator) -> str:
 
 
 def goes_on_with(shown: str) -> tuple[str, ...]:
-    [line] = [line for line in shown.splitlines() if "go on with: magic-hour" in line]
-    return tuple(shlex.split(line.partition("go on with: magic-hour ")[2]))
+    [line] = [line for line in shown.splitlines() if "resume with: magic-hour" in line]
+    return tuple(shlex.split(line.partition("resume with: magic-hour ")[2]))
 
 
 def all_saved(folder: Path) -> bool:
@@ -58,12 +58,12 @@ def test_ctrl_c_once_waits_for_what_is_paid_for(folder: Path, frozen: Emulator) 
     screen.wait_for("0 of 6")
     assert "━" in screen.wait_for("queued 2")
     screen.child.sendintr()
-    screen.wait_for("interrupted: no more jobs are submitted, those under way are waited for; Ctrl-C again stops")
+    screen.wait_for("interrupted: no more jobs are submitted; waiting for those in progress; Ctrl-C again stops")
     shown = rest_of(screen, frozen)
     assert screen.code == 130, shown
     assert len(frozen.ledger.creates) == AT_A_TIME
     assert "4 waiting, 2 saved" in shown
-    assert "4 rows are left; nothing is lost; go on with: " in shown
+    assert "4 rows are left; no job is lost; resume with: " in shown
     assert (folder / "out" / "report.html").is_file()
 
     again = Screen(*goes_on_with(shown))

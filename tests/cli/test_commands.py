@@ -1,4 +1,4 @@
-"""Each command against the emulator: what it prints where, what it leaves on disk, how it ends."""
+"""Each command against the emulator: what it prints where, what it leaves on disk, how it exit_status."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class TestGenerate:
         """It may be new, or a mistake that costs credits."""
         ended = run(*FOX, "--model", "nano-bananna", "--dry-run")
         assert ended.code == 0
-        assert "--model nano-bananna is not known here and is sent as it is; did you mean nano-banana" in ended.err
+        assert "--model nano-bananna is not a known value and is sent as it is; did you mean nano-banana" in ended.err
         assert "known" not in run(*FOX, "--model", "nano-banana", "--dry-run").err
         assert "known" not in run(*TALK, "--generation-mode", "pro", "--dry-run").err, "retired, and said so"
 
@@ -241,7 +241,7 @@ class TestJobs:
             monkeypatch.setattr(sys, "stdin", stdin)
             ended = run("image", "delete", job)
             assert ended.code == code, ended.err
-            assert "for good? [y/N]" in ended.err
+            assert "permanently? [y/N]" in ended.err
         [request] = emulator.requests.find(method="DELETE")
         assert request.path.endswith(job)
 
@@ -347,8 +347,8 @@ class TestEnds:
         assert ended.err.splitlines()[-1].startswith("magic-hour: --image")
 
     def test_a_bug_of_ours_is_one_line_too(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("magic_hour_workflows.cli.outputs.place", lambda output, kind: 1 / 0)
-        monkeypatch.setattr("magic_hour_workflows.cli.generate.place", lambda output, kind: 1 / 0)
+        monkeypatch.setattr("magic_hour_workflows.cli.command.output_options", lambda output, kind: 1 / 0)
+        monkeypatch.setattr("magic_hour_workflows.cli.generate.output_options", lambda output, kind: 1 / 0)
         ended = run(*FOX)
         assert ended.code == 1
         assert ended.err == "magic-hour: unexpected ZeroDivisionError: division by zero; --debug shows where\n"

@@ -18,7 +18,7 @@ import pytest
 from commands import Run
 from magic_hour_client._runtime.redaction import escaped
 from magic_hour_workflows.cli import main
-from magic_hour_workflows.cli.streams import to_stderr, to_stdout
+from magic_hour_workflows.cli.printing import to_stderr, to_stdout
 
 BAD = "\x1b]0;owned\x07\x1b[31mred\r\n\x9b2J\u202egnp\u2066\u2028\x7f\ud800"
 """Window title, colour, a faked line, a C1 control, marks of direction, a line separator, half a character."""

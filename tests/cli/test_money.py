@@ -122,7 +122,7 @@ CUT = b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"
 
 
 class TestUnknown:
-    """Exit code 4: nobody knows whether the job was accepted."""
+    """Exit code 4: it is unknown whether the job was accepted."""
 
     @pytest.mark.parametrize(
         "behave",

@@ -47,16 +47,16 @@ def lines(events: list[Event], **options: Any) -> list[str]:
 def test_lines() -> None:
     assert lines(EVENTS) == [
         "uploaded portrait.jpg, 1.5 kB",
-        "image job abc accepted for 5 credits; if this is cut off: magic-hour image wait abc",
+        "image job abc accepted for 5 credits; if interrupted, resume: magic-hour image wait abc",
         "rendering after 2 s",
-        "refused; again in 0.8 s",
+        "refused; retrying in 0.8 s",
         "downloaded abc-1.png, 2.5 MB",
     ]
 
 
 def test_quiet_says_what_must_be_said() -> None:
     assert lines(EVENTS, quiet=True) == [
-        "image job abc accepted for 5 credits; if this is cut off: magic-hour image wait abc"
+        "image job abc accepted for 5 credits; if interrupted, resume: magic-hour image wait abc"
     ]
 
 
@@ -77,7 +77,7 @@ def test_bars() -> None:
         ("downloading abc-1.png", 2_500_000, 2_500_000),
     ]
     shown = screen.getvalue()
-    assert "accepted for 5 credits; if this is cut off: magic-hour image wait abc" in shown
+    assert "accepted for 5 credits; if interrupted, resume: magic-hour image wait abc" in shown
     assert "1.5 kB of 1.5 kB" in shown
     assert "━" in shown
 

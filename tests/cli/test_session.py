@@ -82,7 +82,7 @@ def test_bars_then_ctrl_c_then_the_command_that_was_shown(folder: Path, frozen: 
     [charge] = frozen.ledger.charges
     told = shown.strip().splitlines()[-1]
     command = f"magic-hour video wait {charge.id} --output clip.mp4"
-    assert told == f"magic-hour: interrupted. The video job {charge.id} was accepted; pick it up with: {command}"
+    assert told == f"magic-hour: interrupted. The video job {charge.id} was accepted; resume it with: {command}"
     assert "Traceback" not in shown
     assert not (folder / "clip.mp4").exists()
 

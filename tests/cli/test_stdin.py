@@ -54,9 +54,9 @@ def test_outputs(told: Any, expected: list[str]) -> None:
     [
         ("fox.png\n", "--format json"),
         ("[1]", "--format json"),
-        ('{"id": "x"}', "names no files and no job"),
+        ('{"id": "x"}', "has neither files nor a job"),
         ('{"error": {"message": "no more credits"}}', "the command before failed: no more credits"),
-        ('{"id": "x", "kind": "video", "downloaded_paths": ["clip.mp4"]}', "made a video"),
+        ('{"id": "x", "kind": "video", "downloaded_paths": ["clip.mp4"]}', "is video, not image"),
         ("\x00\x01", "--format json"),
         ("[" * 100_000, "--format json"),
     ],
@@ -131,9 +131,9 @@ def test_only_one_option_can_take_them(run: Run, stdin: Any) -> None:
     stdin({"id": "x", "kind": "image", "downloaded_paths": ["portrait.jpg"]})
     talk = ("video", "talking-photo", "--image", "-", "--audio", "-", "--start-seconds", "0", "--end-seconds", "1")
     ended = run(*talk)
-    assert (ended.code, "reads stdin (-) already, and only one option can" in ended.err) == (2, True), ended.err
+    assert (ended.code, "already reads stdin (-); read only one value from stdin" in ended.err) == (2, True), ended.err
     edit = run("image", "edit", "--image", "-", "--prompt", "-")
-    assert (edit.code, "reads stdin (-) already, and only one option can" in edit.err) == (2, True), edit.err
+    assert (edit.code, "already reads stdin (-); read only one value from stdin" in edit.err) == (2, True), edit.err
 
 
 def test_nothing_and_nobody_on_stdin(run: Run, stdin: Any, monkeypatch: pytest.MonkeyPatch) -> None:

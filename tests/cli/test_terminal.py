@@ -15,8 +15,7 @@ import pytest
 import typer
 
 from magic_hour_workflows import _operations as operations
-from magic_hour_workflows.cli import exit_status as ends
-from magic_hour_workflows.cli import generate, signals
+from magic_hour_workflows.cli import exit_status, generate, signals
 from magic_hour_workflows.cli.terminal import Terminal
 from magic_hour_workflows.events import SubmissionLost
 
@@ -39,7 +38,7 @@ def test_an_interruption_after_the_result_adds_no_second_object(capsys: pytest.C
 def test_a_second_interruption_does_not_cut_off_the_words(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = ends.words
+    told = exit_status.message
 
     def words(*arguments: Any) -> str:
         os.kill(os.getpid(), signal.SIGINT)
@@ -49,7 +48,7 @@ def test_a_second_interruption_does_not_cut_off_the_words(
     def work() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(ends, "words", words)
+    monkeypatch.setattr(exit_status, "message", words)
     assert Terminal().run(work) == 130
     assert capsys.readouterr().err == "magic-hour: interrupted\n"
 
@@ -109,7 +108,7 @@ def test_after_the_second_ctrl_c_nothing_cuts_off_the_end() -> None:
     """What a batch writes down at its end must not be cut off by a third Ctrl-C, or by a service manager."""
     asked: list[str] = []
     with handlers(SIGINT=signal.default_int_handler, SIGTERM=signal.SIG_DFL):
-        with signals.gently(lambda: asked.append("once")):
+        with signals.first_stops_gracefully(lambda: asked.append("once")):
             os.kill(os.getpid(), signal.SIGINT)
             assert asked == ["once"]
             with pytest.raises(KeyboardInterrupt):
@@ -120,7 +119,9 @@ def test_after_the_second_ctrl_c_nothing_cuts_off_the_end() -> None:
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler, "as it was before"
 
 
-@pytest.mark.parametrize("around", [signals.handled, lambda: signals.gently(lambda: None)], ids=["handled", "gently"])
+@pytest.mark.parametrize(
+    "around", [signals.first_ends, lambda: signals.first_stops_gracefully(lambda: None)], ids=["handled", "gently"]
+)
 def test_what_is_ignored_stays_ignored(around: Any) -> None:
     """Under nohup a terminal may be closed, and the work goes on."""
     with handlers(SIGHUP=signal.SIG_IGN, SIGTERM=signal.SIG_IGN), around():
@@ -131,7 +132,7 @@ def test_what_is_ignored_stays_ignored(around: Any) -> None:
 
 def test_words_at_the_end_ignore_every_signal_and_give_the_handlers_back() -> None:
     with handlers(SIGINT=signal.default_int_handler, SIGTERM=signal.SIG_DFL, SIGHUP=signal.SIG_DFL):
-        with signals.ignored():
+        with signals.held_back():
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 os.kill(os.getpid(), number)
         assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
@@ -139,7 +140,7 @@ def test_words_at_the_end_ignore_every_signal_and_give_the_handlers_back() -> No
 
 def test_after_the_first_signal_no_other_ends_a_command() -> None:
     """A second Ctrl-C would replace the exception that says what became of the job."""
-    with handlers(SIGINT=signal.default_int_handler, SIGTERM=signal.SIG_DFL), signals.handled():
+    with handlers(SIGINT=signal.default_int_handler, SIGTERM=signal.SIG_DFL), signals.first_ends():
         with pytest.raises(KeyboardInterrupt) as caught:
             os.kill(os.getpid(), signal.SIGINT)
         assert not isinstance(caught.value, signals.Terminated)
@@ -148,7 +149,7 @@ def test_after_the_first_signal_no_other_ends_a_command() -> None:
 
 
 def test_a_signal_from_outside_says_which_it_was() -> None:
-    with handlers(SIGTERM=signal.SIG_DFL), signals.handled():
+    with handlers(SIGTERM=signal.SIG_DFL), signals.first_ends():
         with pytest.raises(signals.Terminated) as caught:
             os.kill(os.getpid(), signal.SIGTERM)
         assert caught.value.number == signal.SIGTERM

@@ -330,7 +330,7 @@ def test_every_message_is_made_of_problem_and_remedy(kind: type[MagicHourError])
 def test_a_job_is_one_more_remedy() -> None:
     error = UnprocessableEntity("refused", "add credits", operation="v1.image_projects.get", status=422)
     name_job(error, Job(kind="image", id="cuid-1"))
-    resume = "pick it up with client.v1.image_projects.check_result('cuid-1')"
+    resume = "resume it with client.v1.image_projects.check_result('cuid-1')"
     assert error.remedy == f"add credits; the image job cuid-1 was accepted; {resume}"
     assert str(pickle.loads(pickle.dumps(error))) == error.args[0] == f"refused; {error.remedy}"  # noqa: S301
     assert error.describe(lambda piece: f"<{type(piece).__name__}>").endswith("was accepted; <Resume>")

@@ -1,35 +1,35 @@
-"""Everything that can go wrong, from a wrong argument to a job whose fate nobody knows.
+"""Everything that can go wrong, from a wrong argument to a submission whose outcome is unknown.
 
     MagicHourError                     every error of this SDK
     ├── InvalidArgument                refused before anything was sent (also a ValueError)
-    │   ├── UnknownField               misspelt, most likely (also a TypeError)
+    │   ├── UnknownField               probably misspelt (also a TypeError)
     │   ├── AssetNotFound              no such input file (also a FileNotFoundError)
-    │   └── ManifestError              rows of a batch; `mistakes` has all of them
-    ├── ConnectionFailed               no complete answer; `sent` says whether the request may have arrived
+    │   └── ManifestError              invalid rows of a batch; `mistakes` has all of them
+    ├── ConnectionFailed               no complete response; `sent` says whether the request may have arrived
     │   └── RequestTimeout             ... because time ran out (also a TimeoutError)
-    ├── UnexpectedResponse             an answer that claims success but cannot be read
+    ├── UnexpectedResponse             a response that reports success but cannot be read
     ├── APIError                       the service refused: InvalidRequest, Unauthorized, PaymentRequired,
     │                                  Forbidden, NotFound, UnprocessableEntity, TooManyRequests, ServerError
     ├── SubmissionUnknown              the job may have been accepted and charged, or not; never sent twice
-    ├── JobError                       the job was accepted, `project_id` names it
-    │   ├── JobFailed                  the service gave up; the credits are refunded
-    │   ├── JobCanceled                somebody canceled it in the web app
-    │   └── JobTimeout                 it was not done in time; it goes on (also a TimeoutError)
-    ├── TransferFailed                 storage did not take or give a file
+    ├── JobError                       the job was accepted; `project_id` is its id
+    │   ├── JobFailed                  the service failed; the credits are refunded
+    │   ├── JobCanceled                it was canceled in the web app
+    │   └── JobTimeout                 not complete in time; it is still running (also a TimeoutError)
+    ├── TransferFailed                 an upload to or a download from storage failed
     │   ├── UploadFailed
-    │   ├── UnusableURL                a URL of storage that leads nowhere; the job may be asked for another
-    │   └── DownloadFailed             `downloaded_paths` are those that arrived
+    │   ├── UnusableURL                an invalid URL of storage; the service can give another
+    │   └── DownloadFailed             `downloaded_paths` are those that were saved
     │       └── OutputsMissing         some outputs of a row could not be saved
     ├── OverBudget                     a row of a batch costs more than is left of `max_credits`
     ├── NotMine                        a row of a batch was taken over; nothing was sent
-    ├── DatabaseAway                   the database of a batch cannot be reached; the next run goes on
+    ├── DatabaseAway                   the database of a batch cannot be reached; the next run resumes it
     └── DatabaseLost                   the database of a batch was removed, replaced or damaged
 
-Once a job is accepted, whatever is raised, a cancellation and Ctrl-C included, has its id as `project_id` and says
-how to go on.
+Once a job is accepted, whatever is raised (cancellations and Ctrl-C too) has its id as `project_id` and says how to
+resume it.
 
-Rule: the data is in attributes, the message can be read alone, every error survives pickling, and none holds an API
-key or a signed URL.
+Rule: the data is in attributes: `problem` says what is wrong, `remedy` what to do, and the message is made of both.
+Every error survives pickling, and none holds an API key or a signed URL.
 """
 
 from __future__ import annotations
@@ -69,13 +69,13 @@ if TYPE_CHECKING:
 
 
 class Resume(NamedTuple):
-    """How to pick a job up again, as part of a message: in Python, or as the command line shows it."""
+    """How to resume a job, as part of a message: a call in Python, a command on the command line."""
 
     kind: Kind
     id: str
 
     def __str__(self) -> str:
-        return f"pick it up with client.v1.{self.kind}_projects.check_result({self.id!r})"
+        return f"resume it with client.v1.{self.kind}_projects.check_result({self.id!r})"
 
 
 class AssetNotFound(InvalidArgument, FileNotFoundError):
@@ -83,16 +83,16 @@ class AssetNotFound(InvalidArgument, FileNotFoundError):
 
 
 class SubmissionUnknown(MagicHourError):
-    """A request that charges credits went out, and nobody knows whether the service accepted it.
+    """A request that charges credits was sent, and it is unknown whether the service accepted it.
 
-    It is never sent again by itself, because that could charge twice. Look for `name` in the web app or in a
-    webhook event: if the job is there, go on with its id; if it is not, call again.
+    It is never sent again automatically, because that could charge twice. Look for `name` in the web app or in a
+    webhook event: if the job is there, continue with its id; if not, call again.
 
     Attributes:
-        operation: which call it was, such as `v1.ai_image_generator.create`.
-        name: the name the job was submitted under, if any.
-        submitted_at: when, in UTC.
-        reason: what happened instead of an answer.
+        operation: the call, such as `v1.ai_image_generator.create`.
+        name: the name of the job, if any.
+        submitted_at: when it was sent, in UTC.
+        reason: what happened instead of a response.
     """
 
     def __init__(self, *, operation: str, name: str | None, submitted_at: datetime, reason: str) -> None:
@@ -111,13 +111,13 @@ class SubmissionUnknown(MagicHourError):
 
 
 class JobError(MagicHourError):
-    """A job was accepted, and did not end as hoped.
+    """A job was accepted and did not complete successfully.
 
     Attributes:
         project_id: the id of the job.
         kind: `image` or `video`.
         status: its last known status.
-        credits_charged: the credits charged as last known, or None.
+        credits_charged: the credits charged, as last known, or None.
     """
 
     def __init__(
@@ -138,11 +138,11 @@ class JobError(MagicHourError):
 
 
 class JobFailed(JobError):
-    """The service could not do the job. The credits are refunded.
+    """The service failed to complete the job. The credits are refunded.
 
     Attributes:
-        code: the service's name of the reason, such as `no_source_face`, or None.
-        reason: the service's own words, or None.
+        code: the service's error code, such as `no_source_face`, or None.
+        reason: the service's error message, or None.
     """
 
     def __init__(self, *, job: Job, credits_charged: float | None, code: object, reason: object) -> None:
@@ -156,7 +156,7 @@ class JobFailed(JobError):
 
 
 class JobCanceled(JobError):
-    """Somebody canceled the job in the web app."""
+    """The job was canceled in the web app."""
 
     def __init__(self, *, job: Job, credits_charged: float | None) -> None:
         super().__init__(
@@ -168,11 +168,11 @@ class JobCanceled(JobError):
 
 
 class JobTimeout(JobError, TimeoutError):
-    """The job was not done in time. It goes on, and can be waited for again by its id."""
+    """The job was not complete in time. It is still running, and can be waited for again by its id."""
 
     def __init__(self, *, job: Job, status: str | None, credits_charged: float | None, timeout: float) -> None:
         super().__init__(
-            f"the {job.kind} job {job.shown_id} was not done within {timeout:g} s"
+            f"the {job.kind} job {job.shown_id} was not complete within {timeout:g} s"
             f" (last status: {status or 'not known'}), and is still running",
             (Resume(job.kind, job.id),),
             job=job,
@@ -182,12 +182,12 @@ class JobTimeout(JobError, TimeoutError):
 
 
 class TransferFailed(MagicHourError):
-    """Storage did not take or give a file.
+    """An upload to or a download from storage failed.
 
     Attributes:
-        status: the status code of storage, if it answered.
+        status: the status code of storage, if it responded.
         retry_after: how many seconds storage asked to wait, if it did.
-        final: True if trying again cannot help, whatever storage says: a full disk, a file that cannot be read.
+        final: True if a retry cannot help: a full disk, say, or a file that cannot be read.
     """
 
     def __init__(
@@ -210,14 +210,14 @@ class UploadFailed(TransferFailed):
 
 
 class UnusableURL(TransferFailed):
-    """Not a URL that anything can be fetched from or sent to; another one may be asked for."""
+    """Storage returned an invalid URL; the service can give another one."""
 
 
 class DownloadFailed(TransferFailed):
     """An output could not be saved. The job is complete, and the outputs stay available.
 
     Attributes:
-        downloaded_paths: the outputs that were saved all the same.
+        downloaded_paths: the outputs that were saved.
     """
 
     def __init__(
@@ -338,9 +338,9 @@ class OutputsMissing(DownloadFailed):
 
 @contextmanager
 def naming(job: Job) -> Iterator[None]:
-    """Let whatever leaves the block carry the id of the job and how to go on.
+    """Add the id of the job, and how to resume it, to whatever is raised in the block.
 
-    Our own errors say it in their message; others, cancellations and Ctrl-C among them, get it as a note.
+    Our own errors have it in their remedy; others, such as cancellations and Ctrl-C, get a note.
     """
     try:
         yield
@@ -353,7 +353,7 @@ def naming(job: Job) -> Iterator[None]:
 
 
 def name_job(error: BaseException, job: Job) -> None:
-    """Attach the id of the job to an exception on its way out."""
+    """Add the id of the job to an exception."""
     if getattr(error, "project_id", None) == job.id:
         return
     accepted, resume = f"{job.kind} job {job.shown_id} was accepted; ", Resume(job.kind, job.id)

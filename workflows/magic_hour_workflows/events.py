@@ -47,7 +47,7 @@ class Created:
 
 @attrs.frozen(kw_only=True)
 class SubmissionLost:
-    """A job was submitted, and nobody knows whether it was accepted. What `SubmissionUnknown` says, said at once."""
+    """A job was submitted, and it is unknown whether it was accepted: `SubmissionUnknown`, as soon as it happens."""
 
     operation: str
     name: str | None

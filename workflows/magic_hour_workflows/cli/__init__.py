@@ -1,7 +1,7 @@
 """The command `magic-hour`: the same calls for people at a terminal and for shell scripts.
 
-Rule: results on stdout, everything else on stderr; the exit code says what happened. No decision about a job is made
-here, that is what the flows are for.
+Rule: results on stdout, everything else on stderr; the exit code says what happened. Decisions about a job are made in
+the flows, never here.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: what was typed behind `magic-hour`; those of this process if not given.
 
     Returns:
-        The exit code: 0 done, 1 failed, 2 wrong usage, 3 the job failed, 4 nobody knows whether the job was accepted,
-        124 not done in time, 129 terminal closed, 130 interrupted, 143 ended from outside.
+        The exit code: 0 success, 1 failed, 2 wrong usage, 3 the job failed, 4 it is unknown whether the job was
+        accepted, 124 timed out, 129 terminal closed, 130 interrupted, 143 terminated.
     """
     try:
         from .app import run

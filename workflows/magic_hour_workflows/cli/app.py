@@ -1,28 +1,34 @@
-"""The tree of commands, and everything around it: version, wrong usage, Ctrl-C before a command began.
+"""The tree of commands: all groups, `schema`, `demo`, `emulator`; and version, wrong usage, Ctrl-C before a command.
 
-Rule: nothing that takes time is imported before a command needs it, so that --help and completion are quick.
+Rule: nothing slow is imported before a command needs it, so that --help and completion are fast. `demo` and `emulator`
+are programs of their own: what follows their name is theirs, `--help` included, but they end like every command.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
+import attrs
 import typer
 
+from magic_hour_client.errors import InvalidArgument
+
 from .. import __version__
-from . import batch, generate, jobs, local, schema, signals, uploads
-from . import exit_status as ends
-from .command import exit_codes
-from .streams import prepare, to_stderr
+from .._operations import complete, document, operations
+from . import batch, exit_status, generate, jobs, signals
+from .command import command, exit_codes
+from .flags import Flag, flags
+from .generate import COMMANDS, TAKEN
+from .printing import prepare, to_stderr
 from .terminal import Terminal
 
 PROGRAM = "magic-hour"
 HELP = f"""
 AI headshots, talking photos, images and image edits: from local files to files on disk.
 
-The API key comes from the variable MAGIC_HOUR_API_KEY. Results go to stdout, everything else to stderr.
+Set the API key in the variable MAGIC_HOUR_API_KEY. Results go to stdout, everything else to stderr.
 
 \b
 Examples:
@@ -35,24 +41,25 @@ Examples:
 
 def build() -> typer.Typer:
     """The whole program."""
-    helped = {"help_option_names": ["-h", "--help"]}
-    settings: dict[str, Any] = {"no_args_is_help": True, "rich_markup_mode": None, "context_settings": helped}
+    context = {"help_option_names": ["-h", "--help"]}
+    settings: dict[str, Any] = {"no_args_is_help": True, "rich_markup_mode": None, "context_settings": context}
     app = typer.Typer(help=HELP, pretty_exceptions_enable=False, **settings)
     groups = {
-        "image": typer.Typer(help="Make and edit images; image jobs by their id.", **settings),
-        "video": typer.Typer(help="Make talking photos; video jobs by their id.", **settings),
+        "image": typer.Typer(help="Create and edit images; manage image jobs.", **settings),
+        "video": typer.Typer(help="Create talking photos; manage video jobs.", **settings),
         "files": typer.Typer(help="Files in the service's storage.", **settings),
         "batch": typer.Typer(help="Thousands of rows from a manifest, each charged at most once.", **settings),
     }
     generate.add(groups)
     jobs.add(groups["image"], "image")
     jobs.add(groups["video"], "video")
-    uploads.add(groups["files"])
+    jobs.add_upload(groups["files"])
     batch.add(groups["batch"])
     for name, group in groups.items():
         app.add_typer(group, name=name)
-    schema.add(app)
-    local.add(app)
+    _add_schema(app)
+    _add_program(app, "demo", _demo, "Run all four endpoints on this machine, free of charge.")
+    _add_program(app, "emulator", _emulator, "Run the service on this machine, free of charge.")
     app.callback()(_root)
     return app
 
@@ -60,7 +67,7 @@ def build() -> typer.Typer:
 def run(arguments: Sequence[str]) -> int:
     """Run the program; returns the exit code."""
     prepare()
-    with signals.handled():
+    with signals.first_ends():
         try:
             return build()(arguments, prog_name=PROGRAM, standalone_mode=False) or 0
         except typer.TyperException as error:
@@ -83,18 +90,122 @@ def _root(
 
 
 def _wrong_usage(error: typer.TyperException, arguments: Sequence[str]) -> int:
-    """Tell what was typed wrong; if nothing was typed where something could be, show what."""
-    said = error.format_message()
-    if said.startswith("Usage:"):
-        to_stderr(said)
-        return ends.USAGE
+    """Report wrong usage; where a command is missing, print the help."""
+    text = error.format_message()
+    if text.startswith("Usage:"):
+        to_stderr(text)
+        return exit_status.USAGE
     context = getattr(error, "ctx", None)
     where = f"{PROGRAM if context is None else context.command_path} --help"
-    text = f"{said} See {where}" if said.endswith(("?", ")")) else f"{said.rstrip('.')}; see {where}"
-    return Terminal(json=_asks_for_json(arguments)).fail(ends.WrongUsage(text))
+    text = f"{text} See {where}" if text.endswith(("?", ")")) else f"{text.rstrip('.')}; see {where}"
+    return Terminal(json=_asks_for_json(arguments)).fail(exit_status.UsageError(text))
 
 
 def _asks_for_json(arguments: Sequence[str]) -> bool:
-    """Whether results are wanted as JSON, read off a command line that could not be understood."""
+    """Whether a command line that could not be parsed asks for JSON."""
     pairs = zip(arguments, [*arguments[1:], ""], strict=True)
     return any(name == "--format=json" or (name, value) == ("--format", "json") for name, value in pairs)
+
+
+# schema: the contract for programs, such as agents that need to know what they can call. Always JSON.
+
+_OTHERS = {
+    "v1.files.upload_urls.create": "files upload",
+    "v1.image_projects.get": "image get",
+    "v1.image_projects.delete": "image delete",
+    "v1.video_projects.get": "video get",
+    "v1.video_projects.delete": "video delete",
+}
+_JSON_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}
+Operation = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[OPERATION]",
+        help="A command such as `image generate`, a resource such as ai_image_generator, or the full name of an "
+        "operation. Default: all operations.",
+        show_default=False,
+    ),
+]
+
+
+def _add_schema(app: typer.Typer) -> None:
+    examples = ("magic-hour schema", "magic-hour schema image generate", "magic-hour schema v1.image_projects.get")
+    help = "Print operations as JSON, with their JSON Schema, prices and flags."
+
+    @command(app, "schema", help=help, examples=examples)
+    def schema(terminal: Terminal, operation: Operation = None) -> None:
+        terminal.json = True
+        words = " ".join(operation or [])
+        names = [name for name in operations() if f"{command_of(name)} ".startswith(f"{words} ".lstrip())]
+        if len(names) > 1:
+            listed = [{"name": name, "command": command_of(name), **_short(name)} for name in names]
+            terminal.result({"version": document()["version"], "operations": listed}, [])
+            return
+        name = operation_named(words)
+        own = [_described(flag) for flag in flags(name, TAKEN)] if name in COMMANDS else []
+        terminal.result({**complete(name), "command": command_of(name), "flags": own}, [])
+
+
+def command_of(name: str) -> str | None:
+    """The command for an operation."""
+    about = COMMANDS.get(name)
+    return f"{about.group} {about.name}" if about is not None else _OTHERS.get(name)
+
+
+def operation_named(words: str) -> str:
+    """The full name of the operation that was meant.
+
+    Raises:
+        InvalidArgument: there is none.
+    """
+    for name in operations():
+        if words in (name, command_of(name), f"{PROGRAM} {command_of(name)}") or f"v1.{words}.create" == name:
+            return name
+    known = ", ".join(f"`{command_of(name)}`" for name in operations() if command_of(name))
+    raise InvalidArgument(f"no operation is called {words!r}", f"known are {known}", field="operation")
+
+
+def _short(name: str) -> dict[str, Any]:
+    wanted = ("summary", "method", "path", "charges_credits", "project_kind")
+    return {key: value for key, value in operations()[name].items() if key in wanted}
+
+
+def _described(flag: Flag) -> dict[str, Any]:
+    data = attrs.asdict(flag, filter=lambda attribute, _: attribute.name not in ("path", "type", "number"))
+    return {"field": flag.field, "type": _JSON_TYPES[flag.type], "negative": flag.negative, **data}
+
+
+# demo and emulator
+
+Program = Callable[[Sequence[str]], int]
+
+
+def _demo(arguments: Sequence[str]) -> int:
+    from ..demo import run
+
+    return run(arguments, program=f"{PROGRAM} demo")
+
+
+def _emulator(arguments: Sequence[str]) -> int:
+    from magic_hour_emulator.__main__ import main
+
+    return main(arguments, program=f"{PROGRAM} emulator")
+
+
+def _add_program(app: typer.Typer, name: str, program: Program, help: str) -> None:
+    settings = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+    def run(context: typer.Context) -> None:
+        raise typer.Exit(Terminal().run(lambda: _run_program(name, program, context.args)))
+
+    app.command(name, help=help, context_settings=settings)(run)
+
+
+def _run_program(name: str, program: Program, arguments: Sequence[str]) -> int:
+    try:
+        return program(arguments)
+    except ModuleNotFoundError as error:
+        to_stderr(f"{PROGRAM}: {name} needs {error.name}: pip install 'magic-hour-workflows[emulator]'")
+        return exit_status.FAILED
+    except SystemExit as ended:  # argparse exits by itself after --help and for wrong arguments
+        return ended.code if isinstance(ended.code, int) else 0

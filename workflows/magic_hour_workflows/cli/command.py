@@ -1,16 +1,24 @@
-"""Registering a command: its own options, those that all share, its examples, and what happens around it.
+"""Registering a command, and the options that commands share: service, output format, waiting, where outputs go.
 
-Rule: a command is a plain function of a `Terminal` and its own options; everything around it is here.
+Rule: a command is a plain function of a `Terminal` and its own options; everything around it is here. `--output` is a
+file if it has a media extension; another extension is refused, everything else is a folder.
 """
 
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, TypeVar
 
 import typer
 
+from magic_hour_client._runtime.redaction import escaped
+from magic_hour_client.errors import InvalidArgument
+
+from .._formatting import shown
+from .._outputs import checked_directory, checked_output_name, names_a_file
+from .._results import Kind, Result
 from .exit_status import EXIT_CODES
 from .terminal import Terminal
 
@@ -27,8 +35,8 @@ def option(
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, info])
 
 
-def typed(parameter: inspect.Parameter) -> set[str]:
-    """What is typed for an option: all its names."""
+def names_of(parameter: inspect.Parameter) -> set[str]:
+    """All names of an option, such as `--quiet` and `-q`."""
     [info] = parameter.annotation.__metadata__
     return {name for name in (info.default, *(info.param_decls or ())) if isinstance(name, str)}
 
@@ -53,19 +61,51 @@ SHARED = (
         metavar="text|json",
         callback=_format,
         autocompletion=among(FORMATS),
-        help="How to print results on stdout. Progress and errors go to stderr.",
+        help="Format of the results on stdout. Progress and errors go to stderr.",
     ),
-    option("base_url", str | None, "--base-url", metavar="URL", help="The service; MAGIC_HOUR_BASE_URL if not given."),
-    option("allow_http", bool, "--allow-http", default=False, help="Allow plain http:// to other machines than this."),
+    option("base_url", str | None, "--base-url", metavar="URL", help="The service. Default: MAGIC_HOUR_BASE_URL."),
+    option("allow_http", bool, "--allow-http", default=False, help="Allow plain http:// to other machines."),
     option(
         "quiet", bool, "--quiet", "-q", default=False, help="No progress; only the line with a job's id, and errors."
     ),
-    option("verbose", bool, "--verbose", "-v", default=False, help="Log what is done, on stderr."),
+    option("verbose", bool, "--verbose", "-v", default=False, help="Log to stderr."),
     option("debug", bool, "--debug", default=False, help="Show a traceback with an error."),
 )
 """The options of every command that talks to the service."""
 
 SHARED_NAMES = tuple(parameter.name for parameter in SHARED)
+
+Id = Annotated[str, typer.Argument(metavar="ID", help="The id of the job.", show_default=False)]
+Output = Annotated[
+    str | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="PATH",
+        help="Where to save: a folder, created if missing, or a file name such as sunset.png. Default: the current "
+        "folder. Existing files are never replaced.",
+        show_default=False,
+    ),
+]
+Timeout = Annotated[
+    float | None,
+    typer.Option(
+        "--timeout",
+        metavar="SECONDS",
+        help="Time limit of the whole command; 1800 by default. A job that was accepted keeps running.",
+        show_default=False,
+    ),
+]
+PollInterval = Annotated[
+    float | None,
+    typer.Option(
+        "--poll-interval",
+        metavar="SECONDS",
+        help="Polling interval in seconds. Default: MAGIC_HOUR_POLL_INTERVAL, or 1 to 30, growing.",
+        show_default=False,
+    ),
+]
+NoDownload = Annotated[bool, typer.Option("--no-download", help="Do not save the outputs.", show_default=False)]
 
 
 def command(
@@ -76,9 +116,9 @@ def command(
     Args:
         group: where it belongs.
         name: what is typed.
-        help: what it does; the first sentence stands in lists.
+        help: what it does; the first sentence is shown in lists.
         examples: complete command lines; the tests run them.
-        options: options beyond the parameters of the function, given to it in `values`.
+        options: options beyond the parameters of the function, passed to it in `values`.
     """
 
     def register(work: Work) -> Work:
@@ -95,17 +135,64 @@ def command(
 
         keywords = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
         run.__signature__ = inspect.Signature([*options, *keywords, *SHARED])  # type: ignore[attr-defined]
-        group.command(name, help=f"{help}\n\n{shown(examples)}", short_help=help.partition(". ")[0].rstrip("."))(run)
+        listing = "\n".join(["\b", "Examples:", *(f"  {line}" for line in examples)])  # \b: not to be wrapped
+        group.command(name, help=f"{help}\n\n{listing}", short_help=help.partition(". ")[0].rstrip("."))(run)
         return work
 
     return register
 
 
-def shown(examples: Sequence[str]) -> str:
-    """Examples as they stand in a help text; the mark keeps them from being filled up like prose."""
-    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in examples)])
-
-
 def exit_codes() -> str:
-    """The exit codes as they stand in a help text."""
+    """The exit codes for a help text."""
     return "\n".join(["\b", "Exit codes:", *(f"  {code:>3}  {meaning}" for code, meaning in EXIT_CODES.items())])
+
+
+def output_options(output: str | None, kind: Kind) -> dict[str, str | None]:
+    """`--output` as the options of the library. It is also checked if nothing is saved now, since the command that
+    resumes the job repeats it.
+
+    Raises:
+        InvalidArgument: outputs of this kind cannot be saved there.
+    """
+    folder, name = _split(output)
+    checked_output_name(name, kind)
+    if output is not None:
+        checked_directory(folder, make=False)
+    return {"download_directory": folder, "output_name": name}
+
+
+def _split(output: str | None) -> tuple[str | None, str | None]:
+    """The folder and the file name of `--output`."""
+    if output is None:
+        return None, None
+    if not output or output == "-":
+        raise InvalidArgument(
+            "expected a folder or a file name", "stdout is for results, not for media", field="download_directory"
+        )
+    path = os.path.expanduser(output)  # unlike pathlib, it leaves unknown users to the check of the folder
+    folder, name = os.path.split(path)
+    if os.path.isdir(path) or output.endswith(("/", os.sep)) or "://" in output or not os.path.splitext(name)[1]:
+        return output, None
+    if not names_a_file(name):
+        raise InvalidArgument(f"{shown(name)} has no media extension", "add / for a folder", field="download_directory")
+    return folder or ".", name
+
+
+def resume_options(output: str | None, no_download: bool) -> Sequence[str]:
+    """The options for the command that resumes the job."""
+    return [*(["--output", output] if output else []), *(["--no-download"] if no_download else [])]
+
+
+def print_result(terminal: Terminal, result: Result) -> None:
+    """Print the saved files, or the id of the job if nothing was saved."""
+    paths = [str(path) for path in result.downloaded_paths]
+    credits = "" if result.credits_charged is None else f", {result.credits_charged:g} credits"
+    data = {
+        "id": result.id,
+        "kind": result.kind,
+        "status": result.status,
+        "credits_charged": result.credits_charged,
+        "downloaded_paths": paths,
+    }
+    terminal.result(data, paths or [escaped(result.id)])
+    terminal.say(escaped(f"{result.kind} job {result.id}: {result.status}{credits}"))

@@ -1,7 +1,6 @@
-"""`--dry-run`: the request that would be sent and what it would cost.
+"""`--dry-run`: the request that would be sent, and its cost.
 
-Rule: everything that `generate` checks before it uploads is checked here too, and nothing is sent or made; no key is
-needed.
+Rule: it checks everything that `generate` checks before it uploads, sends nothing, and needs no API key.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from .._flows.generate import prepare
 from .._flows.upload import measure
 from .flags import parameters
 from .printing import size
-from .stdin import replaced, unasked
+from .stdin import dry_run_outputs, with_stdin
 from .terminal import Terminal
 
 
@@ -41,7 +40,7 @@ def preview(
         InvalidArgument: what `generate` would refuse.
     """
     called = endpoint(operation)
-    given = parameters(operation, terminal.flags, replaced(terminal, values, unasked))
+    given = parameters(operation, terminal.flags, with_stdin(terminal, values, dry_run_outputs))
     token = os.environ.get(KEY_VARIABLE) or "no-key-is-sent"
     with Client(token, base_url=terminal.base_url, allow_http=terminal.allow_http) as client:
         call = client.runner.begin(timeout, poll_interval)

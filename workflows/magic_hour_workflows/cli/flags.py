@@ -1,6 +1,6 @@
 """The fields of an operation as flags: name, type, choices and help, from the contract.
 
-Rule: a new field of the contract is a new flag; nothing here knows a field by its name.
+Rule: a new field of the contract is a new flag; no field is named here.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from .._operations import Schema, operations, resolved
 _TYPES: Mapping[str, type] = {"string": str, "integer": int, "number": float, "boolean": bool}
 _NAMES: Mapping[type, str] = {str: "string", int: "integer", float: "number", bool: "boolean"}
 _DEEPEST = 8
-"""How far schemas are followed into each other; some never end."""
+"""How deep nested schemas are followed; some are recursive."""
 _SHORT = 50
 _HELP_WIDTH = 51
-"""Columns that are left for help beside the names of options on a terminal of 80."""
+"""Columns for help beside the names of options, on a terminal of 80."""
 _METAVARS: Mapping[type, str] = {str: "TEXT", int: "NUMBER", float: "NUMBER", bool: "true|false"}
 
 
@@ -34,16 +34,16 @@ class Flag:
     """One field of a request as a flag.
 
     Attributes:
-        path: where the value belongs in the request.
+        path: where the value goes in the request.
         flag: such as `--prompt`.
         number: which field of the operation it is.
-        type: the Python type of a value; str for what is written as JSON.
-        description: the contract's own words.
+        type: the Python type of a value; str if it is written as JSON.
+        description: the contract's description.
         required: the service needs it.
-        choices: the values that the contract knows; others are sent as well, the service may know more.
-        retired: values that still work, and warn.
+        choices: the values that the contract lists; others are sent too, since the service may accept more.
+        retired: values that still work, with a warning.
         many: may be given several times.
-        is_json: written as JSON, because a plain value cannot say it.
+        is_json: written as JSON, because it is not a plain value.
         role: `image`, `audio` or `video` if the value is an input file.
         deprecation: what to do instead, for a field the service has retired.
     """
@@ -63,52 +63,52 @@ class Flag:
 
     @property
     def parameter(self) -> str:
-        """A name for the value in Python, unlike that of any other flag."""
+        """A unique name for the value in Python."""
         return f"field_{self.number}"
 
     @property
     def reads_stdin(self) -> bool:
-        """Whether `-` stands for what stdin holds: a file, or a text of one's own."""
+        """Whether `-` reads the value from stdin: a file or a free text."""
         return bool(self.role) or (self.type is str and not (self.many or self.is_json or self.choices))
 
     @property
     def negative(self) -> str | None:
-        """What says no, for a field that is true or false."""
+        """The flag for false, if the field is true or false."""
         return f"--no-{self.flag.removeprefix('--')}" if self.type is bool and not self.many else None
 
     @property
     def field(self) -> str:
-        """The field as errors name it."""
+        """The name of the field in errors."""
         return ".".join(self.path)
 
     @property
     def metavar(self) -> str | None:
-        """What stands for the value in a help text."""
+        """The placeholder for the value in a help text."""
         if self.is_json:
             return "JSON"
         if self.negative:
             return None
         return "FILE" if self.role else _METAVARS[self.type]
 
-    def remark(self, value: object) -> str | None:
-        """What is odd about a value that will be sent all the same: it costs something if it is a mistake."""
+    def warning(self, value: object) -> str | None:
+        """A warning for a value that the contract does not list: it is sent, and charged even if it is a mistake."""
         given = value if isinstance(value, list) else [value]
         new = [item for item in given if item is not None and item not in (*self.choices, *self.retired)]
         if not new or not self.choices or self.deprecation:
             return None
         hint = meant(str(new[0]), self.choices) or f"known are {', '.join(map(str, self.choices))}"
-        return f"{self.flag} {new[0]} is not known here and is sent as it is; {hint}"
+        return f"{self.flag} {new[0]} is not a known value and is sent as it is; {hint}"
 
     @property
     def help(self) -> str:
-        """The description, and what can be chosen."""
+        """The description and the known values."""
         parts = [self.description]
         if self.role:
-            parts.append("Or a file here, which is uploaded; - reads one, or what the command before made, from stdin.")
+            parts.append("Or a local file, which is uploaded; - reads a file or another command's JSON from stdin.")
         elif self.reads_stdin:
             parts.append("- reads it from stdin.")
         if self.many:
-            parts.append("Can be given several times.")
+            parts.append("Can be repeated.")
         if self.deprecation:
             parts.insert(0, f"Deprecated: {self.deprecation}.")
         known = ", ".join(map(str, self.choices))
@@ -122,8 +122,8 @@ def flags(operation: str, taken: Collection[str] = ()) -> list[Flag]:
     """The flags of an operation: required ones first, retired ones last.
 
     Args:
-        operation: its whole name.
-        taken: flags that mean something else.
+        operation: its full name.
+        taken: flags with another meaning.
     """
     body = operations()[operation].get("body", {})
     named = _named(list(_fields(body, (), True)), taken)
@@ -133,10 +133,10 @@ def flags(operation: str, taken: Collection[str] = ()) -> list[Flag]:
 def parameters(operation: str, found: Sequence[Flag], values: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters of `generate` from the values of flags.
 
-    Objects the service needs are there even if nothing was given for them, so that errors name the field inside.
+    Required objects are always included, so that errors name the missing field inside.
 
     Raises:
-        InvalidArgument: what should be JSON is none.
+        InvalidArgument: a value should be JSON and is not.
     """
     body = simplified(operations()[operation].get("body", {}))
     result: dict[str, Any] = {
@@ -156,10 +156,10 @@ def parameters(operation: str, found: Sequence[Flag], values: Mapping[str, Any])
 
 
 def parsed_json(field: str, text: str) -> Any:
-    """The value that JSON stands for.
+    """The parsed JSON.
 
     Raises:
-        InvalidArgument: it is no JSON.
+        InvalidArgument: it is not JSON.
     """
     try:
         return json.loads(text)
@@ -200,7 +200,7 @@ def _flag(schema: Schema, path: tuple[str, ...], required: bool) -> Flag:
 
 
 def simplified(schema: Schema, depth: int = 0) -> dict[str, Any]:
-    """`schema` without detours: references followed, parts put together, a choice of one or nothing made, one type."""
+    """`schema` simplified: references resolved, `allOf` merged, a choice of one or null replaced by it, one type."""
     whole = resolved(schema)
     for part in whole.pop("allOf", []) if depth < _DEEPEST else []:
         inner = simplified(part, depth + 1)
@@ -218,7 +218,7 @@ def simplified(schema: Schema, depth: int = 0) -> dict[str, Any]:
 
 
 def _one_type(schema: dict[str, Any]) -> dict[str, Any]:
-    """`schema` with its type said in one word if it can be, also where only its values tell."""
+    """`schema` with a single type if it has one, also if only its values show it."""
     if "const" in schema:
         schema.setdefault("enum", [schema["const"]])
     kinds = schema.get("type", [])
@@ -231,7 +231,7 @@ def _one_type(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _type(nodes: Sequence[Schema]) -> type | None:
-    """The Python type of a plain value, or None for what only JSON can say."""
+    """The Python type of a plain value; None if it must be written as JSON."""
     kinds = {kind for node in nodes for kind in ([node["type"]] if isinstance(node.get("type"), str) else [])}
     if kinds == {"integer", "number"}:
         return float
@@ -241,8 +241,8 @@ def _type(nodes: Sequence[Schema]) -> type | None:
 def _named(found: Sequence[Flag], taken: Collection[str]) -> list[Flag]:
     """Short names where they are free: the role of a file, or the last part of the path; else the whole path.
 
-    What stands further out and is not retired has the first choice. A role names a file only while it is the only
-    one of its kind: which of two is meant would depend on their order.
+    Outer fields that are not retired choose first. A role names a file only if it is the only one with that role: of
+    two, the order would decide which one is meant.
     """
     used = set(taken)
     roles = Counter(flag.role for flag in found if flag.deprecation is None)
@@ -259,10 +259,10 @@ def _named(found: Sequence[Flag], taken: Collection[str]) -> list[Flag]:
 
 
 def _list(known: str) -> str:
-    """A long list in lines that no formatter fills up, since it would break names at their hyphens."""
+    """A long list with fixed line breaks: a formatter would break names at their hyphens."""
     return textwrap.fill(f"Known: {known}.", _HELP_WIDTH, break_on_hyphens=False, break_long_words=False)
 
 
 def _dashed(words: Sequence[str]) -> str:
-    """Words as an option: only what can be typed without quotes."""
+    """Words as an option, without characters that need quotes."""
     return "--" + (re.sub(r"[^a-z0-9]+", "-", "-".join(words).lower()).strip("-") or "field")

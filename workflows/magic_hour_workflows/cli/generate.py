@@ -1,6 +1,6 @@
 """`image generate`, `image edit`, `image headshot`, `video talking-photo`: from local files to files on disk.
 
-Rule: the flags are those of the contract; what a command is called and how it is best begun is all that stands here.
+Rule: the flags come from the contract; only the names of the commands and their examples are written here.
 """
 
 from __future__ import annotations
@@ -13,9 +13,21 @@ import attrs
 import typer
 
 from .._operations import operations
-from .command import SHARED, among, command, option, typed
+from .command import (
+    SHARED,
+    NoDownload,
+    Output,
+    PollInterval,
+    Timeout,
+    among,
+    command,
+    names_of,
+    option,
+    output_options,
+    print_result,
+    resume_options,
+)
 from .flags import Flag, flags, parameters, parsed_json
-from .outputs import NoDownload, Output, PollInterval, Timeout, place, resume_options, show
 from .terminal import Terminal
 
 if TYPE_CHECKING:
@@ -67,7 +79,7 @@ COMMANDS: Mapping[str, Generate] = {
         ),
     ),
 }
-"""The operation behind each command; a test looks that none that charges credits is left out."""
+"""The operation behind each command; a test checks that every operation that charges credits has one."""
 
 NoWait = Annotated[
     bool, typer.Option("--no-wait", help="Return as soon as the job is accepted; print its id.", show_default=False)
@@ -76,19 +88,19 @@ DryRun = Annotated[
     bool,
     typer.Option(
         "--dry-run",
-        help="Check everything and show the request and what it will cost; send nothing.",
+        help="Check everything, show the request and its cost; send nothing.",
         show_default=False,
     ),
 ]
 ExtraBody = Annotated[
     str | None,
-    typer.Option("--extra-body", metavar="JSON", help="Fields that no option knows yet.", show_default=False),
+    typer.Option("--extra-body", metavar="JSON", help="Fields that have no option.", show_default=False),
 ]
 LEAST_SECONDS = 0.001
-"""What is left of `--timeout` at least, so that the call itself says that time is up."""
+"""The least that is left of `--timeout`, so that the call itself reports the timeout."""
 _OWN = ("--output", "--no-wait", "--no-download", "--dry-run", "--timeout", "--poll-interval", "--extra-body", "--help")
-TAKEN = frozenset({*_OWN, *(name for parameter in SHARED for name in typed(parameter))})
-"""Flags that a field of the contract cannot have."""
+TAKEN = frozenset({*_OWN, *(name for parameter in SHARED for name in names_of(parameter))})
+"""Flags that are not available to fields of the contract."""
 
 
 def add(groups: Mapping[str, typer.Typer]) -> None:
@@ -114,38 +126,38 @@ def _add(group: typer.Typer, operation: str, about: Generate) -> None:
         terminal.flags, terminal.submits = found, not dry_run
         terminal.resume_options = resume_options(output, no_download)
         for flag in found:
-            if note := flag.remark(values.get(flag.parameter)):
-                terminal.say(f"magic-hour: {note}")
-        where = place(output, operations()[operation]["project_kind"])
+            if warning := flag.warning(values.get(flag.parameter)):
+                terminal.say(f"magic-hour: {warning}")
+        where = output_options(output, operations()[operation]["project_kind"])
         extra = None if extra_body is None else parsed_json("extra_body", extra_body)
         if dry_run:
             from .dry_run import preview
 
             preview(terminal, operation, values, extra, timeout=timeout, poll_interval=poll_interval)
             return
-        from .stdin import finder, replaced
+        from .stdin import find_outputs, with_stdin
 
         began = time.monotonic()
         with terminal.client() as client, terminal.progress() as on_progress:
-            watching: dict[str, Any] = {"poll_interval": poll_interval, "on_progress": on_progress}
-            given = replaced(terminal, values, finder(terminal, client, timeout=timeout, **watching))
+            polling: dict[str, Any] = {"poll_interval": poll_interval, "on_progress": on_progress}
+            given = with_stdin(terminal, values, find_outputs(terminal, client, timeout=timeout, **polling))
             result = _resource(client, operation).generate(
                 **parameters(operation, found, given),
                 **where,
-                **watching,
+                **polling,
                 extra_body=extra,
                 wait_for_completion=not no_wait,
                 download_outputs=not no_download,
                 timeout=_left(timeout, time.monotonic() - began),
             )
-        show(terminal, result)
+        print_result(terminal, result)
 
     help = str(operations()[operation].get("description") or operations()[operation]["summary"])
     command(group, about.name, help=help, examples=about.examples, options=[_option(flag) for flag in found])(generate)
 
 
 def _left(timeout: float | None, spent: float) -> float | None:
-    """What is left of `--timeout`, which holds for the command before as well; what is no time is left to the call."""
+    """What is left of `--timeout`, which includes waiting for the command before. The call refuses invalid values."""
     return timeout if timeout is None or not timeout > 0 else max(timeout - spent, LEAST_SECONDS)
 
 

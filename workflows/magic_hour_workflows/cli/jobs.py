@@ -1,6 +1,6 @@
-"""`image|video get`, `wait`, `download`, `delete`: what can be done with a job by its id.
+"""`image|video get`, `wait`, `download`, `delete`: jobs by their id; and `files upload`.
 
-Rule: the same for both kinds, written once.
+Rule: the commands are the same for both kinds, and written once.
 """
 
 from __future__ import annotations
@@ -15,14 +15,39 @@ from magic_hour_client._runtime.redaction import escaped
 from magic_hour_client.errors import InvalidArgument, MagicHourError
 
 from .._results import Kind, number
-from .command import command
-from .outputs import Id, NoDownload, Output, PollInterval, Timeout, place, resume_options, show
+from .command import (
+    Id,
+    NoDownload,
+    Output,
+    PollInterval,
+    Timeout,
+    among,
+    command,
+    output_options,
+    print_result,
+    resume_options,
+)
 from .terminal import Terminal
 
 if TYPE_CHECKING:
     from .._client import Client
 
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.", show_default=False)]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.", show_default=False)]
+ROLES = ("image", "audio", "video")
+File = Annotated[
+    str, typer.Argument(metavar="FILE", help="The file to upload; - reads it from stdin.", show_default=False)
+]
+Role = Annotated[
+    str | None,
+    typer.Option(
+        "--role",
+        metavar="image|audio|video",
+        help="The kind of file. Inferred from its extension or first bytes by default; required for sound in webm or "
+        "mp4.",
+        show_default=False,
+        autocompletion=among(ROLES),
+    ),
+]
 
 
 def add(group: typer.Typer, kind: Kind) -> None:
@@ -37,7 +62,7 @@ def _a(kind: Kind) -> str:
     return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
 
 
-def jobs_of(client: Client, kind: Kind) -> Any:
+def projects_of(client: Client, kind: Kind) -> Any:
     """The client's resource for jobs of a kind."""
     return getattr(client.v1, f"{kind}_projects")
 
@@ -45,10 +70,10 @@ def jobs_of(client: Client, kind: Kind) -> Any:
 def _add_get(group: typer.Typer, kind: Kind) -> None:
     examples = (f"magic-hour {kind} get cuid-example", f"magic-hour {kind} get cuid-example --format json")
 
-    @command(group, "get", help=f"Show the state of {_a(kind)} job, once.", examples=examples)
+    @command(group, "get", help=f"Show the state of {_a(kind)} job.", examples=examples)
     def get(terminal: Terminal, id: Id) -> None:
         with terminal.client() as client:
-            project = {"kind": kind, **jobs_of(client, kind).get(id).to_dict()}
+            project = {"kind": kind, **projects_of(client, kind).get(id).to_dict()}
         project["credits_charged"] = number(project.get("credits_charged"))
         terminal.result(project, _lines(project))
 
@@ -58,7 +83,7 @@ def _add_wait(group: typer.Typer, kind: Kind) -> None:
         f"magic-hour {kind} wait cuid-example",
         f"magic-hour {kind} wait cuid-example --output outputs --timeout 600",
     )
-    help = f"Pick {_a(kind)} job up again. Waits until it is complete, then saves its outputs."
+    help = f"Resume {_a(kind)} job. Waits until it is complete, then saves its outputs."
 
     @command(group, "wait", help=help, examples=examples)
     def wait(
@@ -70,9 +95,9 @@ def _add_wait(group: typer.Typer, kind: Kind) -> None:
         poll_interval: PollInterval = None,
     ) -> None:
         resume = resume_options(output, no_download)
-        where = place(output, kind)
-        with terminal.client() as client, terminal.about(kind, id, resume), terminal.progress() as on_progress:
-            result = jobs_of(client, kind).check_result(
+        where = output_options(output, kind)
+        with terminal.client() as client, terminal.with_job(kind, id, resume), terminal.progress() as on_progress:
+            result = projects_of(client, kind).check_result(
                 id,
                 **where,
                 download_outputs=not no_download,
@@ -80,47 +105,63 @@ def _add_wait(group: typer.Typer, kind: Kind) -> None:
                 poll_interval=poll_interval,
                 on_progress=on_progress,
             )
-        show(terminal, result)
+        print_result(terminal, result)
 
 
 def _add_download(group: typer.Typer, kind: Kind) -> None:
     name = "portrait.png" if kind == "image" else "clip.mp4"
     examples = (f"magic-hour {kind} download cuid-example --output {name}",)
-    help = f"Save the outputs of {_a(kind)} job that is complete."
+    help = f"Save the outputs of a complete {kind} job."
 
     @command(group, "download", help=help, examples=examples)
     def download(terminal: Terminal, id: Id, output: Output = None, timeout: Timeout = None) -> None:
-        where = place(output, kind)
+        where = output_options(output, kind)
         resume = resume_options(output, no_download=False)
-        with terminal.client() as client, terminal.about(kind, id, resume), terminal.progress() as on_progress:
-            paths = jobs_of(client, kind).download(id, **where, timeout=timeout, on_progress=on_progress)
+        with terminal.client() as client, terminal.with_job(kind, id, resume), terminal.progress() as on_progress:
+            paths = projects_of(client, kind).download(id, **where, timeout=timeout, on_progress=on_progress)
         saved = [str(path) for path in paths]
         terminal.result({"id": id, "kind": kind, "downloaded_paths": saved}, saved)
 
 
 def _add_delete(group: typer.Typer, kind: Kind) -> None:
     examples = (f"magic-hour {kind} delete cuid-example --yes",)
-    help = f"Delete the outputs of {_a(kind)} job for good. Asks first; nothing is refunded."
+    help = f"Delete the outputs of {_a(kind)} job permanently. Asks for confirmation; nothing is refunded."
 
     @command(group, "delete", help=help, examples=examples)
     def delete(terminal: Terminal, id: Id, yes: Yes = False) -> None:
         with terminal.client() as client:
             if not yes:
-                _ask(f"Delete the {kind} job {escaped(id)} and its outputs for good?")
-            jobs_of(client, kind).delete(id)
+                _confirm(f"Delete the {kind} job {escaped(id)} and its outputs permanently?")
+            projects_of(client, kind).delete(id)
         terminal.say(f"{kind} job {escaped(id)} deleted")
         terminal.result({"id": id, "kind": kind, "deleted": True}, [escaped(id)])
 
 
-def _ask(question: str) -> None:
-    """Ask before what cannot be undone.
+def add_upload(group: typer.Typer) -> None:
+    """Add `upload` to its group."""
+    examples = ("magic-hour files upload portrait.jpg", "magic-hour files upload voice.mp3 --format json")
+    help = "Upload a file to use it in several jobs. The service keeps it for 7 days."
+
+    @command(group, "upload", help=help, examples=examples)
+    def upload(terminal: Terminal, file: File, role: Role = None, timeout: Timeout = None) -> None:
+        from .stdin import STDIN, file_on_stdin
+
+        options: dict[str, Any] = {"role": role, "timeout": timeout}
+        given = file_on_stdin("file") if file == STDIN else file
+        with terminal.client() as client, terminal.progress() as on_progress:
+            path = client.v1.files.upload_file(given, **options, on_progress=on_progress)
+        terminal.result({"file": file, "file_path": path}, [path])
+
+
+def _confirm(question: str) -> None:
+    """Ask before something that cannot be undone.
 
     Raises:
-        InvalidArgument: there is nobody to ask.
+        InvalidArgument: stdin is not a terminal.
         MagicHourError: the answer was no.
     """
     if sys.stdin is None or not sys.stdin.isatty():
-        raise InvalidArgument("there is no terminal to ask at", "add --yes to delete all the same")
+        raise InvalidArgument("not a terminal", "pass --yes to confirm")
     sys.stderr.write(f"{question} [y/N] ")
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
@@ -128,7 +169,7 @@ def _ask(question: str) -> None:
 
 
 def _lines(project: Mapping[str, Any]) -> list[str]:
-    """The state of a job, a line for each thing that is known."""
+    """The state of a job, one line per known value."""
     known = {key: value for key, value in project.items() if value not in (None, [], {})}
     width = max(map(len, known), default=0)
     return [escaped(f"{key:<{width}}  {_plain(value)}") for key, value in known.items()]

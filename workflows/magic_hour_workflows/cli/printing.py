@@ -1,22 +1,23 @@
-"""What is happening, on stderr: live bars for a person at a terminal, plain lines for everybody else.
+"""What a command prints: results on stdout, progress on stderr.
 
-Rule: the line with the id of an accepted job is always printed, and stays: it is all it takes to get at what was paid
-for. Bars go when they are done.
+Rule: whatever the state of one stream (closed, full, broken, or unable to encode a character), the other still reports
+a paid job. Neither prints the signature of a URL, nor a control character other than line breaks. The line with the id
+of an accepted job is always printed, and stays on the screen; progress bars disappear when they are done.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TextIO
 
-from magic_hour_client._runtime.redaction import escaped
+from magic_hour_client._runtime.redaction import escaped, without_secrets
 
 from ..events import Created, Downloading, Event, Retrying, StatusChanged, Uploading
-from .streams import safe, to_stderr
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -24,14 +25,66 @@ if TYPE_CHECKING:
 Print = Callable[[str], object]
 Resume = Callable[[str, str], str]
 
+_UNDECODABLE = "".join(map(chr, range(0xDC80, 0xDD00)))
+"""How Python holds the bytes of a path that are not valid text: `prepare` lets stdout write them as they are."""
+
+
+def prepare() -> None:
+    """Let both streams write any path and any prompt."""
+    for stream in (sys.stdout, sys.stderr):
+        encoding = (getattr(stream, "encoding", None) or "").lower().replace("-", "")
+        with suppress(AttributeError, ValueError):  # replaced by a simpler object, or closed
+            stream.reconfigure(errors="surrogateescape" if encoding == "utf8" else "backslashreplace")  # type: ignore[union-attr]
+
+
+def safe(text: str) -> str:
+    """`text` as it may be printed: line breaks stay, other control characters are escaped."""
+    return escaped(without_secrets(text), keep="\n")
+
+
+class Formatter(logging.Formatter):
+    """Writes log records as everything else is printed."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record, its traceback included."""
+        return safe(super().format(record))
+
+
+def to_stderr(text: str) -> None:
+    """One line in one write, so that lines of threads do not mix. Ignored if it cannot be written."""
+    with suppress(OSError, ValueError, AttributeError):
+        _write(sys.stderr, safe(text))
+
+
+def to_stdout(text: str) -> None:
+    """A result.
+
+    Raises:
+        OSError: it cannot be written: a closed pipe, or a full disk.
+    """
+    if sys.stdout is None:  # closed by the shell: the result is not wanted
+        return
+    _write(sys.stdout, escaped(without_secrets(text), keep=f"\n{_UNDECODABLE}"))
+
+
+def _write(stream: TextIO, text: str) -> None:
+    try:
+        stream.write(f"{text}\n")
+    except UnicodeEncodeError:  # a stream that `prepare` could not configure
+        stream.write(f"{text.encode('ascii', 'backslashreplace').decode('ascii')}\n")
+    stream.flush()
+
+
+# Progress
+
 
 @contextmanager
-def showing(resume: Resume, *, quiet: bool) -> Iterator[Callable[[Event], None]]:
+def show_progress(resume: Resume, *, quiet: bool) -> Iterator[Callable[[Event], None]]:
     """A listener for the events of one call.
 
     Args:
-        resume: kind and id of a job to the command that picks it up.
-        quiet: only what must be said.
+        resume: from the kind and id of a job to the command that resumes it.
+        quiet: only what must be reported.
     """
     bars = None if quiet or not is_live(sys.stderr) else _bars()
     if bars is None:
@@ -43,12 +96,12 @@ def showing(resume: Resume, *, quiet: bool) -> Iterator[Callable[[Event], None]]
 
 
 def is_live(stream: TextIO | None) -> bool:
-    """Whether a person watches, at a terminal that can draw."""
+    """Whether this is a terminal that can draw."""
     return stream is not None and stream.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
 
 
 def _bars() -> Progress | None:
-    """What draws the bars, if it thinks so too: it knows more terminals, and settings of the environment."""
+    """Progress bars, unless rich finds that this terminal cannot draw them."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -61,7 +114,7 @@ def _bars() -> Progress | None:
 
 
 class Lines:
-    """One line for each thing worth knowing."""
+    """One line for each event worth a line."""
 
     def __init__(self, out: Print, resume: Resume, *, quiet: bool = False, transfers: bool = True) -> None:
         self._out = out
@@ -73,11 +126,11 @@ class Lines:
         match event:
             case Created(id=id, kind=kind, credits_charged=credits):
                 cost = "" if credits is None else f" for {credits:g} credits"
-                self._out(f"{kind} job {escaped(id)} accepted{cost}; if this is cut off: {self._resume(kind, id)}")
+                self._out(f"{kind} job {escaped(id)} accepted{cost}; if interrupted, resume: {self._resume(kind, id)}")
             case _ if self._quiet:
                 pass
             case Retrying(reason=reason, delay=delay):
-                self._out(f"{escaped(reason)}; again in {delay:.1f} s")
+                self._out(f"{escaped(reason)}; retrying in {delay:.1f} s")
             case _ if not self._transfers:
                 pass
             case StatusChanged(status=status, elapsed=elapsed) if status != "complete":  # the last line says so
@@ -89,7 +142,7 @@ class Lines:
 
 
 class Bars:
-    """A bar for each file on its way, and one for the job."""
+    """A bar for each transfer, and one for the job."""
 
     def __init__(self, bars: Progress, lines: Lines) -> None:
         self._bars = bars
@@ -101,19 +154,19 @@ class Bars:
         self._lines(event)
         match event:
             case Uploading(name=name, sent=sent, total=total):
-                self._moved(f"uploading {name}", sent, total)
+                self._transfer(f"uploading {name}", sent, total)
             case Created():
-                self._at("waiting")
+                self._job("waiting")
             case StatusChanged(status=status):
-                self._at(status)
+                self._job(status)
             case Downloading(name=name, received=received, total=total):
-                self._moved(f"downloading {name}", received, total)
+                self._transfer(f"downloading {name}", received, total)
 
-    def _moved(self, description: str, done: int, total: int | None) -> None:
+    def _transfer(self, description: str, done: int, total: int | None) -> None:
         detail = size(done) if total is None else f"{size(done)} of {size(total)}"
         self._bars.update(self._task(description, description), completed=done, total=total, detail=detail)  # type: ignore[arg-type]
 
-    def _at(self, status: str) -> None:
+    def _job(self, status: str) -> None:
         task = self._task("the job", status)
         total = 1 if status == "complete" else None  # without a total, the bar pulses
         self._bars.update(task, description=escaped(status), total=total, completed=total or 0)  # type: ignore[arg-type]
@@ -126,7 +179,7 @@ class Bars:
 
 
 def size(count: int) -> str:
-    """Bytes for people.
+    """A number of bytes, for people.
 
     >>> size(0), size(999), size(1_500_000)
     ('0 B', '999 B', '1.5 MB')

@@ -1,8 +1,7 @@
-"""Being told to end: by Ctrl-C, by a service manager, by a terminal that is closed.
+"""Signals: Ctrl-C, a service manager, a terminal that is closed.
 
-Rule: the first signal ends a command, and no later one does: it would replace what the first one found out about the
-job. A batch takes the first Ctrl-C as a wish; whoever sends a signal from outside sends SIGKILL next, so that one ends
-at once.
+Rule: the first signal ends a command, and later ones are ignored: they would discard what the first one found out about
+the job. A batch stops gracefully at the first Ctrl-C; SIGTERM and SIGHUP end it at once, since SIGKILL may follow.
 """
 
 from __future__ import annotations
@@ -13,12 +12,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-_FROM_OUTSIDE = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
-_ALL = (signal.SIGINT, *_FROM_OUTSIDE)
+_TERMINATING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+_ALL = (signal.SIGINT, *_TERMINATING)
 
 
 class Terminated(KeyboardInterrupt):
-    """The process was asked to end from outside. Flows treat it as they treat Ctrl-C."""
+    """SIGTERM or SIGHUP. Flows treat it like Ctrl-C."""
 
     def __init__(self, number: int) -> None:
         super().__init__()
@@ -26,8 +25,8 @@ class Terminated(KeyboardInterrupt):
 
 
 @contextmanager
-def handled() -> Iterator[None]:
-    """Let the first signal end the work, and nothing that end. What is ignored, as under nohup, stays ignored."""
+def first_ends() -> Iterator[None]:
+    """The first signal ends the block; later ones are ignored. What is ignored already, as by nohup, stays ignored."""
     over = False
 
     def end(number: int, _: FrameType | None) -> None:
@@ -41,21 +40,21 @@ def handled() -> Iterator[None]:
 
 
 @contextmanager
-def ignored() -> Iterator[None]:
-    """Let nothing cut off the last words.
+def held_back() -> Iterator[None]:
+    """No signal interrupts the block, which prints how the command ended.
 
-    By a handler that does nothing: `SIG_IGN` makes Python print a warning about a signal that has just arrived.
+    A handler that does nothing: `SIG_IGN` makes Python print a warning about a signal that has just arrived.
     """
     with _handlers(lambda number, frame: None):
         yield
 
 
 @contextmanager
-def gently(first: Callable[[], object]) -> Iterator[None]:
-    """Let the first Ctrl-C call `first`, let the next one or a signal from outside end the work, and nothing that end.
+def first_stops_gracefully(stop: Callable[[], object]) -> Iterator[None]:
+    """The first Ctrl-C calls `stop`; the next one, SIGTERM or SIGHUP ends the block; later ones are ignored.
 
     Args:
-        first: is called in the middle of anything, so it neither prints nor waits.
+        stop: is called at any point of the program, so it must neither print nor wait.
     """
     asked = over = False
 
@@ -65,7 +64,7 @@ def gently(first: Callable[[], object]) -> Iterator[None]:
             return
         if number == signal.SIGINT and not asked:
             asked = True
-            first()
+            stop()
             return
         over = True
         raise _raised(number)
@@ -80,7 +79,7 @@ def _raised(number: int) -> KeyboardInterrupt:
 
 @contextmanager
 def _handlers(handler: Callable[[int, FrameType | None], object]) -> Iterator[None]:
-    """Handle all signals in the block, but for those that are ignored, or handled outside of Python."""
+    """Handle all signals in the block, except those that are ignored or handled outside of Python."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

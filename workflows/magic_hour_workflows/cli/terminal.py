@@ -1,7 +1,7 @@
-"""One command at work: its settings, what it learnt, where it prints, how it ends.
+"""One run of a command: its settings, the job it works on, what it prints, how it ends.
 
-Rule: stdout holds results and nothing else, in JSON exactly one object for each command, also when it fails. Only
-batches, which take hours, print an object a line as they go.
+Rule: stdout holds only results; as JSON, exactly one object per command, also when it fails. Only batches, which take
+hours, print one object per line as they run.
 """
 
 from __future__ import annotations
@@ -24,11 +24,9 @@ from magic_hour_client.errors import FieldDeprecated
 from .._results import Job, Kind
 from ..errors import MagicHourError, SubmissionUnknown
 from ..events import Created, Event, SubmissionLost
-from . import exit_status as ends
-from . import signals
+from . import exit_status, signals
 from .flags import Flag
-from .printing import showing
-from .streams import Formatter, to_stderr, to_stdout
+from .printing import Formatter, show_progress, to_stderr, to_stdout
 
 if TYPE_CHECKING:
     from .._client import Client
@@ -36,7 +34,7 @@ if TYPE_CHECKING:
 
 @attrs.define(kw_only=True)
 class Terminal:
-    """What one command was told about itself, and what it learnt."""
+    """The settings and the state of one command."""
 
     json: bool = False
     quiet: bool = False
@@ -47,19 +45,19 @@ class Terminal:
     flags: Sequence[Flag] = ()
     """The flags behind the fields that errors may name."""
     submits: bool = False
-    """Whether it is there to submit a job."""
+    """Whether the command submits a job."""
     resume_options: Sequence[str] = ()
-    """What the command that picks the job up has to be told as well."""
+    """More options for the command that resumes the job."""
     job: Job | None = None
-    """The job, once one is accepted or named."""
+    """The job, once one is accepted or given."""
     unknown: SubmissionUnknown | None = None
-    """The submission of which nobody knows what became."""
+    """The submission of which it is unknown whether it was accepted."""
     address: str | None = None
-    """The service it speaks to, once that is known."""
+    """The address of the service, once it is known."""
     _printed: bool = False
 
     def client(self) -> Client:
-        """A client as the options and the environment say."""
+        """A client with the settings of the options and the environment."""
         from .._client import Client
 
         client = Client(base_url=self.base_url, allow_http=self.allow_http)
@@ -68,8 +66,8 @@ class Terminal:
 
     @contextmanager
     def progress(self) -> Iterator[Callable[[Event], None]]:
-        """A listener that shows events, and remembers what matters of them: exceptions may be replaced on their way."""
-        with showing(self.resume, quiet=self.quiet) as show:
+        """A listener that shows events, and keeps what is known of the job: exceptions may be replaced on their way."""
+        with show_progress(self.resume, quiet=self.quiet) as show:
 
             def listen(event: Event) -> None:
                 if isinstance(event, Created):
@@ -81,76 +79,76 @@ class Terminal:
             yield listen
 
     def resume(self, kind: str, id: str) -> str:
-        """The command that picks a job up."""
+        """The command that resumes a job."""
         where = ["--base-url", self.base_url] if self.base_url else []
         open_http = ["--allow-http"] if self.allow_http else []
         return escaped(shlex.join(["magic-hour", kind, "wait", id, *self.resume_options, *where, *open_http]))
 
     @contextmanager
-    def about(self, kind: Kind, id: str, resume_options: Sequence[str] = ()) -> Iterator[None]:
-        """Whatever goes wrong in here is about this job, which exists already."""
+    def with_job(self, kind: Kind, id: str, resume_options: Sequence[str] = ()) -> Iterator[None]:
+        """Errors in the block are about this job, which exists already."""
         before = (self.job, self.resume_options, self.submits)
         self.job, self.resume_options, self.submits = Job(kind, id), resume_options, False
         yield
         self.job, self.resume_options, self.submits = before
 
     def say(self, text: str) -> None:
-        """Something nice to know."""
+        """Print something on stderr, unless `--quiet`."""
         if not self.quiet:
             to_stderr(text)
 
     def result(self, data: Mapping[str, Any], lines: Sequence[str]) -> None:
-        """Print what came out: the data as JSON, or else the lines.
+        """Print the result: the data as JSON, or else the lines.
 
         Raises:
-            NotPrinted: it cannot be written.
+            ResultNotPrinted: it cannot be written.
         """
         self._printed = True
         try:
             to_stdout(_json(data) if self.json else "\n".join(lines))
         except OSError as error:
-            raise ends.not_printed(error, lines) from None
+            raise exit_status.result_not_printed(error, lines) from None
 
     def event(self, data: Mapping[str, Any]) -> None:
-        """Print something on the way to the result, for programs.
+        """Print an intermediate result, for programs.
 
         Raises:
-            NotPrinted: it cannot be written.
+            ResultNotPrinted: it cannot be written.
         """
         if self.json:
             try:
                 to_stdout(_json(data))
             except OSError as error:
-                raise ends.not_printed(error, []) from None
+                raise exit_status.result_not_printed(error, []) from None
 
     def run(self, work: Callable[[], object]) -> int:
-        """Do the work; returns the exit code, its own if it has one. Whatever happens is told, nothing is raised."""
+        """Do the work; returns the exit code, its own if it has one. Every error is reported, none is raised."""
         try:
             with self._logging(), self._deprecations():
                 code = work()
-        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  (this is where everything is told)
-            with signals.ignored():
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  (every error is reported here)
+            with signals.held_back():
                 return self.fail(error)
         return code if isinstance(code, int) else 0
 
     def fail(self, error: BaseException) -> int:
-        """Tell what went wrong; returns the exit code."""
-        known = self._known(error)
-        text = ends.words(error, known)
+        """Report an error; returns the exit code."""
+        context = self._context(error)
+        text = exit_status.message(error, context)
         if self.debug:
             to_stderr("".join(traceback.format_exception(error)).rstrip())
         to_stderr(f"magic-hour: {text}")
         if self.json and not self._printed:
-            with suppress(ends.NotPrinted):
-                self.result(ends.as_json(error, text, known), [])
-        return ends.exit_code(error, known)
+            with suppress(exit_status.ResultNotPrinted):
+                self.result(exit_status.error_json(error, text, context), [])
+        return exit_status.exit_code(error, context)
 
-    def _known(self, error: BaseException) -> ends.Known:
+    def _context(self, error: BaseException) -> exit_status.ErrorContext:
         job = self.job
-        if isinstance(error, ends.OwnEnd) or (isinstance(error, MagicHourError) and error.project_id is None):
+        if isinstance(error, exit_status.CLIError) or (isinstance(error, MagicHourError) and error.project_id is None):
             job = None  # it went wrong before there was one, or there is none with this id
         found = error if isinstance(error, SubmissionUnknown) else getattr(error, "submission_unknown", None)
-        return ends.Known(
+        return exit_status.ErrorContext(
             job=job,
             unknown=found or self.unknown,  # a command submits once: there is a doubt or a job, never both
             resume=None if job is None else self.resume(job.kind, job.id),
@@ -161,7 +159,7 @@ class Terminal:
 
     @contextmanager
     def _logging(self) -> Iterator[None]:
-        """The log goes to stderr if asked for, else nowhere: what matters is told anyway."""
+        """Log to stderr with `--verbose`, else nowhere: what matters is printed anyway."""
         logger = logging.getLogger("magic_hour_workflows")
         handler: logging.Handler = logging.StreamHandler() if self.verbose else logging.NullHandler()
         handler.setFormatter(Formatter("%(levelname)s %(message)s"))
@@ -177,12 +175,12 @@ class Terminal:
 
     @contextmanager
     def _deprecations(self) -> Iterator[None]:
-        """What the service has retired is said in one line, in the words of the command line, and once."""
+        """Report each use of something that the service has retired once, in one line."""
         shown: set[str] = set()
 
         def show(message: Warning | str, *rest: Any, **more: Any) -> None:
             if isinstance(message, FieldDeprecated):
-                text = ends.deprecation(message, self.flags)
+                text = exit_status.deprecation(message, self.flags)
                 if text not in shown:
                     shown.add(text)
                     self.say(f"magic-hour: {text}")

@@ -1,24 +1,29 @@
-"""A batch for a person at a terminal: one quiet panel that stays where it is, and goes when the batch is done.
+"""A running batch on stderr: plain lines for logs and pipes, one live panel for a person at a terminal.
 
-Rule: what is drawn is read off the tally, in a thread of its own; nothing here can hold up a row.
+Rule: a line per finished row, and one every 30 s, so that a long wait is not mistaken for a dead process. The panel is
+drawn from `Stats` in a thread of its own: drawing never holds up a row, and the panel disappears at the end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from magic_hour_client._runtime.redaction import escaped
+
 from ..._formatting import shown
 from ...batch._rows import RowResult, RowStatus
-from .lines import halt_line, row_line, speed_of
-from .stats import Tally
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
     from rich.text import Text
 
-COLOURS = {
+    from .monitor import Stats
+
+HEARTBEAT_SECONDS = 30.0
+COLORS = {
     RowStatus.SAVED: "green",
     RowStatus.FAILED: "red",
     RowStatus.DOUBTFUL: "yellow",
@@ -26,71 +31,107 @@ COLOURS = {
     RowStatus.RUNNING: "cyan",
     RowStatus.WAITING: "bright_black",
 }
-"""In the order in which they stand in the bar."""
+"""In the order of the bar."""
 WIDEST_BAR = 72
 _FRAMES_PER_SECOND = 4
 
 
-class Panel:
-    """Draws the tally.
+class Lines:
+    """Prints what happens, line by line.
 
     Args:
-        tally: what there is to show.
+        stats: what to print.
+        out: takes a line.
+        quiet: only what must be reported.
+        now: a clock.
+    """
+
+    def __init__(
+        self, stats: Stats, out: Callable[[str], object], *, quiet: bool, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._stats = stats
+        self._out = out
+        self._quiet = quiet
+        self._now = now
+        self._printed_at = now()
+        self._halted = False
+
+    def row_ended(self, result: RowResult) -> None:
+        """A row is done."""
+        if not self._quiet:
+            self._out(row_line(result))
+            self._printed_at = self._now()
+
+    def tick(self, halted: str | None) -> None:
+        """Time has passed."""
+        if halted is not None and not self._halted:
+            self._halted = True
+            self._out(f"magic-hour: {halt_line(halted)}")
+        if not self._quiet and self._now() - self._printed_at >= HEARTBEAT_SECONDS:
+            self._printed_at = self._now()
+            self._out(heartbeat(self._stats))
+
+
+class Panel:
+    """Draws the stats.
+
+    Args:
+        stats: what to draw.
         title: what the batch is called.
     """
 
-    def __init__(self, tally: Tally, title: str) -> None:
-        self._tally = tally
+    def __init__(self, stats: Stats, title: str) -> None:
+        self._stats = stats
         self._title = title
         self._halted: str | None = None
 
-    def ended(self, result: RowResult) -> None:
-        """The tally knows."""
+    def row_ended(self, result: RowResult) -> None:
+        """The stats have it."""
 
     def tick(self, halted: str | None) -> None:
-        """Time passed."""
+        """Time has passed."""
         self._halted = halted
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         from rich.text import Text
 
-        tally = self._tally
+        stats = self._stats
         width = max(10, min(WIDEST_BAR, console.width - 2))
-        share = tally.done / tally.total if tally.total else 1.0
-        yield Text.assemble((shown(self._title), "bold"), f"  {tally.done:,} of {tally.total:,}  {share:.0%}")
+        share = stats.done / stats.total if stats.total else 1.0
+        yield Text.assemble((shown(self._title), "bold"), f"  {stats.done:,} of {stats.total:,}  {share:.0%}")
         yield self._bar(width)
-        yield self._line(f"{n:,} {status}" for status in COLOURS if (n := tally.summary.counts.get(status)))
-        speed = speed_of(tally)
-        yield self._line([*([speed] if speed else []), f"{tally.summary.credits:,.10g} credits"])
-        if doing := tally.doing:
-            yield self._line(f"{state} {count}" for state, count in doing)
-        for result in tally.errors:
-            text = row_line(result)
-            yield Text(text, style=COLOURS[result.status], no_wrap=True, overflow="ellipsis")
+        yield _dim(f"{n:,} {status}" for status in COLORS if (n := stats.summary.counts.get(status)))
+        speed = speed_of(stats)
+        yield _dim([*([speed] if speed else []), f"{stats.summary.credits:,.10g} credits"])
+        if activities := stats.activities:
+            yield _dim(f"{activity} {count}" for activity, count in activities)
+        for result in stats.errors:
+            yield Text(row_line(result), style=COLORS[result.status], no_wrap=True, overflow="ellipsis")
         if self._halted:
             yield Text(halt_line(self._halted), style="bold yellow")
 
     def _bar(self, width: int) -> Text:
         from rich.text import Text
 
-        counts, total = self._tally.summary.counts, max(self._tally.total, 1)
+        counts, total = self._stats.summary.counts, max(self._stats.total, 1)
         bar, before, drawn = Text(), 0, 0
-        for status, colour in COLOURS.items():
+        for status, color in COLORS.items():
             before += counts.get(status, 0)
             until = round(width * before / total)
-            bar.append("━" * (until - drawn), colour)
+            bar.append("━" * (until - drawn), color)
             drawn = until
         return bar
 
-    def _line(self, parts: Iterator[str] | list[str]) -> Text:
-        from rich.text import Text
 
-        return Text(" · ".join(parts), style="bright_black", no_wrap=True, overflow="ellipsis")
+def _dim(parts: Iterator[str] | list[str]) -> Text:
+    from rich.text import Text
+
+    return Text(" · ".join(parts), style="bright_black", no_wrap=True, overflow="ellipsis")
 
 
 @contextmanager
 def live(panel: Panel) -> Iterator[bool]:
-    """Draw the panel for as long as this lasts; says whether this terminal can."""
+    """Draw the panel while the block runs; gives False if this terminal cannot."""
     from rich.console import Console
     from rich.live import Live
 
@@ -101,3 +142,50 @@ def live(panel: Panel) -> Iterator[bool]:
     # stdout is for programs: it must not be drawn above the panel.
     with Live(panel, console=console, refresh_per_second=_FRAMES_PER_SECOND, transient=True, redirect_stdout=False):
         yield True
+
+
+def halt_line(reason: str) -> str:
+    """What it means that a batch is halted."""
+    again = "; Ctrl-C again stops at once, and no job is lost" if reason == "interrupted" else ""
+    return f"{escaped(reason)}: no more jobs are submitted; waiting for those in progress{again}"
+
+
+def heartbeat(stats: Stats) -> str:
+    """The state of a batch in one line."""
+    wanted = (RowStatus.FAILED, RowStatus.DOUBTFUL, RowStatus.SKIPPED, RowStatus.RUNNING)
+    counts = stats.summary.counts
+    parts = [f"{stats.done:,} of {stats.total:,} rows done"]
+    parts += [f"{counts[status]:,} {status}" for status in wanted if counts.get(status)]
+    if speed := speed_of(stats):
+        parts.append(speed)
+    return f"{', '.join(parts)}; {stats.summary.credits:,.10g} credits"
+
+
+def speed_of(stats: Stats) -> str | None:
+    """The speed and the time left."""
+    if stats.rows_per_minute is None or stats.seconds_left is None:
+        return None
+    return f"{stats.rows_per_minute:,.0f} rows/min, about {duration(stats.seconds_left)} left"
+
+
+def row_line(result: RowResult) -> str:
+    """The end of a row in one line."""
+    seconds = "" if result.seconds is None else f", {result.seconds:.1f} s"
+    if result.status is RowStatus.SAVED:
+        cost = "" if result.credits is None else f", {result.credits:g} credits"
+        return f"saved     {shown(result.key)}: {', '.join(shown(path.name) for path in result.paths)}{cost}{seconds}"
+    what = {RowStatus.RUNNING: "left", RowStatus.SKIPPED: "left out"}.get(result.status, str(result.status))
+    return f"{what:<8}  {shown(result.key)}: {escaped(' '.join((result.error or 'stopped').split()))}"
+
+
+def duration(seconds: float) -> str:
+    """
+    >>> duration(4.2), duration(95), duration(7300), duration(200000)
+    ('4 s', '1 min 35 s', '2 h 1 min', '55 h 33 min')
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

@@ -1,6 +1,7 @@
-"""Which batch a command is about: a file, or a database of several machines.
+"""The options of the batch commands, and which batch a command is about: a file, or a database of several machines.
 
-Rule: what is typed wins over the environment, that over what lies about; a password is never shown, nor typed back.
+Rule: an option wins over the environment, the environment over what the current folder has; a password is never shown,
+and never part of a suggested command.
 """
 
 from __future__ import annotations
@@ -8,8 +9,10 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 import attrs
+import typer
 
 from magic_hour_client.errors import InvalidArgument
 
@@ -17,16 +20,128 @@ from ..._formatting import shown, typed
 from ..terminal import Terminal
 
 VARIABLE = "MAGIC_HOUR_BATCH_DATABASE"
+_PER_MINUTE = {"min": 1.0, "s": 60.0, "h": 1 / 60}
+
+
+def per_minute(text: str | None) -> float | None:
+    """The rate in rows per minute; a plain number is that already.
+
+    Raises:
+        typer.BadParameter: not a rate.
+
+    >>> per_minute("2/s"), per_minute("90"), per_minute("600/h")
+    (120.0, 90.0, 10.0)
+    """
+    if text is None:
+        return None
+    number, _, unit = text.partition("/")
+    try:
+        rate = float(number) * _PER_MINUTE[unit.strip() or "min"]
+    except (ValueError, KeyError):
+        rate = 0.0
+    if not 0 < rate < float("inf"):
+        raise typer.BadParameter(f"{text!r} is not a rate; use 60/min, 2/s or 1000/h")
+    return rate
+
+
+Manifest = Annotated[
+    str, typer.Argument(metavar="MANIFEST", help="The rows: a .csv, .jsonl or .ndjson file.", show_default=False)
+]
+OfManifest = Annotated[
+    str | None, typer.Argument(metavar="[MANIFEST]", help="The batch of this manifest.", show_default=False)
+]
+FromManifest = Annotated[
+    str | None, typer.Option("--manifest", metavar="FILE", help="The batch of this manifest.", show_default=False)
+]
+Keys = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[KEY]...", help="The failed rows to retry; all of them by default.", show_default=False),
+]
+Key = Annotated[str, typer.Argument(metavar="KEY", help="The key of the row.", show_default=False)]
+Project = Annotated[str | None, typer.Option("--project", metavar="ID", help="The id of its job.", show_default=False)]
+NotCharged = Annotated[
+    bool,
+    typer.Option(
+        "--not-charged", help="No such job was found: wait, then confirm that there is none.", show_default=False
+    ),
+]
+Folder = Annotated[
+    str,
+    typer.Option(
+        "--output", "-o", metavar="DIR", help="The folder for the outputs; created if missing.", show_default=False
+    ),
+]
+Endpoint = Annotated[
+    str | None,
+    typer.Option(
+        "--endpoint",
+        metavar="NAME",
+        help="The endpoint of rows that do not name one, such as ai_headshot_generator.",
+        show_default=False,
+    ),
+]
+Concurrency = Annotated[
+    int | None,
+    typer.Option(
+        "--concurrency",
+        metavar="N",
+        help="Maximum number of rows in progress, on all machines together; 16 if never set.",
+        show_default=False,
+    ),
+]
+Rate = Annotated[
+    str | None,
+    typer.Option(
+        "--rate",
+        metavar="N/min",
+        callback=per_minute,
+        help="Maximum submission rate: 60/min, 2/s or 1000/h; unlimited if never set.",
+        show_default=False,
+    ),
+]
+MaxCredits = Annotated[
+    float | None,
+    typer.Option(
+        "--max-credits",
+        metavar="N",
+        help="Credit limit of the whole batch. Rows that would exceed it are not started, and are listed.",
+        show_default=False,
+    ),
+]
+DatabaseOf = Annotated[
+    str | None,
+    typer.Option(
+        "--database",
+        metavar="PATH|URL",
+        help=f"The batch database: a file, or postgresql://... for several machines. Default: {VARIABLE}, or "
+        "NAME.batch.sqlite beside the manifest NAME.",
+        show_default=False,
+    ),
+]
+DryRun = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Check every row, show what it will do and cost; send nothing.", show_default=False),
+]
+StepTimeout = Annotated[
+    float | None,
+    typer.Option(
+        "--timeout",
+        metavar="SECONDS",
+        help="Time limit of each step of a row; 1800 by default. The next run resumes jobs that were accepted.",
+        show_default=False,
+    ),
+]
+Open = Annotated[bool, typer.Option("--open", help="Open the report in a browser.", show_default=False)]
 
 
 @attrs.frozen
-class Where:
-    """Where a batch is remembered.
+class BatchLocation:
+    """Where a batch is stored.
 
     Attributes:
         database: what `Batch` takes as its database.
-        options: what other commands about this batch have to be told, typed in this folder and this shell.
-        service: what they have to be told about the service.
+        options: the options that other commands about this batch need, in this folder and this shell.
+        service: the options that say which service they use.
     """
 
     database: str = attrs.field(repr=False)
@@ -38,49 +153,45 @@ class Where:
         return typed(["magic-hour", "batch", words[0], *self.options, *self.service, *words[1:]])
 
     @property
-    def anywhere(self) -> list[str]:
-        """What commands have to be told that are typed elsewhere, and later."""
-        url = "://" in self.database
-        database = without_password(self.database) if url else os.path.abspath(os.path.expanduser(self.database))
+    def portable_options(self) -> list[str]:
+        """The options for commands that are typed in another folder or another shell."""
+        is_url = "://" in self.database
+        database = without_password(self.database) if is_url else os.path.abspath(os.path.expanduser(self.database))
         return ["--database", database, *self.service]
 
 
-def where(terminal: Terminal, database: str | None, manifest: str | None) -> Where:
-    """The batch that was typed, or is in the environment, or is the only one in the current folder.
+def locate(terminal: Terminal, database: str | None, manifest: str | None) -> BatchLocation:
+    """The batch of the options, or of the environment, or the only one in the current folder.
 
     Raises:
         InvalidArgument: none of these, or more than one.
     """
     service = ["--base-url", terminal.base_url] if terminal.base_url else []
-    return attrs.evolve(_where(database, manifest), service=[*service, *["--allow-http"] * terminal.allow_http])
+    return attrs.evolve(_locate(database, manifest), service=[*service, *["--allow-http"] * terminal.allow_http])
 
 
-def _where(database: str | None, manifest: str | None) -> Where:
+def _locate(database: str | None, manifest: str | None) -> BatchLocation:
     if database:
-        return Where(database, ("--database", without_password(database)))
+        return BatchLocation(database, ("--database", without_password(database)))
     if known := os.environ.get(VARIABLE):
         hidden = without_password(known)
         # A password is not repeated; this shell has it in the variable.
-        return Where(known, ("--database", hidden) if hidden == known else ())
+        return BatchLocation(known, ("--database", hidden) if hidden == known else ())
     from ...batch._database import SUFFIX, database_of
 
     if manifest is not None:
         beside = str(database_of(None, manifest))
-        return Where(beside, ("--database", beside))
+        return BatchLocation(beside, ("--database", beside))
     found = sorted(path.name for path in Path().glob(f"*{SUFFIX}"))
     if len(found) == 1:
-        return Where(found[0], ("--database", found[0]))
+        return BatchLocation(found[0], ("--database", found[0]))
     here = shown(os.getcwd())
-    what = f"{len(found)} batches in {here} ({', '.join(map(shown, found[:5]))})" if found else f"no batch in {here}"
-    raise InvalidArgument(
-        f"there {'are' if found else 'is'} {what}",
-        f"say which with --database, a MANIFEST or {VARIABLE}",
-        field="database",
-    )
+    problem = f"{len(found)} batches in {here} ({', '.join(map(shown, found[:5]))})" if found else f"no batch in {here}"
+    raise InvalidArgument(problem, f"pass a MANIFEST or --database, or set {VARIABLE}", field="database")
 
 
 def without_password(database: str) -> str:
-    """A database as it may be shown, and typed again where the password is in `~/.pgpass` or `PGPASSWORD`.
+    """A database as it can be shown, and typed again where the password is in `~/.pgpass` or `PGPASSWORD`.
 
     >>> without_password("postgresql://me:secret@db/portraits?password=secret"), without_password("foxes.batch.sqlite")
     ('postgresql://me@db/portraits', 'foxes.batch.sqlite')
@@ -95,5 +206,5 @@ def without_password(database: str) -> str:
     except (ArgumentError, ValueError):
         return "URL"
     query = {name: value for name, value in url.query.items() if "password" not in name.lower()}
-    shown_as = URL.create(url.drivername, url.username, None, url.host, url.port, url.database, query)
-    return shown_as.render_as_string(hide_password=True)
+    plain = URL.create(url.drivername, url.username, None, url.host, url.port, url.database, query)
+    return plain.render_as_string(hide_password=True)

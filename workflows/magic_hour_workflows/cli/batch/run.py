@@ -1,31 +1,35 @@
-"""`batch run`, `retry`, `worker`: a batch at work, from the plan to what is said at its end.
+"""`batch run`, `retry`, `worker`: the plan, the run, and how it ends.
 
-Rule: what is wrong is said before anything is charged, and however a run ends, it says how to go on.
+Rule: every mistake is reported before anything is charged; however a run ends, it says how to resume it.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+import attrs
+
 from magic_hour_client._runtime.settings import KEY_VARIABLE
 from magic_hour_client.errors import InvalidArgument
 
 from ..._formatting import shown
+from ..._hints import unlisted_in
 from ...batch._batch import Batch
+from ...batch._database import lock_path, side_file_path
 from ...batch._report import record
-from ...batch._rows import RowStatus, Summary
+from ...batch._rows import Row, RowStatus, Summary
 from .. import signals
+from ..printing import size
 from ..terminal import Terminal
-from .monitor import watching
-from .options import Where
-from .preview import database_errors, output_of, plan_data, plan_lines, remarks, stands, title_of
-from .stats import Tally
-from .summary import Ending, finish
+from .monitor import Stats, monitoring
+from .options import BatchLocation
+from .status import RunContext, counts_text, database_errors, finish, output_of, summary_data, title_of
 
 INTERRUPTED = "interrupted"
 """Why a batch is halted by Ctrl-C."""
@@ -33,87 +37,88 @@ Options = Mapping[str, Any]
 
 
 def run_manifest(
-    terminal: Terminal, manifest: str, output: str, place: Where, options: Options, *, dry_run: bool
+    terminal: Terminal, manifest: str, output: str, location: BatchLocation, options: Options, *, dry_run: bool
 ) -> int:
-    """Do the rows of a manifest, or say what that would be."""
+    """Run the rows of a manifest, or show the plan; returns the exit code."""
     terminal.submits = not dry_run
     token = (os.environ.get(KEY_VARIABLE) or "no-key-is-sent") if dry_run else None
-    tally = Tally(Summary(counts={}, credits=0))
+    stats = Stats(Summary(counts={}, credits=0))
     given = {"output": output, **_given(options)}
-    batch = Batch(manifest, token=token, on_event=tally.heard, **given, **_service(terminal, place))
-    plan = batch.plan  # every mistake of every row is said here
-    for remark in remarks(batch.rows or ()):
-        terminal.say(f"magic-hour: {remark}")
+    batch = Batch(manifest, token=token, on_event=stats.on_event, **given, **_service(terminal, location))
+    plan = batch.plan  # reports every mistake of every row
+    for warning in _unlisted_values(batch.rows or ()):
+        terminal.say(f"magic-hour: {warning}")
     with database_errors():
-        before = stands(batch)
-    data, lines = plan_data(batch, before), plan_lines(batch, before, shown(Path(manifest).name))
+        before = _earlier_summary(batch)
+    data, lines = _plan_data(batch, before), _plan_lines(batch, before, shown(Path(manifest).name))
     if dry_run:
         terminal.result({"dry_run": True, **data}, lines)
         return 0
     for line in lines:
         terminal.say(line)
     terminal.event({"event": "plan", **data})
-    tally.look(before or Summary(counts={RowStatus.WAITING: plan.rows}, credits=0))
-    again = place.command("run", manifest, *_typed(given))
-    return _carry_out(
-        terminal, batch, tally, Ending(place=place, again=again, title=Path(manifest).name, output=Path(output))
-    )
+    stats.update(before or Summary(counts={RowStatus.WAITING: plan.rows}, credits=0))
+    resume = location.command("run", manifest, *_typed(given))
+    context = RunContext(location=location, resume=resume, title=Path(manifest).name, output=Path(output))
+    return _run(terminal, batch, stats, context)
 
 
 def run_known(
-    terminal: Terminal, place: Where, options: Options, *, retry: Sequence[str] | Literal[True] | None = None
+    terminal: Terminal,
+    location: BatchLocation,
+    options: Options,
+    *,
+    retry: Sequence[str] | Literal[True] | None = None,
 ) -> int:
-    """Go on with a batch as its database has it; with `retry`, also with rows that failed."""
-    tally = Tally(Summary(counts={}, credits=0))
+    """Resume a batch from its database; with `retry`, also its failed rows. Returns the exit code."""
+    stats = Stats(Summary(counts={}, credits=0))
     given = _given(options)
-    batch = Batch(None, on_event=tally.heard, **given, **_service(terminal, place))
+    batch = Batch(None, on_event=stats.on_event, **given, **_service(terminal, location))
     with database_errors():
         if retry is not None:
-            number = _failed(batch, None if retry is True else retry)
-            what = f"{number:,} failed row{'' if number == 1 else 's'} will be tried anew"
-            terminal.say(what if number else "no row has failed")
-        tally.look(batch.summary())
+            number = _count_failed(batch, None if retry is True else retry)
+            terminal.say(f"{_rows(number, 'failed ')} will be retried" if number else "no row has failed")
+        stats.update(batch.summary())
         output = output_of(batch)
-    again = place.command("worker", *_typed(given))
-    ending = Ending(place=place, again=again, title=title_of(batch), output=output)
-    return _carry_out(terminal, batch, tally, ending, retry=retry or False)
+    resume = location.command("worker", *_typed(given))
+    context = RunContext(location=location, resume=resume, title=title_of(batch), output=output)
+    return _run(terminal, batch, stats, context, retry=retry or False)
 
 
-def _carry_out(
-    terminal: Terminal, batch: Batch, tally: Tally, ending: Ending, *, retry: Sequence[str] | bool = False
+def _run(
+    terminal: Terminal, batch: Batch, stats: Stats, context: RunContext, *, retry: Sequence[str] | bool = False
 ) -> int:
-    """Run a batch to its end, or to that of somebody's patience; returns the exit code."""
+    """Run a batch until it is done or stopped; returns the exit code."""
     interruption: KeyboardInterrupt | None = None
-    with database_errors(), watching(terminal, batch, tally, ending.title) as ended:
+    with database_errors(), monitoring(terminal, batch, stats, context.title) as on_row:
         try:
             with (
-                signals.gently(partial(batch.halt, INTERRUPTED)),
+                signals.first_stops_gracefully(partial(batch.halt, INTERRUPTED)),
                 closing(batch.run(retry=retry)) as finished,
             ):
                 for result in finished:
-                    ended(result)
-                    terminal.event({"event": "row", **record(result, ending.output.absolute())})
+                    on_row(result)
+                    terminal.event({"event": "row", **record(result, context.output.absolute())})
         except KeyboardInterrupt as stopped:
             interruption = stopped
-    with signals.ignored(), database_errors():
+    with signals.held_back(), database_errors():
         if interruption is None and batch.halted == INTERRUPTED:
             interruption = KeyboardInterrupt()
-        return finish(terminal, batch, ending, interruption)
+        return finish(terminal, batch, context, interruption)
 
 
-def _failed(batch: Batch, keys: Sequence[str] | None) -> int:
-    """How many rows will be tried anew.
+def _count_failed(batch: Batch, keys: Sequence[str] | None) -> int:
+    """How many rows will be retried.
 
     Raises:
-        InvalidArgument: a row that was named has not failed.
+        InvalidArgument: a given row has not failed.
     """
     failed = {result.key for result in batch.results() if result.status is RowStatus.FAILED}
     wrong = sorted(set(keys or ()) - failed)
     if wrong:
         names = ", ".join(map(shown, wrong[:10])) + (", ..." if len(wrong) > 10 else "")
-        raise InvalidArgument(
-            f"{names} did not fail or {'is' if len(wrong) == 1 else 'are'} not in this batch", field="key"
-        )
+        problem = f"{names} did not fail or {'is' if len(wrong) == 1 else 'are'} not in this batch"
+        raise InvalidArgument(problem, field="key")
     return len(failed if keys is None else set(keys))
 
 
@@ -121,14 +126,57 @@ def _given(options: Options) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _service(terminal: Terminal, place: Where) -> dict[str, Any]:
-    return {"database": place.database, "base_url": terminal.base_url, "allow_http": terminal.allow_http}
+def _service(terminal: Terminal, location: BatchLocation) -> dict[str, Any]:
+    return {"database": location.database, "base_url": terminal.base_url, "allow_http": terminal.allow_http}
 
 
 def _typed(given: Options) -> list[str]:
     """The options as they would be typed again."""
     words = []
     for name, value in given.items():
-        if value is not None:
-            words += [f"--{name.replace('_', '-')}", f"{value:.15g}" if isinstance(value, float) else str(value)]
+        words += [f"--{name.replace('_', '-')}", f"{value:.15g}" if isinstance(value, float) else str(value)]
     return words
+
+
+# The plan
+
+
+def _earlier_summary(batch: Batch) -> Summary | None:
+    """The state of a batch that was started before; None for a new one. Writes nothing."""
+    file = batch.database.file
+    if file is not None and not (file.is_file() or lock_path(file).exists() or side_file_path(file).exists()):
+        return None
+    summary = batch.summary()
+    return summary if summary.rows else None
+
+
+def _plan_data(batch: Batch, before: Summary | None) -> dict[str, Any]:
+    """The plan, for programs."""
+    data = {**attrs.asdict(batch.plan), "database": str(batch.database)}
+    return data if before is None else {**data, "so_far": summary_data(before)}
+
+
+def _plan_lines(batch: Batch, before: Summary | None, name: str) -> list[str]:
+    """The plan, for people."""
+    plan = batch.plan
+    width = max(len(f"{count:,}") for count in plan.by_endpoint.values())
+    lines = [f"{name}: {_rows(plan.rows)}"]
+    lines += [f"  {count:>{width},} {endpoint}" for endpoint, count in sorted(plan.by_endpoint.items())]
+    least = "at least " if plan.at_least else ""
+    lines.append(f"cost      {least}{plan.credits:,} credits for all rows")
+    files = f"{plan.uploads:,} file{'' if plan.uploads == 1 else 's'}, {size(plan.upload_bytes)}"
+    lines.append(f"uploads   {files if plan.uploads else 'none'}")
+    lines.append(f"database  {shown(str(batch.database))}")
+    if before is not None:
+        lines.append(f"so far    {', '.join(counts_text(before))}; {before.credits:,.10g} credits")
+    return lines
+
+
+def _unlisted_values(rows: Iterable[Row]) -> list[str]:
+    """Values that the contract does not list. They are sent as they are, and cost something if they are mistakes."""
+    asked = Counter(question for row in rows for question in unlisted_in(f"v1.{row.endpoint}.create", row.parameters))
+    return [f"{_rows(number)}: {question}" for question, number in asked.items()]
+
+
+def _rows(number: int, what: str = "") -> str:
+    return f"{number:,} {what}row{'' if number == 1 else 's'}"
