@@ -9,8 +9,15 @@ import pytest
 from rich.console import Console
 
 from magic_hour_workflows.batch._rows import RowResult, RowStatus, Summary
-from magic_hour_workflows.cli.batch.display import HEARTBEAT_SECONDS, Lines, Panel, row_line
-from magic_hour_workflows.cli.batch.monitor import LAST_ERRORS, WINDOW_SECONDS, Stats
+from magic_hour_workflows.cli.batch.display import (
+    HEARTBEAT_SECONDS,
+    LAST_ERRORS,
+    WINDOW_SECONDS,
+    Lines,
+    Panel,
+    Stats,
+    row_line,
+)
 from magic_hour_workflows.events import Created, Downloading, StatusChanged, Uploading
 
 HALF = Summary(

@@ -1,26 +1,28 @@
-"""A running batch on stderr: plain lines for logs and pipes, one live panel for a person at a terminal.
+"""A running batch on stderr: its statistics, plain lines for logs and pipes, one live panel for a person at a terminal.
 
-Rule: a line per finished row, and one every 30 s, so that a long wait is not mistaken for a dead process. The panel is
-drawn from `Stats` in a thread of its own: drawing never holds up a row, and the panel disappears at the end.
+Rule: the counts are the database's, since several machines may work on one batch; speed and activity are measured here.
+A line per finished row, and one every 30 s, so that a long wait is not mistaken for a dead process. The panel is drawn
+from `Stats` in a thread of its own: drawing never holds up a row, and the panel disappears at the end.
 """
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from magic_hour_client._runtime.redaction import escaped
 
 from ..._formatting import shown
-from ...batch._rows import RowResult, RowStatus
+from ...batch._rows import RowResult, RowStatus, Summary
+from ...events import Created, Downloading, Event, StatusChanged, Uploading
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
     from rich.text import Text
-
-    from .monitor import Stats
 
 HEARTBEAT_SECONDS = 30.0
 COLORS = {
@@ -34,6 +36,100 @@ COLORS = {
 """In the order of the bar."""
 WIDEST_BAR = 72
 _FRAMES_PER_SECOND = 4
+
+
+WINDOW_SECONDS = 60.0
+"""Over which the speed is measured."""
+LAST_ERRORS = 3
+ENDED = (RowStatus.SAVED, RowStatus.FAILED, RowStatus.DOUBTFUL, RowStatus.SKIPPED)
+ACTIVITIES = ("uploading", "queued", "rendering", "saving")
+"""What the rows in progress may be doing, in that order; the service may know others."""
+
+
+class Stats:
+    """Written from threads, read from threads.
+
+    Args:
+        summary: the state of the batch at the start.
+        now: a clock.
+    """
+
+    def __init__(self, summary: Summary, now: Callable[[], float] = time.monotonic) -> None:
+        self.summary: Summary = summary
+        self._now = now
+        self._began = now()
+        self._ends: deque[float] = deque()
+        self._activities: dict[str, str] = {}
+        self._errors: deque[RowResult] = deque(maxlen=LAST_ERRORS)
+        self._lock = threading.Lock()
+
+    def update(self, summary: Summary) -> None:
+        """The database was polled."""
+        self.summary = summary
+
+    def on_event(self, key: str, event: Event) -> None:
+        """Something happened to a row in progress."""
+        match event:
+            case Uploading():
+                activity = "uploading"
+            case Created():
+                activity = "queued"
+            case StatusChanged(status=status):
+                activity = "saving" if status == "complete" else status
+            case Downloading():
+                activity = "saving"
+            case _:
+                return
+        with self._lock:
+            self._activities[key] = activity
+
+    def row_ended(self, result: RowResult) -> None:
+        """A row was done in this run."""
+        with self._lock:
+            self._activities.pop(result.key, None)
+            self._ends.append(self._now())
+            if result.error is not None and result.status is not RowStatus.SKIPPED:
+                self._errors.append(result)
+
+    @property
+    def total(self) -> int:
+        """How many rows there are."""
+        return self.summary.rows
+
+    @property
+    def done(self) -> int:
+        """How many rows are done."""
+        return sum(self.summary.counts.get(status, 0) for status in ENDED)
+
+    @property
+    def activities(self) -> Sequence[tuple[str, int]]:
+        """What the rows in progress are doing, and how many do it."""
+        with self._lock:
+            counted = Counter(self._activities.values())
+        known = [(activity, counted.pop(activity)) for activity in ACTIVITIES if activity in counted]
+        return [*known, *sorted(counted.items())]
+
+    @property
+    def errors(self) -> Sequence[RowResult]:
+        """The last rows that were not saved."""
+        with self._lock:
+            return list(self._errors)
+
+    @property
+    def rows_per_minute(self) -> float | None:
+        """The recent speed; None if it is not known yet."""
+        now = self._now()
+        with self._lock:
+            while self._ends and self._ends[0] < now - WINDOW_SECONDS:
+                self._ends.popleft()
+            seconds = min(now - self._began, WINDOW_SECONDS)
+            return len(self._ends) * 60.0 / seconds if self._ends and seconds > 0 else None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long the rest will take at this speed."""
+        speed = self.rows_per_minute
+        return None if speed is None else (self.total - self.done) * 60.0 / speed
 
 
 class Lines:

@@ -6,12 +6,15 @@ Rule: every mistake is reported before anything is charged; however a run ends, 
 from __future__ import annotations
 
 import os
+import sys
+import threading
+import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import attrs
 
@@ -23,14 +26,18 @@ from ..._hints import unlisted_in
 from ...batch._batch import Batch
 from ...batch._database import lock_path, side_file_path
 from ...batch._report import record
-from ...batch._rows import Row, RowStatus, Summary
+from ...batch._rows import Row, RowResult, RowStatus, Summary
 from .. import signals
-from ..printing import size
+from ..printing import is_live, size, to_stderr
 from ..terminal import Terminal
-from .monitor import Stats, monitoring
+from .display import Lines, Panel, Stats, live
 from .options import BatchLocation
 from .status import RunContext, counts_text, database_errors, finish, output_of, summary_data, title_of
 
+TICK_SECONDS = 0.25
+_POLL_SECONDS = 1.0
+_SHARE = 20
+"""The database is polled for a twentieth of the time at most: counting a million rows takes a while."""
 INTERRUPTED = "interrupted"
 """Why a batch is halted by Ctrl-C."""
 Options = Mapping[str, Any]
@@ -180,3 +187,60 @@ def _unlisted_values(rows: Iterable[Row]) -> list[str]:
 
 def _rows(number: int, what: str = "") -> str:
     return f"{number:,} {what}row{'' if number == 1 else 's'}"
+
+
+# Following the run: a failure in here never fails the batch.
+
+
+class View(Protocol):
+    """Shows a batch."""
+
+    def row_ended(self, result: RowResult) -> None: ...
+
+    def tick(self, halted: str | None) -> None: ...
+
+
+@contextmanager
+def monitoring(terminal: Terminal, batch: Batch, stats: Stats, title: str) -> Iterator[Callable[[RowResult], None]]:
+    """Show the batch while the block runs; gives the function to call with each row that is done."""
+    with _view(terminal, stats, title) as view:
+        over = threading.Event()
+        thread = threading.Thread(
+            target=_poll, args=(batch, stats, view, over), name="magic-hour-batch-monitor", daemon=True
+        )
+        thread.start()
+
+        def row_ended(result: RowResult) -> None:
+            stats.row_ended(result)
+            view.row_ended(result)
+
+        try:
+            yield row_ended
+        finally:
+            over.set()
+            thread.join()
+            view.tick(batch.halted)
+
+
+@contextmanager
+def _view(terminal: Terminal, stats: Stats, title: str) -> Iterator[View]:
+    lines = Lines(stats, to_stderr, quiet=terminal.quiet)
+    would_overwrite = terminal.json and sys.stdout is not None and sys.stdout.isatty()
+    if terminal.quiet or would_overwrite or not is_live(sys.stderr):
+        yield lines
+        return
+    panel = Panel(stats, title)
+    with live(panel) as drawn:
+        yield panel if drawn else lines
+
+
+def _poll(batch: Batch, stats: Stats, view: View, over: threading.Event) -> None:
+    next_at = 0.0
+    while not over.wait(TICK_SECONDS):
+        view.tick(batch.halted)
+        began = time.monotonic()
+        if began >= next_at:
+            with suppress(Exception):  # a busy database is polled again
+                stats.update(batch.summary())
+            spent = time.monotonic() - began
+            next_at = began + max(_POLL_SECONDS, _SHARE * spent)
