@@ -27,10 +27,10 @@ from .command import (
     print_result,
     resume_options,
 )
-from .terminal import Terminal
+from .terminal import Terminal, projects_of
 
 if TYPE_CHECKING:
-    from .._client import Client
+    pass
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.", show_default=False)]
 ROLES = ("image", "audio", "video")
@@ -60,11 +60,6 @@ def add(group: typer.Typer, kind: Kind) -> None:
 
 def _a(kind: Kind) -> str:
     return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
-
-
-def projects_of(client: Client, kind: Kind) -> Any:
-    """The client's resource for jobs of a kind."""
-    return getattr(client.v1, f"{kind}_projects")
 
 
 def _add_get(group: typer.Typer, kind: Kind) -> None:

@@ -21,8 +21,7 @@ from .._streams import read_chunk
 from .._urls import checked_url
 from ..errors import TransferFailed
 from .flags import Flag
-from .jobs import projects_of
-from .terminal import Terminal
+from .terminal import Terminal, projects_of
 
 STDIN = "-"
 _LONGEST = 1 << 20

@@ -191,6 +191,11 @@ class Terminal:
             yield
 
 
+def projects_of(client: Client, kind: Kind) -> Any:
+    """The client's resource for jobs of a kind."""
+    return getattr(client.v1, f"{kind}_projects")
+
+
 def _json(data: Mapping[str, Any]) -> str:
     """The object in ASCII, so that every locale can print it, and without NaN, so that every program can read it."""
     return json.dumps(_finite(data), default=str, allow_nan=False)
