@@ -1,4 +1,4 @@
-"""Loopback servers that misbehave as told, for what the emulator is too well-mannered to do."""
+"""Loopback servers that misbehave in ways the emulator does not."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 LIMIT_SECONDS = 60
-"""How long to wait for what has to happen. Only a hang takes so long: what it is for ends the wait at once."""
+"""How long to wait for an event. Only a hang takes so long: the event itself ends the wait at once."""
 
 Behave = Callable[[socket.socket, bytes], None]
 """Called with the connection and the head of the request."""
@@ -21,9 +21,9 @@ class Server:
     """Accepts connections and lets `behave` answer each request; `heads` are the requests' heads.
 
     Args:
-        behave: deals with one connection, in a thread; returning closes it.
-        tls: speaks TLS with it.
-        read: what is read before `behave` is called.
+        behave: handles one connection, in a thread; returning closes it.
+        tls: use TLS with this context.
+        read: reads the request before `behave` is called.
     """
 
     def __init__(self, behave: Behave, tls: ssl.SSLContext | None = None, read: Read | None = None) -> None:
@@ -82,7 +82,7 @@ def serving(behave: Behave, tls: ssl.SSLContext | None = None, read: Read | None
 
 
 def read_head(connection: socket.socket) -> bytes:
-    """The head of a request, or what came of it before the other side closed."""
+    """The head of a request, or as much as arrived before the client disconnected."""
     head = b""
     while b"\r\n\r\n" not in head and (chunk := connection.recv(4096)):
         head += chunk
@@ -90,7 +90,7 @@ def read_head(connection: socket.socket) -> bytes:
 
 
 def read_request(connection: socket.socket) -> bytes:
-    """The same with its body."""
+    """The head and the body of a request."""
     head, end, body = read_head(connection).partition(b"\r\n\r\n")
     length = next((int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0)
     while len(body) < length and (chunk := connection.recv(65536)):
@@ -99,16 +99,16 @@ def read_request(connection: socket.socket) -> bytes:
 
 
 def silent(connection: socket.socket, request: bytes) -> None:
-    """Says nothing until the other side goes."""
+    """Send nothing until the client disconnects."""
     connection.recv(1)
 
 
 def closes(connection: socket.socket, request: bytes) -> None:
-    """Ends the connection without an answer."""
+    """Close the connection without a response."""
 
 
 def says(content: bytes) -> Behave:
-    """Answers with these bytes."""
+    """Respond with these bytes."""
     return lambda connection, request: connection.sendall(content)
 
 
@@ -121,7 +121,7 @@ def wait_until(condition: Callable[[], object]) -> None:
 
 
 def drip(connection: socket.socket, data: bytes, done: threading.Event, pause: float = 0.05) -> None:
-    """Send a byte at a time; always quicker than any timeout between two bytes."""
+    """Send one byte at a time, always faster than any timeout between two bytes."""
     for byte in data:
         if done.wait(pause):
             return

@@ -12,22 +12,22 @@ from servers import Server, serving
 
 
 class Answer(NamedTuple):
-    """What storage says of one output: headers as they stand on the wire, and all that follows them."""
+    """The storage's response for one output: raw headers and body."""
 
     body: bytes
     headers: Sequence[str] = ()
     status: str = "200 OK"
     has_length: bool = True
-    """Whether it tells its length."""
+    """Whether it has a Content-Length."""
 
 
 class RawService:
-    """Lists `outputs`, each an answer of its own storage or an entry of `downloads` as it stands."""
+    """Lists `outputs`: each is an answer of its own storage or a raw entry of `downloads`."""
 
     def __init__(self) -> None:
         self.outputs: list[Any] = []
         self.fresh: list[Any] | None = None
-        """What is listed from the second time on."""
+        """The outputs from the second poll on."""
         self.creates = 0
         self.listed = 0
         self.fetched: list[int] = []

@@ -1,6 +1,6 @@
-"""What the emulator's tests share: one running emulator with a frozen clock, and a plain HTTP client that knows no SDK.
+"""What the emulator's tests share: one running emulator with a frozen clock, and a plain HTTP client without the SDK.
 
-Rule: raw httpx only. A test that needs another emulator starts its own; all others get the shared one, freshly reset.
+Rule: raw httpx only. A test that needs another emulator starts its own; all others use the shared one, after a reset.
 """
 
 import io
@@ -29,7 +29,7 @@ TALKING = "/v1/ai-talking-photo"
 
 @dataclass
 class Api:
-    """An emulator and a client that is let in."""
+    """An emulator and an HTTP client with its key."""
 
     emulator: Emulator
     http: httpx.Client
@@ -48,7 +48,7 @@ class Api:
         return project
 
     def finish(self, path: str, body: Json) -> Json:
-        """Create a job, let it end, and answer the project."""
+        """Create a job, let it end, and return the project."""
         job_id = self.create(path, body)["id"]
         self.emulator.clock.advance(DONE_SECONDS)
         return self.get(job_id, "video" if path == TALKING else "image")
@@ -59,7 +59,7 @@ class Api:
         return slot
 
     def upload(self, content: bytes, type: str = "image", extension: str = "png") -> str:
-        """Upload bytes and answer their file_path."""
+        """Upload bytes and return their file_path."""
         slot = self.slot(type, extension)
         response = httpx.put(slot["upload_url"], content=content)
         assert response.status_code == 200, response.text
@@ -92,12 +92,12 @@ def api(emulator: Emulator) -> Iterator[Api]:
 
 @pytest.fixture
 def start() -> Callable[..., Any]:
-    """Start an emulator with options of one's own: `with start(credits=10) as api:`."""
+    """Start an emulator with other options: `with start(credits=10) as api:`."""
     return Started
 
 
 class Started:
-    """An emulator of one test, and a client of it, as a context manager."""
+    """An emulator for one test and a client, as a context manager."""
 
     def __init__(self, **options: Any) -> None:
         self._emulator = Emulator(**{"frozen": True, "seed": 0, **options})
@@ -114,7 +114,7 @@ class Started:
 
 @pytest.fixture
 def held_frames(monkeypatch: pytest.MonkeyPatch) -> Callable[[Job, Path], list[int]]:
-    """Hold the rendering of a video, once its file is there, until its job is given up; answers the frames since."""
+    """Pause the rendering of a video, once its file exists, until its job is abandoned; returns the frames since."""
 
     def hold(job: Job, directory: Path) -> list[int]:
         drawn: list[int] = []
@@ -122,7 +122,7 @@ def held_frames(monkeypatch: pytest.MonkeyPatch) -> Callable[[Job, Path], list[i
         def draw(image: object, level: float, number: int, accent: object) -> None:
             if any(directory.rglob("*.part")):
                 drawn.append(number)
-                assert job.abandoned.wait(LIMIT_SECONDS), "nobody gives it up"
+                assert job.abandoned.wait(LIMIT_SECONDS), "it is not abandoned"
 
         monkeypatch.setattr(talking, "_bars", draw)
         return drawn
@@ -159,7 +159,7 @@ def connect(emulator: Emulator) -> httpx.Client:
 
 @pytest.fixture
 def wave() -> Callable[[list[tuple[int, float]]], bytes]:
-    """A WAV file of tones, one after another: `wave([(440, 1.0), (880, 2.0)])` in Hz and seconds."""
+    """A WAV file with a sequence of tones: `wave([(440, 1.0), (880, 2.0)])` in Hz and seconds."""
 
     def make(tones: list[tuple[int, float]], rate: int = 22_050) -> bytes:
         samples = array(

@@ -1,4 +1,4 @@
-"""Bodies that nobody should send: endless, deep, or with numbers that are none. A clean 4xx, and no memory."""
+"""Malicious bodies: endless, deeply nested, or with invalid numbers. They get a clean 4xx and cost no memory."""
 
 import json
 import socket
@@ -34,7 +34,7 @@ MEGABYTE = 1024 * 1024
 )
 def test_what_is_no_plain_json_is_refused(api, image_body, content):
     job = api.create(IMAGE, image_body)["id"]
-    for path in ANY if content else [IMAGE]:  # controls may do without a body
+    for path in ANY if content else [IMAGE]:  # controls work without a body
         headers = {"Content-Type": "application/json"}
         refused = api.http.post(path.replace("JOB", job), content=content, headers=headers)
         assert (refused.status_code, refused.json()["code"]) == (400, "invalid_request"), path
@@ -84,7 +84,7 @@ def test_a_body_that_says_it_is_too_large_is_refused_before_it_comes(api):
 
 @pytest.mark.parametrize("delayed", [False, True])
 def test_an_endless_body_is_refused_when_it_has_become_too_large(api, delayed):
-    """Also if a fault holds the request up, which reads its body first."""
+    """Also with a fault that delays the request, which reads its body first."""
     if delayed:
         api.emulator.faults.add("delay", on="create", seconds=0)
     with _connect(api) as connection:

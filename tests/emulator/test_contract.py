@@ -1,4 +1,4 @@
-"""The emulator says what the contract says: its answers fit the schemas, and another contract changes its checks."""
+"""The emulator follows the contract: its responses match the schemas, and another contract changes its checks."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ CREATES = {
 
 
 def check(answer, schema):
-    """Hold an answer against a named schema, every property of which it must have, retired ones too."""
+    """Check a response against a named schema; it must have every property, including deprecated ones."""
     registry = Registry().with_resource("urn:spec", DRAFT202012.create_resource(DOCUMENT))
     validator = jsonschema.Draft202012Validator({"$ref": f"urn:spec#/components/schemas/{schema}"}, registry=registry)
     validator.validate(answer)

@@ -1,4 +1,4 @@
-"""Faults as values and in the schedule: what can be said, what is refused, which request is hit, and the controls."""
+"""Faults as values and in the schedule: what is valid, what is refused, which request is hit, and the controls."""
 
 import threading
 
@@ -109,7 +109,7 @@ def test_only_requests_that_match_are_counted(schedule):
     schedule.add("reset", on="v1.ai_image_editor.create")
     assert schedule.strike(CREATE) is None
     assert schedule.strike(Target("v1.ai_image_editor.create", "create")) is not None
-    schedule.add("expired_url")  # on "*", which is where it makes sense
+    schedule.add("expired_url")  # on "*": every step that it applies to
     assert schedule.strike(CREATE) is None
     assert schedule.strike(DOWNLOAD) is not None
     schedule.add("range_ignored")
@@ -169,7 +169,7 @@ def test_fired_tells_what_happened_and_clear_forgets_what_has_not(schedule):
     fault = schedule.add("reset", on="create", nth=2, times=2)
     for _ in range(2):
         hit = schedule.strike(CREATE)
-    assert schedule.fired == ()  # struck, but it has not happened yet
+    assert schedule.fired == ()  # hit, but it has not happened yet
     hit.happened()
     assert [(each.fault, each.operation, each.number) for each in schedule.fired] == [(fault, CREATE.operation, 2)]
     assert schedule.pending == (fault,)

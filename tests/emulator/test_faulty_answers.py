@@ -1,4 +1,4 @@
-"""Answers, jobs and files that are not what they should be, one by one."""
+"""Wrong responses, jobs and files, one by one."""
 
 import base64
 import contextlib
@@ -49,7 +49,7 @@ def test_slowed_with_seconds(api, faults, create, kind, status, wait):
 
 
 def test_slowed_with_a_date_of_the_machine(api, faults, create):
-    api.emulator.clock.advance(10**6)  # clients know nothing of the emulator's time
+    api.emulator.clock.advance(10**6)  # clients do not know the emulator's time
     faults.add("unavailable", retry_after=60, date=True)
     wanted = parsedate_to_datetime(create().headers["retry-after"]).timestamp()
     assert 50 < wanted - time.time() < 61
@@ -194,7 +194,7 @@ def test_unknown_status_and_fractional_credits(api, faults, image_body):
     assert api.get(job)["status"] == "hibernating"
     changed = api.get(job)
     assert (changed["credits_charged"], changed["total_frame_cost"]) == (5.5, 5.5)
-    assert api.emulator.ledger.charged == 5  # what is said is wrong, what is done is not
+    assert api.emulator.ledger.charged == 5  # the response is wrong, what happened is not
 
 
 # --- jobs
@@ -296,7 +296,7 @@ def test_a_redirect_of_the_api_to_another_origin_shows_leaked_keys(api, faults, 
 def test_a_range_is_ignored(faults, output):
     whole = httpx.get(output).content
     faults.add("range_ignored")
-    assert httpx.get(output).content == whole  # asks for no range, so it does not count
+    assert httpx.get(output).content == whole  # without a range, so it does not count
     answer = httpx.get(output, headers={"Range": "bytes=10-"})
     assert (answer.status_code, answer.content) == (200, whole)
     assert "content-range" not in answer.headers

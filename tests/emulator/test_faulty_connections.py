@@ -1,4 +1,4 @@
-"""Network faults, seen from the client's end of a socket.
+"""Network faults, as a client sees them at its socket.
 
 Rule: raw sockets, so that nothing between the wire and the test repairs or hides anything.
 """
@@ -23,7 +23,7 @@ RESET = "reset"
 
 
 class Wire:
-    """A connection to the emulator, and what comes out of it."""
+    """A connection to the emulator."""
 
     def __init__(self, url):
         place = urlsplit(url)
@@ -44,7 +44,7 @@ class Wire:
         return self
 
     def everything(self):
-        """All bytes until the connection ends, and how it ended: b"" for an orderly end, or "reset"."""
+        """All bytes until the connection ends, and how it ended: b"" for a close, or "reset"."""
         received = b""
         try:
             while piece := self.socket.recv(65536):
@@ -59,7 +59,7 @@ class Wire:
 
 @pytest.fixture
 def create(api, image_body):
-    """Send a create on a connection of its own."""
+    """Send a create on its own connection."""
     wires = []
 
     def send():
@@ -97,7 +97,7 @@ def test_faults_do_not_depend_on_the_event_loop(start, image_body, monkeypatch, 
             api.emulator.faults.clear()
             assert wire.everything() == (b"", b"")
         api.emulator.faults.add("drip", on="create", rate=100_000)
-        for _ in range(2):  # after a drip the connection is as before
+        for _ in range(2):  # after a drip the connection works as before
             api.create(IMAGE, image_body)
         slot = api.slot()
         api.emulator.faults.add("upload_reset", at_byte=0)
@@ -160,7 +160,7 @@ def test_a_hang_ends_when_the_client_goes(api, create):
 
 
 def happened(api):
-    """Return when a fault has happened."""
+    """Return once a fault has happened."""
     wait_until(lambda: api.emulator.faults.fired)
 
 
@@ -233,7 +233,7 @@ def test_a_stall_goes_silent_within_the_body(api, output):
     ("kind", "options", "taken"), [("stall", {"at_byte": 10}, 10), ("drip", {"rate": 10_000}, 600)]
 )
 def test_a_large_download_that_is_held_up_is_not_read_into_memory(api, output, tmp_path, kind, options, taken):
-    """The emulator stops reading the file when nobody takes its bytes."""
+    """The emulator stops reading the file while the client does not read."""
     large = tmp_path / "large.png"
     with large.open("wb") as file:
         file.truncate(512 * 1024 * 1024)
@@ -308,7 +308,7 @@ def test_an_upload_stalls(api):
         head = f"PUT {wire.path} HTTP/1.1\r\nHost: x\r\nContent-Length: {10**9}\r\n\r\n"
         wire.socket.sendall(head.encode())
         sent = _send_until_blocked(wire.socket)
-        assert 100_000 <= sent < 10**8  # what the buffers in between take, and no more
+        assert 100_000 <= sent < 10**8  # what the buffers in between hold, and no more
         happened(api)
         api.emulator.faults.clear()
         assert wire.everything() == (b"", RESET)  # unread bytes were left
@@ -343,7 +343,7 @@ def test_a_slow_upload_is_read_slowly(api):
 
 
 def test_many_connections_each_get_their_own(api, image_body):
-    """Forty creates at once; five replies are lost, seven requests never arrive, all others are as usual."""
+    """Forty creates at once: five responses are lost, seven requests never arrive, all others succeed."""
     api.emulator.faults.add("reset", on="create", phase="after", times=5)
     api.emulator.faults.add("close", on="create", phase="before", times=7)
 
@@ -398,6 +398,6 @@ def test_nothing_holds_up_the_end_of_the_emulator(kind, on, options, start, imag
 
 
 def test_answers_are_not_held_back_by_nagles_algorithm():
-    """asyncio turns it off only if the socket names its protocol; otherwise every answer takes 40 ms more."""
+    """asyncio disables it only if the socket names its protocol; otherwise every response takes 40 ms longer."""
     with listen("127.0.0.1", 0) as listening:
         assert listening.proto == socket.IPPROTO_TCP

@@ -1,6 +1,6 @@
-"""Web pages that this machine's browser visits cannot use the emulator.
+"""Web pages in a browser on this machine cannot use the emulator.
 
-Rule: each request here is one that a browser really sends, or one of a program that must keep working.
+Rule: each request is one that browsers really send, or one of a program that must keep working.
 """
 
 import httpx
@@ -40,7 +40,7 @@ def test_foreign_pages_reach_no_control(api, image_body, headers):
         *({"Host": host} for host in ("localhost:1", "LOCALHOST.", "magic-hour.localhost", "127.8.8.8", "[::1]:8765")),
         {"Origin": "http://localhost:5173"},
         {"Sec-Fetch-Site": "same-origin"},
-        {"Sec-Fetch-Site": "none"},  # typed into the address line
+        {"Sec-Fetch-Site": "none"},  # typed into the address bar
     ],
     ids=str,
 )
@@ -51,7 +51,7 @@ def test_pages_and_programs_of_this_machine_do(emulator, headers):
 @pytest.mark.parametrize("type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", None])
 @pytest.mark.parametrize("path", ["/_emulator/clock", "/_emulator/fail-next", "/_emulator/faults", IMAGE])
 def test_a_form_is_no_json(api, path, type):
-    """These are what a page can send without asking first."""
+    """A page can send these without a preflight request."""
     body = b'{"kind": "reset", "advance": 60}'
     headers = {"Content-Type": type} if type else {}
     refused = api.http.post(path, content=body, headers=headers)
@@ -68,7 +68,7 @@ def test_a_foreign_page_creates_nothing_even_with_the_key(api, image_body, heade
 
 
 def test_clients_that_reach_the_api_under_another_name_keep_working(api, image_body):
-    """From a container, say: they need the key, so the name does not matter."""
+    """For example from a container: they need the key, so the name does not matter."""
     assert api.http.post(IMAGE, json=image_body, headers={"Host": "host.docker.internal"}).status_code == 200
 
 

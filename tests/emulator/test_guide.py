@@ -1,4 +1,4 @@
-"""The guide of the emulator says what is true: its table is the table, and its commands work."""
+"""The guide of the emulator is correct: its table is the real one, and its commands work."""
 
 import re
 import shlex
@@ -36,7 +36,7 @@ def test_the_commands_work(emulator):
 
 
 def _curl(line):
-    """What curl would send; it need not be there."""
+    """Send what curl would send; curl need not be installed."""
     words = iter(shlex.split(line)[1:])
     method, content, url = "GET", None, ""
     for word in words:

@@ -1,4 +1,4 @@
-"""Pictures are real, made from what was asked for and what was uploaded, and they say which job they belong to."""
+"""Pictures are real, made from the parameters and the uploads, and show which job they belong to."""
 
 import io
 
@@ -41,7 +41,7 @@ def middle(image):
 
 
 def difference(one, other):
-    """How far two pictures of one size are apart, 0 to 255."""
+    """The difference of two pictures of the same size, 0 to 255."""
     return ImageStat.Stat(ImageChops.difference(one.convert("L"), other.convert("L"))).mean[0]
 
 
@@ -62,7 +62,7 @@ def test_images_have_the_asked_shape(api, image_body, shape, size):
 
 
 class _Counting:
-    """A font whose letters are ten pixels wide, and how many of them it was asked to measure."""
+    """A font with letters ten pixels wide, and the number of letters it has measured."""
 
     measured = 0
 
@@ -113,7 +113,7 @@ def test_as_many_images_as_asked_each_different(api, image_body):
 
 
 def test_the_prompt_can_be_seen(api):
-    """The same job of the same seed with another prompt differs where the caption is, and only there."""
+    """With another prompt, the same job of the same seed differs only in the caption."""
 
     def picture(prompt):
         api.emulator.reset()
@@ -227,7 +227,7 @@ def test_an_output_url_that_was_changed_or_has_expired_is_no_input(api, plain_pi
 
 
 def test_pictures_are_turned_upright(api):
-    """Red above blue, stored upside down with a note saying so, as phones do."""
+    """Red above blue, stored upside down with an orientation tag, as phones do."""
     stored = Image.new("RGB", (300, 400), "blue")
     stored.paste("red", (0, 200, 300, 400))
     exif = Image.Exif()

@@ -1,4 +1,4 @@
-"""The life of a job: its states by time, by polls and by force, its charge and its refund, its end by DELETE."""
+"""The life of a job: its states by time, polls and force, its charge, its refund and its deletion."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -110,7 +110,7 @@ def test_a_failed_job_gives_its_credits_back_once(api, image_body):
     job_id = api.create(IMAGE, {**image_body, "name": "first"})["id"]
     assert api.emulator.ledger.refunds == ()
     api.emulator.clock.advance(5)
-    assert api.emulator.ledger.refunded == 5  # although nobody has asked
+    assert api.emulator.ledger.refunded == 5  # although it was not polled
     for _ in range(3):
         project = api.get(job_id)
         assert project["status"] == "error"

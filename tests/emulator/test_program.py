@@ -1,4 +1,4 @@
-"""Starting and stopping: the context manager, the program, the loopback rule, and what a stop leaves behind."""
+"""Starting and stopping: the context manager, the program, the loopback rule, and what remains after a stop."""
 
 import logging
 import os
@@ -34,14 +34,14 @@ def run(*arguments):
 
 
 def exported(program):
-    """The address and the key that it prints, once it is ready."""
+    """The URL and the key that it prints once it is ready."""
     lines = iter(program.stdout.readline, "")
     found = dict(re.findall(r"export MAGIC_HOUR_(\w+)=(\S+)", "".join(takewhile(lambda x: x[:7] != "ledger:", lines))))
     return found["BASE_URL"], found["API_KEY"]
 
 
 def ended(program):
-    """What it still said on both streams, and how it ended."""
+    """The rest of both streams, and the exit code."""
     output, errors = program.communicate(timeout=LIMIT_SECONDS)
     return program.returncode, output, errors
 
@@ -62,7 +62,7 @@ def test_the_program_prints_what_to_export_and_ends_cleanly(number):
 
 
 def test_the_logging_of_the_process_is_left_alone():
-    """Else each server sets the levels anew, and one that begins meanwhile says so in the middle of a quiet program."""
+    """Otherwise each server sets the levels, and one that starts later logs in the middle of a quiet program."""
     logger = logging.getLogger("uvicorn")
     before = logger.level
     logger.setLevel(41)
@@ -83,7 +83,7 @@ def test_the_program_ends_quietly_in_the_middle_of_an_upload():
         with socket.create_connection((place.hostname, place.port)) as connection:
             head = f"PUT {place.path}?{place.query} HTTP/1.1\r\nHost: {place.netloc}\r\nContent-Length: 9\r\n"
             connection.sendall(head.encode() + b"Expect: 100-continue\r\n\r\n")
-            assert b"100 Continue" in connection.recv(100)  # it waits for the body now
+            assert b"100 Continue" in connection.recv(100)  # it is waiting for the body
             program.send_signal(signal.SIGINT)
             code, _, errors = ended(program)
             assert connection.recv(100) == b""
@@ -133,7 +133,7 @@ def test_options_that_cannot_be(options):
 
 
 class _Taken(socket.socket):
-    """A socket that notes its options."""
+    """A socket that records its options."""
 
     options: ClassVar[list[int]] = []
 
@@ -176,7 +176,7 @@ def test_it_stops_quickly_and_leaves_nothing(talking_body, tmp_path, monkeypatch
     assert answers[0] in (404, "cut")
     assert list(tmp_path.iterdir()) == []
     for thread in set(threading.enumerate()) - threads:
-        thread.join(LIMIT_SECONDS)  # workers that have just been told
+        thread.join(LIMIT_SECONDS)  # workers that are just ending
         assert not thread.is_alive()
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{emulator.url}/_emulator/health")

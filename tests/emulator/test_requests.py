@@ -1,4 +1,4 @@
-"""What the API refuses, with which status, code and message, and what it lets through."""
+"""What the API refuses, with which status, code and message, and what it accepts."""
 
 import re
 
@@ -12,7 +12,7 @@ TALKING = "/v1/ai-talking-photo"
 
 
 def refused(response, status, code):
-    """The message of an answer that must be this refusal."""
+    """The message of a response that must be this refusal."""
     assert response.status_code == status, response.text
     assert response.json()["code"] == code
     assert set(response.json()) == {"code", "message"}

@@ -1,4 +1,4 @@
-"""The storage origin: signed and expiring URLs, uploads as strict as presigned storage is, ranges of outputs."""
+"""The storage: signed URLs that expire, uploads as strict as object storage, ranges of outputs."""
 
 import os
 import socket
@@ -21,12 +21,12 @@ def output(api, image_body):
 
 
 def kept_bytes(api):
-    """The files of uploads that the emulator has on disk."""
+    """The uploaded files on the emulator's disk."""
     return set((api.emulator._running.directory / "uploads").iterdir())
 
 
 def denied(response, status=403, code="AccessDenied"):
-    """The message of an answer that must be this refusal, in the XML that object storage answers with."""
+    """The message of a response that must be this refusal, in the XML of object storage."""
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/xml"
     assert f"<Code>{code}</Code>" in response.text

@@ -1,4 +1,4 @@
-"""Talking photos are real videos: the uploaded picture, moving, and exactly the asked part of the uploaded sound."""
+"""Talking photos are real videos: the uploaded picture in motion, and exactly the requested part of the sound."""
 
 import io
 import math
@@ -15,7 +15,7 @@ TALKING = "/v1/ai-talking-photo"
 
 
 def difference(one, other):
-    """How far two pictures of one size are apart, 0 to 255."""
+    """The difference of two pictures of the same size, 0 to 255."""
     return ImageStat.Stat(ImageChops.difference(one.convert("L"), other.convert("L"))).mean[0]
 
 
@@ -107,7 +107,7 @@ def test_videos_keep_the_aspect_within_reason(api, plain_picture, talking_body, 
 
 
 def test_an_endless_sound_is_cut_where_asked(api, talking_body):
-    """The second second of two is what a clip from 1 to 2 has, by its loudness in steps of 50 ms."""
+    """A clip from 1 to 2 has the second second of the sound, by its loudness in steps of 50 ms."""
 
     def steps(start, end):
         (content,) = api.outputs(TALKING, {**talking_body, "start_seconds": start, "end_seconds": end})
