@@ -26,15 +26,16 @@ def test_every_file_that_is_named_is_there() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "parts"), [([], ["flows"]), (["flows"], ["flows"]), (["batch/claims.py"], ["batch"]), (["all"], [*PARTS])]
+    ("words", "parts"),
+    [([], ["flows"]), (["flows"], ["flows"]), (["batch/_claims.py"], ["batch"]), (["all"], [*PARTS])],
 )
 def test_parts_and_files_can_be_asked_for(words: list[str], parts: list[str]) -> None:
     assert list(chosen(words)) == parts
 
 
 def test_what_is_not_listed_is_refused() -> None:
-    with pytest.raises(SystemExit, match=r"no decision code: flows/nothing\.py"):
-        chosen(["flows/nothing.py"])
+    with pytest.raises(SystemExit, match=r"no decision code: _flows/nothing\.py"):
+        chosen(["_flows/nothing.py"])
 
 
 @pytest.mark.parametrize(("function", "change"), KNOWN)
