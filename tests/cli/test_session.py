@@ -15,6 +15,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from commands import Run
 from magic_hour_emulator import Emulator
 from servers import LIMIT_SECONDS
 
@@ -96,7 +97,7 @@ def test_bars_then_ctrl_c_then_the_command_that_was_shown(folder: Path, frozen: 
 
 
 @pytest.mark.parametrize(
-    ("number", "code", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "ended")]
+    ("number", "code", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
 )
 def test_signals(folder: Path, frozen: Emulator, number: signal.Signals, code: int, word: str) -> None:
     # As `_ctrl_c_works`, without code between fork and exec, for which this process has too many threads.
@@ -123,15 +124,9 @@ def test_signals(folder: Path, frozen: Emulator, number: signal.Signals, code: i
     assert (error["project_id"], error["exit_code"]) == (charge.id, code)
 
 
-def test_a_question_before_deleting(folder: Path, emulator: Emulator) -> None:
-    made = subprocess.run(
-        [*PROGRAM, "image", "generate", "--image-count", "1", "--prompt", "x", "--no-wait"],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=LIMIT_SECONDS,
-    )
-    screen = Screen("image", "delete", made.stdout.strip())
+def test_a_question_before_deleting(run: Run, emulator: Emulator) -> None:
+    made = run("image", "generate", "--image-count", "1", "--prompt", "x", "--no-wait")
+    screen = Screen("image", "delete", made.out.strip())
     screen.wait_for(r"\[y/N\] ")
     screen.child.sendline("n")
     assert "not deleted" in screen.end()

@@ -221,7 +221,7 @@ def test_a_file_without_an_extension(run: Run, emulator: Emulator, portrait: Pat
         assert ended.code == 0, ended.err
 
 
-@pytest.mark.parametrize("more", ["", "--quiet", "--verbose", "--debug"])
+@pytest.mark.parametrize("more", ["--quiet", "--verbose --debug"])
 def test_a_real_pipe(folder: Path, emulator: Emulator, more: str) -> None:
     command = f"{sys.executable} -m magic_hour_workflows"
     script = (

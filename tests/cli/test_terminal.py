@@ -5,10 +5,12 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import re
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -117,6 +119,15 @@ def test_after_the_second_ctrl_c_nothing_cuts_off_the_end() -> None:
                 os.kill(os.getpid(), number)
         assert asked == ["once"]
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler, "as it was before"
+
+
+def test_messages_are_built_from_data() -> None:
+    """The command line shows problem, remedy and options; it never edits the text of a message."""
+    for path in Path(exit_status.__file__).parent.rglob("*.py"):
+        edits = re.findall(
+            r"\w*(?:text|message|error|problem|remedy)\w*\)?\.(?:replace|removeprefix)\(", path.read_text("utf-8")
+        )
+        assert edits == [], path
 
 
 @pytest.mark.parametrize(

@@ -29,8 +29,8 @@ def snippets(page: str, chapter: str = "") -> list[str]:
     return [code for _, code in _SHELL_OR_NOT.findall(text)]
 
 
-@pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
+@pytest.fixture(scope="module")
+def environment() -> dict[str, str]:
     """A shell in which `magic-hour` is installed, as the first snippet has it."""
     script = Path(sys.executable).with_name("magic-hour")
     assert script.exists(), "the console script comes with the package"
@@ -45,13 +45,13 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.fixture
-def port(environment: dict[str, str], place: Path) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def port(environment: dict[str, str]) -> Iterator[str]:
     """The port of an emulator that was started with the chapter's own command, but for the number of the port."""
     command = snippets(PAGE, "A tour")[1].strip()
     assert command == f"magic-hour emulator --port {_PORT} --token mhk_local"
     words = command.replace(_PORT, "0").split()
-    with subprocess.Popen(words, env=environment, cwd=place, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         greeting = "".join(process.stdout.readline() for _ in range(_GREETING_LINES))
         found = re.search(

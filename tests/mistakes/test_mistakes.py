@@ -179,9 +179,7 @@ class TestInTheTerminal:
         assert "mhk_" not in told
         return told
 
-    @pytest.mark.parametrize(
-        "name", ["no key", "a missing file", "a file for a directory", "a `timeout` that is not a number above 0"]
-    )
+    @pytest.mark.parametrize("name", ["no key", "a missing file"])
     def test_as_a_process(self, name: str, here: Here, emulator: Emulator) -> None:
         line = next(iter(LINES[name](here)))
         changed = {key: value for key, value in {**os.environ, **line.environment}.items() if value is not None}

@@ -29,14 +29,14 @@ Call = Callable[[Any, Options], Any]
 Row = tuple[str, str, Result, float]
 
 LIVE_COST = "about 420 credits"
-"""Two headshots, two talking photos of 2 seconds, two times two images, two edits (prices of August 2026)."""
+"""Two headshots, two talking photos of 2 seconds, two pairs of images, two edits (prices of August 2026)."""
 
 DIRECT = {"NO_PROXY": "*", "no_proxy": "*"}
 """A proxy cannot reach the emulator, which listens on this machine's loopback interface."""
 
 
 def calls() -> dict[str, Call]:
-    """One call for each endpoint; what it returns is a result, or for an `AsyncClient` something to await."""
+    """One call for each endpoint; it returns a result, or an awaitable for an `AsyncClient`."""
     from magic_hour_emulator import samples
 
     portrait, voice = samples.portrait(), samples.voice()
@@ -66,7 +66,7 @@ def calls() -> dict[str, Call]:
 
 
 def run_sync(token: str | None, base_url: str | None, options: Options) -> Iterator[Row]:
-    """One endpoint after the other."""
+    """One endpoint after another."""
     with Client(token=token, base_url=base_url) as client:
         for endpoint, call in calls().items():
             began = time.monotonic()
@@ -88,7 +88,7 @@ async def run_async(token: str | None, base_url: str | None, options: Options) -
 
 @contextmanager
 def service(*, live: bool) -> Iterator[tuple[str | None, str | None]]:
-    """Token and base URL to use; None means what the environment or the defaults say."""
+    """The token and base URL to use; None means the environment or the defaults."""
     if live:
         print(f"Running against the live service; this will charge {LIVE_COST}.")
         yield None, None
@@ -101,7 +101,7 @@ def service(*, live: bool) -> Iterator[tuple[str | None, str | None]]:
 
 @contextmanager
 def environment(**wanted: str) -> Iterator[None]:
-    """Variables of this process, for as long as the block runs."""
+    """Environment variables of this process while the block runs."""
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
     try:
@@ -126,7 +126,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(argv: Sequence[str] | None = None, *, program: str = "python -m magic_hour_workflows.demo") -> int:
-    """Run the demo, whatever it raises.
+    """Run the demo; returns the exit code.
 
     Raises:
         MagicHourError: a call failed.
@@ -147,7 +147,7 @@ def run(argv: Sequence[str] | None = None, *, program: str = "python -m magic_ho
 
 
 def announce(event: Event) -> None:
-    """The id of a paid job, before anything else happens to it."""
+    """Print the id of a paid job as soon as it is known."""
     if isinstance(event, Created):
         print(f"accepted: {event.kind} job {escaped(event.id)}", file=sys.stderr, flush=True)
 

@@ -1,9 +1,9 @@
-"""A batch of 200 rows of all four endpoints, with faults at every step, on this machine and for nothing.
+"""A batch of 200 rows of all four endpoints, with faults at every step, on this machine and free of charge.
 
     python -m magic_hour_workflows.demo_batch               media, results and the report land in outputs/batch-1/
 
-Rule: what is done here could be typed at a terminal; only what a person would look up in the web app is read off the
-emulator's ledger.
+Rule: everything is a command that could be typed at a terminal; only what a person would look up in the web app is read
+from the emulator's ledger.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 ROWS = 200
 FACES = 20
 FAULTS = 0.05
-"""How many of the requests of every step are hit."""
+"""The share of the requests of every step that fail."""
 SEED = 7
 HIGHEST_OWN = 4
-"""The highest exit code of a batch that was not stopped."""
+"""The highest exit code of a batch that was not interrupted."""
 _COLOURS = ("tan", "lightsteelblue", "palegreen", "plum", "salmon")
 _PROMPTS = ("A red fox in the snow", "A lighthouse at dusk", "An orchid at night", "A kite over the dunes")
 _EDITS = ("Give me sunglasses", "Make it sunset", "Add a straw hat", "Turn it into a sketch")
@@ -60,14 +60,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _play(emulator: Emulator, manifest: Path, folder: Path) -> int:
-    """Run the batch, settle what is in doubt, try anew what failed, and ask the ledger."""
+    """Run the batch, settle doubtful rows, retry failed ones, and check the ledger."""
     from .batch import Batch, RowStatus
 
     let_things_go_wrong(emulator)
     code = _typed("run", str(manifest), "--output", str(folder))
     if code > HIGHEST_OWN:
         return code  # interrupted
-    print(f"{len(emulator.faults.fired)} faults happened. Then they end, and:", file=sys.stderr)
+    print(f"{len(emulator.faults.fired)} faults happened. From here on there are none:", file=sys.stderr)
     emulator.faults.clear()
     batch = Batch(manifest, output=folder)
     by_name = {create.name: create.id for create in emulator.ledger.creates}
@@ -84,7 +84,7 @@ def _play(emulator: Emulator, manifest: Path, folder: Path) -> int:
 
 @contextmanager
 def _answering(text: str) -> Iterator[None]:
-    """What is typed when a command asks. It waits a second before, of 135: nothing is late in this process."""
+    """The answer when a command asks. The wait before is 1 s instead of 135 s: no request is late in this process."""
     from .batch import _settling as settling
 
     stdin, seconds = sys.stdin, settling.WAIT_SECONDS
@@ -96,7 +96,7 @@ def _answering(text: str) -> Iterator[None]:
 
 
 def _typed(*words: str) -> int:
-    """Type a command; returns its exit code."""
+    """Run a command; returns its exit code."""
     from .cli import main as magic_hour
 
     arguments = ["batch", *words]
@@ -105,7 +105,7 @@ def _typed(*words: str) -> int:
 
 
 def _judge(emulator: Emulator, results: Sequence[Any]) -> None:
-    """What the service's ledger says: jobs that were paid for and not refunded, and whose they are."""
+    """What the service's ledger says: the jobs that were charged and not refunded, and their rows."""
     refunded = {refund.id for refund in emulator.ledger.refunds}
     paid = {create.id for create in emulator.ledger.creates if create.id not in refunded}
     rows = Counter(row.id for row in results)
@@ -114,7 +114,7 @@ def _judge(emulator: Emulator, results: Sequence[Any]) -> None:
 
 
 def write_manifest(folder: Path, rows: int) -> Path:
-    """The inputs and the manifest: as many rows of each endpoint, and few faces, so that most uploads are shared."""
+    """The inputs and the manifest: as many rows of each endpoint, and few faces, so that uploads are shared."""
     from magic_hour_emulator import samples
 
     faces = _faces(folder / "faces")
@@ -144,7 +144,7 @@ def _row(number: int, face: str, voice: str) -> dict[str, Any]:
 
 
 def _faces(folder: Path) -> list[Path]:
-    """Portraits that differ: the sample, cut closer and closer, in several lights."""
+    """Different portraits: the sample, cropped more and more, in several tints."""
     from PIL import Image
 
     from magic_hour_emulator import samples
@@ -163,9 +163,9 @@ def _faces(folder: Path) -> list[Path]:
 
 
 def let_things_go_wrong(emulator: Emulator) -> None:
-    """Faults at every step, each of them one that services really have."""
+    """Faults at every step, all of them realistic."""
     add = emulator.faults.add
-    add("reset", on="create", phase="after", probability=FAULTS / 5, seed=1)  # accepted, and nobody hears of it
+    add("reset", on="create", phase="after", probability=FAULTS / 5, seed=1)  # accepted, but the response is lost
     add("rate_limited", on="create", probability=FAULTS * 2 / 5, seed=2)
     add(
         "job_error", on="create", probability=FAULTS * 2 / 5, seed=3, code="no_source_face", message="No face was found"
@@ -176,7 +176,7 @@ def let_things_go_wrong(emulator: Emulator) -> None:
 
 
 def _fresh(output: Path) -> Path:
-    """A folder of its own for each run, so that each shows everything."""
+    """A new folder for each run."""
     for number in count(1):
         folder = output / f"batch-{number}"
         if not folder.exists():
