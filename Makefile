@@ -105,7 +105,7 @@ claims: $(VENV)/.stamp ## The claims of a batch in a simulated world with unreli
 machine: $(VENV)/.stamp ## Any sequence of calls, faults and restarts, by Hypothesis: make machine EXAMPLES=500
 	@MACHINE_EXAMPLES=$(or $(EXAMPLES),500) $(RUN) -m pytest tests/machine -q -s --timeout 3600 --show-capture=no
 
-mutants: $(VENV)-mutants/.stamp ## Does a test fail for every decision made wrong? Or ask of one file: make mutants ARGS="flows/wait.py"
+mutants: $(VENV)-mutants/.stamp ## Does a test fail for every decision made wrong? Or ask of one file: make mutants ARGS="_flows/wait.py"
 	@$(VENV)-mutants/bin/python scripts/mutants.py $(ARGS)
 
 deadlines: $(VENV)/.stamp ## Do calls end in time? timeout=1, 5 and 20 under every fault, and Ctrl-C; minutes

@@ -1,11 +1,11 @@
 """Mutation testing: does a test fail for every way of getting a decision wrong?
 
     make mutants                         the decisions of the flows, some minutes
-    make mutants ARGS="_flows/wait.py"    one file, of these or of the wider set
+    make mutants ARGS="_flows/wait.py"   one file, of these or of the wider set
     make mutants ARGS="batch"            a part of the wider set: batch, client, cli
     make mutants ARGS="all"              everything that is listed here, hours
 
-mutmut changes one thing at a time in every function and runs the fast tests that reach it, those on a fake IO. What no
+mutmut changes one thing at a time in every function and runs the fast tests that reach it, those on a fake backend. What no
 test notices is a gap, or changes nothing that matters; then tests/mutants/survivors.toml says why. mutmut expects
 packages in `src/`, so it works in a temporary copy laid out that way. It leaves alone what stands outside functions
 (the constants), and functions with decorators.
