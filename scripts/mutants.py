@@ -5,7 +5,7 @@
     make mutants ARGS="batch"            a part of the wider set: batch, client, cli
     make mutants ARGS="all"              everything that is listed here, hours
 
-mutmut changes one thing at a time in every function and runs the fast tests that reach it, those on a fake backend. What no
+mutmut changes one thing at a time in every function and runs the fast tests that reach it, on a fake backend. What no
 test notices is a gap, or changes nothing that matters; then tests/mutants/survivors.toml says why. mutmut expects
 packages in `src/`, so it works in a temporary copy laid out that way. It leaves alone what stands outside functions
 (the constants), and functions with decorators.
