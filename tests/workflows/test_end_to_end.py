@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
+import threading
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 from PIL import Image
 
 from fakes import names_in
+from magic_hour_client._runtime import endpoints
 from magic_hour_emulator import Emulator
 from magic_hour_workflows import InvalidArgument, JobError
 from magic_hour_workflows.errors import JobCanceled, JobFailed, JobTimeout, NotFound, PaymentRequired, Unauthorized
@@ -246,3 +249,38 @@ def test_authorization_goes_to_the_api_only(world: World, options: Options, emul
     )
     origins = {request.origin: request.authorization for request in emulator.requests}
     assert origins == {"api": "right", "storage": "absent"}
+
+
+def test_a_body_is_built_once_and_written_once(
+    world: World, options: Options, emulator: Emulator, portrait: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No copy of it is made for the uploaded files, and none of it is encoded to see whether it can be."""
+    built: list[object] = []
+    written: list[object] = []
+    build, encode = endpoints.build, json.JSONEncoder.encode
+
+    def noted_build(*arguments: Any, **parameters: Any) -> Any:
+        request = build(*arguments, **parameters)
+        built.append(request.body)
+        return request
+
+    def noted_encode(self: json.JSONEncoder, value: object) -> str:
+        if threading.current_thread() is threading.main_thread():  # the emulator writes in its own
+            written.append(value)
+        return encode(self, value)
+
+    monkeypatch.setattr(endpoints, "build", noted_build)
+    monkeypatch.setattr(json.JSONEncoder, "encode", noted_encode)
+    assets, style = {"image_file_paths": [portrait]}, {"prompt": "Sunglasses"}
+
+    def edit(client: Any) -> Any:
+        return client.v1.ai_image_editor.generate(assets=assets, style=style, download_directory=tmp_path)
+
+    world.call(edit, **options)
+    monkeypatch.undo()
+    ours = [id(value) for value in written if isinstance(value, dict) and {"items", "assets"} & value.keys()]
+    sent = [id(body) for body in built if body is not None]
+    assert len(sent) == 2, "one for the job, one for the places of its files"
+    assert sorted(ours) == sorted(sent)
+    [path] = emulator.jobs[0].body["assets"]["image_file_paths"]
+    assert path.startswith("api-assets/")
