@@ -142,8 +142,8 @@ def build(
     return Request(
         endpoint=endpoint,
         path=filled(endpoint.path, path),
-        query=tuple(_pairs(query)),
-        headers=dict(_pairs(headers)),
+        query=tuple(_pairs(query)) if query else (),
+        headers=dict(_pairs(headers)) if headers else {},
         body=content if extra_body is None else merged(content, _checked_extra(endpoint, extra_body)),
     )
 

@@ -231,7 +231,8 @@ class Union(NamedTuple):
 
     def read(self, value: Any, where: str) -> Any:
         error: Unreadable | None = None
-        for kind in sorted(self.kinds, key=lambda kind: _distance(kind, value)):
+        nested = isinstance(value, (dict, list))
+        for kind in sorted(self.kinds, key=lambda kind: _distance(kind, value)) if nested else self.kinds:
             try:
                 result = kind.read(value, where)
             except Unreadable as unreadable:
@@ -239,7 +240,7 @@ class Union(NamedTuple):
             else:
                 if result is not None:
                     return result
-        if error is not None and isinstance(value, (dict, list)):
+        if error is not None and nested:
             raise error
         return value
 
@@ -404,7 +405,9 @@ def read_model(model: type[M], source: Any, where: str) -> M:
     rest = dict(source)
     values: dict[str, Any] = {}
     for field in model._fields:
-        values[field.attribute] = read_field(field, rest.pop(field.name, None), f"{where}.{field.name}")
+        raw = rest.pop(field.name, None)
+        absent = raw is None and not field.essential
+        values[field.attribute] = _nothing(field) if absent else read_field(field, raw, f"{where}.{field.name}")
     made = model(**values)
     made.additional_properties = rest
     return made
@@ -420,12 +423,23 @@ def read_field(field: Field, raw: Any, where: str) -> Any:
     except Unreadable:
         if field.essential:
             raise
+    return _nothing(field)
+
+
+def _nothing(field: Field) -> Any:
+    """What stands for a value that is not there."""
     return [] if field.required and isinstance(field.kind, List) else None
+
+
+@cache
+def _fields_by_name(model: type[Model]) -> Mapping[str, Field]:
+    """The fields of a model by attribute and by name on the wire."""
+    return {field.attribute: field for field in model._fields} | {field.name: field for field in model._fields}
 
 
 def write_fields(model: type[Model], given: Mapping[str, Any], where: str, writing: Writing) -> dict[str, Any]:
     """The JSON object for `given`, which may name a field by its attribute or by its name in JSON."""
-    fields = {field.attribute: field for field in model._fields} | {field.name: field for field in model._fields}
+    fields = _fields_by_name(model)
     prefix = f"{where}." if where else ""
     body: dict[str, Any] = {}
     for key, value in given.items():
