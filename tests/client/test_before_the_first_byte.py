@@ -47,7 +47,7 @@ def test_a_proxy_that_gives_no_tunnel_was_sent_nothing(
     with server(TUNNELS[tunnel]) as running:
         monkeypatch.setenv("HTTPS_PROXY", running.url)
         with pytest.raises(ConnectionFailed, match="before anything was sent, through the proxy at 127") as caught:
-            either.call(create, timeout=0.3 if tunnel == "hangs" else 10)
+            either.call(create, request_timeout=0.3 if tunnel == "hangs" else 10)
     error = caught.value
     assert error.sent is False
     assert isinstance(error, RequestTimeout) is (tunnel == "hangs")
@@ -60,7 +60,7 @@ def test_a_proxy_for_plain_http_gets_the_request_itself(either: Either, monkeypa
     with server(closes) as running:
         monkeypatch.setenv("HTTP_PROXY", running.url)
         with pytest.raises(ConnectionFailed, match="after the request was sent, through the proxy") as caught:
-            either.call(create, base_url="http://api.example", allow_http=True, timeout=10)
+            either.call(create, base_url="http://api.example", allow_http=True, request_timeout=10)
     assert caught.value.sent is True
 
 
@@ -243,5 +243,5 @@ def test_a_redirect_to_no_address_comes_after_the_first_byte(either: Either, loc
 
     found = answered({}, "302 Found", f"location: {location}\r\nconnection: close\r\n")
     with server(says(found)) as running, pytest.raises(MagicHourError) as caught:
-        either.call(create, base_url=running.url, timeout=30)
+        either.call(create, base_url=running.url, request_timeout=30)
     assert getattr(caught.value, "sent", True)

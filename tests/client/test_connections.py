@@ -35,7 +35,7 @@ from servers import closes, says, serving, silent
 
 def failure(either: Either, url: str, work: Any = create, **options: Any) -> ConnectionFailed:
     with pytest.raises(ConnectionFailed) as raised:
-        either.call(work, base_url=url, **{"timeout": 10, **options})
+        either.call(work, base_url=url, **{"request_timeout": 10, **options})
     error = raised.value
     assert (error.sent and "after the request was sent" in str(error)) or "before anything was sent" in str(error)
     assert str(error).startswith(error.operation)
@@ -92,7 +92,7 @@ def test_what_fails_after_the_request_went_out_may_have_arrived(either: Either, 
 
 def test_silence_is_a_timeout_and_may_have_arrived(either: Either) -> None:
     with server(silent) as running:
-        error = failure(either, running.url, timeout=0.3)
+        error = failure(either, running.url, request_timeout=0.3)
     assert type(error) is RequestTimeout
     assert isinstance(error, TimeoutError)
     assert error.sent is True
@@ -103,7 +103,7 @@ def test_a_failed_tls_handshake_was_not_sent(either: Either, serve: Any, tls_ser
     hello = None if serve is silent else lambda connection: connection.recv(65536)
     with serving(serve, *((tls_server,) if serve is polite else (None, hello))) as running:
         url = running.url.replace("http:", "https:")
-        error = failure(either, url, timeout=0.3 if serve is silent else 10)
+        error = failure(either, url, request_timeout=0.3 if serve is silent else 10)
     assert type(error) is (RequestTimeout if serve is silent else ConnectionFailed)
     assert error.sent is False
 
@@ -283,7 +283,7 @@ def test_closing_in_another_thread_ends_a_call_in_flight() -> None:
         except MagicHourError as error:
             errors.append(error)
 
-    with server(serve) as running, Client(KEY, base_url=running.url, timeout=20) as client:
+    with server(serve) as running, Client(KEY, base_url=running.url, request_timeout=20) as client:
         thread = Thread(target=wait, args=(client,))
         thread.start()
         assert arrived.wait(60)

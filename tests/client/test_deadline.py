@@ -81,7 +81,7 @@ def test_the_timeout_bounds_the_whole_call(
             http = either.HTTPClient(verify=tls_client)
             started = time.monotonic()
             with pytest.raises(RequestTimeout) as raised:
-                either.call(WORKS[serve], base_url=running.url, timeout=seconds, http_client=http)
+                either.call(WORKS[serve], base_url=running.url, request_timeout=seconds, http_client=http)
             assert time.monotonic() - started < seconds + A_WHILE
             either.close(http)
         if raised.value.sent:
@@ -93,7 +93,7 @@ def test_the_timeout_bounds_the_whole_call(
 def test_our_own_connections_are_bounded_too(either: Either, serve: Any) -> None:
     for work in (create, get):
         with server(partial(serve, SECONDS)) as running, pytest.raises(RequestTimeout):
-            either.call(work, base_url=running.url, timeout=SECONDS)
+            either.call(work, base_url=running.url, request_timeout=SECONDS)
 
 
 @pytest.mark.parametrize("serve", [drips_headers, drips_body])
@@ -119,8 +119,8 @@ def test_httpx_alone_would_wait_for_every_drop(either: Either, serve: Any) -> No
 @pytest.mark.parametrize("seconds", [1e12, float(2**62), 10**400])
 def test_a_timeout_beyond_all_bounds_is_as_good_as_none(either: Either, seconds: float) -> None:
     with server(says(answered(CREATED))) as running:
-        assert either.call(create, base_url=running.url, timeout=seconds).id == "cuid-1"
-        assert either.call(create, base_url=running.url, timeout=None).id == "cuid-1"
+        assert either.call(create, base_url=running.url, request_timeout=seconds).id == "cuid-1"
+        assert either.call(create, base_url=running.url, request_timeout=None).id == "cuid-1"
 
 
 # --- in the depth: blocking calls ---------------------------------------------------------------------------------

@@ -39,7 +39,7 @@ def test_the_key_is_shown_nowhere(either: Either, where: str, caplog: pytest.Log
     with server(says(ANSWERS[where].encode())) as running:
         for work in (create, get):
             try:
-                shown = repr(either.call(work, base_url=running.url, timeout=5))
+                shown = repr(either.call(work, base_url=running.url, request_timeout=5))
             except MagicHourError as error:
                 shown = "".join(traceback.format_exception(error))
             assert KEY not in shown

@@ -484,7 +484,7 @@ def test_a_call_may_have_a_timeout_of_its_own(either: Either) -> None:
 def test_send_takes_any_operation(either: Either) -> None:
     operation = create_ai_talking_photo.request(**TALKING)
     recorder = Recorder()
-    created = either.call(lambda c: c.send(operation, timeout=5, extra_headers={"x-a": "b"}), recorder)
+    created = either.call(lambda c: c.send(operation, request_timeout=5, extra_headers={"x-a": "b"}), recorder)
     assert created.id == CREATED["id"]
     assert (recorder.request.url.path, recorder.request.headers["x-a"]) == ("/v1/ai-talking-photo", "b")
 

@@ -152,8 +152,8 @@ def test_plain_http_stays_on_this_machine_unless_allowed(make: Any) -> None:
 @pytest.mark.parametrize("timeout", [0, -1, "5", True, float("nan"), float("inf"), [1]])
 def test_a_timeout_that_is_none_is_refused(make: Any, timeout: Any) -> None:
     with pytest.raises(InvalidArgument) as raised:
-        make(KEY, timeout=timeout)
-    assert raised.value.field == "timeout"
+        make(KEY, request_timeout=timeout)
+    assert raised.value.field == "request_timeout"
 
 
 @both
@@ -197,10 +197,10 @@ class Float64:
 @both
 def test_numbers_of_other_libraries_are_numbers(make: Any) -> None:
     for number in (Float64(2.5), Decimal("2.5"), Fraction(5, 2)):
-        assert make(KEY, timeout=number)._transport.settings.timeout == 2.5
+        assert make(KEY, request_timeout=number)._transport.settings.request_timeout == 2.5
     for bad in (Float64(float("nan")), Float64(float("inf")), Float64(-1), Decimal("NaN"), Decimal("-1"), "2.5"):
         with pytest.raises(InvalidArgument, match="timeout"):
-            make(KEY, timeout=bad)
+            make(KEY, request_timeout=bad)
 
 
 # --- the environment ----------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ def test_it_can_be_used_where_it_stands() -> None:
 from runtime.client import BaseClient
 from runtime.errors import BaseError, InvalidArgument
 print(BaseError.__name__, BaseError.__module__)
-with BaseClient("key", base_url=None, timeout=1, http_client=None, allow_http=False) as client:
+with BaseClient("key", base_url=None, request_timeout=1, http_client=None, allow_http=False) as client:
     print(client)
 """
     command = [sys.executable, "-P", "-W", "error", "-c", f"import sys; sys.path[:0] = [{str(TEMPLATES)!r}]\n{program}"]

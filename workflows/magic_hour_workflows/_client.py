@@ -67,7 +67,9 @@ class Client(low_level.Client):
         allow_http: bool = False,
     ) -> None:
         seconds = checked_seconds("request_timeout", request_timeout)
-        super().__init__(token, base_url=base_url, timeout=seconds, http_client=http_client, allow_http=allow_http)
+        super().__init__(
+            token, base_url=base_url, request_timeout=seconds, http_client=http_client, allow_http=allow_http
+        )
         defaults = Defaults.checked(
             timeout=timeout, poll_interval=poll_interval, max_parallel=max_parallel, allow_http=allow_http
         )
@@ -134,7 +136,9 @@ class AsyncClient(low_level.AsyncClient):
         allow_http: bool = False,
     ) -> None:
         seconds = checked_seconds("request_timeout", request_timeout)
-        super().__init__(token, base_url=base_url, timeout=seconds, http_client=http_client, allow_http=allow_http)
+        super().__init__(
+            token, base_url=base_url, request_timeout=seconds, http_client=http_client, allow_http=allow_http
+        )
         defaults = Defaults.checked(
             timeout=timeout, poll_interval=poll_interval, max_parallel=max_parallel, allow_http=allow_http
         )
