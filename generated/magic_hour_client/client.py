@@ -29,7 +29,7 @@ class Client(BaseClient):
         token: str | None = None,
         *,
         base_url: str | None = None,
-        timeout: float | None = DEFAULT_TIMEOUT,
+        request_timeout: float | None = DEFAULT_TIMEOUT,
         http_client: httpx.Client | None = None,
         allow_http: bool = False,
     ) -> None:
@@ -39,7 +39,7 @@ class Client(BaseClient):
             token: the API key; the variable `MAGIC_HOUR_API_KEY` if not given.
             base_url: the address of the service; the variable `MAGIC_HOUR_BASE_URL` or the live service if not
                 given.
-            timeout: seconds a single call may take as a whole; None for no limit.
+            request_timeout: seconds a single call may take as a whole; None for no limit.
             http_client: your own HTTP client, used for every request and left open; for proxies, certificates and
                 tests.
             allow_http: allow plain `http://` to other machines than this one.
@@ -47,7 +47,9 @@ class Client(BaseClient):
         Raises:
             InvalidArgument: there is no key, or a value is invalid.
         """
-        super().__init__(token, base_url=base_url, timeout=timeout, http_client=http_client, allow_http=allow_http)
+        super().__init__(
+            token, base_url=base_url, request_timeout=request_timeout, http_client=http_client, allow_http=allow_http
+        )
 
     @cached_property
     def v1(self) -> V1:
@@ -74,7 +76,7 @@ class AsyncClient(BaseAsyncClient):
         token: str | None = None,
         *,
         base_url: str | None = None,
-        timeout: float | None = DEFAULT_TIMEOUT,
+        request_timeout: float | None = DEFAULT_TIMEOUT,
         http_client: httpx.AsyncClient | None = None,
         allow_http: bool = False,
     ) -> None:
@@ -84,7 +86,7 @@ class AsyncClient(BaseAsyncClient):
             token: the API key; the variable `MAGIC_HOUR_API_KEY` if not given.
             base_url: the address of the service; the variable `MAGIC_HOUR_BASE_URL` or the live service if not
                 given.
-            timeout: seconds a single call may take as a whole; None for no limit.
+            request_timeout: seconds a single call may take as a whole; None for no limit.
             http_client: your own HTTP client, used for every request and left open; for proxies, certificates and
                 tests.
             allow_http: allow plain `http://` to other machines than this one.
@@ -92,7 +94,9 @@ class AsyncClient(BaseAsyncClient):
         Raises:
             InvalidArgument: there is no key, or a value is invalid.
         """
-        super().__init__(token, base_url=base_url, timeout=timeout, http_client=http_client, allow_http=allow_http)
+        super().__init__(
+            token, base_url=base_url, request_timeout=request_timeout, http_client=http_client, allow_http=allow_http
+        )
 
     @cached_property
     def v1(self) -> AsyncV1:

@@ -27,11 +27,11 @@ class BaseClient:
         token: str | None,
         *,
         base_url: str | None,
-        timeout: float | None,
+        request_timeout: float | None,
         http_client: httpx.Client | None,
         allow_http: bool,
     ) -> None:
-        checked = settings(token, base_url, timeout, allow_http=allow_http)
+        checked = settings(token, base_url, request_timeout, allow_http=allow_http)
         self._transport = SyncTransport(checked, http_client)
 
     @property
@@ -43,7 +43,7 @@ class BaseClient:
         self, request: Request[T], *, timeout: float | None = None, extra_headers: Mapping[str, str] | None = None
     ) -> T:
         """Send a request, exactly once, and return its result. The modules under `api` build requests."""
-        seconds = checked_seconds("timeout", timeout) or self._transport.settings.timeout
+        seconds = checked_seconds("timeout", timeout) or self._transport.settings.request_timeout
         return self._transport.send(request, timeout=seconds, extra_headers=extra_headers)
 
     def close(self) -> None:
@@ -70,11 +70,11 @@ class BaseAsyncClient:
         token: str | None,
         *,
         base_url: str | None,
-        timeout: float | None,
+        request_timeout: float | None,
         http_client: httpx.AsyncClient | None,
         allow_http: bool,
     ) -> None:
-        checked = settings(token, base_url, timeout, allow_http=allow_http)
+        checked = settings(token, base_url, request_timeout, allow_http=allow_http)
         self._transport = AsyncTransport(checked, http_client)
 
     @property
@@ -86,7 +86,7 @@ class BaseAsyncClient:
         self, request: Request[T], *, timeout: float | None = None, extra_headers: Mapping[str, str] | None = None
     ) -> T:
         """Send a request, exactly once, and return its result. The modules under `api` build requests."""
-        seconds = checked_seconds("timeout", timeout) or self._transport.settings.timeout
+        seconds = checked_seconds("timeout", timeout) or self._transport.settings.request_timeout
         return await self._transport.send(request, timeout=seconds, extra_headers=extra_headers)
 
     async def close(self) -> None:

@@ -431,10 +431,15 @@ def _nothing(field: Field) -> Any:
     return [] if field.required and isinstance(field.kind, List) else None
 
 
-@cache
+_FIELDS: dict[type[Model], Mapping[str, Field]] = {}
+
+
 def _fields_by_name(model: type[Model]) -> Mapping[str, Field]:
     """The fields of a model by attribute and by name on the wire."""
-    return {field.attribute: field for field in model._fields} | {field.name: field for field in model._fields}
+    if model not in _FIELDS:
+        by_attribute = {field.attribute: field for field in model._fields}
+        _FIELDS[model] = by_attribute | {field.name: field for field in model._fields}
+    return _FIELDS[model]
 
 
 def write_fields(model: type[Model], given: Mapping[str, Any], where: str, writing: Writing) -> dict[str, Any]:

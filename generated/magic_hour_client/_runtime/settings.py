@@ -34,13 +34,13 @@ class Settings:
     token: str = attrs.field(repr=False)
     base_url: str
     user_agent: str
-    timeout: float | None = DEFAULT_TIMEOUT
+    request_timeout: float | None = DEFAULT_TIMEOUT
 
 
 def settings(
     token: str | None,
     base_url: str | None,
-    timeout: float | None,
+    request_timeout: float | None,
     *,
     allow_http: bool,
 ) -> Settings:
@@ -52,7 +52,7 @@ def settings(
     return Settings(
         token=_token(token),
         base_url=_base_url(base_url, allow_http),
-        timeout=checked_seconds("timeout", timeout),
+        request_timeout=checked_seconds("request_timeout", request_timeout),
         user_agent=f"{PRODUCT} python/{'.'.join(map(str, sys.version_info[:3]))}",
     )
 

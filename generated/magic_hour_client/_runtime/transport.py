@@ -144,7 +144,7 @@ class SyncTransport(BaseTransport):
             with self._making.setdefault(os.getpid(), Lock()):
                 if key not in self._clients:
                     self.check_environment()  # it may have changed
-                    options = client_options(self.settings.timeout, fresh=fresh, secure=secure)
+                    options = client_options(self.settings.request_timeout, fresh=fresh, secure=secure)
                     self._clients[key] = enforce(httpx.Client(**options))
         return self._clients[key]
 
@@ -230,7 +230,7 @@ class AsyncTransport(BaseTransport):
             from .http_clients import client_options
 
             self.check_environment()  # it may have changed
-            options = client_options(self.settings.timeout, fresh=fresh, secure=secure)
+            options = client_options(self.settings.request_timeout, fresh=fresh, secure=secure)
             self._clients[key] = httpx.AsyncClient(**options)
         return self._clients[key]
 
