@@ -9,10 +9,9 @@ import anyio
 import httpx
 import pytest
 
+import magic_hour_client
+import magic_hour_workflows
 from client.harness import ADDRESS, CREATED, KEY, PROJECT, Either, Recorder, create
-from magic_hour_client import AsyncClient, Client
-from magic_hour_workflows import AsyncClient as AsyncWorkflows
-from magic_hour_workflows import Client as Workflows
 
 
 def caught(work: Callable[[], Any]) -> list[warnings.WarningMessage]:
@@ -87,10 +86,6 @@ def answer(request: httpx.Request) -> httpx.Response:
     return httpx.Response(200, json=PROJECT if request.method == "GET" else CREATED)
 
 
-def http(kind: type[Any]) -> Any:
-    return kind(transport=httpx.MockTransport(answer))
-
-
 def here() -> int:
     """The line this is called from."""
     frame = inspect.currentframe()
@@ -99,46 +94,26 @@ def here() -> int:
     return frame.f_back.f_lineno
 
 
-def expect(seen: list[warnings.WarningMessage], line: int) -> None:
-    assert [(warning.filename, warning.lineno) for warning in seen] == [(__file__, line)]
-
-
-def test_the_warning_of_create_points_at_the_callers_line() -> None:
+@pytest.mark.parametrize(
+    ("package", "method"),
+    [(magic_hour_client, "create"), (magic_hour_workflows, "create"), (magic_hour_workflows, "generate")],
+)
+def test_the_warning_points_at_the_callers_line(either: Either, package: Any, method: str) -> None:
     lines = []
+    options: dict[str, Any] = {"base_url": ADDRESS, "http_client": either.http(answer)}
+    arguments: dict[str, Any] = {"image_count": 1, "style": STYLE}
+    if method == "generate":
+        arguments["download_outputs"] = False
 
     def blocking() -> None:
-        with Client(KEY, base_url=ADDRESS, http_client=http(httpx.Client)) as client:
+        with package.Client(KEY, **options) as client:
             lines.append(here() + 1)
-            client.v1.ai_image_generator.create(image_count=1, style=STYLE)
+            getattr(client.v1.ai_image_generator, method)(**arguments)
 
     async def asynchronous() -> None:
-        async with AsyncClient(KEY, base_url=ADDRESS, http_client=http(httpx.AsyncClient)) as client:
+        async with package.AsyncClient(KEY, **options) as client:
             lines.append(here() + 1)
-            await client.v1.ai_image_generator.create(image_count=1, style=STYLE)
+            await getattr(client.v1.ai_image_generator, method)(**arguments)
 
-    for work in (blocking, lambda: anyio.run(asynchronous), lambda: anyio.run(asynchronous, backend="trio")):
-        expect(caught(work), lines[-1])
-
-
-def test_the_warning_of_the_workflows_points_at_the_callers_line() -> None:
-    lines = []
-
-    def blocking() -> None:
-        with Workflows(KEY, base_url=ADDRESS, http_client=http(httpx.Client), poll_interval=0.01) as client:
-            lines.append(here() + 1)
-            client.v1.ai_image_generator.generate(image_count=1, style=STYLE, download_outputs=False)
-
-    def low_level() -> None:
-        with Workflows(KEY, base_url=ADDRESS, http_client=http(httpx.Client)) as client:
-            lines.append(here() + 1)
-            client.v1.ai_image_generator.create(image_count=1, style=STYLE)
-
-    async def asynchronous() -> None:
-        async with AsyncWorkflows(
-            KEY, base_url=ADDRESS, http_client=http(httpx.AsyncClient), poll_interval=0.01
-        ) as client:
-            lines.append(here() + 1)
-            await client.v1.ai_image_generator.generate(image_count=1, style=STYLE, download_outputs=False)
-
-    for work in (blocking, low_level, lambda: anyio.run(asynchronous), lambda: anyio.run(asynchronous, backend="trio")):
-        expect(caught(work), lines[-1])
+    seen = caught(lambda: anyio.run(asynchronous, backend=either.name) if either.is_async else blocking())
+    assert [(warning.filename, warning.lineno) for warning in seen] == [(__file__, lines[0])]

@@ -45,36 +45,17 @@ from magic_hour_workflows.errors import (
     name_job,
 )
 
-CLASSES = {
-    300: APIError,
-    304: APIError,
-    400: InvalidRequest,
-    401: Unauthorized,
-    402: PaymentRequired,
-    403: Forbidden,
-    404: NotFound,
-    405: APIError,
-    408: APIError,
-    409: APIError,
-    418: APIError,
-    422: UnprocessableEntity,
-    425: APIError,
-    429: TooManyRequests,
-    499: APIError,
-    500: ServerError,
-    502: ServerError,
-    503: ServerError,
-    520: ServerError,
-    599: ServerError,
+CLASSES: dict[int, type[APIError]] = {
+    **dict.fromkeys((300, 304, 405, 408, 409, 418, 425, 499), APIError),
+    **dict.fromkeys((500, 502, 503, 520, 599), ServerError),
+    **{400: InvalidRequest, 401: Unauthorized, 402: PaymentRequired, 403: Forbidden, 404: NotFound},
+    **{422: UnprocessableEntity, 429: TooManyRequests},
 }
 
 
 def refusal(either: Either, status: int = 400, content: bytes = b"", work: Any = create, **headers: str) -> APIError:
-    def answer(request: httpx.Request) -> httpx.Response:
-        return httpx.Response(status, content=content, headers=headers)
-
     with pytest.raises(APIError) as raised:
-        either.call(work, answer)
+        either.call(work, lambda _: httpx.Response(status, content=content, headers=headers))
     return raised.value
 
 
@@ -146,19 +127,11 @@ def test_a_body_beyond_the_bound_is_an_error_too(either: Either, monkeypatch: py
     assert raised.value.status == 500
 
 
-def test_a_body_that_is_not_the_gzip_it_claims_is_an_error_of_ours(either: Either) -> None:
-    with pytest.raises(ServerError):
-        either.call(
-            create,
-            lambda r: httpx.Response(
-                500, headers={"content-encoding": "gzip"}, stream=httpx.ByteStream(b"no gzip at all")
-            ),
-        )
+REMEDIES = {401: "check the API key", 402: "add credits", 403: "plan", 429: "slow down"}
 
 
-@pytest.mark.parametrize("status", [401, 402, 403, 429])
-def test_the_message_alone_says_what_to_do(either: Either, status: int) -> None:
-    remedy = {401: "check the API key", 402: "add credits", 403: "plan", 429: "slow down"}[status]
+@pytest.mark.parametrize(("status", "remedy"), REMEDIES.items())
+def test_the_message_alone_says_what_to_do(either: Either, status: int, remedy: str) -> None:
     assert remedy in str(refusal(either, status))
     assert remedy in str(refusal(either, status, b'{"message": "No"}'))
 
@@ -202,34 +175,19 @@ def test_without_secrets(text: str, safe: str) -> None:
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
+NO_TIMES = ["604801", "999999999999", "1_000", "0x10", "-5", "-inf", "inf", "nan", "1e999", "9" * 5000, "", "soon"]
+NO_TIMES += ["5 seconds", "Fri, 02 Jan 2099 03:03:05 GMT", "Fri, 99 Jan 2026 03:03:05 GMT"]
+NO_TIMES += ["Fri, 02 Jan 99999 03:03:05 GMT"]
+
+
 @pytest.mark.parametrize(
     ("value", "seconds"),
     [
-        ("0", 0),
-        ("120", 120),
-        (" 2.5 ", 2.5),
-        ("604800", 604800),
-        ("604801", None),
-        ("999999999999", None),
-        ("1_000", None),
-        ("0x10", None),
-        ("-5", None),
-        ("-inf", None),
-        ("inf", None),
-        ("nan", None),
-        ("1e999", None),
-        ("9" * 5000, None),
-        ("", None),
-        ("soon", None),
-        ("5 seconds", None),
-        ("Fri, 02 Jan 2026 03:05:05 GMT", 60),
-        ("Fri, 02 Jan 2026 03:05:05 -0000", 60),
-        ("Fri, 02 Jan 2026 04:05:05 +0100", 60),
+        *(("0", 0), ("120", 120), (" 2.5 ", 2.5), ("604800", 604800)),
+        *((f"Fri, 02 Jan 2026 {time}", 60) for time in ("03:05:05 GMT", "03:05:05 -0000", "04:05:05 +0100")),
         ("Friday, 02-Jan-26 03:05:05 GMT", 60),
         ("Fri, 02 Jan 2026 03:03:05 GMT", 0),
-        ("Fri, 02 Jan 2099 03:03:05 GMT", None),
-        ("Fri, 99 Jan 2026 03:03:05 GMT", None),
-        ("Fri, 02 Jan 99999 03:03:05 GMT", None),
+        *((value, None) for value in NO_TIMES),
     ],
 )
 def test_retry_after(value: str, seconds: float | None) -> None:

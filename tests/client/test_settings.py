@@ -31,19 +31,15 @@ def test_without_a_key_the_error_says_where_to_put_one(make: Any) -> None:
 
 @both
 @pytest.mark.parametrize("key", ["", " ", "\n", "a\n", "a b", "\ta", "ä", "a\x00", 5, b"abc", ["a"]])
-def test_what_cannot_be_a_key_is_refused_and_not_shown(make: Any, key: Any) -> None:
+def test_what_cannot_be_a_key_is_refused_and_not_shown(make: Any, key: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InvalidArgument) as raised:
         make(key)
     assert raised.value.field == "token"
     assert repr(key) not in str(raised.value)
-
-
-@both
-@pytest.mark.parametrize("key", ["", "a\n"])
-def test_the_variable_is_checked_alike(make: Any, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(KEY_VARIABLE, key)
-    with pytest.raises(InvalidArgument):
-        make()
+    if isinstance(key, str) and "\x00" not in key:
+        monkeypatch.setenv(KEY_VARIABLE, key)
+        with pytest.raises(InvalidArgument):
+            make()
 
 
 def test_the_variables_fill_in_what_is_not_given(either: Either, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,17 +47,11 @@ def test_the_variables_fill_in_what_is_not_given(either: Either, monkeypatch: py
     monkeypatch.setenv(BASE_URL_VARIABLE, "https://variable.example/")
     recorder = Recorder(PROJECT)
     either.call(get, recorder, token=None, base_url=None)
-    assert str(recorder.request.url).startswith("https://variable.example/v1/")
-    assert recorder.request.headers["authorization"] == "Bearer from-variable"
-
-
-def test_arguments_win_over_the_variables(either: Either, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(KEY_VARIABLE, "from-variable")
-    monkeypatch.setenv(BASE_URL_VARIABLE, "https://variable.example/")
-    recorder = Recorder(PROJECT)
     either.call(get, recorder)
-    assert recorder.request.url.host == "api.example"
-    assert recorder.request.headers["authorization"] == f"Bearer {KEY}"
+    assert [(request.url.host, request.headers["authorization"]) for request in recorder.requests] == [
+        ("variable.example", "Bearer from-variable"),
+        ("api.example", f"Bearer {KEY}"),
+    ]
 
 
 @both
@@ -70,41 +60,26 @@ def test_an_empty_address_variable_is_none(make: Any, monkeypatch: pytest.Monkey
     assert DEFAULT_BASE_URL in repr(make(KEY))
 
 
-@both
-@pytest.mark.parametrize(
-    "url",
-    [
+NO_ADDRESSES: list[Any] = [
+    *(
         "api.magichour.ai",
         "//api.magichour.ai",
         "ftp://api.magichour.ai",
         "file:///etc/passwd",
-        "https:api.magichour.ai",
-        "https://",
-        "https:///v1",
-        "https://:443",
-        "https://user@api.example",
-        "https://user:s3cret@api.example",
-        "https://@api.example",
-        "https://api.example\\@evil.example",
-        "https://api.example?key=1",
-        "https://api.example?",
-        "https://api.example#x",
-        "https://api.example#",
-        "https://api example",
-        " https://api.example",
-        "https://api.example\n",
-        "https://api.example\x00",
-        "https://api.example:x",
-        "https://api.example:99999",
-        "https://[::1",
-        "https://999.1.1.1",
-        "https://.",
-        "https://a..b",
-        "https://" + "a" * 70 + ".example",
         5,
         b"https://api.example",
-    ],
-)
+    ),
+    *("https:api.magichour.ai", "https://", "https:///v1", "https://:443", "https://user@api.example"),
+    *("https://user:s3cret@api.example", "https://@api.example", "https://api.example\\@evil.example"),
+    *("https://api.example?key=1", "https://api.example?", "https://api.example#x", "https://api.example#"),
+    *("https://api example", " https://api.example", "https://api.example\n", "https://api.example\x00"),
+    *("https://api.example:x", "https://api.example:99999", "https://[::1", "https://999.1.1.1", "https://."),
+    *("https://a..b", "https://" + "a" * 70 + ".example"),
+]
+
+
+@both
+@pytest.mark.parametrize("url", NO_ADDRESSES)
 def test_what_cannot_be_an_address_is_refused(make: Any, url: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InvalidArgument) as raised:
         make(KEY, base_url=url)
@@ -126,24 +101,12 @@ def test_other_addresses_are_fine(make: Any, url: str) -> None:
 
 @both
 def test_plain_http_stays_on_this_machine_unless_allowed(make: Any) -> None:
-    for url in (
-        "http://127.0.0.1:80",
-        "http://127.9.9.9",
-        "http://[::1]:8765",
-        "http://localhost",
-        "http://a.localhost",
-    ):
-        make(KEY, base_url=url)
-    for url in (
-        "http://api.example",
-        "http://10.0.0.1",
-        "http://localhost.example",
-        "http://127.0.0.1.example",
-        "http://evillocalhost",
-    ):
+    for host in ("127.0.0.1:80", "127.9.9.9", "[::1]:8765", "localhost", "a.localhost"):
+        make(KEY, base_url=f"http://{host}")
+    for host in ("api.example", "10.0.0.1", "localhost.example", "127.0.0.1.example", "evillocalhost"):
         with pytest.raises(InvalidArgument, match="allow_http"):
-            make(KEY, base_url=url)
-        make(KEY, base_url=url, allow_http=True)
+            make(KEY, base_url=f"http://{host}")
+        make(KEY, base_url=f"http://{host}", allow_http=True)
     with pytest.raises(InvalidArgument):
         make(KEY, base_url="ftp://api.example", allow_http=True)
 

@@ -1,7 +1,6 @@
 """A paid call is not torn down by a cancellation: its answer still counts, for a bounded time."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import anyio
@@ -17,8 +16,9 @@ pytestmark = pytest.mark.filterwarnings("error")
 
 
 @pytest.fixture(params=["asyncio", "trio"])
-def run(request: pytest.FixtureRequest) -> Callable[[Callable[[], Awaitable[Any]]], Any]:
-    return lambda work: anyio.run(work, backend=request.param)
+def anyio_backend(request: pytest.FixtureRequest) -> Any:
+    """On which event loops anyio's plugin runs the tests."""
+    return request.param
 
 
 class Slow:
@@ -51,18 +51,19 @@ async def patience() -> None:
         await anyio.lowlevel.checkpoint()
 
 
+async def noted(slow: Slow, seen: list[BaseException], work: Any = create) -> None:
+    """Make a call, and put what it raises into `seen`."""
+    try:
+        await work(slow.client)
+    except BaseException as error:
+        seen.append(error)
+        raise
+
+
 async def cancelled_in_flight(slow: Slow, seen: list[BaseException], work: Any = create) -> None:
-    """Cancel a call once the service has it, and put what the call raises into `seen`."""
-
-    async def call() -> None:
-        try:
-            await work(slow.client)
-        except BaseException as error:
-            seen.append(error)
-            raise
-
+    """Cancel a call once the service has it."""
     async with anyio.create_task_group() as group:
-        group.start_soon(call)
+        group.start_soon(noted, slow, seen, work)
         await slow.arrived.wait()
         group.cancel_scope.cancel()
         with anyio.CancelScope(shield=True):
@@ -72,102 +73,79 @@ async def cancelled_in_flight(slow: Slow, seen: list[BaseException], work: Any =
             slow.answer.set()
 
 
-def test_a_cancelled_create_waits_for_its_answer_and_carries_it(run: Any) -> None:
-    async def main() -> None:
-        slow, seen = Slow(), []
-        await cancelled_in_flight(slow, seen)
-        [error] = seen
-        assert isinstance(error, anyio.get_cancelled_exc_class())
-        assert error.result.id == "cuid-1"  # type: ignore[attr-defined]
-        assert not slow.torn_down
-
-    run(main)
+@pytest.mark.anyio
+async def test_a_cancelled_create_waits_for_its_answer_and_carries_it() -> None:
+    slow, seen = Slow(), []
+    await cancelled_in_flight(slow, seen)
+    [error] = seen
+    assert isinstance(error, anyio.get_cancelled_exc_class())
+    assert error.result.id == "cuid-1"  # type: ignore[attr-defined]
+    assert not slow.torn_down
 
 
-def test_a_cancelled_get_ends_at_once(run: Any) -> None:
-    async def main() -> None:
-        slow, seen = Slow(), []
-        await cancelled_in_flight(slow, seen, get)
-        assert slow.torn_down
-        assert not hasattr(seen[0], "result")
-
-    run(main)
+@pytest.mark.anyio
+async def test_a_cancelled_get_ends_at_once() -> None:
+    slow, seen = Slow(), []
+    await cancelled_in_flight(slow, seen, get)
+    assert slow.torn_down
+    assert not hasattr(seen[0], "result")
 
 
-def test_without_an_answer_the_cancellation_ends_after_the_bound(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.anyio
+async def test_without_an_answer_the_cancellation_ends_after_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "SHIELD_SECONDS", 0.2)
-
-    async def main() -> None:
-        slow = Slow()
-        with anyio.fail_after(60):
-            async with anyio.create_task_group() as group:
-                group.start_soon(create, slow.client)
-                await slow.arrived.wait()
-                group.cancel_scope.cancel()
-        assert slow.torn_down
-
-    run(main)
-
-
-def test_a_refusal_during_a_cancellation_leaves_the_cancellation(run: Any) -> None:
-    async def main() -> None:
-        slow, seen = Slow(402), []
-        await cancelled_in_flight(slow, seen)
-        assert isinstance(seen[0], anyio.get_cancelled_exc_class())
-        assert not hasattr(seen[0], "result")
-
-    run(main)
-
-
-def test_a_call_of_a_task_already_cancelled_is_not_sent(run: Any) -> None:
-    async def main() -> None:
-        slow, seen = Slow(), []
-        with anyio.CancelScope() as scope:
-            scope.cancel()
-            try:
-                await create(slow.client)
-            except anyio.get_cancelled_exc_class() as error:
-                seen.append(error)
-                raise
-        assert not slow.arrived.is_set()
-        assert seen[0].unsent is True
-
-    run(main)
-
-
-def test_uncancelled_calls_pass_results_and_errors_through(run: Any) -> None:
-    async def main() -> None:
-        slow = Slow()
-        slow.answer.set()
-        assert (await create(slow.client)).id == "cuid-1"
-        slow.status = 402
-        with pytest.raises(PaymentRequired):
-            await create(slow.client)
-
-    run(main)
-
-
-def test_a_deadline_of_the_callers_in_anyio(run: Any) -> None:
-    async def main() -> None:
-        slow, seen = Slow(), []
-
-        async def answer_late() -> None:
-            await slow.arrived.wait()
-            await anyio.sleep(0.1)
-            slow.answer.set()
-
+    slow = Slow()
+    with anyio.fail_after(60):
         async with anyio.create_task_group() as group:
-            group.start_soon(answer_late)
-            with anyio.move_on_after(0.02) as scope:
-                try:
-                    await create(slow.client)
-                except BaseException as error:
-                    seen.append(error)
-                    raise
-            assert scope.cancelled_caught
-        assert seen[0].result.id == "cuid-1"
+            group.start_soon(create, slow.client)
+            await slow.arrived.wait()
+            group.cancel_scope.cancel()
+    assert slow.torn_down
 
-    run(main)
+
+@pytest.mark.anyio
+async def test_a_refusal_during_a_cancellation_leaves_the_cancellation() -> None:
+    slow, seen = Slow(402), []
+    await cancelled_in_flight(slow, seen)
+    assert isinstance(seen[0], anyio.get_cancelled_exc_class())
+    assert not hasattr(seen[0], "result")
+
+
+@pytest.mark.anyio
+async def test_a_call_of_a_task_already_cancelled_is_not_sent() -> None:
+    slow, seen = Slow(), []
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await noted(slow, seen)
+    assert not slow.arrived.is_set()
+    assert seen[0].unsent is True
+
+
+@pytest.mark.anyio
+async def test_uncancelled_calls_pass_results_and_errors_through() -> None:
+    slow = Slow()
+    slow.answer.set()
+    assert (await create(slow.client)).id == "cuid-1"
+    slow.status = 402
+    with pytest.raises(PaymentRequired):
+        await create(slow.client)
+
+
+@pytest.mark.anyio
+async def test_a_deadline_of_the_callers_in_anyio() -> None:
+    slow, seen = Slow(), []
+
+    async def answer_late() -> None:
+        await slow.arrived.wait()
+        await anyio.sleep(0.1)
+        slow.answer.set()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(answer_late)
+        with anyio.move_on_after(0.02) as scope:
+            await noted(slow, seen)
+        assert scope.cancelled_caught
+    assert seen[0].result.id == "cuid-1"
 
 
 def test_cancelling_an_asyncio_task() -> None:
@@ -206,15 +184,8 @@ def test_trio_without_anyio_around_it() -> None:
     async def main() -> None:
         slow, seen = Slow(), []
 
-        async def call() -> None:
-            try:
-                await create(slow.client)
-            except trio.Cancelled as error:
-                seen.append(error)
-                raise
-
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(call)
+            nursery.start_soon(noted, slow, seen)
             await slow.arrived.wait()
             nursery.cancel_scope.cancel()
             slow.answer.set()
