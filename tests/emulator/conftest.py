@@ -8,6 +8,7 @@ import math
 import wave as wave_file
 from array import array
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,23 +94,13 @@ def api(emulator: Emulator) -> Iterator[Api]:
 @pytest.fixture
 def start() -> Callable[..., Any]:
     """Start an emulator with other options: `with start(credits=10) as api:`."""
-    return Started
 
+    @contextmanager
+    def started(**options: Any) -> Iterator[Api]:
+        with Emulator(**{"frozen": True, "seed": 0, **options}) as emulator, connect(emulator) as http:
+            yield Api(emulator, http)
 
-class Started:
-    """An emulator for one test and a client, as a context manager."""
-
-    def __init__(self, **options: Any) -> None:
-        self._emulator = Emulator(**{"frozen": True, "seed": 0, **options})
-
-    def __enter__(self) -> Api:
-        self._emulator.__enter__()
-        self._http = connect(self._emulator)
-        return Api(self._emulator, self._http)
-
-    def __exit__(self, *_: object) -> None:
-        self._http.close()
-        self._emulator.__exit__(None, None, None)
+    return started
 
 
 @pytest.fixture
@@ -128,6 +119,12 @@ def held_frames(monkeypatch: pytest.MonkeyPatch) -> Callable[[Job, Path], list[i
         return drawn
 
     return hold
+
+
+@pytest.fixture
+def output(api: Api, image_body: Json) -> str:
+    """The URL of a finished output."""
+    return str(api.finish("/v1/ai-image-generator", image_body)["downloads"][0]["url"])
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ after another with `Client`, all at the same time with `AsyncClient`. Answers ca
 
 import asyncio
 import functools
+import inspect
 import json
 import operator
 import pathlib
@@ -15,45 +16,26 @@ import pydantic
 from magic_hour import AsyncClient, Client
 
 
-def main() -> None:
-    if sys.argv[1] == "sync":
-        for line in sys.stdin:
-            answer(run(json.loads(line)))
-    else:
-        asyncio.run(serve())
-
-
-async def serve() -> None:
+async def main():
     while line := await asyncio.to_thread(sys.stdin.readline):
-        answer(await run_together(json.loads(line)))
+        print(json.dumps(await run(json.loads(line))), flush=True)
 
 
-def run(order):
-    client = sync_client(**order["client"])
-    outcomes = []
-    for call in order["calls"]:
-        try:
-            outcomes.append(result(method(client, call)(**arguments(call))))
-        except Exception as problem:  # noqa: BLE001  (whatever the SDK raises is the answer)
-            outcomes.append(error(problem))
-    return outcomes
+# One client for each pair of key and address, as in a program that runs for long.
+client_with = functools.cache(Client if sys.argv[1] == "sync" else AsyncClient)
 
 
-async def run_together(order):
-    client = async_client(**order["client"])
+async def run(order):
+    client = client_with(**order["client"])
 
     async def one(call):
         try:
-            return result(await method(client, call)(**arguments(call)))
+            value = method(client, call)(**arguments(call))
+            return result(await value if inspect.isawaitable(value) else value)
         except Exception as problem:  # noqa: BLE001  (whatever the SDK raises is the answer)
             return error(problem)
 
     return await asyncio.gather(*map(one, order["calls"]))
-
-
-# One client for each pair of key and address, as in a program that runs for long.
-sync_client = functools.cache(Client)
-async_client = functools.cache(AsyncClient)
 
 
 def method(client, call):
@@ -96,8 +78,4 @@ def unsigned(value):
     return value.partition("?")[0] if isinstance(value, str) and value.startswith("http") else value
 
 
-def answer(outcomes) -> None:
-    print(json.dumps(outcomes), flush=True)
-
-
-main()
+asyncio.run(main())
