@@ -11,14 +11,8 @@ import httpx
 import pytest
 
 from client.harness import CREATED, Either, Handler, Recorder, answered, create, get, polite, server
-from magic_hour_client import (
-    AsyncClient,
-    ConnectionFailed,
-    InvalidArgument,
-    MagicHourError,
-    RequestTimeout,
-    TooManyRequests,
-)
+from magic_hour_client import AsyncClient
+from magic_hour_client.errors import ConnectionFailed, InvalidArgument, MagicHourError, RequestTimeout, TooManyRequests
 from servers import closes, read_head, says, serving, silent
 from worlds import MODES
 

@@ -4,7 +4,6 @@ import importlib
 import importlib.resources
 import subprocess
 import sys
-import textwrap
 
 import pytest
 
@@ -20,37 +19,27 @@ MODULES = [
 ]
 
 
-def python(code: str, *arguments: str) -> str:
-    """What a fresh interpreter prints."""
-    command = [sys.executable, "-W", "error", "-c", textwrap.dedent(code), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+ALONE = """
+import asyncio, sys
+for name in ("magic_hour_workflows", "magic_hour_emulator"):
+    sys.modules[name] = None  # importing it fails
+from magic_hour_client import AsyncClient, Client
+with Client(sys.argv[2], base_url=sys.argv[1]) as client:
+    print(client.v1.ai_image_generator.create(image_count=1, style={"prompt": "A red fox"}).id)
+    print(client.v1.image_projects.get("cuid-1").status)
+async def main():
+    async with AsyncClient(sys.argv[2], base_url=sys.argv[1]) as client:
+        print((await client.v1.video_projects.get("cuid-1")).status)
+asyncio.run(main())
+"""
 
 
 @pytest.mark.slow
 def test_the_client_works_without_the_other_packages() -> None:
     with server(polite) as running:
-        printed = python(
-            """
-            import sys
-            for name in ("magic_hour_workflows", "magic_hour_emulator"):
-                sys.modules[name] = None  # importing it fails
-            from magic_hour_client import AsyncClient, Client
-            with Client(sys.argv[2], base_url=sys.argv[1]) as client:
-                style = {"prompt": "A red fox"}
-                print(client.v1.ai_image_generator.create(image_count=1, style=style).id)
-                print(client.v1.image_projects.get("cuid-1").status)
-            import asyncio
-            async def main():
-                async with AsyncClient(sys.argv[2], base_url=sys.argv[1]) as client:
-                    print((await client.v1.video_projects.get("cuid-1")).status)
-            asyncio.run(main())
-            """,
-            running.url,
-            KEY,
-        )
-    assert printed.split() == ["cuid-1", "complete", "complete"]
+        command = [sys.executable, "-W", "error", "-c", ALONE, running.url, KEY]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout.split(), done.stderr) == (["cuid-1", "complete", "complete"], "")
 
 
 @pytest.mark.parametrize("name", [*PACKAGES, *MODULES])
@@ -65,9 +54,10 @@ def test_every_public_name_can_be_imported(name: str) -> None:
 @pytest.mark.parametrize("name", PACKAGES)
 def test_a_lazy_package_knows_exactly_its_public_names(name: str) -> None:
     package = importlib.import_module(name)
-    listed = {public for public in package.__all__ if not public.startswith("_")}
-    assert set(package._EXPORTS) <= listed
-    assert listed - set(package._EXPORTS) <= set(getattr(package, "_MODULES", ()))
+    if name != "magic_hour_workflows":  # whose list is made of those of its modules
+        listed = {public for public in package.__all__ if not public.startswith("_")}
+        assert set(package._EXPORTS) <= listed
+        assert listed - set(package._EXPORTS) <= set(getattr(package, "_MODULES", ()))
     with pytest.raises(AttributeError, match="no_such_name"):
         package.no_such_name  # noqa: B018
 

@@ -13,20 +13,9 @@ import pytest
 
 from client.harness import CREATED, KEY, PROJECT, Either, Recorder, create, get
 from magic_hour_client import UNSET, Client, InvalidArgument, UnknownField, models
+from magic_hour_client._runtime import schema
 from magic_hour_client._runtime.http_clients import client_options
-from magic_hour_client._runtime.schema import (
-    BOOLEAN,
-    DATE,
-    DATETIME,
-    INTEGER,
-    NULL,
-    NUMBER,
-    STRING,
-    UUID_STRING,
-    List,
-    Writing,
-    merged,
-)
+from magic_hour_client._runtime.schema import INTEGER, NUMBER, STRING, List, Writing, merged
 from magic_hour_client.api.v1_ai_image_generator import create_ai_image
 from magic_hour_client.api.v1_ai_talking_photo import create_ai_talking_photo
 from magic_hour_client.api.v1_image_projects.get_image_project import request as get_request
@@ -87,13 +76,14 @@ def test_a_base_url_with_a_path_is_kept(either: Either) -> None:
 
 
 def test_the_key_and_cookies_stay_with_the_apis_origin(either: Either) -> None:
-    """Neither a redirect nor the settings of the caller's HTTP client move credentials."""
+    """Neither a redirect nor the settings of the caller's HTTP client move credentials, or send a create again."""
     recorder = Recorder(status=302, headers={"location": "https://evil.example/", "set-cookie": "a=b"})
     http = either.http(recorder, follow_redirects=True, auth=("user", "pass"), cookies={"c": "d"})
-    for _ in range(2):
+    for work in (create, get):
         with pytest.raises(Exception, match="302"):
-            either.call(get, http_client=http)
+            either.call(work, http_client=http)
     either.close(http)
+    assert len(recorder.requests) == 2
     assert {request.url.host for request in recorder.requests} == {"api.example"}
     assert {request.headers["authorization"] for request in recorder.requests} == {f"Bearer {KEY}"}
     assert not any("cookie" in request.headers for request in recorder.requests)
@@ -251,11 +241,11 @@ def test_kinds_this_contract_does_not_use_are_strict_too() -> None:
     """Another contract (`generate.py --spec`) may use them."""
     writing = Writing()
     for kind, good, wrong in [
-        (BOOLEAN, True, 1),
-        (NULL, None, 0),
-        (DATE, date(2026, 1, 2), 5),
-        (DATETIME, "2026-01-02T03:04:05Z", date(2026, 1, 2)),
-        (UUID_STRING, "0b1e", 5),
+        (schema.BOOLEAN, True, 1),
+        (schema.NULL, None, 0),
+        (schema.DATE, date(2026, 1, 2), 5),
+        (schema.DATETIME, "2026-01-02T03:04:05Z", date(2026, 1, 2)),
+        (schema.UUID_STRING, "0b1e", 5),
         (INTEGER, 5, None),
         (NUMBER, 5, None),
     ]:

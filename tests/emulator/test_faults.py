@@ -77,7 +77,9 @@ def test_what_cannot_be_is_refused(schedule, api, options, message):
     assert (refused.status_code, refused.json()["code"]) == (422, "unprocessable_entity")
 
 
-def test_defaults():
+def test_defaults(schedule):
+    with pytest.raises(TypeError, match="name of a kind"):  # a fault that is made has its options
+        schedule.add(Fault("reset"), times=2)
     fault = Fault("status")
     assert (fault.on, fault.phase, fault.nth, fault.times, fault.probability) == ("*", "before", 1, 1, 1.0)
     assert (fault["status"], fault["code"]) == (500, None)
@@ -249,11 +251,6 @@ def test_a_reset_forgets_faults(emulator, api):
     emulator.reset()
     assert (emulator.faults.pending, emulator.faults.fired) == ((), ())
     assert api.http.get("/v1/image-projects/x").status_code == 404
-
-
-def test_options_belong_to_a_kind_not_to_a_fault(schedule):
-    with pytest.raises(TypeError, match="name of a kind"):
-        schedule.add(Fault("reset"), times=2)
 
 
 def test_what_is_held_up_is_released_even_if_clearing_was_quicker(schedule):

@@ -81,13 +81,6 @@ def test_a_gateway_answers_with_a_page(faults, create, status):
     assert str(status) in answer.text
 
 
-def test_404_and_then_found(api, faults, image_body):
-    job = api.create(IMAGE, image_body)["id"]
-    faults.add("not_found", on="get", times=2)
-    answers = [api.http.get(f"/v1/image-projects/{job}").status_code for _ in range(3)]
-    assert answers == [404, 404, 200]
-
-
 @pytest.mark.parametrize(("phase", "accepted"), [("before", 0), ("after", 1)])
 def test_bodies_that_are_no_answers(api, faults, create, phase, accepted):
     for kind in ("html", "binary", "empty", "malformed_json"):

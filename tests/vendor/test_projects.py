@@ -109,14 +109,3 @@ def test_what_is_remote_is_not_uploaded(vendor: Vendor, emulator: Emulator, plac
     assert project["status"] == "complete"
     assert emulator.jobs[0].body["assets"] == {"image_file_path": place}
     assert emulator.requests.find(path="/v1/files/upload-urls") == []
-
-
-def test_places_for_several_files_come_in_order(vendor: Vendor) -> None:
-    asked = [("image", "heic"), ("audio", "m4a"), ("video", "webm"), ("image", "heic")]
-    answer = vendor.result(
-        "files.upload_urls.create", items=[{"type_": type, "extension": extension} for type, extension in asked]
-    )
-    places = [item["file_path"] for item in answer["items"]]
-    assert [Path(place).name for place in places] == ["image.heic", "audio.m4a", "video.webm", "image.heic"]
-    assert len(set(places)) == 4
-    assert all(item["upload_url"].endswith(item["file_path"]) and item["expires_at"] for item in answer["items"])
