@@ -57,7 +57,7 @@ def found(request: pytest.FixtureRequest) -> dict[Path, set[int]]:
 def test_every_planted_mistake_is_found_and_no_other(found: dict[Path, set[int]]) -> None:
     lines = MISUSE.read_text(encoding="utf-8").splitlines()
     marked = {number for number, line in enumerate(lines, 1) if "# expect-error" in line}
-    assert len(marked) > 100
+    assert len(marked) > 90
     assert sorted(marked - found[MISUSE]) == [], "not found"
     assert sorted(found[MISUSE] - marked) == [], "not marked"
 
