@@ -90,7 +90,10 @@ PARTS = {
                 "row_workflow",
             )
         ),
-        tests=tuple(f"tests/batch/test_{name}.py" for name in ("claims", "claim_schedules", "guards")),
+        tests=tuple(
+            f"tests/batch/test_{name}.py"
+            for name in ("claims", "claim_schedules", "submission", "steps", "row_workflow", "fleet", "output_dir")
+        ),
         needed=("tests/worlds.py", "tests/fakes.py", "tests/batch"),
     ),
     "client": Part(

@@ -13,11 +13,16 @@ import anyio
 
 from magic_hour_emulator import Emulator
 from magic_hour_workflows.batch._batch import Batch
-from magic_hour_workflows.batch._rows import RowResult, RowStatus
+from magic_hour_workflows.batch._rows import Row, RowResult, RowStatus
 
 Rows = list[tuple[str, str, dict[str, Any]]]
 PRICE = 5
-"""Credits of a fox."""
+"""Credits of a row."""
+ROWS = [
+    Row(key=key, endpoint="ai_image_generator", parameters={"image_count": 1, "style": {"prompt": "x"}})
+    for key in "abc"
+]
+"""Rows for a database without a service."""
 
 
 def image_row(key: str, **parameters: Any) -> tuple[str, str, dict[str, Any]]:

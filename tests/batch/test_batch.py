@@ -23,16 +23,12 @@ from magic_hour_workflows.batch import _database as database
 from magic_hour_workflows.batch import _settling as settling
 from magic_hour_workflows.batch import _steps as steps
 from magic_hour_workflows.batch import _submission as submission
+from magic_hour_workflows.batch._engine import Queue
 from magic_hour_workflows.batch._rows import RowStatus
 from magic_hour_workflows.batch._settling import Settled
 from magic_hour_workflows.events import Created, StatusChanged
 
 SAVED, FAILED, DOUBTFUL = RowStatus.SAVED, RowStatus.FAILED, RowStatus.DOUBTFUL
-
-
-@pytest.fixture
-def local(emulator: Emulator, tmp_path: Path) -> LocalBatch:
-    return LocalBatch(emulator, tmp_path)
 
 
 @pytest.fixture(params=["sync", "asyncio", "trio"])
@@ -432,3 +428,12 @@ def test_no_secret_is_kept(local: LocalBatch, caplog: pytest.LogCaptureFixture) 
     kept = local.database.read_bytes() + json.dumps(repr(local.batch().results())).encode() + caplog.text.encode()
     assert local.emulator.token.encode() not in kept
     assert b"signature" not in kept.lower()
+
+
+def test_of_no_rows_none_have_ended(local: LocalBatch) -> None:
+    """The engine reads an empty list as all rows; every heartbeat would start saved rows again."""
+    local.run(image_rows(1))
+    with database.open_batch(database.database_of(local.database)) as store:
+        queue = Queue(store)
+        assert [queue.ended(["fox-0"]), queue.ended([])] == [["fox-0"], []]
+        queue.close()

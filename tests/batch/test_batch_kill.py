@@ -28,9 +28,9 @@ HELD_UP = {
 
 def test_killed_at_every_point(emulator: Emulator, tmp_path: Path) -> None:
     """One batch, killed everywhere in turn: starting a program is what takes time."""
-    campaign = Campaign(emulator, tmp_path, rows=20, concurrency=2)
+    campaign = Campaign(emulator, tmp_path, rows=12, concurrency=2)
     for point in KILL_POINTS:
-        campaign.kill_at(point, 2)
+        campaign.kill_at(point)
     assert campaign.kills == len(KILL_POINTS)
     campaign.finish()
     assert campaign.problems == []
@@ -38,7 +38,7 @@ def test_killed_at_every_point(emulator: Emulator, tmp_path: Path) -> None:
 
 
 def test_killed_while_held_up_and_at_random_moments(emulator: Emulator, tmp_path: Path) -> None:
-    campaign = Campaign(emulator, tmp_path, rows=24, concurrency=2)
+    campaign = Campaign(emulator, tmp_path, rows=12, concurrency=2)
     for fault in HELD_UP.values():
         emulator.faults.add(fault)
         campaign.kill_when(lambda: bool(emulator.faults.fired))

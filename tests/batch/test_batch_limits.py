@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import os
 import sqlite3
@@ -20,19 +19,11 @@ from magic_hour_emulator import Emulator
 from magic_hour_workflows import _partial_download as files
 from magic_hour_workflows.batch import _database as database
 from magic_hour_workflows.batch import _submission as submission
-from magic_hour_workflows.batch._fleet import Session, StopSignal
-from magic_hour_workflows.batch._manifest import planned
-from magic_hour_workflows.batch._rows import Row, RowStatus
-from magic_hour_workflows.batch._side_file import Note, SideFile
+from magic_hour_workflows.batch._rows import RowStatus
 from magic_hour_workflows.errors import DatabaseLost
 from magic_hour_workflows.events import Created
 
 SAVED, FAILED, DOUBTFUL = RowStatus.SAVED, RowStatus.FAILED, RowStatus.DOUBTFUL
-
-
-@pytest.fixture
-def local(emulator: Emulator, tmp_path: Path) -> LocalBatch:
-    return LocalBatch(emulator, tmp_path)
 
 
 @pytest.fixture
@@ -64,15 +55,15 @@ def test_too_few_credits_pause_the_batch(poor: LocalBatch) -> None:
     assert poor.batch().summary().credits == 3 * PRICE
     assert set(poor.statuses().values()) == {SAVED, RowStatus.WAITING}  # nothing failed
     refusals = [one for one in poor.emulator.requests.find(origin="api", method="POST") if one.status == 402]
-    assert len(refusals) <= 4
+    assert 1 <= len(refusals) <= 4  # at most one for each of the four rows that ran when the first was refused
 
 
 def test_a_refused_key_stops_the_batch(local: LocalBatch) -> None:
-    batch = local.batch(image_rows(8), concurrency=2, token="mhk_test_wrong")
+    batch = local.batch(image_rows(8), concurrency=1, token="mhk_test_wrong")
     assert local.ran(batch) == {}
     assert "API key was refused" in str(batch.halted)
     assert "mhk_test_wrong" not in str(batch.halted)
-    assert len(local.emulator.requests.find(origin="api", method="POST")) <= 2
+    assert len(local.emulator.requests.find(origin="api", method="POST")) == 1
     assert len(local.run(image_rows(8))) == 8
     assert set(local.charged.values()) == {1}
 
@@ -99,11 +90,11 @@ def test_a_full_disk_stops_the_batch_and_loses_nothing(local: LocalBatch, monkey
 
     with monkeypatch.context() as patch:
         patch.setattr(files.PartialDownload, "write", full)
-        batch = local.batch(image_rows(10), concurrency=2)
+        batch = local.batch(image_rows(10), concurrency=1)
         ended = local.ran(batch)
     assert {row.status for row in ended.values()} == {RowStatus.RUNNING}
     assert "No space left" in str(batch.halted)
-    assert len(local.charged) <= 4
+    assert len(local.charged) == 1
     assert local.files == []  # no staging left behind
     assert {row.status for row in local.run(image_rows(10)).values()} == {SAVED}
     assert local.charged == {f"fox-{number}": 1 for number in range(10)}
@@ -196,30 +187,3 @@ def test_it_is_looked_at_and_settled_without_a_key(local: LocalBatch) -> None:
 def test_a_job_that_is_not_found_at_once_is_not_given_up(local: LocalBatch) -> None:
     local.emulator.faults.add("status", on="get", status=404)
     assert local.run(image_rows(1))["fox-0"].status is SAVED
-
-
-def test_a_claim_nobody_waits_for_any_longer_is_given_back(local: LocalBatch, tmp_path: Path) -> None:
-    """The run ends while the database grants the claim: nothing was sent, so the row is not in doubt."""
-    row = planned(
-        [Row(key="a", endpoint="ai_image_generator", parameters={"image_count": 1, "style": {"prompt": "x"}})]
-    )
-    with database.open_batch(database.database_of(local.database)) as store:
-        store.set_rows(row)
-        at_work = submission.Submitter(
-            store.claims, Session(store.engine, "worker"), SideFile([]), StopSignal(), "worker"
-        )
-
-        async def ended() -> None:
-            other = sqlite3.connect(local.database, isolation_level=None, check_same_thread=False)
-            other.execute("BEGIN IMMEDIATE")
-            task = asyncio.ensure_future(at_work._claim(Note(key="a", name="a", token="token", estimate=5)))
-            while store.engine.pool.checkedout() == 0:  # noqa: ASYNC110  (until it stands in line for the database)
-                await asyncio.sleep(0)
-            task.cancel()
-            await asyncio.to_thread(other.close)
-            with pytest.raises(asyncio.CancelledError):
-                await task
-
-        asyncio.run(ended())
-        assert store.claims.job_of("a") is None
-        assert store.settings()["committed"] == 0

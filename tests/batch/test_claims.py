@@ -1,9 +1,8 @@
-"""The guard by itself, on SQLite: a claim is granted once, and given back only by who has it or by a person."""
+"""The guard by itself: a claim is granted once, and given back only by its holder or by a person."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -12,26 +11,14 @@ import attrs
 import pytest
 import sqlalchemy as sa
 
+from batch.local_batch import ROWS
 from magic_hour_workflows.batch._claims import Claim
 from magic_hour_workflows.batch._connections import connect
 from magic_hour_workflows.batch._manifest import planned
-from magic_hour_workflows.batch._rows import Row, RowResult, RowStatus
+from magic_hour_workflows.batch._rows import RowResult, RowStatus
 from magic_hour_workflows.batch._store import Store
 from magic_hour_workflows.batch._tables import paid
 from magic_hour_workflows.errors import DatabaseLost
-
-ROWS = [
-    Row(key=key, endpoint="ai_image_generator", parameters={"image_count": 1, "style": {"prompt": "x"}})
-    for key in "abc"
-]
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store(connect(f"sqlite:///{tmp_path / 'claims'}"))
-    opened.set_rows(planned(ROWS))
-    yield opened
-    opened.close()
 
 
 def claim(store: Store, key: str = "a", token: str = "mine", estimate: float = 5) -> Claim:  # noqa: S107
@@ -50,12 +37,31 @@ def doubtful(store: Store, key: str = "a") -> None:
     store.finish(RowResult(key=key, endpoint="ai_image_generator", status=RowStatus.DOUBTFUL, error="?"))
 
 
-def test_one_of_many_is_granted(store: Store) -> None:
+def test_one_of_many_is_granted(any_store: Store) -> None:
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda number: claim(store, token=str(number)), range(40)))
+        answers = list(pool.map(lambda number: claim(any_store, token=str(number)), range(40)))
     assert answers.count(Claim.GRANTED) == 1
     assert answers.count(Claim.TAKEN) == 39
-    assert committed(store) == 5
+    assert committed(any_store) == 5
+
+
+def test_a_claim_asked_for_again_after_its_answer_was_lost_is_still_granted(any_store: Store) -> None:
+    answers = [claim(any_store, token=token) for token in ("mine", "mine", "theirs")]
+    assert answers == [Claim.GRANTED, Claim.GRANTED, Claim.TAKEN]
+    assert committed(any_store) == 5
+
+
+def test_claims_of_all_are_spaced_by_the_clock_of_the_database(any_store: Store) -> None:
+    any_store.configure(rate=1.0)
+    assert [claim(any_store, "a"), claim(any_store, "b")] == [Claim.GRANTED, Claim.TOO_SOON]
+    assert 59 < any_store.claims.pause() <= 61
+    assert any_store.claims.job_of("b") is None
+    assert committed(any_store) == 5
+    with any_store.transaction() as connection:
+        connection.execute(sa.text("UPDATE batch SET next_submit_at = next_submit_at - 61"))
+    assert [claim(any_store, "b"), claim(any_store, "c")] == [Claim.GRANTED, Claim.TOO_SOON]
+    any_store.configure(rate=None)
+    assert claim(any_store, "c") is Claim.GRANTED
 
 
 def test_two_processes_are_granted_one(store: Store, tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 `name` is that of the machine it pretends to be; `manifest` makes it the one that begins the batch; with `release` it is
 of another release of this package; with `stops_after_claim` it stops itself where nobody
 else can, `patience` is how many seconds a server may be away, `permit` how long a claim may be used, unless it is not
-`guarded` at all.
+`guarded` at all. `silence` is after how many seconds a silent worker is replaced; heartbeats and permits are shorter in
+proportion.
 """
 
 from __future__ import annotations
@@ -32,6 +33,15 @@ def _stop_after_claim() -> None:
         return granted
 
     Claims.claim = claim_and_stop  # type: ignore[method-assign]
+
+
+def _shorten(silence: float) -> None:
+    from magic_hour_workflows.batch import _engine as engine
+    from magic_hour_workflows.batch import _fleet as fleet
+
+    factor = silence / engine.SILENT_SECONDS
+    engine.SILENT_SECONDS, engine.HEARTBEAT_SECONDS = silence, engine.HEARTBEAT_SECONDS * factor
+    fleet.PERMIT_SECONDS *= factor
 
 
 def _stay_until_idle() -> None:
@@ -63,6 +73,8 @@ def main(told: dict[str, Any]) -> int:
         server.AWAY_SECONDS = told["patience"]
     if told.get("stops_after_claim"):
         _stop_after_claim()
+    if "silence" in told:
+        _shorten(told["silence"])
     if "permit" in told:
         from magic_hour_workflows.batch import _fleet as permit
         from magic_hour_workflows.batch import _submission as submission

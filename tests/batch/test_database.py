@@ -1,4 +1,4 @@
-"""A database that is lost, refuses, or is another one: what was charged is told and kept, and is not charged again."""
+"""A database that is lost, refuses or was replaced: charged jobs are reported and kept, and not charged again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from batch.database_loss import played
 from batch.local_batch import LocalBatch, image_rows
@@ -17,19 +16,13 @@ from magic_hour_emulator import Emulator
 from magic_hour_workflows.batch import _side_file as sidefile
 from magic_hour_workflows.batch._connections import connect
 from magic_hour_workflows.batch._database import database_of, open_batch, side_file_path
-from magic_hour_workflows.batch._fleet import Fleet, Instant
 from magic_hour_workflows.batch._rows import RowStatus
-from magic_hour_workflows.batch._side_file import Note, SideFile, read, read_line
+from magic_hour_workflows.batch._side_file import Note, SideFile, read
 from magic_hour_workflows.batch._store import Store
 from magic_hour_workflows.errors import DatabaseLost
 
 REMOVED, REPLACED, FULL = 2, 4, 10
 """Seeds of `make batch-lost`, one of a kind."""
-
-
-@pytest.fixture
-def local(emulator: Emulator, tmp_path: Path) -> LocalBatch:
-    return LocalBatch(emulator, tmp_path)
 
 
 @pytest.mark.parametrize("seed", [REMOVED, REPLACED, FULL])
@@ -112,50 +105,6 @@ def test_an_id_that_no_database_can_hold_leaves_the_row_in_doubt(local: LocalBat
     assert r"\ud800x" in str(row.error)
 
 
-# Side files
-
-
-def test_a_note_survives_anything_that_is_in_it(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    strange = "\ud800\x1b[31m\nfox\u2028"
-    note = Note(key=strange, name=strange, token="t", project_id=strange * 300, credits=float("nan"))
-    SideFile([tmp_path / "folder" / "notes", tmp_path]).write(note, "why")
-    [again] = read([tmp_path / "folder" / "notes"])
-    assert (again.key, again.project_id, again.credits) == (strange, strange * 300, None)
-    said = capfd.readouterr().err
-    assert said.isascii()
-    assert "\x1b" not in said
-    assert r"\ud800\x1b[31m\nfox" in said
-    assert max(map(len, said.splitlines())) < 1000
-
-
-def test_half_a_line_hides_no_other(tmp_path: Path) -> None:
-    path = tmp_path / "notes"
-    path.write_bytes(Note(key="a", name="a", project_id="id-1").line().encode()[:-9])
-    SideFile([path]).write(Note(key="b", name="b", project_id="id-2"), "why")
-    assert [note.project_id for note in read([path])] == ["id-2"]
-    assert [read_line(line) for line in ("[" * 5000, "{}", '{"key": 1, "name": "a", "id": null}', "null")] == [None] * 4
-
-
-def test_an_id_ends_the_doubt_that_was_noted_before(tmp_path: Path) -> None:
-    side = SideFile([tmp_path / "one", tmp_path / "two"])
-    side.submitting(Note(key="a", name="a", token="t", estimate=5))
-    side.write_all("the database is gone")
-    side.write(side.accepted("a", "id-1", 7), "the database is gone")
-    side.write_all("the database is gone")  # said once
-    assert [(note.project_id, note.credits) for note in read([tmp_path / "one", tmp_path / "two"])] == [("id-1", 7)]
-    assert len((tmp_path / "one").read_text().splitlines()) == 2
-
-
-def test_where_nothing_can_be_written_it_is_still_said(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "file").touch()
-    SideFile([tmp_path / "file" / "notes"]).write(Note(key="a", name="a", project_id="id-1"), "why")
-    assert "id-1" in (said := capfd.readouterr().err)
-    assert "no file could be written" in said
-
-
-# Names of the database
-
-
 def test_a_link_to_a_database_is_the_same_batch(local: LocalBatch) -> None:
     local.folder.joinpath("deep").mkdir()
     link = local.folder / "deep" / "link"
@@ -212,32 +161,3 @@ def test_a_side_file_that_cannot_be_read_stops_the_run(local: LocalBatch) -> Non
         with pytest.raises(DatabaseLost, match=r"unrecorded\.jsonl, which may name charged jobs, cannot be"):
             look()
     assert local.charged.total() == 0
-
-
-# Clocks that jump
-
-
-def seen(store: Store, worker: str) -> float:
-    with store.transaction() as connection:
-        return float(connection.scalar(sa.text(f"SELECT seen_at FROM workers WHERE worker = '{worker}'")))  # noqa: S608
-
-
-def test_a_clock_that_jumps_makes_nobody_silent_and_nobody_immortal(tmp_path: Path) -> None:
-    store, clock = Store(connect(f"sqlite:///{tmp_path / 'fleet'}")), [0.0]
-    fleet = Fleet(store.engine, lambda: Instant(clock[0], clock[0]))
-    ahead = [0.0]
-    with store.transaction() as connection:
-        raw: Any = connection.connection.driver_connection
-        raw.create_function("julianday", 1, lambda _: (1.7e9 + clock[0] + ahead[0]) / 86400 + 2440587.5)
-    fleet.beat("me", "host")
-    fleet.beat("other", "host")
-    assert fleet.silent(20, "me") == []
-    clock[0], ahead[0] = 5.0, 86400.0  # the clock is set a day ahead: nobody has had time to say that it lives
-    assert fleet.silent(20, "me") == []
-    fleet.beat("other", "host")
-    clock[0], ahead[0] = 10.0, 0.0  # and back: seen tomorrow is not alive until then
-    assert fleet.silent(20, "me") == []
-    assert seen(store, "other") <= 1.7e9 + 10.1
-    clock[0] = 35.0
-    assert fleet.silent(20, "me") == ["other"]
-    store.close()
