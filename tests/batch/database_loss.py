@@ -1,9 +1,9 @@
-"""What can happen to the database of a batch while it runs, done on purpose at random moments.
+"""Removes, replaces, damages or fills the database of a running batch at random moments.
 
     PYTHONPATH=tests python -m batch.database_loss --runs 200 --seed 0
 
-Rule: nothing here believes the batch. The ledger of the emulator says what was charged: each id has to be on stderr, in
-a side file or in the table, a run whose database is lost must not end well, and no later run charges a row again.
+Rule: the batch is not trusted. The ledger of the emulator has the charged jobs: each id must be on stderr, in a side
+file or in the table, a run whose database is lost must not succeed, and no later run charges a row again.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Damage = Callable[[Path, random.Random], None]
 
 
 def _files(path: Path) -> list[Path]:
-    """The database and what SQLite has beside it."""
+    """The database and the files that SQLite has next to it."""
     return [path.with_name(path.name + end) for end in ("", "-wal", "-shm") if Path(f"{path}{end}").exists()]
 
 
@@ -98,7 +98,7 @@ REFUSALS: dict[str, Exception] = {
 
 
 class DatabaseLoss:
-    """One run that loses its database, and those after it."""
+    """One run that loses its database, and the runs after it."""
 
     def __init__(self, emulator: Emulator, folder: Path, seed: int) -> None:
         self.chance = random.Random(seed)
@@ -110,7 +110,7 @@ class DatabaseLoss:
         self._done = threading.Event()
 
     def play(self) -> list[str]:
-        """Run, damage, judge, run again; gives what is wrong."""
+        """Run, damage, judge, run again; returns the problems."""
         self.local.emulator.faults.add("delay", on="create", phase="after", seconds=0.02, times=None)
         with contextlib.redirect_stderr(self.said), self._refusing():
             error = self._run(self._event)
@@ -153,7 +153,7 @@ class DatabaseLoss:
 
     @contextmanager
     def _refusing(self) -> Iterator[None]:
-        """SQLite's own answers, from a moment on, for good or for some tries."""
+        """The errors of SQLite, from some moment on, permanently or for some attempts."""
         make, pause, tries = database.connect, submission._WRITE_PAUSE, submission._WRITE_TRIES
         left = [self.chance.choice((2, 10_000))]
 
@@ -177,14 +177,14 @@ class DatabaseLoss:
             database.connect, submission._WRITE_PAUSE, submission._WRITE_TRIES = make, pause, tries  # type: ignore[assignment]
 
     def _told(self) -> set[str]:
-        """The ids and names that are on stderr, in side files or in a table, wherever that is now."""
+        """The ids and names on stderr, in side files or in a table, wherever that is now."""
         notes = read([*self.local.folder.glob(f"*{SUFFIX}"), *self.local.output.glob(f"*{SUFFIX}")])
         told = {note.project_id for note in notes if note.project_id} | {n.name for n in notes if not n.project_id}
         told |= {word.strip("',()") for word in self.said.getvalue().split()}
         return told | set(self._table())
 
     def _table(self) -> list[str]:
-        """Ids of rows; and names of those whose id is not known."""
+        """Ids of rows, and names of those without one."""
         found: list[str] = []
         for path in (self.local.database, self.local.folder / "elsewhere" / self.local.database.name):
             if path.exists():
@@ -193,7 +193,7 @@ class DatabaseLoss:
         return found
 
     def _run_again(self) -> None:
-        """The same command again; then what its message says has to be done, until all is saved or in doubt."""
+        """The same command again; then what its message asks for, until every row is saved or doubtful."""
         moved = self.local.folder / "elsewhere"
         for attempt in range(4):
             with contextlib.redirect_stderr(io.StringIO()):
@@ -217,7 +217,7 @@ class DatabaseLoss:
 
 
 def played(seed: int, emulator: Emulator) -> tuple[str, list[str]]:
-    """One seed: what befell the database, and what is wrong."""
+    """One seed: what happened to the database, and the problems."""
     emulator.reset()
     with tempfile.TemporaryDirectory() as folder:
         lost = DatabaseLoss(emulator, Path(folder), seed)

@@ -1,8 +1,8 @@
-"""What can happen to the outputs of a batch on the disk, done on purpose.
+"""Damages the saved files of a batch in every way that can happen on a disk.
 
     PYTHONPATH=tests python -m batch.file_damage --damages 1000 --seed 0
 
-Rule: every damage is one that `verify` has to find and the next run has to make good; a seed decides what comes where.
+Rule: `verify` must find each damage, and the next run must repair it; a seed decides which file is damaged how.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def remove(path: Path, _: random.Random) -> None:
 
 
 def link(path: Path, _: random.Random) -> None:
-    """To a file with the very same bytes, which is somebody else's and may change."""
+    """To a file with the same bytes, which somebody else may change."""
     elsewhere = path.with_name(f"moved-{path.name}")
     path.rename(elsewhere)
     path.symlink_to(elsewhere)
@@ -84,11 +84,11 @@ DAMAGES: dict[Damage, FileProblem] = {
     dangling_link: FileProblem.SYMLINK,
     directory: FileProblem.NOT_A_FILE,
 }
-"""Each with what is found."""
+"""Each with the problem that must be found."""
 
 
 def damage(paths: Sequence[Path], count: int, chance: random.Random) -> set[Path]:
-    """Damage so many of these files, each in one way; an exchange counts as two. Gives those that are damaged."""
+    """Damage this many files, each in one way (an exchange counts as two); returns the damaged ones."""
     chosen = chance.sample(list(paths), count)
     damaged = set(chosen)
     ways: list[Damage | None] = [*DAMAGES, None]
@@ -123,11 +123,11 @@ def main() -> int:
 
 
 class Story:
-    """A batch that is saved, then damaged and made good again, round after round.
+    """A saved batch that is damaged and repaired, round after round.
 
     Args:
-        den: where it is.
-        rows: how many rows, of four outputs each.
+        local: where it is.
+        rows: number of rows, with four outputs each.
         seed: decides what is damaged, and how.
     """
 
@@ -144,7 +144,7 @@ class Story:
         return {row.key: row.paths for row in self.local.batch().results() if row.status is RowStatus.SAVED}
 
     def round(self, count: int) -> None:
-        """Damage so many files: precisely those are found, and the next run makes them good and pays nothing."""
+        """Damage this many files: exactly those are found, and the next run repairs them at no cost."""
         saved = self.saved()
         assert len(saved) == len(self.rows)
         paths = [path for paths in saved.values() for path in paths]
@@ -161,19 +161,19 @@ class Story:
         lost = [
             path for path, before in others.items() if content(path) != before and not is_rest(before, content(path))
         ]
-        assert not lost, lost  # whatever stood in the way of a file is still there
+        assert not lost, lost  # nothing was overwritten
         self.damaged += len(damaged)
 
 
 def content(path: Path) -> bytes | str:
-    """What is under a name."""
+    """What has this name."""
     if path.is_symlink():
         return f"link to {os.readlink(path)}"
     return "directory" if path.is_dir() else path.read_bytes()
 
 
 def is_rest(before: bytes | str, after: bytes | str) -> bool:
-    """Whether a file that was truncated or emptied has been made whole."""
+    """Whether a truncated or emptied file has been completed."""
     return isinstance(before, bytes) and isinstance(after, bytes) and after.startswith(before)
 
 

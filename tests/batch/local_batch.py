@@ -1,4 +1,4 @@
-"""Batches for tests: rows whose jobs are named after them, so that the ledger says which row was charged.
+"""Batches for tests: jobs are named after their rows, so that the ledger shows which row was charged.
 
 Rule: one way to run a batch for sync, asyncio and trio; a scenario is written once.
 """
@@ -40,7 +40,7 @@ def edit_row(key: str, picture: Path) -> tuple[str, str, dict[str, Any]]:
 
 
 class LocalBatch:
-    """A folder with a batch in it, for one emulator."""
+    """A directory with a batch, for one emulator."""
 
     def __init__(self, emulator: Emulator, folder: Path, backend: str = "sync") -> None:
         self.emulator = emulator
@@ -54,7 +54,7 @@ class LocalBatch:
         return Batch(rows, **{"output": self.output, "database": self.database, **options})
 
     def run(self, rows: Any = None, *, retry: Any = False, **options: Any) -> dict[str, RowResult]:
-        """Run it to its end; the rows as they ended in this run."""
+        """Run it until it ends; returns the rows that finished in this run."""
         return self.ran(self.batch(rows, **options), retry=retry)
 
     def ran(self, batch: Batch, *, retry: Any = False) -> dict[str, RowResult]:

@@ -1,6 +1,6 @@
-"""A batch that has come to its end: 40 rows of all endpoints and statuses, with real media and hostile texts.
+"""A finished batch: 40 rows of all endpoints and statuses, with real media and hostile texts.
 
-Rule: the media are what the emulator draws; each is drawn once and then copied, since rows look alike anyway.
+Rule: the emulator renders the media, each once; rows get copies.
 """
 
 from __future__ import annotations
@@ -85,13 +85,13 @@ class SampleReport:
 
 
 def summary(results: list[RowResult], halted: str | None = None) -> Summary:
-    """What the batch would say of these rows."""
+    """The summary of these rows."""
     counts = Counter(result.status for result in results)
     return Summary(counts=counts, credits=sum(result.credits or 0 for result in results), halted=halted)
 
 
 def render_media(directory: Path) -> dict[str, list[Path]]:
-    """Some outputs of each endpoint, by the emulator's renderer."""
+    """Some outputs of each endpoint, rendered by the emulator."""
     ids = (f"c{number:024}" for number in count())
     return {
         endpoint: [_draw(directory, endpoint.replace("_", "-"), next(ids), prompt) for prompt in prompts]

@@ -1,6 +1,6 @@
-"""`kill -9` at any point of a batch: started again, it goes on; no row is charged twice, and none is forgotten.
+"""`kill -9` at any point of a batch: after a restart it continues; no row is charged twice, and none is lost.
 
-Every named point here, and a short campaign; `make batch-kills` kills at a hundred random moments.
+Every named point, and a short campaign; `make batch-kills` kills at a hundred random moments.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What stops a batch: too few credits, a refused key, a full disk, a database that is gone. It goes on afterwards."""
+"""What stops a batch: too few credits, a refused key, a full disk, an unusable database. The next run continues."""
 
 from __future__ import annotations
 
@@ -11,17 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from batch.local_batch import PRICE, LocalBatch, image_row, image_rows
 from magic_hour_client.errors import InvalidArgument
 from magic_hour_emulator import Emulator
 from magic_hour_workflows import _partial_download as files
-from magic_hour_workflows.batch import _database as database
-from magic_hour_workflows.batch import _submission as submission
 from magic_hour_workflows.batch._rows import RowStatus
-from magic_hour_workflows.errors import DatabaseLost
-from magic_hour_workflows.events import Created
 
 SAVED, FAILED, DOUBTFUL = RowStatus.SAVED, RowStatus.FAILED, RowStatus.DOUBTFUL
 
@@ -98,54 +93,6 @@ def test_a_full_disk_stops_the_batch_and_loses_nothing(local: LocalBatch, monkey
     assert local.files == []  # no staging left behind
     assert {row.status for row in local.run(image_rows(10)).values()} == {SAVED}
     assert local.charged == {f"fox-{number}": 1 for number in range(10)}
-
-
-def test_a_database_on_a_full_disk_keeps_the_ids(local: LocalBatch, monkeypatch: pytest.MonkeyPatch) -> None:
-    """SQLite's own answer to a full disk, from the moment the first job was accepted until some tries later."""
-    monkeypatch.setattr(submission, "_WRITE_PAUSE", 0.05)
-    full, tries = threading.Event(), []
-    make = database.connect
-
-    def connect(url: str) -> sa.Engine:
-        engine = make(url)
-
-        @sa.event.listens_for(engine, "commit")
-        def refuse(_: object) -> None:
-            if full.is_set() and len(tries) < 5:
-                tries.append(1)
-                raise sa.exc.OperationalError("COMMIT", {}, sqlite3.OperationalError("database or disk is full"))
-
-        return engine
-
-    monkeypatch.setattr(database, "connect", connect)
-    batch = local.batch(
-        image_rows(6), concurrency=1, on_event=lambda _, event: isinstance(event, Created) and full.set()
-    )
-    local.ran(batch)
-    assert len(tries) == 5
-    assert batch.halted
-    monkeypatch.setattr(database, "connect", make)
-    local.run(image_rows(6))
-    local.run(image_rows(6))
-    assert set(local.statuses().values()) == {SAVED}
-    assert local.charged == {f"fox-{number}": 1 for number in range(6)}
-
-
-def test_a_database_that_is_removed_midway_ends_the_batch(local: LocalBatch) -> None:
-    removed = False
-
-    def all_of_it() -> None:
-        nonlocal removed
-        for _ in local.batch(image_rows(30), concurrency=2).run():
-            if not removed:
-                for path in local.folder.glob("foxes.batch.sqlite*"):
-                    path.unlink()
-                removed = True
-
-    with pytest.raises(DatabaseLost, match="was removed or replaced"):
-        all_of_it()
-    assert len(local.charged) < 30
-    assert len(list(local.batch(image_rows(1), database=local.folder / "other").run())) == 1  # everything was closed
 
 
 def test_a_database_somebody_else_writes_to_is_waited_for(local: LocalBatch) -> None:

@@ -1,4 +1,4 @@
-"""The claims in a pretended world: no schedule charges a row twice, and every seeded bug is found."""
+"""The claims in a simulation: no schedule charges a row twice, and every seeded bug is found."""
 
 from __future__ import annotations
 

@@ -21,11 +21,11 @@ from magic_hour_workflows.batch._side_file import Note, SideFile, read
 from magic_hour_workflows.batch._store import Store
 from magic_hour_workflows.errors import DatabaseLost
 
-REMOVED, REPLACED, FULL = 2, 4, 10
+REMOVED, REPLACED, FULL, FULL_FOR_A_MOMENT = 2, 4, 10, 33
 """Seeds of `make batch-lost`, one of a kind."""
 
 
-@pytest.mark.parametrize("seed", [REMOVED, REPLACED, FULL])
+@pytest.mark.parametrize("seed", [REMOVED, REPLACED, FULL, FULL_FOR_A_MOMENT])
 def test_a_database_that_is_lost_at_a_random_moment(emulator: Emulator, seed: int) -> None:
     assert played(seed, emulator)[1] == []
 

@@ -1,4 +1,4 @@
-"""A manifest with every kind of mistake: all of them told at once, with line and field, and nothing sent."""
+"""A manifest with every kind of mistake: all are reported at once, with line and field, and nothing is sent."""
 
 from __future__ import annotations
 
@@ -38,11 +38,7 @@ def face(path: Any) -> dict[str, Any]:
 
 
 def edit(paths: Any) -> dict[str, Any]:
-    return {
-        "endpoint": "ai_image_editor",
-        "assets": {"image_file_paths": paths},
-        "style": {"prompt": "Sunglasses"},
-    }
+    return {"endpoint": "ai_image_editor", "assets": {"image_file_paths": paths}, "style": {"prompt": "Sunglasses"}}
 
 
 GENERATE_REFUSES: dict[str, tuple[dict[str, Any], str | None, str]] = {
@@ -60,11 +56,7 @@ GENERATE_REFUSES: dict[str, tuple[dict[str, Any], str | None, str]] = {
     "an extra body that is no object": (image(extra_body=[1]), "extra_body", "expected a dict"),
     "no images": (image(image_count=0), "image_count", "must be from 1 to 16, got 0"),
     "an empty prompt": (image(style={"prompt": ""}), "style.prompt", "must not be empty"),
-    "a clip that begins before the sound": (
-        {**TALK, "start_seconds": -1},
-        "start_seconds",
-        "must be at least 0, got -1",
-    ),
+    "a clip that begins before the sound": ({**TALK, "start_seconds": -1}, "start_seconds", "must be at least 0"),
     "a clip that ends before it begins": ({**TALK, "start_seconds": 3}, "end_seconds", "is not after"),
     "a clip that no plan has": ({**TALK, "end_seconds": 301}, "end_seconds", "longer than the 300 s"),
     "an empty path": (face(""), "assets.image_file_path", "the path is empty"),
@@ -75,7 +67,7 @@ GENERATE_REFUSES: dict[str, tuple[dict[str, Any], str | None, str]] = {
     "a missing file": (face("/none.png"), "assets.image_file_path", "there is no file /none.png"),
     "a device for a file": (face("/dev/null"), "assets.image_file_path", "is not a regular file"),
 }
-"""What `generate` refuses, by its own words."""
+"""What `generate` refuses, with its own messages."""
 
 OF_A_ROW: dict[str, tuple[dict[str, Any] | bytes, str | None, str]] = {
     "an empty file": (face("empty.png"), "assets.image_file_path", "empty.png is empty"),
@@ -128,8 +120,11 @@ OF_A_ROW: dict[str, tuple[dict[str, Any] | bytes, str | None, str]] = {
         "it is not UTF-8 (byte 0xe9 at offset",
     ),
 }
-"""What only a manifest can have wrong; as bytes, the line as it stands there."""
+"""Mistakes that only a manifest can have; bytes are a whole line."""
 
+FILE, FILES = "assets.image_file_path", "assets.image_file_paths"
+HEADSHOT = {"endpoint": "ai_headshot_generator", "image_count": ""}
+EDIT = {"endpoint": "ai_image_editor", "image_count": ""}
 CELLS: dict[str, tuple[dict[str, str] | str, str | None, str]] = {
     "text for a whole number": ({"image_count": "one"}, "image_count", "expected an integer, got one"),
     "a fraction for a whole number": ({"image_count": "1.5"}, "image_count", "expected an integer, got float 1.5"),
@@ -144,36 +139,12 @@ CELLS: dict[str, tuple[dict[str, str] | str, str | None, str]] = {
     "an extra body that is no object": ({"extra_body": "[1]"}, "extra_body", "expected a dict"),
     "an object that is no JSON": ({"style": "{", "style.prompt": ""}, "style", "expected JSON"),
     "a field given twice": ({"style": '{"prompt": "a"}'}, "style", "`style` is also set by another column"),
-    "a list that is no JSON": (
-        {"endpoint": "ai_image_editor", "assets.image_file_paths": "[a.png"},
-        "assets.image_file_paths",
-        "expected JSON",
-    ),
-    "a missing file in a list": (
-        {"endpoint": "ai_image_editor", "image_count": "", "assets.image_file_paths[0]": "none.png"},
-        "assets.image_file_paths[0]",
-        "there is no file",
-    ),
-    "no image to edit": (
-        {"endpoint": "ai_image_editor", "image_count": "", "assets.image_file_paths": "[]"},
-        "assets.image_file_paths",
-        "must not be empty; give 1 to 10 items",
-    ),
-    "a missing file": (
-        {"endpoint": "ai_headshot_generator", "assets.image_file_path": "none.png", "image_count": ""},
-        "assets.image_file_path",
-        "there is no file",
-    ),
-    "a file of another kind": (
-        {"endpoint": "ai_headshot_generator", "assets.image_file_path": "voice.mp3", "image_count": ""},
-        "assets.image_file_path",
-        "expected an image",
-    ),
-    "an empty file": (
-        {"endpoint": "ai_headshot_generator", "assets.image_file_path": "empty.png", "image_count": ""},
-        "assets.image_file_path",
-        "is empty",
-    ),
+    "a list that is no JSON": ({**EDIT, FILES: "[a.png"}, FILES, "expected JSON"),
+    "a missing file in a list": ({**EDIT, f"{FILES}[0]": "none.png"}, f"{FILES}[0]", "there is no file"),
+    "no image to edit": ({**EDIT, FILES: "[]"}, FILES, "must not be empty; give 1 to 10 items"),
+    "a missing file": ({**HEADSHOT, FILE: "none.png"}, FILE, "there is no file"),
+    "a file of another kind": ({**HEADSHOT, FILE: "voice.mp3"}, FILE, "expected an image"),
+    "an empty file": ({**HEADSHOT, FILE: "empty.png"}, FILE, "is empty"),
     "an empty key": ({"key": ""}, "key", "the cell is empty"),
     "a key of spaces": ({"key": "  "}, "key", "it is empty"),
     "a key that is too long": ({"key": "x" * 201}, "key", "201 characters"),
@@ -189,7 +160,7 @@ CELLS: dict[str, tuple[dict[str, str] | str, str | None, str]] = {
     "a NUL": ("nul\0,ai_image_generator,1,A fox" + "," * 10, None, "it contains a NUL byte"),
     "another encoding": ("latin,ai_image_generator,1,caf\udce9" + "," * 10, None, "it is not UTF-8 (byte 0xe9"),
 }
-"""Cells over those of a row that is right; as text, the line as it stands there."""
+"""Cells that replace those of a valid row; a string is a whole line."""
 
 COLUMNS = [
     *("key", "endpoint", "image_count", "style.prompt", "style", "start_seconds", "end_seconds", "extra_body"),
@@ -199,7 +170,7 @@ HEADER = [
     ("style.promt", "style.promt", "did you mean `style.prompt`?"),
     ("download_directory", "download_directory", "not allowed in a row"),
 ]
-"""Columns that cannot be right, which is told once, in line 1."""
+"""Invalid columns, reported once, in line 1."""
 
 
 @pytest.fixture
@@ -299,19 +270,8 @@ def test_every_mistake_of_a_row() -> None:
         "extra_body": [],
     }
     assert sorted(str(mistake.field) for mistake in mistakes(lambda: read([row]))) == [
-        "assets.audio_file_path",
-        "assets.image_file_path",
-        "assets.vidio",
-        "end_seconds",
-        "extra_body",
-        "key",
-        "name",
-        "nme",
-        "start_seconds",
-        "style.generation_mode",
-        "style.prompt",
-        "style.promt",
-        "timeout",
+        *("assets.audio_file_path", "assets.image_file_path", "assets.vidio", "end_seconds", "extra_body", "key"),
+        *("name", "nme", "start_seconds", "style.generation_mode", "style.prompt", "style.promt", "timeout"),
     ]
 
 

@@ -46,16 +46,7 @@ def test_both_files_say_everything_about_a_row(tmp_path: Path) -> None:
         error_type="SubmissionUnknown",
     )  # fmt: skip
     assert write_results(tmp_path, iter([fox, lost])) == (tmp_path / "results.jsonl", tmp_path / "results.csv")
-    empty = {
-        "id": None,
-        "paths": [],
-        "sizes": [],
-        "sha256": [],
-        "seconds": None,
-        "error": None,
-        "error_type": None,
-        "name": None,
-    }
+    empty = dict.fromkeys(("id", "seconds", "error", "error_type", "name")) | {"paths": [], "sizes": [], "sha256": []}
     assert lines(tmp_path) == [
         {
             **empty, "key": "Füchse", "endpoint": "ai_image_generator", "status": "saved", "id": "c1", "credits": 10,

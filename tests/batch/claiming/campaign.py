@@ -1,4 +1,4 @@
-"""The claims in a pretended world, at length: `make claims SCHEDULES=2000`; and that every seeded bug is found."""
+"""The simulation of the claims at length: `make claims SCHEDULES=2000`; every seeded bug must be found."""
 
 from __future__ import annotations
 

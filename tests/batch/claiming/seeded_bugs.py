@@ -1,4 +1,4 @@
-"""Seeded bugs in the claims, each of which the model has to find: a judge that finds none proves nothing."""
+"""Seeded bugs in the claims. The simulation must find each of them: a judge that finds none proves nothing."""
 
 from __future__ import annotations
 

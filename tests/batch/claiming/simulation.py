@@ -1,11 +1,12 @@
-"""A pretended world for the claims: two workers, a person who settles, a service, and clocks that nobody can trust.
+"""A simulation of the claims: two workers, a person who settles, a service, and clocks that cannot be trusted.
 
-Rule: one seed decides everything. What is played is the code that runs in production (`Paying`, `Claims`, `submit`, the
-permit); pretended are the time, the connection, the service and who goes next. Workers are stopped at every await and
-between the statements of a transaction; machines sleep; the database's clock jumps; jobs land after somebody looked.
+Rule: one seed decides everything. The code is that of production (`Submitter`, `Claims`, `submit`, the permit);
+    simulated
+are time, connections, the service and the order of events. Workers are stopped at every await and between the
+statements of a transaction; machines sleep; the database's clock jumps; jobs appear after somebody looked.
 
-What is left out, because no client can do anything about it without an idempotency key: a stop between the look at the
-permit and the first byte. Some schedules have it (`residual`); there a row may be charged twice, but must say so.
+Left out, because no client can prevent it without an idempotency key: a stop between the check of the permit and the
+first byte. Some schedules have it (`residual`); then a row may be charged twice, but must say so.
 """
 
 from __future__ import annotations
@@ -41,19 +42,20 @@ from magic_hour_workflows.errors import DatabaseAway, NotMine
 KEY = "fox"
 NEVER = float("inf")
 END = 1500.0
-"""Seconds that a schedule lasts; everything is settled or stands still by then."""
+"""Duration of a schedule in seconds; by then everything is settled or stopped."""
 ROW = Row(
     key=KEY, endpoint="ai_image_generator", parameters={"name": KEY, "image_count": 1, "style": {"prompt": "A fox"}}
 )
 
 
 PLOTS = ("slowed", "refused", "stopped", "asleep", "late")
-"""What befalls the first worker once it has its claim, in most schedules, so that something is at stake: it is told to
-try again much later, cannot connect, is stopped, its machine sleeps, or its job lands late. Chance has the rest."""
+"""What happens to the first worker after its claim, in most schedules: it is told to retry much later, cannot
+connect, is stopped, its machine sleeps, or its job appears late. The rest is random.
+"""
 
 
 class Until:
-    """What a process waits for: a moment."""
+    """The moment that a process waits for."""
 
     def __init__(self, moment: float) -> None:
         self.moment = moment
@@ -64,7 +66,7 @@ class Until:
 
 @attrs.define(eq=False)
 class Machine:
-    """A machine with clocks of its own, which may sleep."""
+    """A machine with its own clocks, which may sleep."""
 
     wall: float = 0.0
     slept: float = 0.0
@@ -73,7 +75,7 @@ class Machine:
 
 @attrs.define(eq=False)
 class Process:
-    """Somebody at work."""
+    """A coroutine on a machine."""
 
     name: str
     machine: Machine
@@ -93,7 +95,7 @@ class Landed:
 
 
 class World:
-    """The world of one seed."""
+    """The state of one seed."""
 
     def __init__(self, seed: int, store: Store, *, residual: bool | None = None) -> None:
         self.random = random.Random(seed)
@@ -115,7 +117,7 @@ class World:
         self.trace.append(f"{self.now:8.1f} {text}")
 
     def stop(self) -> float:
-        """For how long somebody stands still: mostly not, sometimes a moment, sometimes long enough to be missed."""
+        """How long somebody is stopped: usually not, sometimes briefly, sometimes long enough to be replaced."""
         self._until_held_up -= 1
         if self._until_held_up == 0 and not self.plot:
             return self.random.uniform(20.0, 400.0)
@@ -124,11 +126,11 @@ class World:
         return self.random.choice((0.1, 3.0, 8.0, 16.0, 30.0, 100.0, 200.0)) * (0.5 + self.random.random())
 
     async def point(self) -> None:
-        """A moment at which others may go on, and this one may be stopped."""
+        """A moment when others may continue and this one may be stopped."""
         await Until(self.now + self.stop())
 
     def between_statements(self, *_: Any) -> None:
-        """Inside of a transaction nobody else gets to the database, but time passes."""
+        """Time passes inside a transaction, while nobody else can use the database."""
         if self.random.random() < 0.02:
             self.now += self.random.choice((1.0, 10.0, 20.0))
         if self.random.random() < 0.01:
@@ -142,7 +144,7 @@ class World:
         return self.now - machine.slept
 
     def run(self) -> None:
-        """Let everybody work until nothing happens any more."""
+        """Run all processes until nothing more happens."""
         steps = 0
         while self.now < END and steps < 3000:
             waiting = [one for one in self.processes if not one.over and one.wakes < NEVER]
@@ -177,7 +179,7 @@ class World:
 
 
 class Connection:
-    """The port of one worker to the service (`Backend`, as far as a submission needs it)."""
+    """A worker's port to the service (`Backend`, as far as a submission needs it)."""
 
     def __init__(self, world: World, machine: Machine, plot: str | None) -> None:
         self.world = world
@@ -236,7 +238,7 @@ class Connection:
 
 
 class Session:
-    """By what others see that a worker lives, until its network is cut: then the server drops it."""
+    """The session of a worker, until its network is cut: then the server drops it."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -250,7 +252,7 @@ class Session:
 
     @property
     def seen(self) -> bool:
-        """Whether the server has it."""
+        """Whether the server still has it."""
         return self.current is not None and not self.cut and not self._since < self.cut_from <= self._world.now
 
     def hold(self) -> object:
@@ -279,7 +281,7 @@ class Notes(SideFile):
 
 
 class Reached:
-    """The claims as a worker reaches them: not at all, while its network is cut."""
+    """The claims as a worker reaches them: not at all while its network is cut."""
 
     def __init__(self, claims: Claims, session: Session) -> None:
         self._claims = claims
@@ -292,7 +294,7 @@ class Reached:
 
 
 class Parked(StopSignal):
-    """A halt at which processes wait for ever."""
+    """A stop signal at which processes wait forever."""
 
     async def gate(self, key: str) -> None:
         if self.reason is not None:
@@ -300,7 +302,7 @@ class Parked(StopSignal):
 
 
 class Worker:
-    """One worker: what `Way` does, without the engine."""
+    """One worker: `RowWorkflow` without the engine."""
 
     def __init__(self, world: World, name: str, machine: Machine, make: Callable[..., Submitter] = Submitter) -> None:
         self.world = world
@@ -363,7 +365,7 @@ class Worker:
 
 
 class Person:
-    """Who settles the row, more than once if need be."""
+    """Settles the row, repeatedly if necessary."""
 
     look_first = False
     waits = True
@@ -412,7 +414,7 @@ class Person:
 
 @attrs.frozen
 class Report:
-    """What a seed showed."""
+    """The result of a seed."""
 
     seed: int
     complaints: list[str]
@@ -422,7 +424,7 @@ class Report:
 
 
 class Simulation:
-    """The database of all schedules, emptied for each: making it takes longer than playing one."""
+    """The database of all schedules, emptied for each: creating it takes longer than a schedule."""
 
     def __init__(self) -> None:
         engine = sa.create_engine("sqlite://", poolclass=sa.pool.StaticPool, connect_args={"check_same_thread": False})
@@ -446,7 +448,7 @@ class Simulation:
         return seconds / 86400.0 + 2440587.5
 
     def play(self, seed: int, bug: Any = None) -> Report:
-        """Play a seed, and judge it."""
+        """Run a seed and judge it."""
         self.world = None
         with self.store.transaction() as connection:
             for table in (paid, rows, strays, adopted):
@@ -474,7 +476,7 @@ class Simulation:
 
 
 def judged(world: World, store: Store) -> list[str]:
-    """What was promised and is not so, by the ledger of the service."""
+    """The broken promises, by the ledger of the service."""
     row = store.result(KEY)
     assert row is not None
     beside = {stray.id for stray in store.claims.strays()}

@@ -209,20 +209,3 @@ def test_a_server_that_is_away_for_too_long_ends_the_run_and_the_next_one_goes_o
         assert PASSWORD not in said
         assert harness.worker("next").wait() == 0, harness.story()
         assert problems(harness, keys) == []
-
-
-def test_a_claim_of_a_worker_that_was_stopped_is_asked_for_anew(database: str, shared: Path) -> None:
-    """It wakes up with a claim of long ago, and must not submit at the moment of another's."""
-    manifest(shared, 1)
-    with service() as emulator, FleetHarness(emulator, database, shared) as harness:
-        told: dict[str, Any] = {"manifest": str(shared / "rows.jsonl"), "options": {"rate": 600}}
-        one = harness.worker("one", stops_after_claim=True, **told)
-        harness.until("the claim", lambda: harness.submitting("one"))
-        began = time.monotonic()
-        harness.until("more than five seconds", lambda: time.monotonic() - began > 6)
-        continued_at = time.time()
-        one.signal(signal.SIGCONT)
-        assert one.wait() == 0, harness.story()
-        ((claimed_at,),) = harness.query("SELECT claimed_at FROM paid")
-        assert claimed_at >= continued_at
-        assert len(emulator.creates()) == 1

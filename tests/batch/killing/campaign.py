@@ -1,9 +1,9 @@
-"""`make batch-kills`: a batch killed at a hundred random moments, with the guard and without; prints both numbers.
+"""`make batch-kills`: a batch killed at a hundred random moments, with the guard and without; prints both results.
 
     python tests/batch/killing/campaign.py --kills 100 --rows 300 --seed 0
 
-Rule: the same judgement as in the tests. It ends with 1 if a promise was broken, or if without the guard none was:
-then the killing would show nothing.
+Rule: the judgement is that of the tests. The exit code is 1 if a promise was broken, or if none was broken without the
+guard: then the kills prove nothing.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ def main() -> int:
 
 
 def report(campaign: Campaign, given: argparse.Namespace) -> bool:
-    """Kill it so often and print a line; whether it is not as it should be."""
+    """Kill it this often and print a line; returns whether the result is wrong."""
     began = time.monotonic()
-    # So long that each life gets through its share of the rows, about.
+    # Long enough for each life to process about its share of the rows.
     longest = 2 * 0.5 * given.rows / given.concurrency / given.kills
     killed_often(campaign, given.kills, random.Random(given.seed), longest)
     if campaign.guarded:

@@ -1,7 +1,8 @@
-"""Killing a batch again and again, starting it each time, and judging what it leaves.
+"""Kills a batch again and again, restarts it each time, and judges the result.
 
-Rule: nothing here believes the SDK. The ledger says what was charged, and for which row, since every job is named
-after its row; the SDK only has to come to an end, and to say which rows are in doubt.
+Rule: the SDK is not trusted. The ledger shows what was charged for which row, since every job is named after its row.
+    The
+SDK only has to finish, and to report which rows are doubtful.
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ PATIENCE_SECONDS = 120.0
 
 @attrs.define
 class Campaign:
-    """One batch, killed often.
+    """One batch that is killed often.
 
     Attributes:
-        doubtful: rows that were in doubt at the end.
+        doubtful: rows that were doubtful at the end.
         twice: rows that were charged more than once.
-        problems: the promises that were broken; there should be none.
+        problems: the broken promises; there should be none.
     """
 
     emulator: Emulator
@@ -46,21 +47,21 @@ class Campaign:
     problems: list[str] = attrs.field(factory=list)
 
     def kill_at(self, point: str, number: int = 1) -> None:
-        """Let the program end itself at a pass of a point."""
+        """Let the program kill itself when it passes a point."""
         with self._started("--point", point, "--pass", str(number)) as program:
             code = program.wait(PATIENCE_SECONDS)
         self.kills += 1
         self.check(code == -signal.SIGKILL, f"{point}: it ended by itself, with {code}: {self._said()}")
 
     def kill_when(self, reached: Callable[[], bool]) -> None:
-        """Kill the program once something has come about."""
+        """Kill the program once a condition is met."""
         with self._started() as program:
             self._until(reached, program)
             self._kill(program)
 
     def kill_after(self, seconds: float) -> bool:
-        """Kill the program so long after it began to submit (after its start, if negative); False if it had ended."""
-        (self.folder / SAID).unlink(missing_ok=True)
+        """Kill the program this long after its first submission (after its start, if negative); False if it had
+        ended."""(self.folder / SAID).unlink(missing_ok=True)
         with self._started() as program:
             if seconds >= 0:
                 self._until((self.folder / SAID).exists, program)
@@ -68,7 +69,7 @@ class Campaign:
             return self._kill(program)
 
     def finish(self) -> None:
-        """Run it to its end, judge, settle what is in doubt, and see that then everything is saved."""
+        """Run it until it ends, judge, settle doubtful rows, and check that everything is saved then."""
         self.run()
         at_rest = len(self.emulator.ledger.creates)
         results = batch(self.folder).results()
@@ -103,7 +104,7 @@ class Campaign:
             self.problems.append(problem)
 
     def _settle(self) -> None:
-        """Look the doubtful rows up by their names, as a person does in the web app."""
+        """Look up the doubtful rows by name, as a person does in the web app."""
         jobs = {str(create.name): create.id for create in self.emulator.ledger.creates}
         for key in self.doubtful:
             if key in jobs:
@@ -129,7 +130,7 @@ class Campaign:
                 picture.load()
 
     def run(self) -> None:
-        """Run it undisturbed."""
+        """Run it without disturbance."""
         with self._started() as program:
             code = program.wait(PATIENCE_SECONDS)
         self.check(code == 0, f"undisturbed it ended with {code}: {self._said()}")
@@ -156,13 +157,13 @@ class Campaign:
 
 
 def slow(emulator: Emulator) -> None:
-    """Let every create take long enough to be hit by chance, before it is accepted and after."""
+    """Delay every create before and after it is accepted, so that random kills can hit it."""
     emulator.faults.add("delay", on="create", seconds=0.1, times=None)
     emulator.faults.add("delay", on="create", phase="after", seconds=0.1, times=None)
 
 
 def killed_often(campaign: Campaign, kills: int, chance: random.Random, longest: float) -> None:
-    """Kill it so often at random moments, mostly while it works, sometimes while it starts."""
+    """Kill it at random moments, mostly at work, sometimes during its start."""
     for _ in range(kills):
         seconds = -chance.uniform(0, 2) if chance.random() < 0.1 else chance.uniform(0, longest)
         if not campaign.kill_after(seconds):
