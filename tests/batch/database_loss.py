@@ -193,7 +193,7 @@ class DatabaseLoss:
         return found
 
     def _run_again(self) -> None:
-        """The same command again; then what its message asks for, until every row is saved or doubtful."""
+        """The same command, then what its message asks for, until every row is saved or doubtful."""
         moved = self.local.folder / "elsewhere"
         for attempt in range(4):
             with contextlib.redirect_stderr(io.StringIO()):

@@ -60,8 +60,8 @@ class Campaign:
             self._kill(program)
 
     def kill_after(self, seconds: float) -> bool:
-        """Kill the program this long after its first submission (after its start, if negative); False if it had
-        ended."""(self.folder / SAID).unlink(missing_ok=True)
+        """Kill the program this long after its first submission (its start, if negative); False if it had ended."""
+        (self.folder / SAID).unlink(missing_ok=True)
         with self._started() as program:
             if seconds >= 0:
                 self._until((self.folder / SAID).exists, program)

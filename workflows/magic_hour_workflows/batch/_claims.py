@@ -138,9 +138,9 @@ class Claims:
         """Mark a row as doubtful: its submission was interrupted, so it is unknown whether it was accepted."""
         mine = sa.exists().where(_open(key, token))
         this = sa.and_(rows.c.key == key, rows.c.state.in_([RowStatus.WAITING, RowStatus.RUNNING]), mine)
-        said = {"state": RowStatus.DOUBTFUL, "error": reason, "error_type": "SubmissionUnknown"}
+        values = {"state": RowStatus.DOUBTFUL, "error": reason, "error_type": "SubmissionUnknown"}
         with durable(self._engine) as connection:
-            connection.execute(sa.update(rows).where(this).values(**said, finished_at=self._now))
+            connection.execute(sa.update(rows).where(this).values(**values, finished_at=self._now))
 
     @retry_while_away
     def accepted(self, key: str, project_id: str, credits: float | None, *, name: str, worker: str) -> bool:
@@ -256,7 +256,7 @@ class Claims:
     def set_project_id(self, key: str, project_id: str) -> bool:
         """Store the id of the job that a person found for a doubtful row. False if it is not doubtful."""
         same = sa.or_(paid.c.project_id.is_(None), paid.c.project_id == project_id)
-        mine = sa.and_(_in_doubt(key), same)
+        mine = sa.and_(_doubtful_claim(key), same)
         with durable(self._engine) as connection:
             return connection.execute(sa.update(paid).where(mine).values(project_id=project_id)).rowcount == 1
 
@@ -268,7 +268,7 @@ class Claims:
             key: the row.
             token: identifies who settles the row.
         """
-        mine = sa.and_(paid.c.project_id.is_(None), _in_doubt(key))
+        mine = sa.and_(paid.c.project_id.is_(None), _doubtful_claim(key))
         with durable(self._engine) as connection:
             if not connection.execute(sa.update(paid).where(mine).values(token=token, closed=True)).rowcount:
                 return None
@@ -320,7 +320,7 @@ def _open(key: str, token: str) -> sa.ColumnElement[bool]:
     return sa.and_(paid.c.key == key, paid.c.token == token, paid.c.project_id.is_(None), paid.c.closed.is_not(True))
 
 
-def _in_doubt(key: str) -> sa.ColumnElement[bool]:
+def _doubtful_claim(key: str) -> sa.ColumnElement[bool]:
     """The claim on a doubtful row, but not on one that is being submitted."""
     doubtful = sa.exists().where(rows.c.key == key, rows.c.state == RowStatus.DOUBTFUL)
     return sa.and_(paid.c.key == key, doubtful)

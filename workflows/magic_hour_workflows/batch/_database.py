@@ -146,7 +146,7 @@ def open_batch(database: Database, *, existing: bool = False, alone: bool = True
             stack.callback(lock.release)
             known = lock.identity()
             _check_known(database.file, known)
-        store = _open_store(database, existing=existing, begun=known is not None)
+        store = _open_store(database, existing=existing, known=known is not None)
         if known is not None and (damage := integrity_error(store.engine)):
             store.close()
             raise DatabaseLost(f"{shown(str(database))} is damaged ({damage})", _REMEDY)
@@ -220,7 +220,7 @@ _REMEDY = (
 )
 
 
-def _open_store(database: Database, *, existing: bool, begun: bool) -> Store:
+def _open_store(database: Database, *, existing: bool, known: bool) -> Store:
     engine = connect(database.address)
     try:
         if existing and not sa.inspect(engine).has_table("batch"):
@@ -228,7 +228,7 @@ def _open_store(database: Database, *, existing: bool, begun: bool) -> Store:
         return Store(engine)
     except exc.DatabaseError as error:
         why = type(error.orig).__name__ if error.orig is not None else type(error).__name__
-        if begun:
+        if known:
             raise DatabaseLost(f"{shown(str(database))} is damaged ({why})", _REMEDY) from None
         raise InvalidArgument(f"{shown(str(database))} cannot be used as a batch ({why})", field="database") from None
 
@@ -266,8 +266,8 @@ def side_paths(database: Database, store: Store, output: Path | None) -> tuple[l
         label = store.identity[:12]
     else:
         url = database.address
-        told = f"{url.host}:{url.port}/{url.database}"
-        label = f"{safe_stem(url.database or 'postgresql')}-{sha256(told.encode()).hexdigest()[:8]}"
+        location = f"{url.host}:{url.port}/{url.database}"
+        label = f"{safe_stem(url.database or 'postgresql')}-{sha256(location.encode()).hexdigest()[:8]}"
     name = f"batch-{label}{SIDE_SUFFIX}"
     paths = [] if database.file is None else [side_file_path(database.file)]
     return paths + ([] if output is None else [output / name]), [Path(name).absolute()]

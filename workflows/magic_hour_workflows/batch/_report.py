@@ -90,8 +90,8 @@ def readable(row: dict[str, Any]) -> dict[str, Any]:
     """The record for people: texts of the service are escaped, so that no terminal or program acts on them. Paths and
     keys are the caller's own; programs find the original texts in `results.jsonl`.
     """
-    said = {name: escaped(row[name]) for name in ("id", "error") if isinstance(row[name], str)}
-    return {**row, **said}
+    shown = {name: escaped(row[name]) for name in ("id", "error") if isinstance(row[name], str)}
+    return {**row, **shown}
 
 
 def rounded(value: float | None) -> float | None:

@@ -136,12 +136,12 @@ def described(error: MagicHourError, *, accepted: bool) -> dict[str, Any]:
         error: what happened.
         accepted: whether the job of the row was accepted before.
     """
-    said: dict[str, Any] = {"error": str(error), "error_type": type(error).__name__}
+    result: dict[str, Any] = {"error": str(error), "error_type": type(error).__name__}
     if isinstance(error, (JobFailed, JobCanceled)):
-        said["credits"] = error.credits_charged
+        result["credits"] = error.credits_charged
     if isinstance(error, OutputsMissing):
-        said |= {"error_type": DownloadFailed.__name__, **error.known}
-    return {"status": status_of(error, accepted=accepted), **said}
+        result |= {"error_type": DownloadFailed.__name__, **error.known}
+    return {"status": status_of(error, accepted=accepted), **result}
 
 
 def status_of(error: MagicHourError, *, accepted: bool) -> RowStatus:

@@ -49,7 +49,7 @@ def with_id(database: Database, key: str, project_id: str) -> Settled:
         raise InvalidArgument("expected the id of a job", field="project_id")
     with open_beside_run(database) as store:
         if not store.claims.set_project_id(key, project_id):
-            raise _not_in_doubt(key)
+            raise _not_doubtful(key)
     return Settled.WITH_ID
 
 
@@ -115,9 +115,9 @@ def _closed(database: Database, key: str, token: str) -> Paid:
             )
         closed = store.claims.close(key, token)
         if closed is None:
-            raise _not_in_doubt(key)
+            raise _not_doubtful(key)
         return closed
 
 
-def _not_in_doubt(key: str) -> InvalidArgument:
+def _not_doubtful(key: str) -> InvalidArgument:
     return InvalidArgument(f"row {key!r} is not doubtful", field="key")

@@ -59,8 +59,8 @@ class Note:
     @property
     def digest(self) -> str:
         """Identifies a note, wherever it was found."""
-        told = json.dumps([self.key, self.token, self.project_id])
-        return hashlib.sha256(told.encode()).hexdigest()
+        identity = json.dumps([self.key, self.token, self.project_id])
+        return hashlib.sha256(identity.encode()).hexdigest()
 
     def line(self) -> str:
         """The note as a line of ASCII, whatever it contains."""

@@ -178,9 +178,9 @@ class Store:
         if connection is None:
             with self._engine.begin() as connection:
                 return self.reopen(keys, connection)
-        begun = {"state": RowStatus.WAITING, "error": None, "error_type": None}
+        reset = {"state": RowStatus.WAITING, "error": None, "error_type": None}
         for some in chunks(list(keys)):
-            connection.execute(sa.update(rows).where(rows.c.key.in_(some)).values(begun))
+            connection.execute(sa.update(rows).where(rows.c.key.in_(some)).values(reset))
 
     # Results
 

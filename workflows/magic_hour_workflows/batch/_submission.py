@@ -209,17 +209,17 @@ class Submitter:
 
     def _accepted(self, note: Note, id: str, credits: float | None) -> bool:
         """Record an id. If that fails, it is printed and written to the side file first."""
-        told = self._side.accepted(note.key, id, credits)
+        accepted = self._side.accepted(note.key, id, credits)
         try:
             own = self._claims.accepted(note.key, id, credits, name=note.name, worker=self._worker)
         except Exception as error:
             why = error.why if isinstance(error, (DatabaseLost, DatabaseAway)) else error_kind(error)
-            self._side.write(told, why)
+            self._side.write(accepted, why)
             self._stop_signal(f"the batch database did not store the id of a job ({why})")
             raise
         self._side.recorded(id)
         if not own:
-            stray = f"{told.description()}, but the row has another job or is gone: it may have been charged twice"
+            stray = f"{accepted.description()}, but the row has another job or is gone: it may have been charged twice"
             self._side.report(stray)
             self._stop_signal(stray)
         return own
