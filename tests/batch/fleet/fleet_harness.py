@@ -1,6 +1,6 @@
-"""Some machines that work on one batch: the service in one process, each worker in another, PostgreSQL between them.
+"""Several machines that work on one batch: the service in one process, each worker in another, PostgreSQL between them.
 
-Rule: nothing here believes the batch. What was charged stands in the ledger of the service, which runs on its own.
+Rule: the batch is not trusted. The ledger of the service, which runs on its own, has what was charged.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ class Service:
         return list(self.ledger()["creates"])
 
     def fault(self, kind: str, **options: Any) -> None:
-        """Let something go wrong."""
+        """Add a fault."""
         httpx.post(f"{self.url}/_emulator/faults", json={"kind": kind, **options}, timeout=30).raise_for_status()
 
 
 @contextmanager
 def service(*, speed: float = 1.0) -> Iterator[Service]:
-    """The service, for as long as it is needed; `speed` is how fast its seconds pass."""
+    """The service, for as long as it is needed; `speed` is how fast its clock runs."""
     command = [sys.executable, "-m", "magic_hour_emulator", "--port", "0", "--token", TOKEN, "--seed", "0"]
     with subprocess.Popen([*command, "--speed", str(speed)], stdout=subprocess.PIPE, text=True) as emulator:
         try:
@@ -135,7 +135,7 @@ class FleetHarness:
         self.workers: list[Worker] = []
 
     def worker(self, name: str, **told: Any) -> Worker:
-        """Let another machine work; the one that is given the `manifest` begins the batch."""
+        """Start a worker on another machine; the one with the `manifest` starts the batch."""
         options = {**self.options, **told.pop("options", {})}
         if "manifest" in told:
             options["output"] = str(self.folder / "outputs")
@@ -144,7 +144,7 @@ class FleetHarness:
         return worker
 
     def query(self, statement: str) -> list[Any]:
-        """What stands in the batch database; nothing as long as nobody has made the tables."""
+        """The rows of a query to the batch database; none as long as there are no tables."""
         with (
             suppress(psycopg.errors.UndefinedTable),
             psycopg.connect(self.database, autocommit=True, connect_timeout=5) as connection,
@@ -153,7 +153,7 @@ class FleetHarness:
         return []
 
     def until(self, what: str, condition: Callable[[], Any], seconds: float = PATIENCE_SECONDS) -> Any:
-        """Wait for what must happen."""
+        """Wait for a condition."""
         deadline = time.monotonic() + seconds
         while not (found := condition()):
             if time.monotonic() > deadline or any(worker.failed for worker in self.workers):
@@ -166,7 +166,7 @@ class FleetHarness:
         return [key for (key,) in self.query(f"SELECT key FROM paid WHERE worker LIKE '{worker}-%'")]  # noqa: S608
 
     def under_way(self, worker: str) -> list[str]:
-        """The rows that the engine says a machine has under way."""
+        """The rows that a machine is running, according to the engine."""
         return [
             key
             for (key,) in self.query(
@@ -176,22 +176,22 @@ class FleetHarness:
         ]
 
     def submitting(self, worker: str) -> list[str]:
-        """The rows that a machine has claimed, and of which it waits for the answer."""
+        """The rows that a machine has claimed and whose response it waits for."""
         query = f"SELECT key FROM paid WHERE project_id IS NULL AND worker LIKE '{worker}-%'"  # noqa: S608
         return [key for (key,) in self.query(query)]
 
     def begun_elsewhere(self, keys: list[str], worker: str) -> list[str]:
-        """Those of the rows that another machine has begun since."""
+        """Those of the rows that another machine has started since."""
         query = "SELECT workflow_uuid, executor_id FROM dbos.workflow_status WHERE status <> 'ENQUEUED'"
         begun = {key: str(executor) for key, executor in self.query(query)}
         return [key for key in keys if key in begun and not begun[key].startswith(f"{worker}-")]
 
     def results(self) -> list[RowResult]:
-        """Every row as it stands."""
+        """The state of every row."""
         return Batch(None, **self.options).results()
 
     def story(self) -> str:
-        """What the workers logged, for a test that fails."""
+        """The logs of the workers, for a failing test."""
         return "\n".join(f"--- {one.name}\n{one.logged.read_text()[-3000:]}" for one in self.workers)
 
     def __enter__(self) -> FleetHarness:
@@ -203,7 +203,7 @@ class FleetHarness:
 
 
 def manifest(folder: Path, rows: int) -> list[str]:
-    """Write `rows.jsonl`: pictures from words, and every third from a picture that lies in the shared folder."""
+    """Write `rows.jsonl`: generated images, and every third row edits an image in the shared directory."""
     written: list[dict[str, Any]] = []
     for number in range(rows):
         row: dict[str, Any] = {"key": f"row-{number:04}", "endpoint": "ai_image_generator", "image_count": 1}
@@ -215,7 +215,7 @@ def manifest(folder: Path, rows: int) -> list[str]:
 
 
 def too_many(creates: list[dict[str, Any]], rate: float) -> list[str]:
-    """Where more was accepted than the rate allows: in a minute, and in ten seconds one more than their share."""
+    """Where more was accepted than the rate allows: per minute, and in ten seconds one more than a sixth."""
     found = []
     for seconds, allowed in ((60.0, int(rate)), (10.0, int(rate / 6) + 1)):
         if (crowd := most(creates, seconds)) > allowed:
@@ -224,13 +224,13 @@ def too_many(creates: list[dict[str, Any]], rate: float) -> list[str]:
 
 
 def most(creates: list[dict[str, Any]], seconds: float) -> int:
-    """The most that was accepted in any stretch of time."""
+    """The most that was accepted in any period of this length."""
     times = sorted(create["at"] for create in creates)
     return max((bisect_left(times, at + seconds) - first for first, at in enumerate(times)), default=0)
 
 
 def problems(harness: FleetHarness, keys: list[str]) -> list[str]:
-    """What was promised and is not so: by the ledger, not by the batch."""
+    """The broken promises: by the ledger, not by the batch."""
     results = {result.key: result for result in harness.results()}
     creates = harness.service.creates()
     ids = [create["id"] for create in creates]

@@ -1,7 +1,7 @@
-"""A worker that wakes up when its row is another's: stopped (SIGSTOP) in the middle of its tries, cut off from the
+"""A worker that wakes up when its row is another's: stopped (SIGSTOP) between its attempts, disconnected from the
 database, its row settled and submitted elsewhere. It must send nothing. At length: `make batch-late REPETITIONS=20`.
 
-Rule: only the stopped worker is a process of its own, as only that can be stopped; all others are played here.
+Rule: only the stopped worker is a process of its own, because only a process can be stopped.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ RETRY_AFTER_SECONDS = 6
 
 
 def played(postgres: Postgres, folder: Path, kind: str, *, guarded: bool = True) -> dict[str, Any]:
-    """The whole story; gives how often the row was charged, and what is wrong.
+    """The whole story; returns how often the row was charged, and the problems.
 
     Args:
         postgres: the server.
@@ -80,7 +80,7 @@ def played(postgres: Postgres, folder: Path, kind: str, *, guarded: bool = True)
 
 
 def _settled_elsewhere(postgres: Postgres, harness: FleetHarness, database: str) -> bool:
-    """Another worker finds the row in doubt; somebody settles it, and it is submitted; all while one stands still."""
+    """Another worker finds the row doubtful, it is settled and submitted, all while the first worker is stopped."""
     time.sleep(SILENT_SECONDS)
     list(Batch(None, **harness.options).run())
     batch = Batch(None, **harness.options)
@@ -106,7 +106,7 @@ def _short_waits() -> Iterator[None]:
 
 
 class _Port:
-    """A port at which nobody listens, until it leads to the service."""
+    """A port where nobody listens, until it leads to the service."""
 
     def __init__(self) -> None:
         self._socket = socket.socket()
@@ -114,7 +114,7 @@ class _Port:
         self.number = int(self._socket.getsockname()[1])
 
     def forward(self, url: str) -> None:
-        """Let what comes go to the service from now on."""
+        """From now on, forward connections to the service."""
         target = int(url.rpartition(":")[2])
         self._socket.listen(16)
         threading.Thread(target=self._accept, args=(target,), daemon=True).start()

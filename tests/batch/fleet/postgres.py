@@ -1,7 +1,8 @@
-"""A PostgreSQL server of the tests' own: on a free port of this machine, in a temporary directory, gone at the end.
+"""A PostgreSQL server for tests: on a free port of this machine, in a temporary directory, removed at the end.
 
-Rule: it is Debian's server, started as it is anywhere else, with a password, and never as root, which it refuses.
-`fsync` is off: no test cuts the power, and a killed client or server loses nothing that way.
+Rule: it is Debian's server, started as anywhere else, with a password, and never as root, which it refuses. `fsync` is
+    off:
+no test cuts the power, and a killed client or server loses nothing that way.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ class Postgres:
                 time.sleep(0.1)
 
     def stop(self) -> None:
-        """End the server as an administrator does who is in a hurry: clients are cut off."""
+        """Stop the server without waiting for clients, which are disconnected."""
         if self._server is not None:
             self._server.send_signal(signal.SIGINT)
             try:
@@ -137,7 +138,7 @@ class Postgres:
 
 
 def _unprivileged() -> pwd.struct_passwd | None:
-    """Who runs the server if we are root; None for whoever we are."""
+    """The user that runs the server if we are root; None otherwise."""
     if os.geteuid() != 0:
         return None
     try:

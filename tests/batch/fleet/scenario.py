@@ -1,4 +1,4 @@
-"""The story of a fleet: one machine dies, one hangs and comes back, one joins; afterwards the ledger is read."""
+"""The story of a fleet: one machine dies, one hangs and comes back, one joins; the ledger is the judge."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several machines on one batch: one dies, one hangs and comes back, one joins; nobody pays twice."""
+"""Several machines on one batch: one dies, one hangs and comes back, one joins; nothing is paid twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A worker that was stopped in the middle of its tries wakes up when its row is another's, and sends nothing."""
+"""A worker that was stopped between its attempts wakes up when its row is another's, and sends nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The server between the workers: what is said when it cannot be reached, and what happens when it goes and comes."""
+"""The server between the workers: messages when it is unreachable, and what happens when it goes and comes back."""
 
 from __future__ import annotations
 

@@ -1,10 +1,9 @@
-"""One process of a fleet, told by a dictionary what to do; it says in JSON lines what came of it.
+"""One process of a fleet; a dictionary says what it does, and it reports in JSON lines.
 
-`name` is that of the machine it pretends to be; `manifest` makes it the one that begins the batch; with `release` it is
-of another release of this package; with `stops_after_claim` it stops itself where nobody
-else can, `patience` is how many seconds a server may be away, `permit` how long a claim may be used, unless it is not
-`guarded` at all. `silence` is after how many seconds a silent worker is replaced; heartbeats and permits are shorter in
-proportion.
+`name` is the machine that it pretends to be; `manifest` makes it start the batch; `release` is the release of this
+package that it pretends to have; `patience` is how many seconds a server may be away. A worker is replaced after
+`silence` seconds, with heartbeats and permits in proportion; `permit` is how long a claim may be used, unless `guarded`
+is False.
 """
 
 from __future__ import annotations
@@ -14,25 +13,7 @@ import logging
 import signal
 import socket
 import sys
-import threading
 from typing import Any
-
-
-def _stop_after_claim() -> None:
-    """Stand still, once, at the moment between a claim and the submission."""
-    from magic_hour_workflows.batch._claims import Claim, Claims
-
-    claim, stopped = Claims.claim, []
-
-    def claim_and_stop(*given: Any, **named: Any) -> Claim:
-        granted = claim(*given, **named)
-        if granted is Claim.GRANTED and not stopped:
-            stopped.append(True)
-            # This thread, not the process: another thread would take the signal in its own time, and this one go on.
-            signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
-        return granted
-
-    Claims.claim = claim_and_stop  # type: ignore[method-assign]
 
 
 def _shorten(silence: float) -> None:
@@ -45,7 +26,7 @@ def _shorten(silence: float) -> None:
 
 
 def _stay_until_idle() -> None:
-    """Stay until the last try has come to its end, although all rows are saved by others."""
+    """Stay until the last attempt ends, although all rows were saved by others."""
     from magic_hour_workflows.batch._run import Run
 
     over = Run.over
@@ -71,8 +52,6 @@ def main(told: dict[str, Any]) -> int:
         import magic_hour_workflows.batch._connections as server
 
         server.AWAY_SECONDS = told["patience"]
-    if told.get("stops_after_claim"):
-        _stop_after_claim()
     if "silence" in told:
         _shorten(told["silence"])
     if "permit" in told:

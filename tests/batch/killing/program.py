@@ -1,7 +1,8 @@
-"""The program that is killed: a batch in a folder, the same one each time it is started.
+"""The program that is killed: a batch in a directory, the same one each time it is started.
 
-Rule: it does what a user's program does and nothing to survive. With a point, it ends itself there with SIGKILL, which
-no code of its own outlives; without one, somebody else kills it. It says "begun" once a job is being submitted.
+Rule: it does what a user's program does, and nothing to survive. With a point, it ends itself there with SIGKILL;
+    without
+one, somebody else kills it. It creates a file once a job is being submitted.
 
     main(["FOLDER", "ROWS", "CONCURRENCY", "--point", "POINT", "--pass", "N", "--unguarded"])
 """
@@ -16,6 +17,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from batch.local_batch import edit_row, image_row
 from magic_hour_emulator import samples
 from magic_hour_workflows import _partial_download as files
 from magic_hour_workflows._flows import submit
@@ -58,7 +60,7 @@ def die_at(point: str, number: int) -> None:
 
 
 def unguarded() -> None:
-    """Take the guard away: everybody may submit, as an engine that runs each step at least once would have it."""
+    """Remove the guard: everybody may submit, as with an engine that runs each step at least once."""
     claims: Any = Claims
     claims.claim = lambda *_, **__: Claim.GRANTED
     claims.job_of = lambda *_: None
@@ -66,7 +68,7 @@ def unguarded() -> None:
 
 
 def say_begun(folder: Path) -> None:
-    """Leave word when the first job is about to be submitted."""
+    """Create a file when the first job is about to be submitted."""
     claims: Any = Claims
     claim: Callable[..., Any] = claims.claim
 
@@ -78,14 +80,9 @@ def say_begun(folder: Path) -> None:
 
 
 def rows(number: int) -> list[tuple[str, str, dict[str, Any]]]:
-    """Jobs whose names in the ledger say which row they are of; some have a file."""
-    portrait = {"image_file_paths": [str(samples.portrait())]}
-    return [
-        (key, "ai_image_editor", {"name": key, "image_count": 1, "assets": portrait, "style": {"prompt": "A hat"}})
-        if index % 4 == 0
-        else (key, "ai_image_generator", {"name": key, "image_count": 1, "style": {"prompt": "A red fox"}})
-        for index, key in enumerate(f"row-{index:04}" for index in range(number))
-    ]
+    """Jobs that are named after their rows; some have a file."""
+    keys = [f"row-{index:04}" for index in range(number)]
+    return [image_row(key) if index % 4 else edit_row(key, samples.portrait()) for index, key in enumerate(keys)]
 
 
 def batch(folder: Path, number: int | None = None, **options: Any) -> Batch:
