@@ -85,7 +85,7 @@ kills: $(VENV)/.stamp ## kill -9 at every named point and at random moments (POI
 	@$(RUN) tests/kill/campaign.py --points $(or $(POINTS),20) --random $(or $(RANDOM),200) --seed $(or $(SEED),0)
 
 batch-kills: $(VENV)/.stamp ## kill -9 of a batch at random moments, with the guard and without (KILLS=100 ROWS=300 SEED=0; a quarter of an hour)
-	@$(RUN) tests/batch/killing/campaign.py --kills $(or $(KILLS),100) --rows $(or $(ROWS),300) --seed $(or $(SEED),0)
+	@PYTHONPATH=tests $(RUN) -m batch.killing.kill_campaign --kills $(or $(KILLS),100) --rows $(or $(ROWS),300) --seed $(or $(SEED),0)
 
 batch-damage: $(VENV)/.stamp ## 1,000 saved files damaged, removed and exchanged: all found and downloaded again at no charge (DAMAGES=1000 SEED=0; a minute)
 	@PYTHONPATH=tests $(RUN) -m batch.file_damage --damages $(or $(DAMAGES),1000) --seed $(or $(SEED),0)
@@ -94,13 +94,13 @@ batch-lost: $(VENV)/.stamp ## The database of a running batch removed, moved, re
 	@PYTHONPATH=tests $(RUN) -m batch.database_loss --runs $(or $(RUNS),200) --seed $(or $(SEED),0)
 
 batch-fleet: $(VENV)/.stamp ## A batch on PostgreSQL: one worker killed, one stopped, one added (ROWS=1000 RATE=600; minutes)
-	@PYTHONPATH=tests $(RUN) tests/batch/fleet/campaign.py --rows $(or $(ROWS),1000) --rate $(or $(RATE),600)
+	@PYTHONPATH=tests $(RUN) -m batch.fleet.scenario --rows $(or $(ROWS),1000) --rate $(or $(RATE),600)
 
 batch-late: $(VENV)/.stamp ## Workers stopped in the middle of their attempts, on PostgreSQL: none sends a row of another (REPETITIONS=20; minutes)
 	@PYTHONPATH=tests $(RUN) tests/batch/fleet/late.py --repetitions $(or $(REPETITIONS),20)
 
 claims: $(VENV)/.stamp ## The claims of a batch in a simulated world with unreliable clocks: make claims SCHEDULES=2000 (two minutes)
-	@PYTHONPATH=tests $(RUN) tests/batch/claiming/campaign.py --schedules $(or $(SCHEDULES),2000)
+	@PYTHONPATH=tests $(RUN) -m batch.claiming.seeded_bugs --schedules $(or $(SCHEDULES),2000)
 
 machine: $(VENV)/.stamp ## Any sequence of calls, faults and restarts, by Hypothesis: make machine EXAMPLES=500
 	@MACHINE_EXAMPLES=$(or $(EXAMPLES),500) $(RUN) -m pytest tests/machine -q -s --timeout 3600 --show-capture=no

@@ -6,6 +6,7 @@ Rule: one way to run a batch for sync, asyncio and trio; a scenario is written o
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,16 @@ def edit_row(key: str, picture: Path) -> tuple[str, str, dict[str, Any]]:
     """A row with a file."""
     assets = {"image_file_paths": [str(picture)]}
     return key, "ai_image_editor", {"name": key, "image_count": 1, "assets": assets, "style": {"prompt": "A hat"}}
+
+
+def broken_promises(results: Iterable[RowResult], creates: Iterable[tuple[str, str]]) -> list[str]:
+    """What is wrong with the rows of a batch that has ended, by the ids and names of the jobs in the ledger."""
+    rows, jobs = list(results), list(creates)
+    known, named = {row.id for row in rows}, {row.name for row in rows if row.status is RowStatus.DOUBTFUL}
+    found = [f"{name!r} was charged {n} times" for name, n in Counter(name for _, name in jobs).items() if n > 1]
+    found += [f"job {id} ({name}) is in no row" for id, name in jobs if id not in known and name not in named]
+    ended = (RowStatus.SAVED, RowStatus.DOUBTFUL)
+    return found + [f"row {row.key} is {row.status}: {row.error}" for row in rows if row.status not in ended]
 
 
 class LocalBatch:

@@ -12,7 +12,6 @@ import subprocess
 import sys
 import time
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,6 +21,7 @@ import httpx
 import psycopg
 
 from batch.fleet.worker import main
+from batch.local_batch import broken_promises
 from magic_hour_workflows.batch import Batch, RowResult, RowStatus
 from programs import Program
 
@@ -232,28 +232,13 @@ def most(creates: list[dict[str, Any]], seconds: float) -> int:
 def problems(harness: FleetHarness, keys: list[str]) -> list[str]:
     """The broken promises: by the ledger, not by the batch."""
     results = {result.key: result for result in harness.results()}
-    creates = harness.service.creates()
-    ids = [create["id"] for create in creates]
-    known = {result.id for result in results.values() if result.id is not None}
-    doubtful = [result for result in results.values() if result.status is RowStatus.DOUBTFUL]
-    found = [
-        f"{name!r} was charged {times} times"
-        for name, times in Counter(c["name"] for c in creates).items()
-        if times > 1
-    ]
+    jobs = [(create["id"], create["name"]) for create in harness.service.creates()]
+    found = broken_promises(results.values(), jobs)
     found += [f"rows {sorted(set(keys) ^ set(results))} are missing or too many"] if set(keys) != set(results) else []
-    found += [f"row {r.key} is {r.status}: {r.error}" for r in results.values() if r.status not in _EXPLAINED]
-    orphans = {create["id"]: create["name"] for create in creates if create["id"] not in known}
-    named = {result.name for result in doubtful}
-    found += [f"job {id} ({name}) is in no row" for id, name in orphans.items() if name not in named]
-    found += [
-        f"row {r.key} has a job that the service does not know" for r in results.values() if r.id not in {*ids, None}
-    ]
-    found += [f"{len(ids)} jobs for {len(results)} rows"] if len(ids) > len(results) else []
+    unknown = {result.id for result in results.values()} - {id for id, _ in jobs} - {None}
+    found += [f"jobs {unknown} are unknown to the service"] if unknown else []
+    found += [f"{len(jobs)} jobs for {len(results)} rows"] if len(jobs) > len(results) else []
     for result in results.values():
         if result.status is RowStatus.SAVED and not (result.paths and all(path.is_file() for path in result.paths)):
-            found.append(f"row {result.key} is said to be saved, and is not")
+            found.append(f"row {result.key} is reported as saved, but is not")
     return found
-
-
-_EXPLAINED = (RowStatus.SAVED, RowStatus.DOUBTFUL)

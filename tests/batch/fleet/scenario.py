@@ -1,13 +1,22 @@
-"""The story of a fleet: one machine dies, one hangs and comes back, one joins; the ledger is the judge."""
+"""The story of a fleet: one machine dies, one hangs and comes back, one joins; the ledger is the judge.
+
+At length: `make batch-fleet ROWS=1000`.
+"""
 
 from __future__ import annotations
 
+import argparse
+import shutil
 import signal
+import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 from batch.fleet.fleet_harness import FleetHarness, manifest, most, problems, service, too_many
+from batch.fleet.postgres import Postgres, programs
+from magic_hour_emulator import samples
 from magic_hour_workflows.batch import RowStatus
 
 SILENCE_SECONDS = 20.0
@@ -62,3 +71,27 @@ def played(
             "seconds until taken over": round(taken_over, 1),
             "most in a minute": most(emulator.creates(), 60.0),
         }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=1000)
+    parser.add_argument("--rate", type=float, default=600.0, help="submissions a minute, of all workers together")
+    parser.add_argument("--concurrency", type=int, default=24)
+    options = parser.parse_args()
+    if programs() is None:
+        print("PostgreSQL is not installed (Debian and Ubuntu, as root: make packages)", file=sys.stderr)
+        return 2
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder, Postgres() as server:
+        shutil.copy(samples.portrait(), Path(folder) / "anna.png")
+        told = played(
+            server.database(), Path(folder), rows=options.rows, rate=options.rate, concurrency=options.concurrency
+        )
+    for what, value in {**told, "seconds": round(time.monotonic() - began)}.items():
+        print(f"{what:>26}: {value}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
