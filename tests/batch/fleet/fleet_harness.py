@@ -26,7 +26,7 @@ from magic_hour_workflows.batch import Batch, RowResult, RowStatus
 from programs import Program
 
 TOKEN = "mhk_test_fleet"
-PATIENCE_SECONDS = 900.0
+PATIENCE_SECONDS = 300.0
 
 
 class Service:
