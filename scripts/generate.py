@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(spec: Path, output: Path | None, *, check: bool = False, resources: bool = False) -> str:
-    """Generate everything and compare or write it; returns what to tell the user.
+    """Generate everything, then compare or write it; returns the message for the user.
 
     Args:
         spec: the document.
@@ -96,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="generate.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--check", action="store_true", help="compare only; exit 1 if something would change")
-    parser.add_argument("--spec", type=Path, help="an OpenAPI document of your own; needs --output")
+    parser.add_argument("--spec", type=Path, help="another OpenAPI document; needs --output")
     parser.add_argument(
         "--resources", action="store_true", help="also write the resources with workflows (default without --spec)"
     )

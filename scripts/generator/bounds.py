@@ -16,18 +16,18 @@ MOST_CHARACTERS = 64 * 1024 * 1024
 """Twice the largest description of an API that we know of, that of Microsoft Graph."""
 MOST_LEVELS = 100
 _GROWTH = 20
-"""How many times as large as written a document may become: the aliases and compositions of honest ones double it."""
+"""How many times larger than written a document may become; honest ones double."""
 _GRANTED = 50_000
-"""So small that no expansion of it takes long."""
+"""Nodes that any document may expand to."""
 _SELF = ("allOf", "anyOf", "oneOf", "not")
-"""Keywords through which a schema must not hold itself: no value could ever be checked."""
+"""Keywords through which a schema must not contain itself: checking a value would never end."""
 _PARTS = (*_SELF, "items")
 
 Size = tuple[int, int]
 
 
 def check_nodes(root: Any) -> None:
-    """A YAML document's nodes, in which an alias is the node it stands for. ValueError if they expand to too much."""
+    """Raise ValueError if the nodes of a YAML document expand to too much; an alias is the node it stands for."""
 
     def inner(node: Any) -> Iterable[Any]:
         if isinstance(node, MappingNode):
@@ -40,7 +40,7 @@ def check_nodes(root: Any) -> None:
 
 
 def check_values(root: Any) -> None:
-    """A document as plain values. ValueError if they are nested too deeply."""
+    """Raise ValueError if a document of plain values is nested too deeply."""
 
     def inner(value: Any) -> Iterable[Any]:
         return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
@@ -61,7 +61,7 @@ def _check(root: Any, inner: Callable[[Any], Iterable[Any]]) -> tuple[int, int]:
 
 
 def _measured(node: Any, inner: Callable[[Any], Iterable[Any]], known: dict[int, Size]) -> Size:
-    """How many nodes there are in `node`, itself counted, and on how many levels."""
+    """The number of nodes in `node`, including itself, and their depth."""
     if (found := known.get(id(node))) is not None:
         if not found[0]:
             raise ValueError("an alias stands for something that the alias is part of")

@@ -26,7 +26,7 @@ from .endpoints import Endpoints
 from .examples import with_examples
 from .lint import ascii_title, check_kinds, check_metadata, check_names, check_nothing_lost
 from .names import ERRORS
-from .operations import operations_json
+from .operations_json import operations_json
 from .problems import BrokenOutput, InvalidSpec, LostOperation
 from .texts import Code, doc, guard, literal, printable, raw
 from .views import Views

@@ -23,7 +23,7 @@ _MAX_LINES = 20
 _FREE_NAMES = {"paths", "properties", "patternProperties", "$defs", "responses", "content", "headers", "callbacks"}
 _FREE_NAMES |= {"links", "mapping", "schemas", "parameters", "requestBodies", "securitySchemes", "pathItems"}
 _DATA = {"servers", "enum", "const", "default", "example", "examples"}
-"""Keywords whose values are no schemas, as those of extensions. (Variables of `servers` must have defaults.)"""
+"""Keywords whose values are not schemas; so are those of extensions. (Variables of `servers` must have defaults.)"""
 
 
 class Contract:
@@ -62,7 +62,7 @@ class Contract:
         return whole
 
     def at(self, reference: str) -> Any:
-        """What stands at a reference into the document.
+        """The target of a reference within the document.
 
         Raises:
             LookupError: nothing does.
@@ -211,7 +211,7 @@ def load(path: Path) -> Contract:
 
 
 def _document(text: str) -> Any:
-    """The document in YAML, or in JSON, which YAML readers take for the most part only, and slowly."""
+    """The document from JSON or YAML; YAML readers accept most JSON only, and slowly."""
     if text.lstrip().startswith("{"):
         try:
             return json.loads(text, object_pairs_hook=_unique)
@@ -237,7 +237,7 @@ def _validate(path: Path, contract: Contract) -> None:
         raise InvalidSpec(f"{path.name} cannot be used:", lost[:_MAX_LINES])
     if problem := Compositions(raw, contract.at).problem():
         raise InvalidSpec(f"{path.name} cannot be used:", [problem])
-    # Without patterns: defaults are checked against them, and some take longer than anybody lives.
+    # Without patterns: defaults are checked against them, and some would take years.
     raw = _without(raw, {"pattern", "patternProperties"})
     validator = OpenAPIV30SpecValidator if version.startswith("3.0") else OpenAPIV31SpecValidator
     try:

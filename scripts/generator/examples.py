@@ -86,7 +86,7 @@ def _with_example(schema: dict[str, Any], holder: dict[str, Any]) -> dict[str, A
 def made_up(schema: dict[str, Any], contract: Contract, depth: int = 0, room: list[int] | None = None) -> Any:
     """An example value for a schema: its own example, default or first choice, else something plain.
 
-    `room` is how many fields may still be made up; an example with more of them would help nobody.
+    `room` is how many fields may still be made up; a longer example would help no reader.
     """
     room = [_MOST_FIELDS] if room is None else room
     for key in ("example", "default", "const"):

@@ -66,7 +66,7 @@ def check_nothing_lost(contract: Contract, data: GeneratorData) -> None:
 
 
 def _plainly_written(parameter: dict[str, Any]) -> bool:
-    """Whether the parameter goes as the generated client writes it: lists by repeating the name, nothing nested."""
+    """Whether the generated client can write the parameter: lists by repeating the name, nothing nested."""
     usual = {"query": "form", "cookie": "form"}.get(parameter.get("in", ""), "simple")
     listed = type_of(parameter.get("schema") or {}) in ("array", "object")
     return parameter.get("style", usual) == usual and not (
@@ -75,7 +75,7 @@ def _plainly_written(parameter: dict[str, Any]) -> bool:
 
 
 def _losses(endpoint: Endpoint) -> Iterator[str]:
-    """What of an operation the client would not have, although openapi-python-client read it."""
+    """Parts of an operation that the client would lack, although openapi-python-client read them."""
     if endpoint.bodies and not any(body.body_type.value == "json" for body in endpoint.bodies):
         yield "its body is not JSON, which this generator does not write"
     if endpoint.cookie_parameters:
@@ -102,7 +102,7 @@ def check_names(views: Views, endpoints: Endpoints) -> None:
 
 
 def check_kinds(endpoints: Endpoints) -> None:
-    """Every kind of job must have its GET: without it, nobody could wait for a job that is paid for.
+    """Every kind of job must have its GET: without it, a paid job could not be waited for.
 
     Raises:
         LostOperation: listing each operation whose jobs could not be asked for.
@@ -115,7 +115,7 @@ def check_kinds(endpoints: Endpoints) -> None:
         if view.project_kind is not None and view.project_kind not in gets
     ]
     if lines:
-        raise LostOperation("jobs that nobody could wait for:", lines)
+        raise LostOperation("jobs that could not be waited for:", lines)
 
 
 def _models(views: Views) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from openapi_python_client import strings
 
-# Used by the generated code in places where a field of that name would be in the way.
+# Used by the generated code, where a field of that name would get in the way.
 _MODEL_NAMES = {"from_dict", "to_dict", "additional_properties"}
 _SHADOWED = {"str", "int", "float", "bool", "list", "dict", "bytes", "tuple", "object", "property", "self", "cls"}
 CALL_OPTIONS = {"extra_body", "extra_headers", "timeout"}

@@ -35,7 +35,7 @@ class DamagedPage(Problem):
 
 
 class InvalidSpec(Problem):
-    """The document is no valid OpenAPI document."""
+    """The document is not valid OpenAPI."""
 
     exit_code = 3
 

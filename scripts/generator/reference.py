@@ -1,4 +1,4 @@
-"""Reference pages, one per resource, in the shape that users of this service's SDKs know.
+"""Reference pages, one per resource, laid out like those of the service's own SDKs.
 
 Rule: everything on a page comes from the document, except what stands between the two markers, which is written by
 hand and kept as it is.
@@ -44,7 +44,7 @@ def pages(build: Build, reference: Path, generated: Path) -> dict[str, bytes]:
 
 
 def _check_kept(wanted: Mapping[str, bytes], reference: Path) -> None:
-    """A page whose resource is gone would be deleted, and what was written by hand on it with it.
+    """A page whose resource is gone would be deleted, with everything written on it by hand.
 
     Raises:
         DamagedPage: there is such a page.
@@ -142,13 +142,13 @@ class Page:
             label = "\N{NO-BREAK SPACE}" * 4 * (depth - 1) + f"└─ {attribute(name)}"
             rows.append(_row(label, name in required, text, made_up(inner, self.contract), retired))
             shape = json.dumps(self._object_in(inner).get("properties"), sort_keys=True)
-            # An object inside itself is shown once, and of objects that share their parts not every way down.
+            # An object inside itself is shown once, and shared parts of objects not on every path.
             if shape not in above and depth < _DEEPEST and len(rows) < _MOST_ROWS:
                 rows += self._nested(inner, depth + 1, (*above, shape))
         return rows
 
     def _object_in(self, schema: dict[str, Any]) -> dict[str, Any]:
-        """The object that the schema is, is a list of, or allows among others."""
+        """The object that a schema describes, lists, or allows as one of several."""
         for _ in range(_DEEPEST):
             if type_of(schema) != "array":
                 break

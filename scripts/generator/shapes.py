@@ -52,7 +52,7 @@ _BOUNDS: dict[type, dict[str, str]] = {
 
 
 def _within(prop: Any, source: dict[str, Any]) -> str:
-    """What gives a kind the bounds of its schema; nothing if it has none."""
+    """The code that gives a kind the bounds of its schema; empty if it has none."""
     kind = type(prop)
     if isinstance(prop, LiteralEnumProperty):
         kind = StringProperty if prop.value_type is str else IntProperty
@@ -66,7 +66,7 @@ def _within(prop: Any, source: dict[str, Any]) -> str:
 
 
 def _number(value: Any) -> Code | None:
-    """A bound as Python; 1 for the 1.0 that openapi-python-client makes of it. None for what is no number."""
+    """A bound as Python; 1 for the 1.0 that openapi-python-client makes of it. None if it is not a number."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     whole = isinstance(value, float) and value.is_integer() and abs(value) < 2**53
@@ -104,7 +104,7 @@ class Shapes:
         """Models with an asset field somewhere below them."""
 
     def annotation(self, prop: Any, side: Side, *, asset: bool = False) -> Code:
-        """The type of the property, without what being optional adds."""
+        """The type of the property, as if it were required."""
         return Code(self._annotation(prop, side, asset))
 
     def _annotation(self, prop: Any, side: Side, asset: bool) -> str:
@@ -150,7 +150,7 @@ class Shapes:
 
         Args:
             prop: what openapi-python-client made of it.
-            source: its schema as it stands in the document, where the bounds are; None for none.
+            source: its schema in the document, which has the bounds; None for none.
             asset: whether it holds the path of an input file.
         """
         return Code(self._kind(prop, source or {}, asset))

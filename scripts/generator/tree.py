@@ -24,7 +24,7 @@ def files_in(folder: Path) -> dict[str, bytes]:
 
 
 def check_ours(folder: Path, pattern: str, mark: bytes) -> None:
-    """Everything else in a folder of ours is deleted, so make sure that it is ours.
+    """Refuse a folder that is not ours: everything in it that was not generated would be deleted.
 
     Raises:
         ForeignFolder: it holds files, but none of that name with that mark.

@@ -1,4 +1,4 @@
-"""What the templates print: models, endpoints and their fields, worked out once.
+"""What the templates print: models, endpoints and their fields, computed once.
 
 Rule: a template loops and prints, it decides nothing. Texts stay raw here and meet a filter in the template.
 """
@@ -87,7 +87,7 @@ class Views:
             self._remember_order(model)
 
     def _reach(self, data: GeneratorData) -> set[str]:
-        """Names of the classes that requests hold, directly or further in."""
+        """Names of the classes that requests contain, directly or nested."""
         sent: set[str] = set()
         for collection in data.endpoint_collections_by_tag.values():
             for endpoint in collection.endpoints:
@@ -113,7 +113,7 @@ class Views:
         return [prop for group in groups for prop in sorted(group, key=lambda prop: raw(prop.name))]
 
     def source(self, model: ModelProperty) -> dict[str, Any]:
-        """The model's schema as it stands in the document, with the parts of an `allOf` put together."""
+        """The model's schema in the document, with the parts of an `allOf` merged."""
         name = str(model.class_info.name)
         if name not in self._sources:
             dumped = model.data.model_dump(by_alias=True, exclude_unset=True, mode="json")
@@ -166,7 +166,7 @@ class Views:
         )
 
     def _extra(self, model: ModelProperty, source: dict[str, Any]) -> Code | None:
-        """The kind of values under unknown keys, if the document allows such keys in so many words."""
+        """The kind of values under unknown keys, if the document allows them explicitly."""
         if "additionalProperties" not in source or source["additionalProperties"] is False:
             return None
         return self.shapes.kind(model.additional_properties)
@@ -276,7 +276,7 @@ class Views:
         Raises:
             LostOperation: there are too many to list.
         """
-        # Only where there are any: of objects that share their parts there are many more ways down than objects.
+        # Only where there are any: objects that share their parts have many more paths than objects.
         if model is None or str(model.class_info.name) not in self._with_assets - set(seen):
             return []
         found: list[AssetView] = []

@@ -12,7 +12,7 @@ import yaml
 
 from generator.build import Build
 from generator.contract import load
-from generator.operations import operations_json
+from generator.operations_json import operations_json
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = ROOT / "generated" / "magic_hour_client" / "operations.json"

@@ -1,6 +1,6 @@
 """The operations as data, for programs that ask at run time: flags of a command line, forms, agents.
 
-Rule: JSON Schema as it stands in the document, complete in one file; nothing is decided here but where it is found.
+Rule: the JSON Schema of the document, complete in one file. Nothing is decided here but where it is put.
 """
 
 from __future__ import annotations
