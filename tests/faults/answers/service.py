@@ -7,7 +7,6 @@ client.
 from __future__ import annotations
 
 import json
-import re
 import socket
 import struct
 from collections import Counter
@@ -18,14 +17,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from magic_hour_emulator import samples
-from servers import LIMIT_SECONDS, Server
+from servers import LIMIT_SECONDS, Server, read_request
 
 from .answer import Answer, whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 _PICTURE = samples.portrait().read_bytes()
 
 
@@ -49,7 +47,7 @@ class Service:
         self.deleted: list[str] = []
         self._answers = answers
         self._over = Event()
-        self.server = Server(self._behave)
+        self.server = Server(self._behave, read=read_request)
 
     @property
     def url(self) -> str:
@@ -59,11 +57,12 @@ class Service:
         self._over.set()
         self.server.close()
 
-    def _behave(self, connection: socket.socket, head: bytes) -> None:
+    def _behave(self, connection: socket.socket, request: bytes) -> None:
+        head, _, body = request.partition(b"\r\n\r\n")
         if not head.startswith(b"POST"):
             connection.sendall(self._other(head))
             return
-        number = int(json.loads(_body(connection, head))["name"].removeprefix("job-"))
+        number = int(json.loads(body)["name"].removeprefix("job-"))
         self.arrived[number] += 1
         answer = self._answers[number]
         with suppress(OSError):  # a client that has read enough disconnects
@@ -94,15 +93,6 @@ class Service:
             **{"downloads": [download], "error": None},
         }
         return whole(json.dumps(project).encode(), headers="Connection: close\r\n")
-
-
-def _body(connection: socket.socket, head: bytes) -> bytes:
-    head, _, body = head.partition(b"\r\n\r\n")
-    found = _LENGTH.search(head)
-    length = int(found[1]) if found else 0
-    while len(body) < length and (more := connection.recv(65536)):
-        body += more
-    return body
 
 
 @contextmanager
