@@ -19,7 +19,7 @@ from magic_hour_workflows.cli import main
 
 @pytest.fixture
 def folder(tmp_path: Path, emulator: Emulator, portrait: Path, voice: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder, with what the examples speak of; and the environment that the emulator prints."""
+    """The current folder, with the files of the examples; and the environment that the emulator prints."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MAGIC_HOUR_API_KEY", emulator.token)
     monkeypatch.setenv("MAGIC_HOUR_BASE_URL", emulator.url)
@@ -50,7 +50,7 @@ def run(folder: Path, capfd: pytest.CaptureFixture[str]) -> Run:
 
 @pytest.fixture
 def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[float]]:
-    """What is on standard input once settling has waited, which takes no time; gives how long it would have."""
+    """Sets the content of stdin after the wait of settling, which is skipped; returns the skipped waits."""
 
     def answer(text: str) -> list[float]:
         from magic_hour_workflows.batch import (

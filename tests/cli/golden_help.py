@@ -1,4 +1,4 @@
-"""The help of every command as one text. Run as a program, it writes the golden file anew."""
+"""The help of every command as one text. Run as a program, it rewrites the golden file."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ COMMANDS = [
 
 
 def pages(help_of: Callable[[tuple[str, ...]], str]) -> str:
-    """Every page, under the line that shows it."""
+    """Every page, under the command that prints it."""
     return "\n".join(f"$ {' '.join(['magic-hour', *command, '--help'])}\n{help_of(command)}" for command in COMMANDS)
 
 

@@ -1,4 +1,4 @@
-"""`magic-hour batch`: what is said, written and charged, and what the exit code tells."""
+"""`magic-hour batch`: what it prints, writes and charges, and its exit codes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Write = Callable[[int], str]
 
 @pytest.fixture
 def prompts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
-    """Writes a manifest of so many images, and gives its name."""
+    """Writes a manifest of this many images, and returns its name."""
     monkeypatch.delenv(VARIABLE, raising=False)
 
     def write(number: int) -> str:
@@ -45,7 +45,7 @@ def events(ended: Ended) -> list[dict[str, object]]:
 
 
 def commands_in(text: str, *words: str) -> list[list[str]]:
-    """The commands that were shown, as a shell would have them."""
+    """The commands that were printed, split as a shell splits them."""
     found = [
         shlex.split(line.partition("magic-hour batch ")[2]) for line in text.splitlines() if "magic-hour batch " in line
     ]
@@ -100,8 +100,8 @@ def test_dry_run_needs_no_key_and_sends_nothing(
     assert ended.code == 0
     assert "cost      100 credits for all rows" in ended.out
     assert "uploads   1 file, " in ended.out, "both have the same bytes"
-    told = run(*command, "--format", "json").json
-    assert (told["rows"], told["by_endpoint"], told["at_least"]) == (2, {"ai_headshot_generator": 2}, False)
+    data = run(*command, "--format", "json").json
+    assert (data["rows"], data["by_endpoint"], data["at_least"]) == (2, {"ai_headshot_generator": 2}, False)
     assert not emulator.requests.find()
     assert not Path("faces.batch.sqlite").exists()
     assert not Path("out").exists()
@@ -148,9 +148,9 @@ def test_doubtful_rows_and_settle(
     assert first.code == 4
     settle = commands_in(first.err, "settle")
     assert len(settle) == 2, "one for each answer"
-    told = run("batch", "status", "foxes.csv", "--format", "json").json
-    [row] = told["to_do"]
-    assert (row["status"], told["counts"]["doubtful"]) == ("doubtful", 1)
+    data = run("batch", "status", "foxes.csv", "--format", "json").json
+    [row] = data["to_do"]
+    assert (row["status"], data["counts"]["doubtful"]) == ("doubtful", 1)
     by_name = {create.name: create.id for create in emulator.ledger.creates}
     assert (row["name"] in by_name) is charged
     assert run(*settle[0], "--not-charged").code == 2, "one answer, not two"
@@ -185,7 +185,7 @@ def test_without_a_no_the_row_stays_in_doubt(
 def test_an_end_in_doubt_does_not_say_that_nothing_is_lost(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], status: RowStatus, code: int
 ) -> None:
-    """Ctrl-C twice while answers to creates are out; other rows are left."""
+    """Ctrl-C twice while creates are unanswered; other rows are left."""
     rows = {"a": status, "b": RowStatus.WAITING}
     results = [RowResult(key=key, endpoint="ai_image_generator", status=each) for key, each in rows.items()]
     batch: Any = SimpleNamespace(
@@ -240,13 +240,13 @@ def test_verify_finds_what_is_damaged_and_says_what_makes_it_good(
     assert intact.out.endswith("of 3 saved rows: all intact\n")
     Path("out/fox-1-1.png").write_bytes(b"")
     Path("out/fox-3-1.png").unlink()
-    told = run("batch", "verify", "foxes.csv", "--format", "json")
-    assert told.code == 3
-    assert told.json["damaged"] == [
+    data = run("batch", "verify", "foxes.csv", "--format", "json")
+    assert data.code == 3
+    assert data.json["damaged"] == [
         {"key": "fox-1", "path": str(Path("out/fox-1-1.png").absolute()), "problem": "wrong size"},
         {"key": "fox-3", "path": str(Path("out/fox-3-1.png").absolute()), "problem": "missing"},
     ]
-    assert (told.json["rows"], told.json["files"]) == (3, 3)
+    assert (data.json["rows"], data.json["files"]) == (3, 3)
     damaged = run("batch", "verify")
     assert damaged.code == 3
     assert f"damaged   fox-3: {Path('out/fox-3-1.png').absolute()}: missing" in damaged.out

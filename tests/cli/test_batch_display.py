@@ -1,4 +1,4 @@
-"""What is shown of a batch: numbers from a stats, in plain lines and in a panel, with a clock moved by hand."""
+"""How a batch is displayed: statistics in plain lines and in a panel, with a clock set by the test."""
 
 from __future__ import annotations
 

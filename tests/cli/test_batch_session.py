@@ -1,4 +1,4 @@
-"""A batch and a person: the live panel, Ctrl-C once and twice, a service manager; and going on with what was shown."""
+"""A batch at a real terminal: the live panel, Ctrl-C once and twice, SIGTERM; and resuming with the printed command."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def rest_of(screen: Screen, service: Emulator) -> str:
     return shown
 
 
-def goes_on_with(shown: str) -> tuple[str, ...]:
+def resume_command(shown: str) -> tuple[str, ...]:
     [line] = [line for line in shown.splitlines() if "resume with: magic-hour" in line]
     return tuple(shlex.split(line.partition("resume with: magic-hour ")[2]))
 
@@ -66,7 +66,7 @@ def test_ctrl_c_once_waits_for_what_is_paid_for(folder: Path, frozen: Emulator) 
     assert "4 rows are left; no job is lost; resume with: " in shown
     assert (folder / "out" / "report.html").is_file()
 
-    again = Screen(*goes_on_with(shown))
+    again = Screen(*resume_command(shown))
     rest = rest_of(again, frozen)
     assert again.code == 0, rest
     assert all_saved(folder)
@@ -85,7 +85,7 @@ def test_ctrl_c_twice_stops_now_and_loses_nothing(folder: Path, frozen: Emulator
     assert "4 waiting, 2 running" in shown, "time stands still: nothing can have been saved"
     assert len(frozen.ledger.creates) == AT_A_TIME
 
-    again = Screen(*goes_on_with(shown))
+    again = Screen(*resume_command(shown))
     rest = rest_of(again, frozen)
     assert again.code == 0, rest
     assert all_saved(folder)
@@ -110,7 +110,7 @@ def test_a_service_manager_ends_it_at_once(folder: Path, frozen: Emulator) -> No
     assert "Traceback" not in err
     *_, summary = map(json.loads, out.splitlines())
     assert (summary["exit_code"], summary["counts"]["running"], summary["counts"]["waiting"]) == (143, 2, 4)
-    again = Screen(*goes_on_with(err))
+    again = Screen(*resume_command(err))
     assert "6 saved" in rest_of(again, frozen)
     assert len(frozen.ledger.creates) == ROWS
 

@@ -1,4 +1,4 @@
-"""Each command against the emulator: what it prints where, what it leaves on disk, how it exit_status."""
+"""Each command against the emulator: what it prints where, what it leaves on disk, how it ends."""
 
 from __future__ import annotations
 
@@ -208,8 +208,8 @@ class TestJobs:
         assert shown["id"] == job
         assert shown["status"] == "complete"
         assert shown["credits_charged"] == "5"
-        told = run("image", "get", job, "--format", "json").json
-        assert told["downloads"][0]["url"].endswith(".png?…"), "signed URLs are shown without their query"
+        data = run("image", "get", job, "--format", "json").json
+        assert data["downloads"][0]["url"].endswith(".png?…"), "signed URLs are shown without their query"
 
     def test_wait_saves(self, run: Run, folder: Path, job: str) -> None:
         ended = run("image", "wait", job, "--output", "later/")
@@ -269,9 +269,9 @@ class TestFiles:
         assert ended.code == 0
 
     def test_json(self, run: Run) -> None:
-        told = run("files", "upload", "voice.mp3", "--format", "json").json
-        assert told["file"] == "voice.mp3"
-        assert told["file_path"].startswith("api-assets/")
+        data = run("files", "upload", "voice.mp3", "--format", "json").json
+        assert data["file"] == "voice.mp3"
+        assert data["file_path"].startswith("api-assets/")
 
 
 class TestEnds:
@@ -325,9 +325,9 @@ class TestEnds:
         assert words in line
         assert "--help" in line
         if "xml" not in arguments:
-            told = run(*arguments, "--format", "json")
-            assert told.code == 2
-            assert words in told.error["message"]
+            data = run(*arguments, "--format", "json")
+            assert data.code == 2
+            assert words in data.error["message"]
 
     def test_nothing_typed(self, run: Run) -> None:
         ended = run()
@@ -371,8 +371,8 @@ class TestEnds:
 
 class TestSchema:
     def test_all(self, run: Run) -> None:
-        told = run("schema").json
-        commands = {operation["name"]: operation["command"] for operation in told["operations"]}
+        data = run("schema").json
+        commands = {operation["name"]: operation["command"] for operation in data["operations"]}
         assert commands["v1.ai_image_generator.create"] == "image generate"
         assert None not in commands.values(), "an operation that cannot be called from here"
 
@@ -380,18 +380,18 @@ class TestSchema:
         "named", [("image", "edit"), ("image edit",), ("ai_image_editor",), ("v1.ai_image_editor.create",)]
     )
     def test_one(self, run: Run, named: tuple[str, ...]) -> None:
-        told = run("schema", *named).json
-        assert told["name"] == "v1.ai_image_editor.create"
-        assert "--image" in [flag["flag"] for flag in told["flags"]]
+        data = run("schema", *named).json
+        assert data["name"] == "v1.ai_image_editor.create"
+        assert "--image" in [flag["flag"] for flag in data["flags"]]
 
     def test_is_json_schema_that_describes_requests(self, run: Run) -> None:
         import jsonschema
 
         for name in ("image generate", "image edit", "image headshot", "video talking-photo"):
-            told = run("schema", name).json
-            schema = {"$defs": told["$defs"], **told["body"]}
+            data = run("schema", name).json
+            schema = {"$defs": data["$defs"], **data["body"]}
             jsonschema.Draft202012Validator.check_schema(schema)
-            jsonschema.validate(told["example"], schema)
+            jsonschema.validate(data["example"], schema)
             with pytest.raises(jsonschema.ValidationError):
                 jsonschema.validate({}, schema)
 
@@ -434,7 +434,7 @@ class TestOthers:
         assert done.stderr == "magic-hour: the command line needs typer: pip install 'magic-hour-workflows[cli]'\n"
 
     def test_help_and_completion_are_quick(self, run: Run) -> None:
-        """Not timed: what costs time is not imported."""
+        """Not timed: slow modules are not imported."""
         code = (
             "import sys; from magic_hour_workflows.cli import main; main(['image', 'generate', '--help']);"
             "print([name for name in ('httpx', 'rich', 'anyio', 'asyncio') if name in sys.modules], file=sys.stderr)"
@@ -461,7 +461,7 @@ class TestOthers:
 
 
 def test_results_nobody_reads(folder: Path, emulator: Emulator) -> None:
-    """The job is done and its files are saved; only nobody wanted to know."""
+    """The job is done and its files are saved; stdout is closed."""
     reader, writer = os.pipe()
     os.close(reader)
     with os.fdopen(writer, "wb") as pipe:

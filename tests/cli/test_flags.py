@@ -19,7 +19,7 @@ NAME = "v1.things.create"
 
 @pytest.fixture
 def contract(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """The properties of the one operation of a contract made up by a test."""
+    """The properties of the one operation of an invented contract."""
     properties: dict[str, Any] = {}
     document = {
         "operations": {NAME: {"body": {"$ref": "#/$defs/Body"}}},

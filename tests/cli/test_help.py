@@ -1,6 +1,6 @@
-"""Help is product: its text is a golden file, and its examples are run as they stand.
+"""Help is part of the product: its text is a golden file, and its examples are run as they are.
 
-After a change on purpose: python tests/cli/golden_help.py writes the golden file anew.
+After a change on purpose: python tests/cli/golden_help.py rewrites the golden file.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def examples() -> list[Any]:
 
 def test_help_is_the_golden_file(run: Run) -> None:
     assert pages(lambda command: run(*command, "--help").out) == GOLDEN.read_text(encoding="utf-8"), (
-        "changed on purpose? .venv/bin/python tests/cli/golden_help.py writes it anew; read its diff"
+        "changed on purpose? .venv/bin/python tests/cli/golden_help.py rewrites it; read its diff"
     )
 
 
@@ -52,7 +52,7 @@ def test_every_command_has_examples() -> None:
 
 
 def batch_of(line: str, run: Run, emulator: Emulator, folder: Path) -> str:
-    """The manifests that the examples of batches speak of, and a batch that stands as they say."""
+    """The manifests of the examples, and a batch in the state that they need."""
     table = "key,endpoint,assets.image_file_path\nanna,ai_headshot_generator,portrait.jpg\n"
     (folder / "portraits.csv").write_text(table, encoding="utf-8")
     prompt = {"key": "fox", "image_count": 1, "style": {"prompt": "A red fox"}}

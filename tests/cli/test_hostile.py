@@ -1,4 +1,4 @@
-"""A service whose every word is hostile: nothing that a terminal obeys reaches it, and no id of a paid job is lost."""
+"""A service that sends hostile text: no control character reaches the terminal, and no id of a paid job is lost."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ GENERATE = ("image", "generate", "--image-count", "1", "--prompt", "A red fox")
 
 
 class Service:
-    """Answers whatever a test wants it to."""
+    """Answers what the test sets."""
 
     def __init__(self) -> None:
         self.id = ID
@@ -61,12 +61,12 @@ class Service:
 
 @pytest.fixture
 def service(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
-    told = Service()
+    service = Service()
 
     class Handler(BaseHTTPRequestHandler):
         def handle_any(self) -> None:
             self.rfile.read(int(self.headers.get("content-length", 0)))
-            status, body = told.answer(self.command, self.path)
+            status, body = service.answer(self.command, self.path)
             content = b"" if body is None else json.dumps(body).encode()
             self.send_response(status)
             self.send_header("content-type", "application/json")
@@ -81,16 +81,16 @@ def service(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
-    told.url = f"http://127.0.0.1:{server.server_address[1]}"
-    monkeypatch.setenv("MAGIC_HOUR_BASE_URL", told.url)
-    yield told
+    service.url = f"http://127.0.0.1:{server.server_address[1]}"
+    monkeypatch.setenv("MAGIC_HOUR_BASE_URL", service.url)
+    yield service
     server.shutdown()
     server.server_close()
     thread.join()
 
 
 def obeyed(text: str) -> set[str]:
-    """What of a text a terminal obeys, but line breaks. Not by the function under test."""
+    """The control characters in a text, except line breaks. Does not use the function under test."""
     return {c for c in text if (unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") or c in BIDI) and c != "\n"}
 
 
@@ -148,7 +148,7 @@ def test_a_refusal(run: Run, service: Service, refusal: int) -> None:
 @pytest.mark.parametrize("format", ["text", "json"])
 @pytest.mark.parametrize("more", [(), ("--no-wait",), ("--quiet",)], ids=str)
 def test_an_unusable_id_of_a_paid_job_is_told(run: Run, service: Service, more: tuple[str, ...], format: str) -> None:
-    """Both streams were empty: the id cannot be encoded, and what went wrong was dropped with it."""
+    """Once, both streams were empty: the id could not be encoded, and the error was dropped with it."""
     service.id = UNUSABLE
     ended = run(*GENERATE, *more, "--format", format)
     assert r"\ud800x" in ended.err
@@ -202,8 +202,8 @@ def test_what_a_stream_cannot_say_is_said_by_its_escape(
     to_stdout("id \ud800x ✓")
     to_stderr("id \ud800x ✓")
     for stream in streams:
-        told = stream.buffer.getvalue().decode(encoding)  # type: ignore[attr-defined]
-        assert told in (f"id {mark}\n" for mark in (r"\ud800x ✓", r"\ud800x \u2713"))
+        text = stream.buffer.getvalue().decode(encoding)  # type: ignore[attr-defined]
+        assert text in (f"id {mark}\n" for mark in (r"\ud800x ✓", r"\ud800x \u2713"))
 
 
 def test_logging_of_a_program_that_uses_the_library(service: Service, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,4 +1,4 @@
-"""Paid jobs and broken surroundings: whatever happens to the terminal, the id or the doubt gets out, and once."""
+"""Paid jobs in broken surroundings: whatever happens to the terminal, the id or the doubt is reported, once."""
 
 from __future__ import annotations
 
@@ -87,8 +87,8 @@ class TestStreams:
             check=False,
         )
         assert done.returncode == 0, done.stderr
-        for name, told in zip(names, done.stdout.splitlines()[::2], strict=True):
-            [path] = json.loads(told)["downloaded_paths"]
+        for name, line in zip(names, done.stdout.splitlines()[::2], strict=True):
+            [path] = json.loads(line)["downloaded_paths"]
             assert Path(path).parent.name == name
             assert Path(path).exists()
 
@@ -162,7 +162,7 @@ class TestUnknown:
     def test_cut_off_while_submitting(
         self, folder: Path, monkeypatch: pytest.MonkeyPatch, numbers: tuple[signal.Signals, ...]
     ) -> None:
-        """A second Ctrl-C does not make it a mere interruption."""
+        """A second Ctrl-C does not turn the doubt into an interruption."""
         with serving(waiting) as server:
             monkeypatch.setenv("MAGIC_HOUR_BASE_URL", server.url)
             process = started(*FOX, "--format", "json")
@@ -188,7 +188,7 @@ class TestUnknown:
 
 
 def waiting(connection: socket.socket, head: bytes) -> None:
-    """Takes the request and says nothing until the other side goes."""
+    """Takes the request and never answers."""
     connection.settimeout(LIMIT_SECONDS)
     while connection.recv(65536):
         pass
@@ -211,7 +211,7 @@ class TestSignals:
     def test_before_anything_was_submitted(
         self, folder: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, code: int
     ) -> None:
-        """While a place to upload to is asked for."""
+        """While the request for an upload URL is unanswered."""
         with serving(waiting) as server:
             monkeypatch.setenv("MAGIC_HOUR_BASE_URL", server.url)
             process = started("image", "headshot", "--image", "portrait.jpg", "--format", "json")
@@ -254,7 +254,7 @@ class TestSignals:
 
 
 def test_time_is_one_for_the_whole_chain(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The job before is frozen: waiting for it takes all there is, and its own command is what is left."""
+    """The job before is frozen: waiting for it uses up the timeout, and the command that resumes it is printed."""
     with Emulator(token="mhk_test_canary", frozen=True, seed=0) as service:
         monkeypatch.setenv("MAGIC_HOUR_BASE_URL", service.url)
         done = shell(

@@ -1,4 +1,4 @@
-"""What is shown while a command runs."""
+"""Progress while a command runs."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ def resume(kind: str, id: str) -> str:
 
 
 def lines(events: list[Event], **options: Any) -> list[str]:
-    told: list[str] = []
-    show = Lines(told.append, resume, **options)
+    printed: list[str] = []
+    show = Lines(printed.append, resume, **options)
     for event in events:
         show(event)
-    return told
+    return printed
 
 
 def test_lines() -> None:

@@ -1,4 +1,4 @@
-"""A person at a real terminal: live bars, Ctrl-C, the command to go on with; and processes ended from outside."""
+"""A person at a real terminal: live bars, Ctrl-C, the command that resumes the job; and signals to a process."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Screen:
         return str(self.child.before) + str(self.child.after)
 
     def end(self) -> str:
-        """What was shown until the command ended, without what moves the cursor."""
+        """What was printed until the command ended, without control sequences."""
         self.child.expect(pexpect.EOF)
         self.child.close()
         return _CONTROL.sub("", str(self.child.before))
@@ -81,9 +81,9 @@ def test_bars_then_ctrl_c_then_the_command_that_was_shown(folder: Path, frozen: 
     shown = screen.end()
     assert screen.code == 130
     [charge] = frozen.ledger.charges
-    told = shown.strip().splitlines()[-1]
+    last = shown.strip().splitlines()[-1]
     command = f"magic-hour video wait {charge.id} --output clip.mp4"
-    assert told == f"magic-hour: interrupted. The video job {charge.id} was accepted; resume it with: {command}"
+    assert last == f"magic-hour: interrupted. The video job {charge.id} was accepted; resume it with: {command}"
     assert "Traceback" not in shown
     assert not (folder / "clip.mp4").exists()
 

@@ -37,7 +37,7 @@ def find(kind: str, id: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("data", "expected"),
     [
         ({"id": "x", "kind": "image", "downloaded_paths": ["a.png", "b.png"]}, ["a.png", "b.png"]),
         ({"id": "x", "kind": "image", "downloaded_paths": []}, ["https://storage.example/image/x.png"]),
@@ -45,8 +45,8 @@ def find(kind: str, id: str) -> list[str]:
         ({"file": "p.jpg", "file_path": "api-assets/id/p.jpg"}, ["api-assets/id/p.jpg"]),
     ],
 )
-def test_outputs(told: Any, expected: list[str]) -> None:
-    assert outputs(IMAGES, json.dumps(told), find) == expected
+def test_outputs(data: Any, expected: list[str]) -> None:
+    assert outputs(IMAGES, json.dumps(data), find) == expected
 
 
 @pytest.mark.parametrize(
@@ -68,8 +68,8 @@ def test_what_cannot_be_used(text: str, words: str) -> None:
 
 
 def test_sound_may_come_out_of_a_video() -> None:
-    told = {"id": "x", "kind": "video", "downloaded_paths": ["clip.mp4"]}
-    assert outputs(AUDIO, json.dumps(told), find) == ["clip.mp4"]
+    data = {"id": "x", "kind": "video", "downloaded_paths": ["clip.mp4"]}
+    assert outputs(AUDIO, json.dumps(data), find) == ["clip.mp4"]
 
 
 @pytest.fixture
@@ -230,8 +230,8 @@ def test_a_real_pipe(folder: Path, emulator: Emulator, more: str) -> None:
     )
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert told["downloaded_paths"] == ["sunset.png"]
+    data = json.loads(done.stdout)
+    assert data["downloaded_paths"] == ["sunset.png"]
     with Image.open("sunset.png") as picture:
         picture.load()
     assert "signature" not in done.stderr
@@ -255,7 +255,7 @@ def test_a_pipe_fails_with_its_first_command(folder: Path, emulator: Emulator) -
 def test_an_output_of_the_job_before_that_has_no_usable_url(
     run: Run, stdin: Any, monkeypatch: pytest.MonkeyPatch, entry: Any
 ) -> None:
-    """It is found before anything is paid, is no traceback, and quotes nothing."""
+    """Found before anything is charged, without a traceback, and quotes nothing."""
     with raw_service() as service:
         service.outputs = [Answer(b""), entry]
         monkeypatch.setenv("MAGIC_HOUR_BASE_URL", service.server.url)

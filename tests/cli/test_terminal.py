@@ -1,4 +1,4 @@
-"""What surrounds a command: how interruptions are told, once, and what no surroundings can bring about at will."""
+"""What surrounds a command: interruptions are reported once, and cases that no real surroundings produce reliably."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def test_an_interruption_after_the_result_adds_no_second_object(capsys: pytest.C
 def test_a_second_interruption_does_not_cut_off_the_words(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = exit_status.message
+    original = exit_status.message
 
     def words(*arguments: Any) -> str:
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGTERM)
-        return told(*arguments)
+        return original(*arguments)
 
     def work() -> None:
         raise KeyboardInterrupt
@@ -70,7 +70,7 @@ def test_a_lost_submission_is_remembered_when_its_exception_is_replaced(capsys: 
 
 
 def test_no_field_can_take_an_option_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wired up, not only worked out: a contract with a field called `format`."""
+    """In the real program: a contract with a field called `format`."""
     name = "v1.ai_image_generator.create"
     body = {"properties": {"format": {"type": "string"}, "wait": {"type": "boolean"}}}
     document = {"operations": {name: {"body": body, "summary": "s"}}, "$defs": {}}
@@ -97,7 +97,7 @@ def test_what_is_left_of_the_time() -> None:
 
 @contextmanager
 def handlers(**wanted: Any) -> Iterator[None]:
-    """Lets signals have these handlers meanwhile."""
+    """Sets these signal handlers for the block."""
     before = {name: signal.signal(getattr(signal, name), handler) for name, handler in wanted.items()}
     try:
         yield
@@ -107,7 +107,7 @@ def handlers(**wanted: Any) -> Iterator[None]:
 
 
 def test_after_the_second_ctrl_c_nothing_cuts_off_the_end() -> None:
-    """What a batch writes down at its end must not be cut off by a third Ctrl-C, or by a service manager."""
+    """What a batch records at its end must not be cut off by a third Ctrl-C, or by SIGTERM."""
     asked: list[str] = []
     with handlers(SIGINT=signal.default_int_handler, SIGTERM=signal.SIG_DFL):
         with signals.first_stops_gracefully(lambda: asked.append("once")):
@@ -134,7 +134,7 @@ def test_messages_are_built_from_data() -> None:
     "around", [signals.first_ends, lambda: signals.first_stops_gracefully(lambda: None)], ids=["handled", "gently"]
 )
 def test_what_is_ignored_stays_ignored(around: Any) -> None:
-    """Under nohup a terminal may be closed, and the work goes on."""
+    """Under nohup the terminal may be closed, and the work continues."""
     with handlers(SIGHUP=signal.SIG_IGN, SIGTERM=signal.SIG_IGN), around():
         for number in (signal.SIGHUP, signal.SIGTERM):
             assert signal.getsignal(number) is signal.SIG_IGN
@@ -150,7 +150,7 @@ def test_words_at_the_end_ignore_every_signal_and_give_the_handlers_back() -> No
 
 
 def test_after_the_first_signal_no_other_ends_a_command() -> None:
-    """A second Ctrl-C would replace the exception that says what became of the job."""
+    """A second Ctrl-C would discard the exception that knows the job."""
     with handlers(SIGINT=signal.default_int_handler, SIGTERM=signal.SIG_DFL), signals.first_ends():
         with pytest.raises(KeyboardInterrupt) as caught:
             os.kill(os.getpid(), signal.SIGINT)

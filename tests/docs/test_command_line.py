@@ -40,14 +40,14 @@ def environment() -> dict[str, str]:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """A folder as the reader's checkout is, where outputs may be left."""
+    """A folder like the reader's checkout, for the outputs."""
     (tmp_path / "emulator").symlink_to(ROOT / "emulator", target_is_directory=True)
     return tmp_path
 
 
 @pytest.fixture(scope="module")
 def port(environment: dict[str, str]) -> Iterator[str]:
-    """The port of an emulator that was started with the chapter's own command, but for the number of the port."""
+    """The port of an emulator started with the command of the chapter, except for the port number."""
     command = snippets(PAGE, "A tour")[1].strip()
     assert command == f"magic-hour emulator --port {_PORT} --token mhk_local"
     words = command.replace(_PORT, "0").split()

@@ -1,4 +1,4 @@
-"""Mistakes with everything else of a call: its fields, its options, an id."""
+"""Mistakes in a call: its fields, its options, an id."""
 
 from __future__ import annotations
 

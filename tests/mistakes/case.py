@@ -1,4 +1,4 @@
-"""What a case is: one call that cannot be right. The modules beside this one have a function for each row of the table.
+"""A case is one invalid call. The modules beside this one have a function for each row of the table.
 
 Rule: a case is data. How it is called, in which world, and what must not happen, is the test's.
 """
@@ -21,7 +21,7 @@ BASE64 = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ" * 50
 
 
 class Here:
-    """A folder with the files that the cases need, and what they opened."""
+    """A folder with the files of the cases, and what they opened."""
 
     def __init__(self, folder: Path, portrait: Path, voice: Path, opened: ExitStack) -> None:
         self.folder = folder
@@ -40,13 +40,13 @@ class Here:
         return self.enter(path.open(mode, encoding=None if "b" in mode else "utf-8"))
 
     def pipe(self) -> Any:
-        """A pipe that ends before it begins."""
+        """An empty pipe."""
         reading, writing = os.pipe()
         os.close(writing)
         return self.enter(os.fdopen(reading, "rb"))
 
     def forbidden(self) -> Path:
-        """A folder that nobody but root may write to, with a file that nobody but root may read.
+        """A folder that only root can write to, with a file that only root can read.
 
         pytest's own folders are closed to others as a whole; in there, not the file would be what is refused.
         """
@@ -61,7 +61,7 @@ class Here:
 
 @contextmanager
 def as_nobody() -> Generator[None]:
-    """Permissions as they are for anybody: root has none to break, so for a moment it is somebody else.
+    """Ordinary permissions: root ignores them, so for a moment this process is another user.
 
     The effective user of the whole process changes, emulator and worker threads included; the files of the case and
     the refusal of the system are real.
@@ -78,7 +78,7 @@ def as_nobody() -> Generator[None]:
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One call that cannot be right."""
+    """One invalid call."""
 
     call: str = "ai_image_generator.generate"
     """Below `client.v1`."""
@@ -108,7 +108,7 @@ def row(name: str) -> Callable[[Cases], Cases]:
 
 
 def made(**settings: Any) -> Case:
-    """A client that is only made: should its check be gone, nothing is sent anywhere."""
+    """A client that is only created: without its check, nothing would be sent either."""
 
     def nothing(client: Any) -> Generator[Any, Any, None]:
         yield from ()

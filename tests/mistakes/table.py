@@ -1,6 +1,6 @@
-"""The table of docs/mistakes.md, read back: what is promised for each mistake.
+"""The table of docs/mistakes.md, parsed: what it promises for each mistake.
 
-Rule: the page is the single list. Nothing about an error is written down a second time in the tests.
+Rule: the page is the single list. Nothing about an error is repeated in the tests.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The mistakes of the table as command lines, for those rows that can go wrong in the terminal.
+"""The mistakes of the table as command lines, for the rows that can happen there.
 
 Rule: a line is data, as a case is.
 """
@@ -15,7 +15,7 @@ GENERATE = ("image", "generate", "--image-count", "1", "--prompt", "A red fox")
 
 @dataclass(frozen=True)
 class Line:
-    """What is typed, and what the error calls the field."""
+    """A command line, and the name of the field in its error."""
 
     arguments: tuple[str, ...]
     named: str

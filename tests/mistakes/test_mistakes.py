@@ -88,7 +88,7 @@ def calling(case: Case) -> Scenario:
 
 
 def import_everything(world: World, settings: dict[str, Any], here: Here) -> None:
-    """So that nobody does not have to read the code, which may lie where only root can."""
+    """So that the other user need not read the code, which only root may be able to read."""
     case = image(here, download_directory=here.folder / "notes.txt")
     with pytest.raises(errors.InvalidArgument, match="not a directory"):
         world.run(calling(case), **settings)
@@ -110,19 +110,19 @@ def check(error: Exception, row: Row, case: Case) -> None:
 
 
 def copied(value: Any) -> Any:
-    """The dicts and lists of the caller's, with the same things in them."""
+    """A copy of the caller's dicts and lists, with the same items."""
     if isinstance(value, Mapping):
         return {key: copied(item) for key, item in value.items()}
     return [copied(item) for item in value] if isinstance(value, list) else value
 
 
 def tree(here: Here) -> set[Path]:
-    """All that is there; the directory for the outputs may have been made, and then it is empty."""
+    """All files and folders, without the folder for the outputs, which may have been created, empty."""
     return set(here.folder.rglob("*")) - {here.out}
 
 
 class TestInTheTerminal:
-    """The same mistakes, typed."""
+    """The same mistakes on the command line."""
 
     @pytest.fixture(autouse=True)
     def _settings(self, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,7 +203,7 @@ class TestInTheTerminal:
 
 
 class TestWhatIsNoMistake:
-    """What the page promises below its table."""
+    """What the page says below its table."""
 
     def call(self, world: World, options: dict[str, Any], case: Case) -> Any:
         return world.call(lambda client: attrgetter(case.call)(client.v1)(**case.given), **options)
@@ -222,7 +222,7 @@ class TestWhatIsNoMistake:
             assert picture.width * 16 == picture.height * 9
 
     def test_orientation_is_sent_all_the_same(self, world: World, here: Here, options: dict[str, Any]) -> None:
-        """The service decides between the two, so it gets both; alone, `orientation` still counts."""
+        """The service chooses between the two, so it gets both; `orientation` alone still works."""
         with pytest.warns(DeprecationWarning, match="`orientation`"):
             result = self.call(world, options, image(here, orientation="landscape"))
         with Image.open(result.downloaded_paths[0]) as picture:
