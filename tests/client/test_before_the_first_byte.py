@@ -65,8 +65,8 @@ class Broken(Exception):
     """A bug in something of the caller's."""
 
 
-def hooked(either: Either, when: str, error: Exception, handler: Handler | None = None) -> Any:
-    """An HTTP client of the caller's with a hook that raises."""
+def hooked(either: Either, when: str, error: Exception, handler: Handler | None = None, real: bool = False) -> Any:
+    """An HTTP client of the caller's with a hook that raises; a real one speaks to servers."""
 
     def hook(_: object) -> None:
         raise error
@@ -75,7 +75,7 @@ def hooked(either: Either, when: str, error: Exception, handler: Handler | None 
         raise error
 
     hooks = {when: [awaited if either.is_async else hook]}
-    return either.http(handler or Recorder(), event_hooks=hooks)
+    return either.HTTPClient(event_hooks=hooks) if real else either.http(handler or Recorder(), event_hooks=hooks)
 
 
 @pytest.mark.parametrize("work", [create, get])
@@ -122,6 +122,14 @@ def test_a_hook_whose_own_call_of_us_is_refused_after_the_answer_says_nothing_of
         either.call(create, http_client=http)
     assert caught.value.sent is True
     assert caught.value.__cause__ is error
+
+
+def test_a_hook_that_cannot_connect_after_the_answer_is_after_it(either: Either) -> None:
+    http = hooked(either, "response", httpx.ConnectError("of the hook"), real=True)
+    with server(polite) as running, pytest.raises(ConnectionFailed, match="after the request was sent") as caught:
+        either.call(create, base_url=running.url, http_client=http)
+    assert caught.value.sent is True
+    either.close(http)
 
 
 def test_a_closed_client_of_the_callers_is_named(either: Either) -> None:

@@ -188,19 +188,15 @@ def test_a_stop_flag_ends_a_call_that_has_no_deadline() -> None:
         post(client, running.url, None, lambda: running.heads)
 
 
-class Closed(httpcore.NetworkStream):
-    """A connection that somebody else has closed."""
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        raise httpcore.ReadError("Bad file descriptor")
-
-    def get_extra_info(self, info: str) -> Any:
-        closed = socket.socket()
-        closed.close()
-        return closed if info == "socket" else None
-
-
 def test_a_connection_closed_by_another_thread_says_so_itself() -> None:
+    class Closed(httpcore.NetworkStream):
+        def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+            raise httpcore.ReadError("Bad file descriptor")
+
+        def get_extra_info(self, info: str) -> Any:
+            with socket.socket() as closed:
+                return closed if info == "socket" else None
+
     with pytest.raises(httpcore.ReadError):
         Stream(Closed()).read(1, bound(60))
 
@@ -254,17 +250,16 @@ class Unreachable(httpcore.NetworkBackend):
 ADDRESSES = ["192.0.2.1", "192.0.2.2", "2001:db8::1"]
 
 
-def resolve(monkeypatch: pytest.MonkeyPatch) -> None:
-    def getaddrinfo(host: str, port: int, **_: Any) -> Any:
-        return [(0, 0, 0, "", (address, port)) for address in ADDRESSES]
+@pytest.fixture
+def resolved(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [(0, 0, 0, "", (address, 443)) for address in ADDRESSES]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
 
-    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
 
-
+@pytest.mark.usefixtures("resolved")
 @pytest.mark.parametrize("timeout", [3.0, 60.0])
-def test_all_addresses_of_a_host_share_the_time(monkeypatch: pytest.MonkeyPatch, timeout: float) -> None:
+def test_all_addresses_of_a_host_share_the_time(timeout: float) -> None:
     """The system's own way gives each address the whole of it."""
-    resolve(monkeypatch)
     unreachable = Unreachable()
     with pytest.raises(httpcore.ConnectTimeout):
         Backend(unreachable).connect_tcp("api.example", 443, bound(6, timeout))
@@ -274,39 +269,29 @@ def test_all_addresses_of_a_host_share_the_time(monkeypatch: pytest.MonkeyPatch,
     assert first <= min(6, timeout) / 3
 
 
-def test_the_first_address_that_answers_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    resolve(monkeypatch)
+@pytest.mark.usefixtures("resolved")
+def test_the_first_address_that_answers_is_taken() -> None:
     backend = Unreachable(open=ADDRESSES[1])
     assert isinstance(Backend(backend).connect_tcp("api.example", 443, bound(6)), Stream)
     assert [address for address, _ in backend.tried] == ADDRESSES[:2]
 
 
-class Slow(Unreachable):
-    """Answers only when it is told to."""
-
-    def __init__(self, connection: httpcore.NetworkStream) -> None:
-        super().__init__()
-        self.answer = Event()
-        self.connection = connection
-
-    def connect_tcp(self, *_: Any) -> httpcore.NetworkStream:
-        self.answer.wait(30)
-        return self.connection
-
-
 def test_a_connection_that_comes_too_late_is_closed() -> None:
-    closed = Event()
+    answer, closed = Event(), Event()
 
-    class Late(httpcore.NetworkStream):
+    class Late(httpcore.NetworkBackend, httpcore.NetworkStream):
+        def connect_tcp(self, *_: Any) -> httpcore.NetworkStream:
+            answer.wait(30)
+            return self
+
         def close(self) -> None:
             closed.set()
 
-    slow = Slow(Late())
     limit = timeouts(60, None, lambda: True)["connect"]
     with pytest.raises(httpcore.ConnectTimeout, match="stopped"):
-        Backend(slow).connect_tcp("127.0.0.1", 443, limit)
+        Backend(Late()).connect_tcp("127.0.0.1", 443, limit)
     assert not closed.is_set()
-    slow.answer.set()
+    answer.set()
     assert closed.wait(60)
 
 
