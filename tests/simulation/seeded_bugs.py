@@ -19,10 +19,10 @@ from magic_hour_client._runtime import errors, redaction
 from magic_hour_client.errors import MagicHourError
 from magic_hour_workflows import _assets as assets
 from magic_hour_workflows import _checksums as checksums
-from magic_hour_workflows import _client as client
 from magic_hour_workflows import _partial_download as files
 from magic_hour_workflows import _retry as retry
 from magic_hour_workflows import _sources as sources
+from magic_hour_workflows import runner
 from magic_hour_workflows._flows import call, download, generate, submit, upload, wait
 from magic_hour_workflows._retry import Outcome
 from magic_hour_workflows.errors import TransferFailed
@@ -73,7 +73,7 @@ def the_id_is_not_published(patch: Patch) -> None:
 @breaks("every_job_is_reported")
 def an_interruption_carries_nothing(patch: Patch) -> None:
     real = submit.carry
-    for module in (submit, generate, client):
+    for module in (submit, generate, runner):
         patch.setattr(module, "carry", lambda call, error: real(call, error) if isinstance(error, Exception) else None)
 
 
@@ -119,18 +119,13 @@ def there_is_no_pause_between_attempts(patch: Patch) -> None:
 
 @breaks("bounded", seed=1)
 def tries_are_not_counted(patch: Patch) -> None:
-    patch.setattr(call.Call, "begin", classmethod(lambda cls, backend, timeout, **o: _begun(cls, backend, timeout, o)))
+    real = call.Call.__attrs_post_init__
 
+    def begin(self: Any) -> None:
+        real(self)
+        self.tries = None
 
-def _begun(cls: Any, backend: Any, timeout: float, options: dict[str, Any]) -> Any:
-    return cls(
-        backend=backend,
-        timeout=timeout,
-        deadline=backend.now() + timeout,
-        submission=call.Submission(),
-        tries=None,
-        **options,
-    )
+    patch.setattr(call.Call, "__attrs_post_init__", begin)
 
 
 @breaks("time_for_a_response", seed=2)
@@ -271,7 +266,7 @@ def checksums_are_not_read(patch: Patch) -> None:
 
 @breaks("files_are_the_outputs", seed=3)
 def no_outputs_are_a_success(patch: Patch) -> None:
-    async def listed(call: Any, job: Any, project: Any, get: Any) -> Any:
+    async def listed(call: Any, job: Any, project: Any) -> Any:
         return project
 
     patch.setattr(download, "_listed", listed)
