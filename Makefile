@@ -29,7 +29,7 @@ demo-batch: $(DEMO_BATCH) ## Run a batch of 200 rows, with faults, against the e
 check: $(VENV)/.stamp ## Lint, types, import rules, generated code, spelling and CI workflow, side by side
 	@$(RUN) scripts/check.py
 
-test: check pytest ## Everything that has to pass: make check, then the tests
+test: packages check pytest ## Everything that has to pass: make check, then the tests
 
 # More workers than cores, because tests wait more than they work. In the order of the folders: pytest-xdist would begin
 # with the modules of most tests, and those of few are the long ones.
@@ -43,8 +43,9 @@ test-long: pytest ## The tests with all their cases, also those that make test l
 test-all: ## make test with its long cases on every Python from 3.11 that is installed: one closing line each, run before a release
 	@scripts/test_all.sh
 
-packages: ## Install Chromium and PostgreSQL, for the tests of reports and fleets (Debian and Ubuntu, as root)
-	@scripts/packages.sh
+PACKAGES ?= yes
+packages: ## Install Chromium and PostgreSQL, for the tests of reports and fleets (Debian and Ubuntu, as root; not with PACKAGES=no)
+	@scripts/packages.sh $(PACKAGES)
 
 coverage: $(VENV)/.stamp ## The tests with branch coverage, which has to be 90 % (a third slower)
 	@$(RUN) -m pytest $(ALL_TESTS) --cov --cov-report=term
