@@ -261,7 +261,7 @@ def a_failure_stops_the_other_downloads(patch: Patch) -> None:
 
 @breaks("files_are_the_outputs", seed=3)
 def checksums_are_not_read(patch: Patch) -> None:
-    patch.setattr(checksums, "told", lambda headers, part=False: None)
+    patch.setattr(checksums, "reported", lambda headers, part=False: None)
 
 
 @breaks("files_are_the_outputs", seed=3)

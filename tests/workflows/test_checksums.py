@@ -13,7 +13,7 @@ import pytest
 
 from fakes import FakeBackend, call, names_in, project
 from magic_hour_workflows._backend import run_sync
-from magic_hour_workflows._checksums import told
+from magic_hour_workflows._checksums import reported
 from magic_hour_workflows._flows.download import download
 from magic_hour_workflows._partial_download import PartialDownload
 from magic_hour_workflows._results import Job
@@ -36,7 +36,7 @@ def _md5(content: bytes) -> str:
     return _base64(hashlib.md5(content).digest())  # noqa: S324  (the storages' choice)
 
 
-def _tellings(content: bytes) -> list[tuple[str, str, str]]:
+def _reports(content: bytes) -> list[tuple[str, str, str]]:
     """The algorithm, the header and its value, as storages tell them."""
     crc = zlib.crc32(content).to_bytes(4, "big")
     sha1 = hashlib.sha1(content).digest()  # noqa: S324  (the storages' choice)
@@ -54,14 +54,14 @@ def _tellings(content: bytes) -> list[tuple[str, str, str]]:
 
 
 TELLINGS = pytest.mark.parametrize(
-    ("name", "header", "value"), _tellings(CONTENT), ids=[f"{header} {name}" for name, header, _ in _tellings(b"")]
+    ("name", "header", "value"), _reports(CONTENT), ids=[f"{header} {name}" for name, header, _ in _reports(b"")]
 )
 
 
 class TestTold:
     @TELLINGS
     def test_the_right_bytes_fit_in_whatever_pieces_they_come(self, name: str, header: str, value: str) -> None:
-        checksum = told({header: value})
+        checksum = reported({header: value})
         assert checksum is not None
         assert checksum.name == name
         for piece in (b"\x0123", b"", b"4567890"):
@@ -70,13 +70,15 @@ class TestTold:
         assert checksum.fits
 
     @TELLINGS
-    def test_of_a_part_only_what_is_told_of_the_answer(self, name: str, header: str, value: str) -> None:
-        assert (told({header: value}, part=True) is not None) == (header in ("content-digest", "content-md5"))
+    def test_of_a_part_only_what_is_reported_of_the_answer(self, name: str, header: str, value: str) -> None:
+        assert (reported({header: value}, part=True) is not None) == (header in ("content-digest", "content-md5"))
 
     def test_the_strongest_counts(self) -> None:
-        every = [(name, {header: value}) for name, header, value in _tellings(CONTENT)]
+        every = [(name, {header: value}) for name, header, value in _reports(CONTENT)]
         for number, (name, _) in enumerate(every):
-            checksum = told({key: value for _, headers in reversed(every[number:]) for key, value in headers.items()})
+            checksum = reported(
+                {key: value for _, headers in reversed(every[number:]) for key, value in headers.items()}
+            )
             assert checksum is not None
             assert checksum.name == name
 
@@ -101,16 +103,16 @@ class TestTold:
         ids=str,
     )
     def test_what_proves_nothing_is_none(self, headers: dict[str, str]) -> None:
-        assert told(headers) is None
+        assert reported(headers) is None
 
     def test_what_cannot_be_read_leaves_its_place_to_the_next(self) -> None:
-        checksum = told({"x-amz-checksum-sha256": f"{_sha256(CONTENT)}-3", "content-md5": _md5(CONTENT)})
+        checksum = reported({"x-amz-checksum-sha256": f"{_sha256(CONTENT)}-3", "content-md5": _md5(CONTENT)})
         assert checksum is not None
         assert checksum.name == "MD5"
 
     def test_what_is_stored_as_it_comes_has_its_checksum(self) -> None:
         headers = {"x-goog-hash": f"md5={_md5(CONTENT)}", "x-goog-stored-content-encoding": "identity"}
-        assert told(headers) is not None
+        assert reported(headers) is not None
 
 
 @pytest.fixture
@@ -165,7 +167,7 @@ class TestPartial:
         with pytest.raises(TransferFailed, match="SHA-256"):
             partial.check_complete()
 
-    def test_what_is_told_of_the_rest_holds_for_the_rest(self, partial: PartialDownload) -> None:
+    def test_what_is_reported_of_the_rest_holds_for_the_rest(self, partial: PartialDownload) -> None:
         begin(partial, b"\x012345")
         go_on(partial, b"67", content_md5=_md5(b"67890"))
         go_on(partial, b"890")
@@ -176,7 +178,7 @@ class TestPartial:
             partial.check_complete()
 
     @pytest.mark.parametrize("length", ["3", ""])
-    def test_what_is_told_of_less_than_the_rest_is_not_taken_for_it(
+    def test_what_is_reported_of_less_than_the_rest_is_not_taken_for_it(
         self, partial: PartialDownload, length: str
     ) -> None:
         begin(partial, b"\x012345")
@@ -231,7 +233,7 @@ def test_storage_whose_bytes_never_fit_is_not_asked_for_ever(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("stored", "sent", "is_told"),
+    ("stored", "sent", "is_reported"),
     [
         ("", "aws-chunked", True),
         ("identity", "none", True),
@@ -241,10 +243,10 @@ def test_storage_whose_bytes_never_fit_is_not_asked_for_ever(tmp_path: Path) -> 
         ("", "gzip", False),
     ],
 )
-def test_a_name_for_no_encoding_takes_no_checksum_away(stored: str, sent: str, is_told: bool) -> None:
+def test_a_name_for_no_encoding_takes_no_checksum_away(stored: str, sent: str, is_reported: bool) -> None:
     headers = {
         "x-goog-hash": f"md5={_md5(CONTENT)}",
         "x-goog-stored-content-encoding": stored,
         "content-encoding": sent,
     }
-    assert (told(headers) is not None) == is_told
+    assert (reported(headers) is not None) == is_reported

@@ -315,7 +315,7 @@ class TestCall:
             raise ValueError("bug in the caller's code")
 
         call(FakeBackend(), on_progress=broken).emit(Retrying(step="x", reason="y", attempt=1, delay=0.0))
-        assert caplog.messages == ["on_progress raised for Retrying; the call goes on"]
+        assert caplog.messages == ["on_progress raised for Retrying; the call continues"]
         assert caplog.records[0].exc_info is not None
 
     def test_a_short_call_is_repeated_while_less_than_a_second_is_left(self) -> None:

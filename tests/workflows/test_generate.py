@@ -519,7 +519,7 @@ class TestUpload:
         from magic_hour_client.errors import UnexpectedResponse
 
         backend = io_for("headshot").script("v1.files.upload_urls.create", SimpleNamespace(items=[]))
-        with pytest.raises(UnexpectedResponse, match="0 places for 1 files"):
+        with pytest.raises(UnexpectedResponse, match="0 upload URLs for 1 files"):
             run("headshot", self.PARAMETERS, backend=backend, download_directory=tmp_path)
 
 

@@ -105,8 +105,8 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "JSON": (Answer(b'{"error": 1}', ["Content-Type: application/json"]), "instead of a media file"),
     "XML called a picture": (Answer(b"<Error/>", ["Content-Type: image/png"]), "instead of a media file"),
     "gzip that was cut": (encoded(GZIP[:-20], "gzip"), "ends early"),
-    "a checksum of neither": (encoded(GZIP, "gzip", sha256(b"")), "SHA-256 does not fit"),
-    "an MD5 of neither": (encoded(GZIP, "gzip", content_md5(b"")), "MD5 does not fit"),
+    "a checksum of neither": (encoded(GZIP, "gzip", sha256(b"")), "SHA-256 checksum mismatch"),
+    "an MD5 of neither": (encoded(GZIP, "gzip", content_md5(b"")), "MD5 checksum mismatch"),
 }
 
 

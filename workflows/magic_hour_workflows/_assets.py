@@ -1,7 +1,7 @@
 """Which parts of a call are files, and putting the uploaded ones in their places.
 
 Rule: the caller's own dicts and lists are never changed. A string that names an existing file is that file; else
-URLs and remote paths pass through as they are, and anything else is a path with nothing at its end.
+URLs and remote paths are passed on as they are, and anything else is the path of a missing file.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MOST_FILES = 1000
 """More than any operation takes; the end of a list that has none."""
 _PICTURE = "image.png"
 LONGEST_PATH = 4096
-"""Characters. What is longer is no path on any system (PATH_MAX of Linux)."""
+"""Characters. A longer path is invalid on every system (PATH_MAX of Linux)."""
 
 
 @attrs.define
@@ -83,7 +83,7 @@ def collect(endpoint: Endpoint[..., Any], parameters: Mapping[str, Any]) -> tupl
 
 
 def _within(node: Any, field: AssetField, path: Sequence[str], assets: Assets) -> Any:
-    """A copy of `node` in which the value at `path` is looked at; what has another shape is left to the contract."""
+    """A copy of `node` with placeholders for the files at `path`; values of another type are left to the contract."""
     if isinstance(node, Model):
         node = {**node.additional_properties, **vars_of(node)}
     name, *rest = path
@@ -170,7 +170,7 @@ def to_source(value: Any, role: AssetRole | None, where: str) -> Source:
     if isinstance(held, (bytes, bytearray, memoryview)):
         if name is None:
             pair = 'give a pair instead, ("portrait.png", content)'
-            raise InvalidArgument("bytes need a name to tell their type by", pair, field=where)
+            raise InvalidArgument("bytes need a file name to infer their type", pair, field=where)
         return from_bytes(held if isinstance(held, bytes) else bytes(held), name, role, where)
     if is_picture(held):
         checked_extension(_PICTURE, role, where)

@@ -36,7 +36,7 @@ Item = TypeVar("Item")
 
 _API_GATE = 12
 """Requests to the API at a time: a large connection pool is slower than a short queue in front of it. Creates have a
-gate of their own, so that slow ones do not keep running jobs from being looked at."""
+gate of their own, so that slow ones do not keep running jobs from being polled."""
 _TRANSFER_GATE = 8
 """Files on their way at a time, of all jobs of a client: more would only open connections to share the same line."""
 _BUFFER_BYTES = 4 * 1024 * 1024

@@ -1,7 +1,7 @@
-"""Checksums of a file that storage tells beside it.
+"""Checksums that storage reports with a file.
 
-Rule: the strongest one that is told counts. What is told in another form than its own, of another thing than the bytes
-that come, or not at all proves nothing, and is no reason to refuse a file. An ETag is no checksum.
+Rule: the strongest reported one counts. One that is missing, malformed or about other bytes than those that arrive
+proves nothing, so it is not a reason to refuse a file. An ETag is not a checksum.
 """
 
 from __future__ import annotations
@@ -48,17 +48,17 @@ _WAYS = (
     ("MD5", "content-md5", ""),
     ("CRC-32", "x-amz-checksum-crc32", ""),
 )
-"""What is told in which header, and under which key if there can be several in it; the strongest first."""
+"""The header of each checksum, and its key if a header can hold several; the strongest first."""
 _OF_THE_ANSWER = frozenset({"content-digest", "content-md5"})
 """These are of the bytes of this answer (RFC 9530, RFC 2616), so in a partial one of a part; the others of the file."""
 
 
 class Checksum:
-    """One that storage told, and that of the bytes which have come so far."""
+    """A reported checksum, and that of the bytes received so far."""
 
-    def __init__(self, name: str, told: bytes) -> None:
+    def __init__(self, name: str, reported: bytes) -> None:
         self.name = name
-        self._told = told
+        self._reported = reported
         self._hash = _ALGORITHMS[name]()
 
     def update(self, chunk: bytes) -> None:
@@ -68,11 +68,11 @@ class Checksum:
     @property
     def fits(self) -> bool:
         """Whether these are the bytes that storage means."""
-        return self._hash.digest() == self._told
+        return self._hash.digest() == self._reported
 
 
-def told(headers: Mapping[str, str], *, part: bool = False, unpacked: bool = False) -> Checksum | None:
-    """What an answer tells of its bytes, if anything.
+def reported(headers: Mapping[str, str], *, part: bool = False, unpacked: bool = False) -> Checksum | None:
+    """The checksum that a response reports, if any.
 
     Args:
         headers: names in lowercase.
@@ -80,7 +80,7 @@ def told(headers: Mapping[str, str], *, part: bool = False, unpacked: bool = Fal
         unpacked: whether those bytes are meant that a compressed answer unpacks to, which storage or something in
             front of it may have compressed only now.
 
-    >>> told({"content-md5": "CY9rzUYh03PK3k6DJie09g=="}).name
+    >>> reported({"content-md5": "CY9rzUYh03PK3k6DJie09g=="}).name
     'MD5'
     """
     for name, header, key in _WAYS:
@@ -111,7 +111,7 @@ def _value(text: str, key: str) -> str:
 
 
 def _decoded(text: str) -> bytes:
-    """Nothing for what is no base64: the checksum of checksums of an upload in parts, say, which ends in `-3`."""
+    """None for what is not base64, such as the checksum of checksums of an upload in parts, which ends in `-3`."""
     try:
         return base64.b64decode(text.strip(), validate=True)
     except ValueError:

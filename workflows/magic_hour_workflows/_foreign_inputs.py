@@ -1,7 +1,7 @@
-"""What callers have in their hands besides files: an upload of a web framework, a picture of Pillow, a data URI.
+"""Inputs other than files: an upload of a web framework, a Pillow image, a data URI.
 
-Rule: told by what they can do, so that none of their packages is imported or needed. What cannot be taken safely is
-refused with the line to write instead.
+Rule: recognized by what they can do, so none of their packages is imported or needed. What cannot be used safely is
+refused, with the line to write instead.
 """
 
 from __future__ import annotations

@@ -77,9 +77,9 @@ def looked_in(path: str | os.PathLike[str]) -> str:
 
 def reason(error: Exception) -> str:
     """What the system, or an object of the caller's, says of a file, without its path."""
-    told = getattr(error, "strerror", None)
-    if isinstance(told, str):
-        return told
+    text = getattr(error, "strerror", None)
+    if isinstance(text, str):
+        return text
     try:
         words = _QUERY.sub("?…", clean(str(error)) or "")
     except Exception:  # noqa: BLE001  (an error of the caller's may be anything)

@@ -1,4 +1,4 @@
-"""What a file is, told by its first bytes.
+"""What a file is, by its first bytes.
 
 Rule: bytes are believed before a name, a URL or a Content-Type. Signatures are those of the `filetype` library, which
 only the first file that needs one loads. Text is never media: several signatures are two or three ordinary letters.
@@ -13,7 +13,7 @@ from typing import NamedTuple
 from magic_hour_client.types import AssetRole
 
 FIRST_BYTES = 1445
-"""How much of a file is looked at: what browsers take (https://mimesniff.spec.whatwg.org/, "resource header")."""
+"""How much of a file is examined: what browsers take (https://mimesniff.spec.whatwg.org/, "resource header")."""
 
 _NEVER_IN_TEXT = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 """The "binary data bytes" of the same standard."""
@@ -36,7 +36,7 @@ class Media(NamedTuple):
     extension: str
     """The usual one, lowercase, without its dot."""
     roles: tuple[AssetRole, ...]
-    """What a file of this format can be, the likeliest first; nothing for what is no media, such as an archive."""
+    """What a file of this format can be, the likeliest first; empty for what is not media, such as an archive."""
 
 
 def sniff(first_bytes: bytes) -> Media | None:
@@ -116,7 +116,7 @@ _SAYS_NOTHING = frozenset({"", "application/octet-stream", "binary/octet-stream"
 
 
 def output_extension(first_bytes: bytes, content_type: str, expected: str) -> str | None:
-    """The extension for an output; None if this is no output, but a page or a message in its place.
+    """The extension for an output; None if this is not an output but a page or a message in its place.
 
     Certain bytes decide, then the type that storage gives, then the name that was expected. Bytes of no known format
     are an output if they are called one, or are called nothing at all; text never is, nor what is certainly something
@@ -134,8 +134,8 @@ def output_extension(first_bytes: bytes, content_type: str, expected: str) -> st
     >>> output_extension(b'{"error": 1}', "image/png", "png") is None
     True
     """
-    told = content_type.partition(";")[0].strip().lower()
-    by_type = _TYPES.get(told)
+    media_type = content_type.partition(";")[0].strip().lower()
+    by_type = _TYPES.get(media_type)
     if is_text(first_bytes):
         return by_type if by_type == "svg" and b"<svg" in first_bytes else None
     media = sniff(first_bytes)
@@ -145,7 +145,7 @@ def output_extension(first_bytes: bytes, content_type: str, expected: str) -> st
         return None  # text in an older encoding: so many bytes of a file of media have all values among them
     if by_type is not None:
         return _named(by_type, expected)
-    return expected if told in _SAYS_NOTHING or is_media_type(told) else None
+    return expected if media_type in _SAYS_NOTHING or is_media_type(media_type) else None
 
 
 def is_media_type(content_type: str) -> bool:

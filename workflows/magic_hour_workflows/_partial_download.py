@@ -104,19 +104,19 @@ class PartialDownload:
         length = headers.get("content-length", "").strip()
         if length == "0":
             raise TransferFailed(_NO_FILE)
-        told = _LENGTH.fullmatch(length) is not None
-        if not told and "transfer-encoding" not in headers:
+        has_length = _LENGTH.fullmatch(length) is not None
+        if not has_length and "transfer-encoding" not in headers:
             raise TransferFailed("storage did not say how long the file is, so a cut could not be seen", final=True)
         try:
             self._unpacker = unpacker(headers.get("content-encoding", ""))
         except NotUnpackable as error:
             raise TransferFailed(str(error), final=error.final) from None
-        self.total = int(length) if told else None
+        self.total = int(length) if has_length else None
         etag = headers.get("etag", "")
         self._etag = etag if etag.startswith('"') else None  # a weak one does not promise the same bytes
         self._type = headers.get("content-type", "")
-        self._checksum = checksums.told(headers)
-        self._unpacked = checksums.told(headers, unpacked=True) if self._unpacker is not None else None
+        self._checksum = checksums.reported(headers)
+        self._unpacked = checksums.reported(headers, unpacked=True) if self._unpacker is not None else None
 
     def _go_on(self, headers: Mapping[str, str]) -> None:
         found = _CONTENT_RANGE.fullmatch(headers.get("content-range", ""))
@@ -127,7 +127,7 @@ class PartialDownload:
         # What is followed already, from further back, covers this part as well.
         is_the_rest = self.total is not None and headers.get("content-length") == str(self.total - self.received)
         if self._checksum is None and is_the_rest:
-            self._checksum = checksums.told(headers, part=True)
+            self._checksum = checksums.reported(headers, part=True)
 
     def reset(self) -> None:
         """Forget what arrived; the next request starts over."""
@@ -142,7 +142,7 @@ class PartialDownload:
         """Append what arrived.
 
         Raises:
-            TransferFailed: it is no output, or is packed in a way that cannot be undone.
+            TransferFailed: it is not an output, or its encoding is not supported.
             DownloadFailed: the disk did not take it.
         """
         if self._unpacker is None:
@@ -190,9 +190,9 @@ class PartialDownload:
         expected = self.expected.lstrip(".").lower()
         extension = output_extension(self._first, self._type, expected)
         if extension is None:
-            told, nothing = self._type, not self._first
+            media_type, nothing = self._type, not self._first
             self.reset()
-            what = shown(told) if told and not is_media_type(told) else "a message"
+            what = shown(media_type) if media_type and not is_media_type(media_type) else "a message"
             raise TransferFailed(_NO_FILE if nothing else f"storage returned {what} instead of a media file")
         self.suffix = self.expected if extension == expected else f".{extension}"
         self.is_known = True
@@ -206,7 +206,7 @@ class PartialDownload:
         """Called at the end of an answer.
 
         Raises:
-            TransferFailed: bytes are missing, there are too many, or they are others than storage told.
+            TransferFailed: bytes are missing, there are too many, or their checksum does not match.
         """
         if not self.received:
             raise TransferFailed(_NO_FILE)
@@ -219,10 +219,10 @@ class PartialDownload:
             raise self._damaged(f"{self.name} ends early: it cannot be decompressed to its end")
         if not self.is_known:
             self._know()
-        told = [checksum for checksum in (self._checksum, self._unpacked) if checksum is not None]
-        if told and not any(checksum.fits for checksum in told):
-            name = told[0].name
-            raise self._damaged(f"{self.name} arrived with other bytes than storage told: its {name} does not fit")
+        known = [checksum for checksum in (self._checksum, self._unpacked) if checksum is not None]
+        if known and not any(checksum.fits for checksum in known):
+            name = known[0].name
+            raise self._damaged(f"{self.name} arrived damaged: {name} checksum mismatch")
 
     def finish(self) -> Path:
         """Put the file, if it is complete, under the first free final name and return its path.

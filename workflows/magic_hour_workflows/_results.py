@@ -76,7 +76,7 @@ class Result:
         id: the id of the job; with it, any process can pick the job up again.
         kind: `image` or `video`, which says where to ask for it.
         status: the last known status; `complete` unless the call did not wait. An unknown one is possible.
-        credits_charged: the credits charged, as last told by the service, or None if it did not say.
+        credits_charged: the credits charged, as last reported by the service, or None if unknown.
         downloaded_paths: the files that were saved, in the order of the outputs.
         project: the service's last answer about the job, or None if it was not asked.
 

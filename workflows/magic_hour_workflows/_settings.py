@@ -1,4 +1,4 @@
-"""What a workflow client was told beyond what the low-level client needs: time limits and habits.
+"""The settings of a client beyond those of the low-level client: time limits, polling and parallel transfers.
 
 Rule: checked when the client is made; a wrong value is never noticed only after a charge.
 """
@@ -40,7 +40,7 @@ class Defaults(NamedTuple):
         """Check the arguments of a client, with the environment filling in the poll interval.
 
         Raises:
-            InvalidArgument: a value cannot be right.
+            InvalidArgument: a value is invalid.
         """
         return cls(
             timeout=checked_seconds("timeout", timeout) or DEFAULT_TIMEOUT,

@@ -40,7 +40,7 @@ _COLLAPSED_URL = re.compile(r"(?i)https?:/+[^/]")
 
 
 class Form(NamedTuple):
-    """What the service has to be told of a file."""
+    """What the service needs to know of a file."""
 
     extension: str
     """Lowercase, without its dot."""
@@ -91,7 +91,7 @@ class Source:
         """Make the source readable from its beginning, and give its length in bytes. May read a stream.
 
         Args:
-            left: tells how many seconds are left; asked between chunks.
+            left: returns the seconds left; called between chunks.
 
         Raises:
             InvalidArgument: there is nothing in it, or something that the service does not take.
@@ -276,9 +276,9 @@ def from_stream(stream: Any, name: str | None, role: AssetRole | None, field: st
 def _own_name(stream: Any, field: str) -> str:
     own = ask(lambda: stream.name, None)
     own = os.fsdecode(own) if isinstance(own, bytes) else own
-    if not isinstance(own, str) or not own or own.startswith("<"):  # "<stdin>" is no name of a file
+    if not isinstance(own, str) or not own or own.startswith("<"):  # "<stdin>" is not a file name
         raise InvalidArgument(
-            "the stream has no name to tell its type by",
+            "the stream has no file name to infer its type from",
             'give a pair instead, ("portrait.png", stream)',
             field=field,
         )
@@ -286,7 +286,7 @@ def _own_name(stream: Any, field: str) -> str:
 
 
 def _check_readable(stream: Any, base: str, field: str) -> None:
-    """Refuse what a look tells to be of no use: nothing is taken from the stream."""
+    """Refuse a stream that is unusable, without reading from it."""
     if ask(lambda: bool(stream.closed), otherwise=False):
         problem, remedy = f"the file {base} is closed", "keep it open until the call is done"
     elif inspect.iscoroutinefunction(stream.read):

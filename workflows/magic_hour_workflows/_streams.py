@@ -20,7 +20,7 @@ T = TypeVar("T")
 _SPOOL_BYTES = 4 * 1024 * 1024
 _CHUNK = 1024 * 1024
 _GLANCE_SECONDS = 0.25
-"""How long a silent pipe is waited for before the deadline is looked at."""
+"""How long to wait for a silent pipe before checking the deadline."""
 
 
 def ask(question: Callable[[], T], otherwise: T) -> T:
@@ -105,13 +105,13 @@ def length_left(stream: object) -> int | None:
     headers = ask(lambda: getattr(stream, "headers", None), None)
     if not isinstance(headers, Mapping) and not callable(ask(lambda: getattr(headers, "get", None), None)):
         return None
-    told: Any = headers
-    if ask(lambda: told.get("content-encoding"), None) not in (None, "", "identity"):
+    known: Any = headers
+    if ask(lambda: known.get("content-encoding"), None) not in (None, "", "identity"):
         return None  # it may unpack what it reads
     left = _count(ask(lambda: getattr(stream, "length_remaining", None), None))
     if left is not None:
         return left
-    whole = _count(ask(lambda: int(told.get("content-length")), None))
+    whole = _count(ask(lambda: int(known.get("content-length")), None))
     done = _count(ask(lambda: getattr(stream, "tell")(), 0)) or 0  # noqa: B009  (it may have none)
     return None if whole is None else max(0, whole - done)
 
@@ -125,10 +125,10 @@ def spooled(stream: IO[bytes], left: Callable[[], float]) -> tuple[IO[bytes], in
 
     Args:
         stream: read to its end.
-        left: tells how many seconds are left; asked between chunks.
+        left: returns the seconds left; called between chunks.
 
     Raises:
-        TransferFailed: it cannot be read, not in time, or ends before the length that it told.
+        TransferFailed: it cannot be read, not in time, or ends before its announced length.
     """
     promised = length_left(stream)
     spool = tempfile.SpooledTemporaryFile(_SPOOL_BYTES)  # noqa: SIM115  (closed by the source)

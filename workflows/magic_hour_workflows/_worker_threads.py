@@ -1,4 +1,4 @@
-"""Work that waits for the disk, done in threads, so that the event loop goes on: on asyncio and on trio.
+"""Blocking work in threads, so that the event loop keeps running: on asyncio and on trio.
 
 Rule: the caller says what a cancellation does to the work: wait for it, or abandon it.
 """

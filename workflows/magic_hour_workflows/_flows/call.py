@@ -29,7 +29,7 @@ T = TypeVar("T")
 logger: logging.Logger = logging.getLogger("magic_hour_workflows")
 
 TRIES_BEFORE_CHARGE = 5
-"""Attempts at a step while nothing is paid for: better an error soon than a caller who waits in vain."""
+"""Attempts at a step before anything is paid for: an early error is better than a long wait for nothing."""
 LAST_ATTEMPT_SECONDS = 1.0
 LAST_ATTEMPT_SHARE = 0.1
 """How long before the deadline the last attempt at anything is made: a second, or a tenth of a shorter timeout."""
@@ -106,13 +106,13 @@ class Call:
         return min(self.deadline, self.backend.now() + seconds)
 
     def emit(self, event: Event) -> None:
-        """Call the listener; if it raises, that is logged and the call goes on."""
+        """Call the listener; if it raises, that is logged and the call continues."""
         if self.on_progress is None:
             return
         try:
             self.on_progress(event)
         except Exception:
-            logger.exception("on_progress raised for %s; the call goes on", type(event).__name__)
+            logger.exception("on_progress raised for %s; the call continues", type(event).__name__)
 
     async def repeat(
         self,

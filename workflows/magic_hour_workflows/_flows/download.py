@@ -124,7 +124,7 @@ async def _listed(call: Call, job: Job, project: Project) -> Project:
 
 
 def _urls(project: Project) -> list[object]:
-    """Where the outputs are, each in its place, whatever stands there; nowhere if there is no list of them."""
+    """The URLs of the outputs, whatever they are, each at its position; empty if there is no list."""
     downloads = project.downloads
     return [getattr(item, "url", None) for item in downloads] if isinstance(downloads, list) else []
 

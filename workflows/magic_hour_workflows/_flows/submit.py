@@ -32,7 +32,7 @@ LEAST_SECONDS = 5.0
 SUBMIT_SECONDS = 120.0
 """How long to wait for the answer to a create. Giving up early would make an accepted job an unknown one."""
 _MOST_ANNOUNCEMENTS = 2
-"""How often a listener is called with an id: what interrupts the first time may be an exception of its own."""
+"""How often a listener is called with an id: the first call may be interrupted by an exception of the listener."""
 
 
 async def send(call: Call, request: Request[T], extra_headers: Mapping[str, str] | None = None) -> T:
@@ -171,7 +171,7 @@ def carry(call: Call, error: BaseException) -> None:
     if attempt is None or attempt.trace.unsent:
         return
     if attempt.trace.result is not None:
-        with suppress(UnexpectedResponse, InvalidArgument):  # by an id that cannot be one: then nobody knows
+        with suppress(UnexpectedResponse, InvalidArgument):  # the id is unusable, so the outcome is unknown
             job = job_from(attempt.request, attempt.trace.result)
             publish(call, job)
             name_job(error, job)

@@ -63,7 +63,7 @@ async def _places(call: Call, sources: Sequence[Source]) -> list[Any]:
         answer = await call.backend.send(request, call.attempt_deadline())
         usable = [place for place in answer.items if _is_text(place.upload_url) and _is_text(place.file_path)]
         if not len(usable) == len(answer.items) == len(sources):
-            message = f"{request.name} answered {len(usable)} places for {len(sources)} files"
+            message = f"{request.name} returned {len(usable)} upload URLs for {len(sources)} files"
             raise UnexpectedResponse(message, operation=request.name, status=200)
         return usable
 

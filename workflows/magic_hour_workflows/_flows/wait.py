@@ -60,7 +60,7 @@ def interval(elapsed: float, random: float, fixed: float | None = None) -> float
 
 
 async def wait(call: Call, job: Job, *, new: bool = False) -> Any:
-    """The project, once it is complete.
+    """Poll a job until it is complete; returns its project.
 
     Args:
         call: how long, how often, who listens.
@@ -69,8 +69,8 @@ async def wait(call: Call, job: Job, *, new: bool = False) -> Any:
 
     Raises:
         JobFailed: the service could not do it; the credits are refunded.
-        JobCanceled: somebody canceled it in the web app.
-        JobTimeout: it was not done in time; it goes on.
+        JobCanceled: it was canceled in the web app.
+        JobTimeout: it did not complete in time; it is still running.
     """
     call = call.paid()
     began = call.backend.now()
