@@ -119,7 +119,7 @@ def test_nothing_is_saved_of_bytes_that_do_not_fit_their_checksum(
     """They are fetched again a few times; then the error says how to continue."""
     id, folder = job[0], tmp_path / "outputs"
     emulator.faults.add("wrong_bytes", times=None, checksum=checksum)
-    with pytest.raises(DownloadFailed, match="other bytes") as caught:
+    with pytest.raises(DownloadFailed, match="checksum mismatch") as caught:
         world.call(lambda client: client.v1.image_projects.download(id, folder), **options)
     assert len(emulator.faults.fired) == 4
     assert (caught.value.project_id, caught.value.downloaded_paths) == (id, [])

@@ -86,7 +86,7 @@ class TestValues:
         with tempfile.TemporaryFile() as file:
             file.write(b"bytes")
             file.seek(0)
-            with pytest.raises(InvalidArgument, match="no name"):
+            with pytest.raises(InvalidArgument, match="no file name"):
                 source(file)
             assert content(source(("a.png", file))) == b"bytes"
 
