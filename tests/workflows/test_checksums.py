@@ -140,9 +140,7 @@ def go_on(partial: PartialDownload, content: bytes, **headers: str) -> None:
 class TestPartial:
     def test_other_bytes_of_the_right_length_are_not_complete(self, partial: PartialDownload) -> None:
         begin(partial, b"\x01234567899", x_amz_checksum_sha256=_sha256(CONTENT))
-        with pytest.raises(
-            TransferFailed, match=r"^a\.png arrived damaged: SHA-256 checksum mismatch"
-        ) as caught:
+        with pytest.raises(TransferFailed, match=r"^a\.png arrived damaged: SHA-256 checksum mismatch") as caught:
             partial.check_complete()
         assert may_repeat(caught.value)
         assert (partial.received, partial.mismatches) == (0, 1)

@@ -22,7 +22,7 @@ from magic_hour_workflows import _unpacking as unpacking
 from magic_hour_workflows._outputs import checked_directory, checked_output_name, output_names, safe_stem
 from magic_hour_workflows._partial_download import PartialDownload
 from magic_hour_workflows._results import Job
-from magic_hour_workflows._urls import checked_url
+from magic_hour_workflows._storage_http import checked_url
 from magic_hour_workflows.errors import DownloadFailed, TransferFailed, UnusableURL
 
 URL = "https://storage.example/a.png?signature=canary"

@@ -150,10 +150,10 @@ class TestMistakes:
         self.check(file, "is closed")
 
     def test_bytes_without_a_name(self) -> None:
-        self.check(b"bytes", "bytes need a name")
+        self.check(b"bytes", "bytes need a file name")
 
     def test_stream_without_a_name(self) -> None:
-        self.check(io.BytesIO(b"bytes"), "no name")
+        self.check(io.BytesIO(b"bytes"), "no file name")
 
     @pytest.mark.parametrize("name", ["a.txt", "a", "a.mp3", ".png", "a.mp4"])
     def test_wrong_extension(self, name: str) -> None:

@@ -20,8 +20,8 @@ from magic_hour_client._runtime.errors import retry_after
 from . import _checksums as checksums
 from ._formatting import shown
 from ._media import FIRST_BYTES, is_media_type, output_extension
+from ._storage_http import checked_url
 from ._unpacking import NotUnpackable, Unpacker, unpacker
-from ._urls import checked_url
 from .errors import DownloadFailed, TransferFailed
 
 _SIZE = r"[0-9]{1,15}"

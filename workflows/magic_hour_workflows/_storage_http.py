@@ -1,19 +1,25 @@
-"""Requests to storage, as both worlds send them: the shared half of `SyncBackend` and `AsyncBackend`.
+"""Storage over HTTP: checked URLs, and the requests that `SyncBackend` and `AsyncBackend` have in common.
 
-Rule: a signed URL is its own permission. It goes to its own origin, without the API key, and is never shown: not in an
+Rule: no URL of the service or storage reaches the HTTP client, a resolver or a socket unchecked. A signed URL is its
+own permission. It goes to its own origin, without the API key, and is never shown: not in an
 error, and not in what httpx and httpcore log of a transfer (`magic_hour_client._runtime.log_filter`).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from ipaddress import ip_address
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 import httpx
 
 from magic_hour_client._runtime.errors import connection_error, retry_after, without_request
+from magic_hour_client._runtime.settings import may_speak_to
 
-from .errors import TransferFailed
+from ._formatting import shown
+from .errors import TransferFailed, UnusableURL
 
 Timeouts = Mapping[str, float | None]
 INACTIVITY_SECONDS = 60.0
@@ -88,3 +94,51 @@ def network_errors(name: str) -> Iterator[None]:
     except OSError as error:
         # httpx translates those of the network; what is left comes from the disk.
         raise TransferFailed(f"{name}: {error.strerror or type(error).__name__}", final=True) from None
+
+
+_LONGEST_URL = 65536  # httpx takes no longer one
+_INVALID = re.compile(r"[\x00-\x1f\x7f]|\A | \Z")
+"""The standard library drops some of these without a word, and httpx refuses all of them."""
+
+
+def checked_url(url: object, allow_http: bool, base: str = "") -> str:
+    """A signed URL that may be spoken to: HTTPS, or plain HTTP to this machine, or that was allowed.
+
+    Args:
+        url: what storage or the service gave, whatever it is.
+        allow_http: whether plain HTTP may go anywhere.
+        base: what a relative one, in a redirect, is relative to.
+
+    Raises:
+        UnusableURL: it is not a URL.
+        TransferFailed: it is neither of these.
+    """
+    try:
+        if not isinstance(url, str) or _INVALID.search(url):
+            raise ValueError
+        joined = urljoin(base, url)
+        parts = urlsplit(joined)
+        host = _usable_host(joined, parts)
+    except ValueError:  # UnicodeError is one too; what they say would quote the URL
+        raise UnusableURL("storage returned an invalid URL", final=True) from None
+    if not may_speak_to(parts.scheme, host, allow_http):
+        problem, remedy = f"storage returned a plain http:// URL on {shown(host)}", "allow_http=True would accept it"
+        raise TransferFailed(problem, remedy, final=True)
+    return joined
+
+
+def _usable_host(url: str, parts: SplitResult) -> str:
+    """The host of a URL that HTTP clients, resolvers and sockets will take.
+
+    Raises:
+        ValueError: they will not.
+    """
+    host = parts.hostname or ""
+    url.encode()  # no half of a surrogate pair
+    if ":" in host:
+        ip_address(host.partition("%")[0])
+    else:
+        host.encode("idna")  # as the resolver does: no empty or endless label
+    if parts.scheme not in ("http", "https") or not host or parts.port == 0 or len(url) > _LONGEST_URL:
+        raise ValueError
+    return host

@@ -13,7 +13,7 @@ from .._outputs import output_names
 from .._partial_download import PartialDownload
 from .._results import Job
 from .._retry import has_expired, may_repeat
-from .._urls import checked_url
+from .._storage_http import checked_url
 from ..errors import DownloadFailed, MagicHourError, TransferFailed, UnusableURL, naming
 from ..events import Downloading
 from .call import Call

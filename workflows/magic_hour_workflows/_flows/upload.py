@@ -15,7 +15,7 @@ from magic_hour_client.errors import ConnectionFailed, UnexpectedResponse
 
 from .._retry import has_expired, may_repeat
 from .._sources import Source
-from .._urls import checked_url
+from .._storage_http import checked_url
 from ..errors import TransferFailed, UploadFailed
 from ..events import Uploading
 from .call import Call

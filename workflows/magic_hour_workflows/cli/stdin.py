@@ -17,8 +17,8 @@ from magic_hour_client.errors import InvalidArgument
 from .._client import Client
 from .._media import FIRST_BYTES, is_text
 from .._results import Kind
+from .._storage_http import checked_url
 from .._streams import read_chunk
-from .._urls import checked_url
 from ..errors import TransferFailed
 from .flags import Flag
 from .terminal import Terminal, projects_of
