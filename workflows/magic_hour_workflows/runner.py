@@ -114,7 +114,7 @@ class _BaseRunner(Generic[B]):
         return self.begin(**{name: options[name] for name in _OF_CALL if name in options})
 
     def _wait(self, kind: ProjectKind, id: str, options: WaitOptions) -> Coroutine[Any, Any, Any]:
-        from ._flows.generate import wait_for
+        from ._flows.wait import wait_for
 
         return wait_for(self._begun(options), kind, id)
 

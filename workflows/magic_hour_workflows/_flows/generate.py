@@ -14,7 +14,6 @@ from typing import Any
 import attrs
 
 from magic_hour_client._runtime.schema import unknown_field
-from magic_hour_client.endpoints import project_endpoint
 from magic_hour_client.errors import InvalidArgument
 from magic_hour_client.types import UNSET, Endpoint, Request
 
@@ -28,7 +27,7 @@ from .call import Call
 from .download import download
 from .submit import carry, kind_of, submit
 from .upload import upload
-from .wait import Project, finished, poll, reported_status, wait
+from .wait import Project, finished, named, poll, reported_status, wait
 
 
 @attrs.frozen(kw_only=True)
@@ -120,21 +119,6 @@ def job_name(backend: Backend, endpoint: Endpoint[..., Any]) -> str:
     """A name to find the job by in the web app and in webhook events, should its id ever be lost."""
     digits = f"{int(backend.random() * 16**8):08x}"
     return f"{endpoint.name.split('.')[1]} {backend.utc():%Y-%m-%dT%H:%M:%SZ} {digits}"
-
-
-async def wait_for(call: Call, kind: Kind, id: str) -> Any:
-    """Wait for a job by its id; returns its project."""
-    return await wait(call, named(kind, id))
-
-
-def named(kind: Kind, id: str) -> Job:
-    """The job that a caller names, which may not exist.
-
-    Raises:
-        InvalidArgument: it is not an id.
-    """
-    project_endpoint(kind).request(id)
-    return Job(kind=kind, id=id, known=False)
 
 
 async def check_result(call: Call, kind: Kind, id: str, outputs: OutputOptions) -> Result:

@@ -12,7 +12,7 @@ from magic_hour_client._runtime.redaction import clean
 from magic_hour_client.endpoints import project_endpoint
 from magic_hour_client.errors import MagicHourError, NotFound, UnexpectedResponse
 
-from .._results import Job, number
+from .._results import Job, Kind, number
 from .._retry import may_repeat
 from ..errors import JobCanceled, JobFailed, JobTimeout, naming
 from ..events import StatusChanged
@@ -57,6 +57,21 @@ def interval(elapsed: float, random: float, fixed: float | None = None) -> float
         return fixed
     growing = min(LONGEST_INTERVAL, max(SHORTEST_INTERVAL, GROWTH * elapsed))
     return growing * (1 - JITTER * random)
+
+
+async def wait_for(call: Call, kind: Kind, id: str) -> Any:
+    """Wait for a job by its id; returns its project."""
+    return await wait(call, named(kind, id))
+
+
+def named(kind: Kind, id: str) -> Job:
+    """The job that a caller names, which may not exist.
+
+    Raises:
+        InvalidArgument: it is not an id.
+    """
+    project_endpoint(kind).request(id)
+    return Job(kind=kind, id=id, known=False)
 
 
 async def wait(call: Call, job: Job, *, new: bool = False) -> Any:
