@@ -17,15 +17,16 @@ from magic_hour_client._runtime.settings import checked_seconds
 from ._backend import Backend, run_sync
 from ._flows.call import Call
 from ._flows.submit import carry, send
-from ._results import Result as Result
 from ._settings import Defaults, checked_interval, checked_listener
-from .events import Event as Event
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from magic_hour_client._runtime.endpoints import Endpoint, Request
     from magic_hour_client.types import AssetRole, ProjectKind
+
+    from ._results import Result as Result
+    from .events import Event as Event
 
 T = TypeVar("T")
 B = TypeVar("B", bound=Backend)
@@ -213,6 +214,20 @@ class AsyncRunner(_BaseRunner[Backend]):
 
 def _without_call(options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if name not in _OF_CALL}
+
+
+if not TYPE_CHECKING:  # loaded when they are first used: a `create` or `get` needs neither
+
+    def __getattr__(name: str) -> Any:
+        if name == "Result":
+            from ._results import Result
+
+            return Result
+        if name == "Event":
+            from .events import Event
+
+            return Event
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 __all__ = ["AsyncRunner", "CallOptions", "DownloadOptions", "Event", "JobOptions", "Result", "Runner", "WaitOptions"]
