@@ -230,4 +230,8 @@ if not TYPE_CHECKING:  # loaded when they are first used: a `create` or `get` ne
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
 __all__ = ["AsyncRunner", "CallOptions", "DownloadOptions", "Event", "JobOptions", "Result", "Runner", "WaitOptions"]
