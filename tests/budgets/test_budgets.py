@@ -311,9 +311,7 @@ class TestCopies:
 
     def test_upload(self, world: World) -> None:
         kept = Kept()
-        self.run(world, kept, lambda client: client.v1.files.upload_file(("a.png", File(kept))))
-        assert kept.taken == CHUNKS * CHUNK
-        assert kept.copied == 0
+        self.check(world, kept, lambda client: client.v1.files.upload_file(("a.png", File(kept))))
 
     def test_download(self, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         kept = Kept()
@@ -324,11 +322,9 @@ class TestCopies:
             write(partial, chunk)
 
         monkeypatch.setattr(PartialDownload, "write", noted)
-        self.run(world, kept, lambda client: client.v1.image_projects.download("a", tmp_path))
-        assert kept.taken == CHUNKS * CHUNK
-        assert kept.copied == 0
+        self.check(world, kept, lambda client: client.v1.image_projects.download("a", tmp_path))
 
-    def run(self, world: World, kept: Kept, work: Callable[[Any], Any]) -> None:
-        kind: Any = httpx.AsyncClient if world.is_async else httpx.Client
-        http = kind(transport=Line(kept))
+    def check(self, world: World, kept: Kept, work: Callable[[Any], Any]) -> None:
+        http = world.HTTPClient(transport=Line(kept))
         world.call(work, token=KEY, base_url="https://api.example", http_client=http)
+        assert (kept.taken, kept.copied) == (CHUNKS * CHUNK, 0)
