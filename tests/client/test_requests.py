@@ -371,14 +371,14 @@ def test_headers_of_the_clients_own_and_broken_ones_are_refused(either: Either, 
 
 def test_a_call_may_have_a_timeout_of_its_own(either: Either) -> None:
     recorder = Recorder(PROJECT)
-    either.calls(get, lambda c: get(c, timeout=7), handler=recorder, timeout=30)
+    either.calls(get, lambda c: get(c, timeout=7), handler=recorder, request_timeout=30)
     assert [request.extensions["timeout"]["read"] for request in recorder.requests] == [30, 7]
 
 
 def test_send_takes_any_operation(either: Either) -> None:
     operation = create_ai_talking_photo.request(**TALKING)
     recorder = Recorder()
-    created = either.call(lambda c: c.send(operation, request_timeout=5, extra_headers={"x-a": "b"}), recorder)
+    created = either.call(lambda c: c.send(operation, timeout=5, extra_headers={"x-a": "b"}), recorder)
     assert created.id == CREATED["id"]
     assert (recorder.request.url.path, recorder.request.headers["x-a"]) == ("/v1/ai-talking-photo", "b")
 

@@ -103,7 +103,7 @@ def others(client: low_level.Client, workflows: Client, operation: low_level.Req
 
 
 def clients(http: httpx.Client, async_http: httpx.AsyncClient) -> None:
-    with low_level.Client("x", base_url="https://api.example", timeout=None, http_client=http) as client:
+    with low_level.Client("x", base_url="https://api.example", request_timeout=None, http_client=http) as client:
         assert_type(client, low_level.Client)
     with Client(timeout=5, request_timeout=1.5, poll_interval=1, max_parallel=8, http_client=http) as workflows:
         assert_type(workflows, Client)
