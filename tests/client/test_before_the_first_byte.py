@@ -124,8 +124,10 @@ def test_a_hook_whose_own_call_of_us_is_refused_after_the_answer_says_nothing_of
     assert caught.value.__cause__ is error
 
 
-def test_a_hook_that_cannot_connect_after_the_answer_is_after_it(either: Either) -> None:
-    http = hooked(either, "response", httpx.ConnectError("of the hook"), real=True)
+@pytest.mark.parametrize("real", [True, False])
+def test_a_hook_that_cannot_connect_after_the_answer_is_after_it(either: Either, real: bool) -> None:
+    """Also where the transport is the caller's own, which does not tell its steps."""
+    http = hooked(either, "response", httpx.ConnectError("of the hook"), real=real)
     with server(polite) as running, pytest.raises(ConnectionFailed, match="after the request was sent") as caught:
         either.call(create, base_url=running.url, http_client=http)
     assert caught.value.sent is True

@@ -231,7 +231,7 @@ class TestUpload:
     )
     def test_places_that_cannot_be_used_are_told(self, items: list[Any]) -> None:
         backend = FakeBackend().script(PLACES, SimpleNamespace(items=items))
-        with pytest.raises(UnexpectedResponse, match="0 places") as caught:
+        with pytest.raises(UnexpectedResponse, match="0 upload URLs") as caught:
             run_sync(upload(call(backend), [self.source()]))
         assert (caught.value.operation, caught.value.status) == (PLACES, 200)
         assert backend.puts == []
