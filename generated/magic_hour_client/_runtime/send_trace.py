@@ -100,22 +100,23 @@ class SendTrace:
 
     def typed_error(self, request: Request[Any], error: Exception) -> Exception:
         """The typed error for `error`; a request of which nothing was written is known not to have been sent."""
-        started = self.started or not (self.unsent or _raised_while_sending(error))
+        started = self.started or (not self.unsent and _raised_by_hook(error))
         known = {"unsent": self.unsent, "started": started}
         typed = connection_error(request.name, error, **known, proxy=self.proxy())
         typed.__cause__ = without_request(error)
         return typed
 
 
-def _raised_while_sending(error: Exception) -> bool:
-    """Whether the error comes from a transport, and not from a hook that runs after the response has arrived.
+def _raised_by_hook(error: Exception) -> bool:
+    """Whether a hook of the caller's client raised it, which runs before and after the transport in httpx's loop.
 
     A transport that does not call back is believed that it could not connect; a hook may report a call of its own.
     """
-    step = error.__traceback__
-    while step is not None and step.tb_frame.f_code.co_name != "_send_single_request":  # a method of httpx's clients
+    names, step = set(), error.__traceback__
+    while step is not None:
+        names.add(step.tb_frame.f_code.co_name)
         step = step.tb_next
-    return step is not None
+    return "_send_handling_redirects" in names and "_send_single_request" not in names
 
 
 def _is_first_byte(event: str, info: Mapping[str, Any]) -> bool:
