@@ -208,7 +208,8 @@ def _until(
 
 
 def _printed(folder: Path) -> str:
-    return (folder / "printed").read_text()
+    printed = folder / "printed"
+    return printed.read_text() if printed.exists() else ""  # killed before it had opened its output
 
 
 def _files(folder: Path) -> dict[Path, bytes]:
