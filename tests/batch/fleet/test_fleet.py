@@ -8,5 +8,5 @@ from batch.fleet.scenario import played
 
 
 def test_three_workers_one_killed_one_stopped_one_added(database: str, shared: Path) -> None:
-    told = played(database, shared, rows=36, rate=200.0, concurrency=12, silence=5.0)
+    told = played(database, shared, rows=90, rate=200.0, concurrency=12, silence=5.0)
     assert told["charged"] <= told["rows"] == 36
