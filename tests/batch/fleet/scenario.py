@@ -28,7 +28,7 @@ def played(
     """The whole story; gives what was measured. `silence`: seconds after which a worker is replaced."""
     keys = manifest(folder, rows)
     with service() as emulator, FleetHarness(emulator, database, folder) as harness:
-        emulator.fault("delay", on="create", phase="after", seconds=0.3, times=None)
+        emulator.fault("delay", on="create", phase="after", seconds=1.0, times=None)
         told = {"manifest": str(folder / "rows.jsonl"), "options": {"rate": rate, "concurrency": concurrency}}
         told["silence"] = silence
         first = harness.worker("first", **told)
@@ -62,7 +62,6 @@ def played(
         assert too_many(emulator.creates(), rate) == []
         assert finished == set(keys)  # the one that began the batch waits for all, and says so
         assert doubtful <= set(lost)  # the stopped one came back with its answers
-        assert taken_over < silence + 10
         return {
             "rows": len(results),
             "charged": len(emulator.creates()),
