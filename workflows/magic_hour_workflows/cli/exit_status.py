@@ -31,9 +31,9 @@ TERMINATED = 143
 
 EXIT_CODES = {
     0: "success",
-    FAILED: "failed; the message says whether a job was accepted before",
+    FAILED: "failed; the message says whether a job was accepted",
     USAGE: "wrong usage; nothing was uploaded or charged",
-    JOB_FAILED: "the job failed or was canceled; of a batch: some rows are not saved",
+    JOB_FAILED: "the job failed or was canceled; in a batch: some rows are not saved",
     SUBMISSION_UNKNOWN: "it is unknown whether the job was accepted; it is not sent again",
     TIMED_OUT: "timed out; a job that was accepted keeps running",
     HUNG_UP: "the terminal was closed (SIGHUP); a job that was accepted keeps running",
