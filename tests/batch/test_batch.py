@@ -342,7 +342,7 @@ def test_settling_says_one_of_two_things(local: LocalBatch) -> None:
     with pytest.raises(InvalidArgument, match="either"):
         local.batch().settle("fox-0", project_id="x", not_charged=lambda name: True)
     looked_before: Any = True
-    with pytest.raises(InvalidArgument, match="an earlier look does not count"):
+    with pytest.raises(InvalidArgument, match="an earlier check does not count"):
         local.batch().settle("fox-0", not_charged=looked_before)
 
 

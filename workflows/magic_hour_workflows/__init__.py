@@ -6,7 +6,7 @@
         result = client.v1.ai_image_generator.generate(image_count=1, style={"prompt": "A red fox"})
     print(result.downloaded_paths)
 
-Importing the package costs nothing; each name is loaded when it is first used.
+Importing the package is cheap; each name is loaded when it is first used.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__ as __version__
 
 __warns_its_caller__ = True
-"""A deprecation is reported where the program calls, not in here."""
+"""A deprecation warning points at the caller's line, not at one in this package."""
 
 if TYPE_CHECKING:
     from . import errors as errors

@@ -1,4 +1,4 @@
-"""Which parts of a call are files, and putting the uploaded ones in their places.
+"""Finds the files in a call, and replaces the uploaded ones with their remote paths.
 
 Rule: the caller's own dicts and lists are never changed. A string that names an existing file is that file; else
 URLs and remote paths are passed on as they are, and anything else is the path of a missing file.
@@ -27,7 +27,7 @@ REMOTE_PREFIXES = ("api-assets/", "image/", "video/", "audio/", "saved-items/")
 """How paths in the service's storage begin."""
 _OTHER_URL = re.compile(r"(?i)[a-z][a-z0-9+.-]+://")
 MOST_FILES = 1000
-"""More than any operation takes; the end of a list that has none."""
+"""More than any operation takes; it stops endless iterables."""
 _PICTURE = "image.png"
 LONGEST_PATH = 4096
 """Characters. A longer path is invalid on every system (PATH_MAX of Linux)."""
@@ -35,7 +35,7 @@ LONGEST_PATH = 4096
 
 @attrs.define
 class Assets:
-    """The files of one call, each once however often it was given."""
+    """The files of one call, each listed once, however often it was given."""
 
     sources: list[Source] = attrs.field(factory=list)
     _placeholders: list[Placeholder] = attrs.field(factory=list)
@@ -45,7 +45,7 @@ class Assets:
         """The object that stands for the file until it is uploaded.
 
         Raises:
-            InvalidArgument: it is a stream that was given as another kind of file already.
+            InvalidArgument: it is a stream that was already given as another kind of file.
         """
         key = (source.identity, source.role)
         for other in self.sources:
@@ -64,7 +64,7 @@ class Assets:
             placeholder.path = path
 
     def close(self) -> None:
-        """Drop what was kept of streams."""
+        """Delete the copies of streams."""
         for source in self.sources:
             source.close()
 
@@ -102,10 +102,10 @@ def _within(node: Any, field: AssetField, path: Sequence[str], assets: Assets) -
 
 
 def listed(value: Any, where: str) -> list[Any]:
-    """The files of a field that takes several, from any iterable of them; it is gone through once.
+    """The files of a field that takes several, from any iterable of them, which is iterated once.
 
     Raises:
-        InvalidArgument: it is a single file, or none.
+        InvalidArgument: it is a single file, or not iterable.
     """
     single = isinstance(value, (str, bytes, bytearray, memoryview, os.PathLike, Mapping)) or _is_pair(value)
     if single or upload_of(value) is not None or is_picture(value) or _reads(value) or not isinstance(value, Iterable):
@@ -145,17 +145,17 @@ def _marked(value: Any, role: AssetRole, where: str, assets: Assets) -> str | Pl
 
 
 def is_remote(value: str) -> bool:
-    """Whether a string is for the service to look up, and not a file here."""
+    """Whether a string names something that the service fetches, and not a local file."""
     if value.lower().startswith(("http://", "https://")):
         return True
     return value.startswith(REMOTE_PREFIXES) and not os.path.exists(value)
 
 
 def to_source(value: Any, role: AssetRole | None, where: str) -> Source:
-    """The input file behind any value that may stand for one.
+    """The input file for any value that can be one.
 
     Raises:
-        InvalidArgument: it cannot be one.
+        InvalidArgument: the value cannot be a file.
     """
     if isinstance(value, str) and value[:5].lower() == "data:" and not os.path.lexists(value[:LONGEST_PATH]):
         source = from_bytes(data_in(value, where), "data", role, where)
@@ -185,7 +185,7 @@ def to_source(value: Any, role: AssetRole | None, where: str) -> Source:
 
 
 def _check_is_local(value: str | os.PathLike[str], where: str) -> None:
-    """Say what can be done with a URL instead of looking for a file of that name."""
+    """Refuse a URL with advice, instead of reporting a missing file of that name."""
     if not isinstance(value, str):
         return
     if is_remote(value):

@@ -38,13 +38,13 @@ _API_GATE = 12
 """Requests to the API at a time: a large connection pool is slower than a short queue in front of it. Creates have a
 gate of their own, so that slow ones do not keep running jobs from being polled."""
 _TRANSFER_GATE = 8
-"""Files on their way at a time, of all jobs of a client: more would only open connections to share the same line."""
+"""Files transferred at a time, for all jobs of a client: more connections would only share the same bandwidth."""
 _BUFFER_BYTES = 4 * 1024 * 1024
-"""Bytes that a thread writes at a time: going to a thread and back takes longer than a smaller piece."""
+"""Bytes that a thread writes at a time: switching to a thread and back takes longer than writing a smaller piece."""
 
 
 class AsyncBackend:
-    """An `Backend` that awaits."""
+    """A `Backend` that awaits."""
 
     def __init__(self, transport: AsyncTransport, max_parallel: int) -> None:
         self._transport = transport
@@ -83,7 +83,7 @@ class AsyncBackend:
 
     @asynccontextmanager
     async def _transfer(self, name: str, deadline: float) -> AsyncIterator[None]:
-        """Around a transfer: its turn, its deadline, and its errors."""
+        """Wrap a transfer: wait for its turn, keep its deadline, translate its errors."""
         await self._pass(self._transfers, name, deadline)
         try:
             with network_errors(name), anyio.fail_after(self._left(deadline)):

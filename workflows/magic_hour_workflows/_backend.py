@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Item = TypeVar("Item")
 OnBytes = Callable[[int, int | None], None]
-"""Called with the bytes so far and the bytes in all, if known."""
+"""Called with the bytes so far and the total, if known."""
 BeforeSending = Callable[[], Coroutine[Any, Any, None]]
-"""Asked whether a request may go out; one that must not raises."""
+"""Called before a request is sent; raises if it must not be."""
 CHANCE = SystemRandom()
 """The generator of the operating system. A program's `random.seed` does not repeat it and a fork does not share it."""
 
 
 class Backend(Protocol):
-    """What flows may ask of the outside world. Instants are those of `now`, in seconds."""
+    """What flows need from the outside world. Instants are values of `now`, in seconds."""
 
     async def send(
         self,
@@ -44,17 +44,17 @@ class Backend(Protocol):
         before_sending: BeforeSending | None = None,
         trace: SendTrace | None = None,
     ) -> T:
-        """Send a call once and give its result; raises the typed errors of the generated client.
+        """Send a request once and return its result; raises the typed errors of the generated client.
 
         A call that charges credits is not torn down by a cancellation while its answer may still come; if it does,
-        the cancellation carries the result as its attribute `reply`.
+        the cancellation carries the result as its attribute `result`.
 
         Args:
             request: the request.
             deadline: the instant at which it has to end.
             before_sending: awaited directly before the first byte goes out, and maybe earlier too. What it raises
-                leaves here as it is, and nothing is sent.
-            trace: gets to know whether a byte went out, and what was answered, before this returns or raises.
+                is passed on unchanged, and nothing is sent.
+            trace: records whether a byte went out, and what was answered, before this returns or raises.
         """
         ...
 
@@ -63,11 +63,11 @@ class Backend(Protocol):
         ...
 
     async def fetch(self, url: str, target: PartialDownload, deadline: float, on_bytes: OnBytes) -> Path:
-        """Get what `target` still lacks from a signed URL once, and its path when it has its final name.
+        """Download what `target` still lacks from a signed URL, once; returns its path under its final name.
 
         Raises:
             ConnectionFailed, TransferFailed: it is not complete.
-            DownloadFailed: the disk did not take it.
+            DownloadFailed: it could not be written to disk.
         """
         ...
 
@@ -85,11 +85,11 @@ class Backend(Protocol):
     async def run_in_thread(
         self, function: Callable[[], T], *, abandon_on_cancel: bool = False, deadline: float | None = None
     ) -> T:
-        """The result of a function that waits for the disk, or for a stream of the caller's.
+        """The result of a function that waits for the disk, or for a caller's stream.
 
         Args:
             function: what to run.
-            abandon_on_cancel: leave it running after a cancellation, since a stream may be silent for ever; else a
+            abandon_on_cancel: leave it running after a cancellation, since a stream may be silent forever; otherwise a
                 cancellation waits until it has ended.
             deadline: the instant at which it is abandoned. Blocking code can check the time only when it returns.
 
@@ -107,19 +107,19 @@ class Backend(Protocol):
         ...
 
     def random(self) -> float:
-        """A number from 0 up to 1 that no seed repeats, for spreading retries and telling jobs apart."""
+        """A random number from 0 to 1 that no seed repeats, to spread retries and to name jobs."""
         ...
 
 
 def run_sync(coroutine: Coroutine[Any, Any, T], ending: Callable[[BaseException], None] | None = None) -> T:
-    """Drive a flow whose `Backend` never suspends to its end.
+    """Run a flow whose `Backend` never suspends to its end.
 
     Args:
         coroutine: the flow.
-        ending: called with whatever is raised, also by Ctrl-C after the flow has ended and before its result is given.
+        ending: called with whatever is raised, also by Ctrl-C between the end of the flow and the return of its result.
 
     Raises:
-        RuntimeError: the flow awaited something of an event loop.
+        RuntimeError: the flow awaited something that needs an event loop.
     """
     try:
         try:

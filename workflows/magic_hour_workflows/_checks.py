@@ -1,7 +1,7 @@
-"""What is wrong between fields for every plan and every model, said before anything is uploaded or charged.
+"""Mistakes across fields that are wrong for every plan and model, found before anything is uploaded or charged.
 
 Rule: only what the service can never accept. The bounds of a single field are the contract's, and checked where the
-request is written; what the service may accept tomorrow, such as a new model, is its to judge.
+request is written; what the service may accept tomorrow, such as a new model, is left to the service.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def check(operation: str, body: Mapping[str, Any]) -> None:
 
 
 def checked_flag(name: str, value: object) -> bool:
-    """True or False, and not any value that counts as one: the word "no" from a configuration file would be True.
+    """True or False, and no value that only counts as one: the word "no" from a configuration file would be True.
 
     Raises:
         InvalidArgument: it is neither.

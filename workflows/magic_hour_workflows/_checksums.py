@@ -50,7 +50,7 @@ _WAYS = (
 )
 """The header of each checksum, and its key if a header can hold several; the strongest first."""
 _OF_THE_ANSWER = frozenset({"content-digest", "content-md5"})
-"""These are of the bytes of this answer (RFC 9530, RFC 2616), so in a partial one of a part; the others of the file."""
+"""These cover the bytes of this answer (RFC 9530, RFC 2616), which may be a part of the file; others cover the file."""
 
 
 class Checksum:
@@ -67,7 +67,7 @@ class Checksum:
 
     @property
     def fits(self) -> bool:
-        """Whether these are the bytes that storage means."""
+        """Whether the bytes match the reported checksum."""
         return self._hash.digest() == self._reported
 
 
@@ -76,9 +76,9 @@ def reported(headers: Mapping[str, str], *, part: bool = False, unpacked: bool =
 
     Args:
         headers: names in lowercase.
-        part: whether the answer is a partial one, of which the checksum of the whole file says nothing.
-        unpacked: whether those bytes are meant that a compressed answer unpacks to, which storage or something in
-            front of it may have compressed only now.
+        part: whether the answer is partial, so that a checksum of the whole file does not apply.
+        unpacked: whether the decompressed bytes are meant: storage or a proxy in front of it may have compressed
+            the file only now.
 
     >>> reported({"content-md5": "CY9rzUYh03PK3k6DJie09g=="}).name
     'MD5'

@@ -89,7 +89,7 @@ class Client(low_level.Client):
     ) -> T:
         """Send a request and return its result.
 
-        What can be repeated is tried again if it fails in a way that may pass. What charges credits is sent once; if
+        Requests that cost nothing are retried after temporary failures. What charges credits is sent once; if
         it is unknown whether the service accepted it, that is a `SubmissionUnknown`.
         """
         return self.runner.send(request, timeout=timeout, extra_headers=extra_headers)
@@ -148,7 +148,7 @@ class AsyncClient(low_level.AsyncClient):
         """What runs the calls of this client; for tools that are built on it."""
 
     async def __aenter__(self) -> Self:
-        # Loaded now: among many jobs that begin at once it would hold the event loop up for longer than all of them.
+        # Loaded now: later, it would block the event loop while many jobs start at once.
         from . import _async_backend  # noqa: F401
         from ._flows import generate  # noqa: F401
 
@@ -166,7 +166,7 @@ class AsyncClient(low_level.AsyncClient):
     ) -> T:
         """Send a request and return its result.
 
-        What can be repeated is tried again if it fails in a way that may pass. What charges credits is sent once; if
+        Requests that cost nothing are retried after temporary failures. What charges credits is sent once; if
         it is unknown whether the service accepted it, that is a `SubmissionUnknown`.
         """
         return await self.runner.send(request, timeout=timeout, extra_headers=extra_headers)

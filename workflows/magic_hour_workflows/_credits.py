@@ -1,7 +1,7 @@
 """What a call will cost, before it is made, from the prices in the contract.
 
-Rule: honest about what is not known. Prices of models and resolutions change; where the contract only knows the lowest
-price, the estimate says "at least".
+Rule: an estimate says what is not known. Prices of models and resolutions change; where the contract only has the
+lowest price, the estimate says "at least".
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def estimate(endpoint: Endpoint[..., Any], parameters: Mapping[str, Any]) -> Est
 
 
 def _prices(rule: Mapping[str, Any], chosen: Any) -> tuple[Decimal, Decimal]:
-    """The lowest and the highest price of what was chosen. What has no price may have any of the list."""
+    """The lowest and the highest price of the chosen value. A value without a price may have any price of the list."""
     prices, up_to = rule.get("prices", {}), rule.get("up_to", {})
     if chosen is None:
         named = [rule["price"]]
@@ -106,7 +106,7 @@ def _credits(price: Decimal, amount: Decimal, rule: Mapping[str, str]) -> int:
 
 
 def _without_files(endpoint: Endpoint[..., Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields to check. What holds files may hold anything that `generate` takes for one, and costs nothing."""
+    """The fields to check, without those for files: they take whatever `generate` takes, and cost nothing."""
     for name in parameters:
         if name not in endpoint.fields and nearest(name, endpoint.fields):  # others are options of `generate`
             raise unknown_field("", name, dict.fromkeys(endpoint.fields))
@@ -119,7 +119,7 @@ def _quantity(rule: Mapping[str, str], parameters: Mapping[str, Any]) -> Decimal
         amount = _number(parameters, rule["to"], None) - _number(parameters, rule["from"], 0)
     else:
         amount = _number(parameters, rule["count"], 1) if "count" in rule else Decimal(1)
-    return max(Decimal(0), amount)  # nothing makes room in a budget, not even a number of `extra_body`
+    return max(Decimal(0), amount)  # no value adds room to a budget, not even a negative one in `extra_body`
 
 
 def _number(parameters: Mapping[str, Any], name: str, default: float | None) -> Decimal:

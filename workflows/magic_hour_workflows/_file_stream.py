@@ -1,7 +1,7 @@
-"""A file as the body of an async request: read in a thread, and beyond the first bytes ahead of what is being sent.
-Only what is in memory anyway is read at once.
+"""A file as the body of an async request: read in a thread, ahead of what is being sent. Only a file that is in memory
+anyway is read at once.
 
-Rule: a thread that reads is waited for before the file is read again, and left behind by a cancellation only.
+Rule: a thread that reads is waited for before the file is read again, and only a cancellation abandons it.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from ._streams import read_chunk
 from ._worker_threads import run_in_thread
 
 _LARGEST_PIECE = 512 * 1024
-"""Bytes sent at a time: each piece costs a turn of the event loop, and has to go within the inactivity."""
+"""Bytes sent at a time: each piece costs a turn of the event loop, and has to be sent within the inactivity limit."""
 _WHOLE_BYTES = 4 * 1024 * 1024
-"""Up to this size a file is read at once: going to a thread and back takes longer than reading it."""
+"""Up to this size a file is read at once: switching to a thread and back takes longer than reading it."""
 _AT_HAND_BYTES = 1024 * 1024
 """Up to this size a file that the system has in memory is read without a thread."""
 _AHEAD_BYTES = 1024 * 1024
-"""Bytes of a larger file read at a time: what was just read is still near the processor when it goes out."""
+"""Bytes of a larger file read at a time: what was just read is still in the processor's cache when it is sent."""
 
 
 @attrs.define(eq=False)
 class Chunks(httpx.AsyncByteStream):
     """The pieces of a file.
 
-    An iterator and no generator: httpx does not close a generator that a cancellation leaves half-way.
+    An iterator, not a generator: httpx does not close a generator that a cancellation leaves unfinished.
     """
 
     size: int
@@ -84,9 +84,9 @@ class Chunks(httpx.AsyncByteStream):
         return piece
 
     async def wait(self) -> None:
-        """Until nothing reads the file any more."""
+        """Return once nothing reads the file any more."""
         if self._ahead is not None and not self._ahead.cancel():
-            with suppress(Exception):  # nobody needs it any more
+            with suppress(Exception):  # its result is not needed any more
                 await run_in_thread(self._ahead.result, abandon_on_cancel=True)
 
     def close(self) -> None:
@@ -107,7 +107,7 @@ async def reading(source: Source, on_bytes: OnBytes) -> AsyncIterator[Chunks]:
         try:
             yield chunks
         except Exception:
-            await chunks.wait()  # whoever tries once more reads the same file
+            await chunks.wait()  # a retry reads the same file
             raise
         finally:
             chunks.close()
@@ -116,7 +116,7 @@ async def reading(source: Source, on_bytes: OnBytes) -> AsyncIterator[Chunks]:
 def _at_hand(source: Source, file: IO[bytes]) -> tuple[int, deque[bytes]] | None:
     """The length of a source, and its first bytes, if they are in memory; None if the disk may have to be waited for.
 
-    Going to a thread and back takes longer than reading such a file, and much longer where many do it at once.
+    Switching to a thread and back takes longer than reading such a file, and much longer where many do it at once.
     """
     if type(file) is io.BytesIO:
         return _begin(source, file)
@@ -128,7 +128,7 @@ def _at_hand(source: Source, file: IO[bytes]) -> tuple[int, deque[bytes]] | None
     content = bytearray(size)
     try:
         read = os.preadv(file.fileno(), [content], 0, os.RWF_NOWAIT)
-    except (AttributeError, OSError):  # not in memory; or this kernel or file system does not know
+    except (AttributeError, OSError):  # not in memory; or this kernel or file system cannot tell
         return None
     if read < size:
         return None
@@ -147,7 +147,7 @@ def _at_first(size: int) -> int:
 
 
 def _read(file: IO[bytes], size: int, most: int) -> deque[bytes]:
-    """The next bytes of a file of `size`, at most so many, in the pieces in which they are sent."""
+    """The next bytes of a file of `size`, at most `most`, in the pieces in which they are sent."""
     pieces: deque[bytes] = deque()
     piece = chunk_bytes(size, _LARGEST_PIECE)
     while most and (read := read_chunk(file, min(piece, most))):

@@ -35,7 +35,7 @@ class Upload(NamedTuple):
 
 
 def upload_of(value: object) -> Upload | None:
-    """The file in an upload of Starlette, FastAPI, Flask, aiohttp or bottle, or None if it is none of them."""
+    """The file in an upload of Starlette, FastAPI, Flask, aiohttp or bottle; None for any other value."""
     if isinstance(value, io.IOBase) or not _has(value, "filename"):
         return None
     for attribute in ("file", "stream"):
@@ -48,19 +48,19 @@ def upload_of(value: object) -> Upload | None:
 
 
 def is_picture(value: object) -> bool:
-    """Whether it is an image of Pillow."""
+    """Whether it is a Pillow image."""
     return any((cls.__module__, cls.__name__) == ("PIL.Image", "Image") for cls in type(value).__mro__)
 
 
 class Picture(io.RawIOBase):
-    """An image of Pillow as a PNG file, encoded when it is first read: that takes its time."""
+    """A Pillow image as a PNG file, encoded when it is first read, because that is slow."""
 
     def __init__(self, image: Any) -> None:
         self._image = image
         self._file: io.BytesIO | None = None
 
     def readable(self) -> bool:
-        """It is."""
+        """Always True."""
         return True
 
     def read(self, size: int = -1, /) -> bytes:
@@ -101,7 +101,7 @@ def data_in(uri: str, field: str) -> bytes:
 
 
 def refused(value: object, field: str) -> InvalidArgument:
-    """The error for something that is no file, with the line to write instead where there is one."""
+    """The error for something that is not a file, with the line to write instead where there is one."""
     kind = type(value).__name__
     remedy = "pass one of these"
     if _has(value, "__array_interface__") or _has(value, "__array__"):
@@ -119,10 +119,10 @@ def refused(value: object, field: str) -> InvalidArgument:
 
 
 def is_answer(value: object) -> bool:
-    """Whether it is an answer of httpx, whose `read` gives everything at once."""
+    """Whether it is an httpx response, whose `read` returns everything at once."""
     return _has(value, "iter_bytes")
 
 
 def _has(value: object, name: str) -> bool:
-    """Whether it has such an attribute, without asking for its value if its class says so."""
+    """Whether it has such an attribute; its value is not read if its class has the attribute."""
     return hasattr(type(value), name) or ask(lambda: hasattr(value, name), otherwise=False)

@@ -1,6 +1,6 @@
-"""How paths and names of the caller's, and what the system says of them, are put into messages.
+"""Puts the caller's paths and names, and the system's errors about them, into messages.
 
-Rule: one line, not endless, no character that a terminal obeys, and nothing that a signed URL hides.
+Rule: one line of limited length, without control characters and without the query of a signed URL.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _QUERY = re.compile(r"(?<=\S)\?[^\s\"'<>]*=[^\s\"'<>]*")
 
 
 def shown(path: object) -> str:
-    """A path of the caller's in a message: on one line, not endless, without what a signed URL hides.
+    """A caller's path for a message: on one line of limited length, without the query of a URL.
 
     >>> shown("a.png?signature=abc"), shown("a\\x1b[31mb.txt")
     ('a.png?…', "'a\\\\x1b[31mb.txt'")
     """
     try:
         text = str(path)
-    except Exception:  # noqa: BLE001  (an object of the caller's may raise anything)
+    except Exception:  # noqa: BLE001  (a caller's object may raise anything)
         text = f"<{type(path).__name__}>"
     text = _QUERY.sub("?…", without_secrets(text))
     text = text if text and text.isprintable() and text.strip() == text else repr(text)
@@ -35,7 +35,7 @@ def shown(path: object) -> str:
 
 
 def last_part(name: str) -> str:
-    """The last part of a path or a URL, as it stands there but for the query of a URL; `file` if there is none.
+    """The last part of a path or a URL, unchanged except for the query of a URL; `file` if there is none.
 
     >>> last_part("https://storage.example/a.png?signature=abc"), last_part("pictures/a.png"), last_part("")
     ('a.png', 'a.png', 'file')
@@ -49,7 +49,7 @@ def last_part(name: str) -> str:
 
 
 def file_name(name: str) -> str:
-    """The last part of a path or a URL for messages, events and logs: nothing a terminal obeys, nothing secret.
+    """The last part of a path or a URL for messages, events and logs, without control characters and secrets.
 
     >>> file_name("/tmp/a\\x1b[31mb.txt"), file_name("a.png?X-Signature=abc")
     ('a\\\\x1b[31mb.txt', 'a.png?…')
@@ -60,7 +60,7 @@ def file_name(name: str) -> str:
 
 
 def typed(words: Sequence[str]) -> str:
-    """A command that can be pasted into a shell; a word that a terminal would act upon is left to be typed by hand.
+    """A command that can be pasted into a shell; a word with control characters becomes `...`, to be typed by hand.
 
     >>> print(typed(["retry", "--database", "a b.sqlite", "\\x1b[2J"]))
     retry --database 'a b.sqlite' ...
@@ -69,20 +69,20 @@ def typed(words: Sequence[str]) -> str:
 
 
 def looked_in(path: str | os.PathLike[str]) -> str:
-    """The folder in which a relative path begins, which is seldom the one its author had in mind."""
+    """The folder that a relative path starts in, since it is often not the expected one."""
     with suppress(OSError):  # the current folder may be gone
         return "" if os.path.isabs(os.path.expanduser(path)) else f" in {shown(os.getcwd())}"
     return ""
 
 
 def reason(error: Exception) -> str:
-    """What the system, or an object of the caller's, says of a file, without its path."""
+    """The reason that the system, or a caller's object, gives for an error, without the path."""
     text = getattr(error, "strerror", None)
     if isinstance(text, str):
         return text
     try:
         words = _QUERY.sub("?…", clean(str(error)) or "")
-    except Exception:  # noqa: BLE001  (an error of the caller's may be anything)
+    except Exception:  # noqa: BLE001  (a caller's error may be anything)
         words = ""
     plain = isinstance(error, (OSError, ValueError)) and type(error).__module__ == "builtins"
     kind = "" if plain else type(error).__name__

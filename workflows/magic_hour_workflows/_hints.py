@@ -1,4 +1,4 @@
-"""What was probably meant: hints for misspelt names, and for values that are on no list of the contract.
+"""What was probably meant: hints for misspelt names, and for values that are not on a list of the contract.
 
 Rule: a hint refuses nothing. Lists such as the models grow faster than this package, so a value that is on none is
 sent as it is; only if the service refuses it, the error says what it may have been meant to be.
@@ -20,7 +20,7 @@ _WRONG_VALUE = (400, 404, 422)
 
 
 def nearest(given: str, known: Iterable[object]) -> str | None:
-    """The known name that is most like the given one, whatever its case, hyphens and underscores; None if none is.
+    """The known name most similar to the given one, ignoring case, hyphens and underscores; None if none is similar.
 
     >>> nearest("Nano_Bananna", ["nano-banana", "seedream-v4"]), nearest("of-tomorrow", ["nano-banana"])
     ('nano-banana', None)
@@ -37,7 +37,7 @@ def meant(given: str, known: Iterable[object]) -> str | None:
 
 
 def unlisted(request: Request[Any]) -> list[str]:
-    """A question for each value of a call that is like a known one and is none."""
+    """A question for each value of a call that is similar to a known one, but is not known."""
     return unlisted_in(request.name, request.body)
 
 
@@ -51,7 +51,7 @@ def unlisted_in(operation: str, values: Mapping[str, Any]) -> list[str]:
 
 @contextmanager
 def hinting(request: Request[Any]) -> Iterator[None]:
-    """Let a refusal of the service say which value may be misspelt."""
+    """Add to a refusal of the service which value may be misspelt."""
     try:
         yield
     except APIError as error:

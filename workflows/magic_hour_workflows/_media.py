@@ -1,6 +1,6 @@
 """What a file is, by its first bytes.
 
-Rule: bytes are believed before a name, a URL or a Content-Type. Signatures are those of the `filetype` library, which
+Rule: bytes count more than a name, a URL or a Content-Type. Signatures are those of the `filetype` library, which
 only the first file that needs one loads. Text is never media: several signatures are two or three ordinary letters.
 """
 
@@ -25,7 +25,7 @@ film may begin with `\0\0\0<ftyp`, which is neither."""
 
 _ROLES: tuple[AssetRole, ...] = ("image", "audio", "video")
 _EXTENSIONS = {"apng": "png", "jpx": "jp2", "tif": "tiff", "midi": "mid"}
-"""Where the library says it in another way than the service does."""
+"""Names that the library and the service spell differently."""
 _BOTH: dict[str, tuple[AssetRole, ...]] = {"webm": ("video", "audio"), "mp4": ("video", "audio")}
 """Containers whose first bytes do not say whether there are pictures in them."""
 
@@ -89,7 +89,7 @@ _SAME = (
     {"ogg", "oga", "ogv", "opus"},
     {"aiff", "aif"},
 )
-"""Extensions of one format: which of them stands in a name is for whoever gives it."""
+"""Extensions of one format: a name keeps the one it was given."""
 _TYPES = {
     **{f"image/{name}": name for name in ("png", "webp", "gif", "avif", "heic", "heif", "tiff", "bmp", "jp2", "jxl")},
     **{f"video/{name}": name for name in ("mp4", "webm")},
@@ -118,12 +118,12 @@ _SAYS_NOTHING = frozenset({"", "application/octet-stream", "binary/octet-stream"
 def output_extension(first_bytes: bytes, content_type: str, expected: str) -> str | None:
     """The extension for an output; None if this is not an output but a page or a message in its place.
 
-    Certain bytes decide, then the type that storage gives, then the name that was expected. Bytes of no known format
-    are an output if they are called one, or are called nothing at all; text never is, nor what is certainly something
-    else (a PDF, a packed page), whatever it is called.
+    Known signatures decide, then the Content-Type, then the expected name. Bytes of no known format are an output if
+    their Content-Type is that of one, or is missing; text never is, nor what is certainly something else (a PDF, a
+    compressed page), whatever its Content-Type.
 
     Args:
-        first_bytes: `FIRST_BYTES` of it, or all if there are less.
+        first_bytes: `FIRST_BYTES` of it, or all if there are fewer.
         content_type: as storage gives it.
         expected: the extension that the output would have by its name or its URL.
 
@@ -142,14 +142,14 @@ def output_extension(first_bytes: bytes, content_type: str, expected: str) -> st
     if media is not None:
         return _named(media.extension, expected) if media.roles or media.extension == "zip" else None
     if not _NEVER_IN_TEXT.search(first_bytes):
-        return None  # text in an older encoding: so many bytes of a file of media have all values among them
+        return None  # text in an older encoding: this many bytes of a media file have all values among them
     if by_type is not None:
         return _named(by_type, expected)
     return expected if media_type in _SAYS_NOTHING or is_media_type(media_type) else None
 
 
 def is_media_type(content_type: str) -> bool:
-    """Whether storage calls it a picture, a film or sound."""
+    """Whether it is the type of a picture, a video or sound."""
     return content_type.strip().lower().startswith(("image/", "video/", "audio/"))
 
 

@@ -1,6 +1,6 @@
-"""The contract's operations as data at run time: what the command line makes flags of, and where prices are found.
+"""The contract's operations as data at run time: the command line makes its flags of them, and they have the prices.
 
-Rule: read, never written. The generator wrote it down; a new field of the contract is here without an edit.
+Rule: read only. The generator writes the data, so a new field of the contract needs no edit here.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def paid() -> dict[str, Mapping[str, Any]]:
 
 
 def resolved(schema: Schema) -> dict[str, Any]:
-    """`schema` with its reference followed; what stands beside the reference wins."""
+    """`schema` with its reference resolved; keywords next to the reference take precedence."""
     found = dict(schema)
     while (reference := found.pop("$ref", None)) is not None:
         found = {**document()["$defs"][reference.rpartition("/")[2]], **found}

@@ -1,6 +1,6 @@
 """Where outputs go: the directory and the names, checked before anything is paid for.
 
-Rule: no name leaves its directory, says another kind of file than it holds, or is refused by some system.
+Rule: no name leads out of its directory, has the extension of another kind of file, or is invalid on some system.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _LONGEST_NAME = 120
 
 
 def checked_directory(directory: str | os.PathLike[str] | None, *, make: bool = True) -> Path:
-    """The directory to save into, made if it is missing, known to be writable; the current one by default.
+    """The directory to save into, created if it is missing and checked to be writable; the current one by default.
 
     Args:
         directory: what the caller gave.
-        make: False to look only whether it could be made.
+        make: False to check only whether it could be created.
 
     Raises:
         InvalidArgument: it is a file, or nothing can be written there.
@@ -62,9 +62,9 @@ def checked_directory(directory: str | os.PathLike[str] | None, *, make: bool = 
 
 
 def _try_out(directory: Path) -> None:
-    """Make a file there; one without a name where that can be done, because nothing is left of it whatever happens."""
+    """Create a file there; one without a name where possible, because nothing is left of it whatever happens."""
     if sys.platform == "linux":
-        with suppress(OSError):  # not every file system can; if it is the directory, the other way says so
+        with suppress(OSError):  # not every file system can; if the directory is the cause, the other way reports it
             os.close(os.open(directory, os.O_TMPFILE | os.O_WRONLY, 0o600))
             return
     probe = directory / f".{secrets.token_hex(8)}.probe"
@@ -77,10 +77,10 @@ def checked_output_name(name: object, kind: Kind | None = None) -> str | None:
 
     Args:
         name: what the caller gave.
-        kind: what the outputs are, if it is known: a picture saved as .mp4 would be found out by whoever opens it.
+        kind: what the outputs are, if it is known: a picture must not be saved as .mp4.
 
     Raises:
-        InvalidArgument: it is no plain file name, or one of another kind of file.
+        InvalidArgument: it is not a plain file name, or has the extension of another kind of file.
     """
     if name is None:
         return None
@@ -96,7 +96,7 @@ def checked_output_name(name: object, kind: Kind | None = None) -> str | None:
 
 
 def _is_plain(name: str) -> bool:
-    """Whether every system takes this as a name of a file, with a number behind it, in one directory."""
+    """Whether every system accepts this as a file name, also with a number added."""
     fits = 0 < len(name.encode("utf-8", "replace")) <= _LONGEST_NAME
     clean = name.isprintable() and not re.search(r'[/\\:*?"<>|]', name) and name.strip(". ") == name
     return fits and clean and not _RESERVED.match(name)
@@ -104,7 +104,7 @@ def _is_plain(name: str) -> bool:
 
 def output_names(job: Job, urls: Sequence[object], output_name: str | None) -> list[tuple[str, str]]:
     """Stem and expected suffix for each output: `<id>-<n>`, or the name that was asked for, numbered if there are
-    several. What arrives may call for another suffix.
+    several. The content may need another suffix.
 
     >>> output_names(Job("image", "abc"), ["https://s.example/abc/output.png?sig=1"], None)
     [('abc-1', '.png')]
@@ -125,7 +125,7 @@ def output_names(job: Job, urls: Sequence[object], output_name: str | None) -> l
 
 
 def names_a_file(name: str) -> bool:
-    """Whether a name ends like a file of media, and not like a folder.
+    """Whether a name has a media extension, so that it is a file and not a folder.
 
     >>> names_a_file("sunset.png"), names_a_file("run.2026")
     (True, False)
@@ -134,7 +134,7 @@ def names_a_file(name: str) -> bool:
 
 
 _USUAL: Mapping[str, str] = {"image": ".png", "video": ".mp4", "audio": ".mp3"}
-"""How an output ends of which only the kind of its job is known."""
+"""The suffix of an output if only the kind of its job is known."""
 
 
 def safe_stem(text: str) -> str:
@@ -156,7 +156,7 @@ def _is_safe(character: str) -> bool:
 def _suffix(url: object, job: Job) -> str:
     try:
         path = urlsplit(url).path if isinstance(url, str) else ""
-    except ValueError:  # an output that cannot be fetched costs no other its name
+    except ValueError:  # an invalid URL does not affect the names of the other outputs
         path = ""
     extension = os.path.splitext(path)[1].lstrip(".").lower()
     return f".{extension}" if extension in _MEDIA else _USUAL.get(job.kind, "")

@@ -1,7 +1,7 @@
 """Downloads on disk: a temporary file that grows, and a final name that appears only when it is complete.
 
 Rule: never a partial file under a final name, never an existing file overwritten. The decisions about an answer of
-storage (go on, start over, refuse) are made here, once for both worlds.
+storage (continue, start over, refuse) are made here, once for sync and async.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ._unpacking import NotUnpackable, Unpacker, unpacker
 from .errors import DownloadFailed, TransferFailed
 
 _SIZE = r"[0-9]{1,15}"
-"""Up to a petabyte: no file is larger, and no number is that Python refuses to read."""
+"""Up to a petabyte: no file is larger, and Python can read every number of this length."""
 _LENGTH = re.compile(_SIZE)
 _CONTENT_RANGE = re.compile(rf"bytes ({_SIZE})-({_SIZE})/({_SIZE}|\*)")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -40,7 +40,7 @@ class PartialDownload:
         self.directory = directory
         self.stem = stem
         self.suffix: str = suffix
-        """The one that is expected, then the one that the first bytes call for."""
+        """The expected one, then the one that the first bytes require."""
         self.expected = suffix
         self.allow_http = allow_http
         self.path: Path = directory / f".{stem}.{secrets.token_hex(6)}.part"
@@ -48,15 +48,15 @@ class PartialDownload:
         self.total: int | None = None
         self._etag: str | None = None
         self.mismatches: int = 0
-        """How often all bytes had come, and were not those that storage has a checksum of."""
+        """How often the complete file did not match the checksum of storage."""
         self._checksum: checksums.Checksum | None = None
         self._unpacked: checksums.Checksum | None = None
-        """Of the bytes as they come, and as they are when they are unpacked."""
+        """Of the bytes as they arrive, and of the decompressed ones."""
         self._redirects = 0
         self._type = ""
         self._first = b""
         self.is_known: bool = False
-        """Whether enough has come to know what it is, and so its suffix."""
+        """Whether enough has arrived to know the format, and so the suffix."""
         self._unpacker: Unpacker | None = None
         self._file: IO[bytes] | None = None
         self._named = False
@@ -75,10 +75,10 @@ class PartialDownload:
         return headers
 
     def begin(self, url: str, status: int, headers: Mapping[str, str]) -> str | None:
-        """Take the head of an answer. Returns the URL to ask instead, if storage says so.
+        """Process the status and headers of an answer. Returns the URL to request instead, if storage redirects.
 
         Raises:
-            TransferFailed: storage refused, or its answer does not fit what is there already.
+            TransferFailed: storage refused, or its answer does not continue what has arrived so far.
         """
         if status in _REDIRECTS and "location" in headers:
             self._redirects += 1
@@ -124,7 +124,7 @@ class PartialDownload:
         if not same or not _is_as_it_is(headers) or headers.get("etag", self._etag) != self._etag:
             self.reset()
             raise TransferFailed("storage answered another part than was asked for")
-        # What is followed already, from further back, covers this part as well.
+        # A checksum that started further back covers this part as well.
         is_the_rest = self.total is not None and headers.get("content-length") == str(self.total - self.received)
         if self._checksum is None and is_the_rest:
             self._checksum = checksums.reported(headers, part=True)
@@ -143,7 +143,7 @@ class PartialDownload:
 
         Raises:
             TransferFailed: it is not an output, or its encoding is not supported.
-            DownloadFailed: the disk did not take it.
+            DownloadFailed: it could not be written to disk.
         """
         if self._unpacker is None:
             self._append(chunk)
@@ -186,7 +186,7 @@ class PartialDownload:
                 self._know()
 
     def _know(self) -> None:
-        """Find out what it is, and with that its suffix."""
+        """Determine the format, and with it the suffix."""
         expected = self.expected.lstrip(".").lower()
         extension = output_extension(self._first, self._type, expected)
         if extension is None:
@@ -225,11 +225,11 @@ class PartialDownload:
             raise self._damaged(f"{self.name} arrived damaged: {name} checksum mismatch")
 
     def finish(self) -> Path:
-        """Put the file, if it is complete, under the first free final name and return its path.
+        """Give the file, if it is complete, the first free final name; returns its path.
 
         Raises:
             TransferFailed: it is not complete.
-            DownloadFailed: the disk refused.
+            DownloadFailed: it could not be renamed on disk.
         """
         self.check_complete()
         try:
@@ -249,7 +249,7 @@ class PartialDownload:
 
     def discard(self) -> None:
         """Remove what is left of an unfinished download."""
-        with suppress(OSError):  # the directory may be gone; what went wrong before says more
+        with suppress(OSError):  # the directory may be gone; the earlier error says more
             self._close()
             if self._named:
                 self.path.unlink(missing_ok=True)
@@ -274,8 +274,8 @@ def moved(source: Path, target: Path) -> bool:
     except FileExistsError:
         return False
     except OSError:
-        # No hard links here (FAT, some network drives). What is left is to look first, with a moment in between in
-        # which somebody else could take the name.
+        # No hard links here (FAT, some network drives). What is left is to check first; in the moment after that,
+        # somebody else could take the name.
         if os.path.lexists(target):
             return False
         os.rename(source, target)

@@ -1,4 +1,4 @@
-"""What comes back: the job a call made, and what became of it.
+"""What calls return: the job that was submitted, and its outcome.
 
 Rule: plain values that can be printed, compared and pickled.
 """
@@ -20,15 +20,14 @@ Kind: TypeAlias = ProjectKind
 
 
 LARGEST_NUMBER = 1e9
-"""The largest number from the service that is believed. The dearest job of the price list (spec/README.md), 300 s of
+"""The largest number that is believed from the service. The costliest job of the price list (spec/README.md), 300 s of
 video at 576 credits a second, costs 172,800; and a million rows at this bound still add up exactly in a float."""
 
 
 def number(value: object) -> float | None:
     """A number from the service, such as credits: finite, not negative, not absurdly large. Anything else is unknown.
 
-    A sum, a budget or a display never meets a value that would spoil it: who needs a number counts the estimate
-    instead of None.
+    So no value can spoil a sum, a budget or a display: code that needs a number uses the estimate instead of None.
 
     >>> number(50), number(0.5), number(float("nan")), number(-1), number(10**30), number("50"), number(True)
     (50, 0.5, None, None, None, None, None)
@@ -60,20 +59,20 @@ class Job:
     credits_charged: float | None = None
     name: str | None = None
     known: bool = True
-    """False if only a caller gave the id, which may be of no job at all."""
+    """False if the id came from the caller, so that there may be no such job."""
 
     @property
     def shown_id(self) -> str:
-        """The id for messages and logs. The service chose it, so it may hold what a terminal obeys."""
+        """The id for messages and logs. The service chose it, so it may contain control characters."""
         return escaped(self.id)
 
 
 @attrs.frozen(kw_only=True)
 class Result:
-    """What became of a job.
+    """The result of a job.
 
     Attributes:
-        id: the id of the job; with it, any process can pick the job up again.
+        id: the id of the job; with it, any process can continue the job.
         kind: `image` or `video`, which says where to ask for it.
         status: the last known status; `complete` unless the call did not wait. An unknown one is possible.
         credits_charged: the credits charged, as last reported by the service, or None if unknown.

@@ -26,10 +26,10 @@ _MAYBE_ACCEPTED = frozenset({408, 409, 425})
 """These 4xx can come from something between us and the service, after the service got the request."""
 
 _EXPIRED = frozenset({400, 401, 403, 404, 410})
-"""What storages answer to a signed URL that is too old."""
+"""The statuses with which storage refuses an expired signed URL."""
 
 _PASSING = frozenset({408, 425, 429})
-"""The 4xx that may be different next time."""
+"""The 4xx that may succeed next time."""
 
 
 def outcome(error: Exception) -> Outcome:
@@ -53,15 +53,15 @@ def outcome(error: Exception) -> Outcome:
 
 
 def _says_so_itself(error: APIError) -> bool:
-    """Whether a 503 comes from the service turning work away, and not from a proxy that lost it.
+    """Whether a 503 is a refusal by the service itself, and not by a proxy that may have passed the request on.
 
-    A message alone does not say so: gateways answer `{"message": "Service Unavailable"}` as well.
+    A message alone is not enough: gateways answer `{"message": "Service Unavailable"}` as well.
     """
     return error.retry_after is not None or error.code is not None
 
 
 def may_repeat(error: Exception) -> bool:
-    """Whether something that can be repeated freely may succeed when it is."""
+    """Whether repeating may help, for requests that can be repeated freely."""
     if isinstance(error, (ConnectionFailed, UnexpectedResponse)):
         return True
     if isinstance(error, APIError):
@@ -72,7 +72,7 @@ def may_repeat(error: Exception) -> bool:
 
 
 def has_expired(error: Exception) -> bool:
-    """Whether storage may have refused because a signed URL was too old, so that a fresh one is worth a try."""
+    """Whether storage may have refused because a signed URL had expired, so that a fresh one is worth a try."""
     return isinstance(error, TransferFailed) and error.status in _EXPIRED
 
 
@@ -92,11 +92,11 @@ class Backoff:
         self.failures: int = failures
 
     def delay(self, error: Exception, random: float) -> float:
-        """Count a failure and answer the seconds to wait; `random` is between 0 and 1."""
+        """Count a failure and return the seconds to wait; `random` is between 0 and 1."""
         ceiling: float = min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(self.failures, 30))
         self.failures += 1
         asked: float | None = getattr(error, "retry_after", None)
-        # A short Retry-After is kept too, but does not make a failing service be asked more often than silence would.
+        # A short Retry-After is obeyed too, but a failing service is never asked more often than without one.
         spread = random * ceiling
         return spread if asked is None else max(asked + random * FIRST_DELAY, spread)
 

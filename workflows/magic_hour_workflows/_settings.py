@@ -1,6 +1,6 @@
 """The settings of a client beyond those of the low-level client: time limits, polling and parallel transfers.
 
-Rule: checked when the client is made; a wrong value is never noticed only after a charge.
+Rule: checked when the client is made; a wrong value is found before anything is charged.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ POLL_INTERVAL_VARIABLE = "MAGIC_HOUR_POLL_INTERVAL"
 
 
 class Defaults(NamedTuple):
-    """What holds for every call of a client unless the call says otherwise."""
+    """The defaults for every call of a client."""
 
     timeout: float
     poll_interval: float | None
@@ -51,7 +51,7 @@ class Defaults(NamedTuple):
 
 
 def checked_listener(value: Any) -> Callable[[Event], object] | None:
-    """A plain function of one event, or none.
+    """A plain function of one event, or None.
 
     Raises:
         InvalidArgument: it cannot be called, or would have to be awaited.
@@ -73,7 +73,7 @@ def _count(name: str, value: Any) -> int:
 
 
 def checked_interval(name: str, value: object) -> float | None:
-    """Seconds between two polls, or none.
+    """Seconds between two polls, or None.
 
     Raises:
         InvalidArgument: it is not a number of seconds, or too small.

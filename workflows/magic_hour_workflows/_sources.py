@@ -1,7 +1,7 @@
 """Input files, whatever the caller gave: a path, an open file, a named stream or bytes.
 
 Rule: everything that can be known without waiting is checked when the source is made, before anything is uploaded.
-A source can be read as often as it takes, and its length is known before the first byte goes out.
+A source can be read as often as needed, and its length is known before the first byte goes out.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ EXTENSIONS: dict[AssetRole, tuple[str, ...]] = {
     "image": ("png", "jpg", "jpeg", "jfif", "heic", "heif", "webp", "avif", "jp2", "tiff", "tif", "bmp"),
 }
 _SOUND_OF = {"mp4": "m4a"}
-"""A container of sound by the name that the service knows it by."""
+"""Containers of sound, and the names that the service has for them."""
 _IN_URL = re.compile(r"[?#].*", re.DOTALL)
 _COLLAPSED_URL = re.compile(r"(?i)https?:/+[^/]")
 
 
 class Form(NamedTuple):
-    """What the service needs to know of a file."""
+    """What the service needs to know about a file."""
 
     extension: str
     """Lowercase, without its dot."""
@@ -54,7 +54,7 @@ class Source:
     name: str
     """For messages and events; never a whole path, and safe to print."""
     form: Form | None
-    """None while only the first bytes can tell it, which cannot be read without waiting."""
+    """None while it depends on the first bytes, which cannot be read without waiting."""
     role: AssetRole | None
     """The role that was asked for."""
     identity: object
@@ -81,20 +81,20 @@ class Source:
         """The form, once it is known: when the source was made, or when it was prepared.
 
         Raises:
-            InvalidArgument: the service takes no such file.
+            InvalidArgument: the service does not accept such a file.
         """
         if self.form is None:
             self.form = checked_extension(self.name, self.role, self.field)
         return self.form
 
     def prepare(self, left: Callable[[], float] = lambda: 1.0) -> int:
-        """Make the source readable from its beginning, and give its length in bytes. May read a stream.
+        """Make the source readable from its beginning, and return its length in bytes. May read a stream.
 
         Args:
             left: returns the seconds left; called between chunks.
 
         Raises:
-            InvalidArgument: there is nothing in it, or something that the service does not take.
+            InvalidArgument: it is empty, or a file that the service does not accept.
             TransferFailed: it cannot be read.
         """
         if self.path is not None and not self.is_pipe:
@@ -109,7 +109,7 @@ class Source:
         return self.size
 
     def _copy(self, left: Callable[[], float]) -> None:
-        """Keep what is in a stream that cannot be rewound, or in a pipe."""
+        """Copy a stream that cannot be rewound, or a pipe."""
         pipe = Pipe(self.path, left) if self.path is not None else None
         stream: Any = pipe or self.stream
         try:
@@ -117,7 +117,7 @@ class Source:
         finally:
             if pipe is not None:
                 pipe.close()
-        if self._closed:  # this thread was left behind, and nobody else will do it
+        if self._closed:  # this thread was abandoned, and nothing else will do it
             self._drop_spool()
         elif self.form is None and self.size:
             self._spool.seek(0)
@@ -125,7 +125,7 @@ class Source:
 
     @contextmanager
     def opened(self) -> Iterator[IO[bytes]]:
-        """The source, standing at its beginning; a stream of the caller's is put back there afterwards."""
+        """The source, at its beginning; a caller's stream is put back there afterwards."""
         if self._spool is not None:
             self._spool.seek(0)
             yield self._spool
@@ -142,7 +142,7 @@ class Source:
                 try:
                     yield self.stream
                 finally:
-                    ask(self._put_back, otherwise=None)  # closed meanwhile; what went wrong before says more
+                    ask(self._put_back, otherwise=None)  # closed meanwhile; the earlier error says more
 
     def _put_back(self) -> None:
         if self.stream is not None and self.start is not None:
@@ -152,7 +152,7 @@ class Source:
         return AssetNotFound(f"{self.name} is no longer there", field=self.field)
 
     def close(self) -> None:
-        """Drop what was kept of a stream that cannot be rewound; the caller's own files stay open."""
+        """Delete the copy of a stream that cannot be rewound; the caller's own files stay open."""
         self._closed = True
         self._drop_spool()
 
@@ -200,7 +200,7 @@ def from_path(value: str | os.PathLike[str], role: AssetRole | None, field: str)
         raise InvalidArgument(
             f"{shown(value)} may not be read", "change its permissions or give another file", field=field
         ) from None
-    except Exception as error:  # noqa: BLE001  (an object of the caller's may raise anything)
+    except Exception as error:  # noqa: BLE001  (a caller's object may raise anything)
         raise InvalidArgument(
             f"{shown(value)} is not a valid file path ({reason(error)})", "check the path", field=field
         ) from None
@@ -228,13 +228,13 @@ def form_of(path: Path, role: AssetRole | None, field: str) -> Form:
 
     Raises:
         OSError: it cannot be read.
-        InvalidArgument: the service takes no such file.
+        InvalidArgument: the service does not accept such a file.
     """
     return checked_extension(path.name, role, field, _first_bytes(path, role))
 
 
 def _first_bytes(path: Path, role: AssetRole | None) -> bytes:
-    """The first bytes of a file whose name does not tell what it is; opened in any case, to know that it can be."""
+    """The first bytes of a file whose name does not say what it is; always opened, to check that it can be read."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         return b"" if form_by_name(path.name, role) else os.read(descriptor, FIRST_BYTES)
@@ -301,17 +301,17 @@ def _check_readable(stream: Any, base: str, field: str) -> None:
 
 
 def from_bytes(content: bytes, name: str, role: AssetRole | None, field: str) -> Source:
-    """Bytes in memory, with a file name to tell their type by."""
+    """Bytes in memory, with a file name to infer their type from."""
     source = from_stream(io.BytesIO(content), name, role, field)
     source.identity = ("bytes", id(content))
     return source
 
 
 def form_by_name(name: str, role: AssetRole | None) -> Form | None:
-    """The form of a file by its extension, or None if that does not tell it.
+    """The form of a file by its extension, or None if that is not enough.
 
-    Our own table decides, not the system's, which differs from machine to machine. Without a role the extension
-    tells it; the first role that takes it wins, so webm is a video.
+    Our own table decides, not the system's, which differs from machine to machine. Without a role, the extension
+    decides; the first role that accepts it wins, so webm is a video.
     """
     base = last_part(name)
     for text in (base, _IN_URL.sub("", base)):
@@ -335,10 +335,10 @@ def _form_of(media: Media | None, role: AssetRole | None) -> Form | None:
 
 
 def checked_extension(name: str, role: AssetRole | None, field: str, first_bytes: bytes = b"") -> Form:
-    """The form of a file by its extension, else by its first bytes.
+    """The form of a file by its extension, or else by its first bytes.
 
     Raises:
-        InvalidArgument: the service takes no such file, or none for this role.
+        InvalidArgument: the service does not accept such a file, or not for this role.
     """
     if role is not None and role not in tuple(EXTENSIONS):
         raise InvalidArgument(f"expected image, audio or video, got {shown(role)}", field="role")

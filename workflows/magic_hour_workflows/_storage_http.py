@@ -27,7 +27,7 @@ INACTIVITY_SECONDS = 60.0
 
 
 def chunk_bytes(size: int, most: int) -> int:
-    """How much of a file of `size` bytes is sent at a time: a percent, but not very little, nor more than `most`."""
+    """How much of a file of `size` bytes is sent at a time: one percent, but not very little, and at most `most`."""
     return min(max(size // 100, 64 * 1024), most)
 
 
@@ -64,30 +64,30 @@ def answer_headers(response: httpx.Response) -> dict[str, str]:
 
 
 def check_put(status: int, headers: Mapping[str, str]) -> None:
-    """Raises TransferFailed unless storage took the file."""
+    """Raises TransferFailed unless storage accepted the file."""
     if not 200 <= status < 300:
         raise TransferFailed(f"storage answered with status {status}", status=status, retry_after=retry_after(headers))
 
 
 def is_empty(headers: Mapping[str, str]) -> bool:
-    """Whether an answer has nothing more to read: then reading that costs no waiting, and keeps the connection."""
+    """Whether an answer has no body: then reading it takes no time, and the connection can be used again."""
     return headers.get("content-length") == "0"
 
 
 def cut_short() -> TransferFailed:
-    """A file ended before the length that was promised for it."""
+    """The error for a file that ended before its announced length."""
     return TransferFailed("the file changed while it was read", final=True)
 
 
 @contextmanager
 def network_errors(name: str) -> Iterator[None]:
-    """Around a transfer: failures of httpx become `ConnectionFailed`, and they do not show the signed URL.
+    """Translate the errors of a transfer: failures of httpx become `ConnectionFailed`, without the signed URL.
 
-    A `StreamError` is none: it is a mistake in a program, and trying again would not help.
+    A `StreamError` is not translated: it is a bug in a program, and a retry would not help.
     """
     try:
         yield
-    except (httpx.InvalidURL, UnicodeError, OverflowError):  # their words would quote it
+    except (httpx.InvalidURL, UnicodeError, OverflowError):  # their messages would quote it
         raise TransferFailed(f"{name}: storage returned an invalid URL", final=True) from None
     except (httpx.HTTPError, TimeoutError) as error:
         raise connection_error(name, error) from without_request(error)
@@ -96,22 +96,22 @@ def network_errors(name: str) -> Iterator[None]:
         raise TransferFailed(f"{name}: {error.strerror or type(error).__name__}", final=True) from None
 
 
-_LONGEST_URL = 65536  # httpx takes no longer one
+_LONGEST_URL = 65536  # httpx refuses longer ones
 _INVALID = re.compile(r"[\x00-\x1f\x7f]|\A | \Z")
-"""The standard library drops some of these without a word, and httpx refuses all of them."""
+"""The standard library drops some of these silently, and httpx refuses all of them."""
 
 
 def checked_url(url: object, allow_http: bool, base: str = "") -> str:
-    """A signed URL that may be spoken to: HTTPS, or plain HTTP to this machine, or that was allowed.
+    """A signed URL that may be requested: HTTPS, or plain HTTP to this machine or if allowed.
 
     Args:
-        url: what storage or the service gave, whatever it is.
+        url: what storage or the service returned, of any type.
         allow_http: whether plain HTTP may go anywhere.
-        base: what a relative one, in a redirect, is relative to.
+        base: the URL that a relative one, in a redirect, is relative to.
 
     Raises:
         UnusableURL: it is not a URL.
-        TransferFailed: it is neither of these.
+        TransferFailed: its scheme is not allowed.
     """
     try:
         if not isinstance(url, str) or _INVALID.search(url):
@@ -128,10 +128,10 @@ def checked_url(url: object, allow_http: bool, base: str = "") -> str:
 
 
 def _usable_host(url: str, parts: SplitResult) -> str:
-    """The host of a URL that HTTP clients, resolvers and sockets will take.
+    """The host of a URL, if HTTP clients, resolvers and sockets can use it.
 
     Raises:
-        ValueError: they will not.
+        ValueError: they cannot.
     """
     host = parts.hostname or ""
     url.encode()  # no half of a surrogate pair

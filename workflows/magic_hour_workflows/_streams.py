@@ -1,7 +1,7 @@
-"""Objects of the caller's that are read: an open file, a pipe, an answer of a web server.
+"""The caller's objects that are read: an open file, a pipe, the response of a web server.
 
-Rule: their methods may raise anything and return anything. What can be done without is done without; the rest is a
-`TransferFailed`, which never repeats what an object says of itself without cleaning it. Ctrl-C and cancellations pass.
+Rule: their methods may raise anything and return anything. Failures of optional methods are ignored; the rest become a
+`TransferFailed`, in which the object's own words are escaped. Ctrl-C and cancellations pass.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _GLANCE_SECONDS = 0.25
 
 
 def ask(question: Callable[[], T], otherwise: T) -> T:
-    """The answer to a question that an object need not be able to answer."""
+    """The result of something that an object need not support, or `otherwise`."""
     try:
         return question()
-    except Exception:  # noqa: BLE001  (whatever it is, the object does not know)
+    except Exception:  # noqa: BLE001  (whatever it is, the object does not support it)
         return otherwise
 
 
@@ -47,7 +47,7 @@ def read_chunk(stream: IO[bytes], size: int) -> bytes:
         chunk = bytes(chunk) if isinstance(chunk, (bytearray, memoryview)) else chunk
     except TransferFailed:
         raise
-    except Exception as error:  # noqa: BLE001  (an object of the caller's may raise anything)
+    except Exception as error:  # noqa: BLE001  (a caller's object may raise anything)
         raise unreadable(error) from None
     if chunk is None:
         raise TransferFailed("it has nothing to read yet", "pass a stream that waits for its data", final=True)
@@ -67,7 +67,7 @@ def seek(stream: IO[bytes], position: int) -> None:
     """
     try:
         stream.seek(position)
-    except Exception as error:  # noqa: BLE001  (an object of the caller's may raise anything)
+    except Exception as error:  # noqa: BLE001  (a caller's object may raise anything)
         raise unreadable(error) from None
 
 
@@ -75,7 +75,7 @@ def extent(stream: IO[bytes]) -> tuple[int | None, int | None]:
     """Where a stream stands and how much is left, or (None, None) if it cannot be rewound.
 
     Raises:
-        TransferFailed: it went to its end and does not come back.
+        TransferFailed: it moved to its end and cannot go back.
     """
     if not ask(lambda: bool(stream.seekable()), otherwise=False):
         return None, None
@@ -86,17 +86,17 @@ def extent(stream: IO[bytes]) -> tuple[int | None, int | None]:
     if isinstance(end, int):
         seek(stream, start)
         return start, max(0, end - start)
-    # It says that it can seek, and cannot: nothing is lost if it still stands where it stood.
+    # It claims to be seekable, and is not: nothing is lost if its position is unchanged.
     if ask(stream.tell, None) != start:
         seek(stream, start)
     return None, None
 
 
 def length_left(stream: object) -> int | None:
-    """How many bytes a stream that cannot be rewound says are left, if it says so.
+    """How many bytes are left in a stream that cannot be rewound, if it announces that.
 
-    Answers of web servers do: those of `urllib.request` as `length`, those of urllib3, which `requests` has as `raw`,
-    as `length_remaining`, others in a header. Cut half-way they just end, so this is all there is to notice it by.
+    Responses of web servers do: those of `urllib.request` as `length`, those of urllib3, which `requests` has as `raw`,
+    as `length_remaining`, others in a header. A truncated one just ends, so only this length reveals it.
     """
     if callable(ask(lambda: getattr(stream, "getheader", None), None)):
         left = _count(ask(lambda: getattr(stream, "length", None), None))
@@ -157,8 +157,8 @@ def late() -> TransferFailed:
 
 
 class Pipe:
-    """A pipe in the file system, such as that of `<(command)`. Opening one would wait for a writer, without end if need
-    be; here it is the reading that waits, and it ends with the deadline."""
+    """A pipe in the file system, such as that of `<(command)`. Opening one could wait forever for a
+    writer; here the reading waits instead, until the deadline."""
 
     def __init__(self, path: Path, left: Callable[[], float]) -> None:
         try:

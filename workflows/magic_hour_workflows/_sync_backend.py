@@ -1,7 +1,7 @@
 """The outside world for sync code: every method does its work before it returns, so flows never suspend.
 
 Rule: no decisions. Network calls keep to their deadline down to the socket, and workers of `map` notice within a
-quarter of a second that they should stop. What only transfers need is loaded by the first one.
+quarter of a second that they should stop. What only transfers need is loaded by the first transfer.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ if TYPE_CHECKING:
 
 _GLANCE_SECONDS = 0.25
 _LARGEST_PIECE = 256 * 1024
-"""Bytes of a file sent at a time: what was just read is still near the processor when it goes out."""
+"""Bytes of a file sent at a time: what was just read is still in the processor's cache when it is sent."""
 T = TypeVar("T")
 Item = TypeVar("Item")
 
 _stop: ContextVar[threading.Event | None] = ContextVar("stop", default=None)
-"""Set only in the threads of `map`, which end with it: a thread of the caller's never has one."""
+"""Set only in the threads of `map`, which end with it; the caller's threads never have one."""
 
 
 class SyncBackend:
-    """An `Backend` that waits for everything."""
+    """A `Backend` that waits for everything."""
 
     def __init__(self, transport: SyncTransport, max_parallel: int) -> None:
         self._transport = transport
@@ -153,7 +153,7 @@ class _Chunks(httpx.SyncByteStream):
 
 
 class Stopped(Exception):
-    """A worker was told to stop because another one failed."""
+    """A worker was stopped because another one failed."""
 
 
 def _stopped() -> Callable[[], bool] | None:

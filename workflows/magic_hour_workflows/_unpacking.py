@@ -1,7 +1,7 @@
-"""Outputs that storage sends packed, unpacked as they come.
+"""Decompresses outputs that storage sends compressed, as they arrive.
 
-Rule: nothing packed is asked for, but a paid output that comes packed all the same is worth having. A piece at a time
-is held, and what grows beyond all reason is refused.
+Rule: nothing compressed is requested, but a paid output that arrives compressed anyway is kept. Only one piece at a
+time is in memory, and what becomes unreasonably large is refused.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Iterator
 PIECE_BYTES = 256 * 1024
 ALWAYS_UNPACKED = 64 * 1024 * 1024
 MOST_TIMES_LARGER = 100
-"""Bytes that are unpacked however small they were made, and how many times larger a file may become beyond that.
-Media are packed already and hardly shrink; DEFLATE can make a thousandth of nothing but zeros."""
+"""Bytes that are always accepted, and how many times larger than it was sent a file may become beyond that. Media are
+compressed already and hardly shrink; DEFLATE can shrink zeros to a thousandth."""
 
 _AS_IT_IS = frozenset({"", "identity", "none", "aws-chunked"})
 """Names for no encoding. `aws-chunked` is how some programs upload to S3, which keeps the name and not the chunks."""
@@ -22,10 +22,10 @@ _GZIP_MAGIC = b"\x1f\x8b"
 
 
 class NotUnpackable(ValueError):
-    """The bytes are packed in an unknown way, or not in the way that was said.
+    """The bytes are compressed in an unknown way, or not in the way that the answer says.
 
     Attributes:
-        final: whether it would be the same another time.
+        final: whether a retry would fail in the same way.
     """
 
     def __init__(self, message: str, *, final: bool = False) -> None:
@@ -34,7 +34,7 @@ class NotUnpackable(ValueError):
 
 
 class Unpacker:
-    """One packed answer on its way."""
+    """Decompresses one answer."""
 
     def __init__(self, encoding: str) -> None:
         self._encoding = encoding
@@ -45,10 +45,10 @@ class Unpacker:
         self._made = 0
 
     def unpack(self, chunk: bytes) -> Iterator[bytes]:
-        """What these next bytes become, in pieces.
+        """The next bytes, decompressed, in pieces.
 
         Raises:
-            NotUnpackable: they are not what they should be, or become too much.
+            NotUnpackable: they are invalid, or become too large.
         """
         self._taken += len(chunk)
         if self._stream is None:
@@ -66,7 +66,7 @@ class Unpacker:
 
     def _begin(self, first_bytes: bytes) -> zlib._Decompress:
         if self._encoding in _GZIP:
-            self._as_it_is = not first_bytes.startswith(_GZIP_MAGIC)  # only the name says that it is packed
+            self._as_it_is = not first_bytes.startswith(_GZIP_MAGIC)  # only the name says that it is compressed
             window = zlib.MAX_WBITS | 16
         else:
             # `deflate` means with the header of zlib (RFC 9110); some send it without, and clients take both.
@@ -91,7 +91,7 @@ class Unpacker:
 
     @property
     def finished(self) -> bool:
-        """Whether nothing is missing at the end."""
+        """Whether the data is complete."""
         return self._as_it_is or (self._stream is not None and self._stream.eof)
 
 
@@ -105,10 +105,10 @@ def encoding_names(encodings: str) -> list[str]:
 
 
 def unpacker(encodings: str) -> Unpacker | None:
-    """What unpacks an answer with this `Content-Encoding`; None if it is not packed.
+    """The decompressor for an answer with this `Content-Encoding`; None if it is not compressed.
 
     Raises:
-        NotUnpackable: it is packed in another way.
+        NotUnpackable: it is compressed in an unsupported way.
 
     >>> unpacker("aws-chunked") is None, unpacker("gzip") is None
     (True, False)

@@ -1,3 +1,3 @@
-"""The version's one place: the build reads it from here, so do the package and its User-Agent."""
+"""The version, defined only here: the build, the package and its User-Agent read it."""
 
 __version__ = "0.1.0"

@@ -17,7 +17,7 @@ T = TypeVar("T")
 async def run_in_thread(function: Callable[[], T], *, abandon_on_cancel: bool = False) -> T:
     """The result of a function, run in a thread.
 
-    With `abandon_on_cancel` a cancellation leaves it running: a stream that is read may be silent for ever. Without,
+    With `abandon_on_cancel` a cancellation leaves it running: a stream that is read may be silent forever. Without,
     a cancellation waits until the thread has ended: what runs after it, such as removing the file that is being
     written, must not meet it at work. anyio's own, deadlines among them, wait beyond the return, so that what was done
     is reported; asyncio's are raised, and the task group sees to their waiting.

@@ -1,6 +1,6 @@
 """A batch of 200 rows of all four endpoints, with faults at every step, on this machine and free of charge.
 
-    python -m magic_hour_workflows.demo_batch               media, results and the report land in outputs/batch-1/
+    python -m magic_hour_workflows.demo_batch               media, results and the report, in outputs/batch-1/
 
 Rule: everything is a command that could be typed at a terminal; only what a person would look up in the web app is read
 from the emulator's ledger.

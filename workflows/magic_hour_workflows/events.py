@@ -34,9 +34,9 @@ class Uploading:
 
 @attrs.frozen(kw_only=True)
 class Created:
-    """The service accepted the job. From here on it is paid for, and `id` is all it takes to get at it.
+    """The service accepted the job. From now on it is paid for, and `id` is enough to get its outputs.
 
-    It comes once, and once more where Ctrl-C interrupted the first time: the listener may not have heard it.
+    It is emitted once, and again if Ctrl-C interrupted the first call: the listener may have missed it.
     """
 
     id: str
@@ -57,7 +57,7 @@ class SubmissionLost:
 
 @attrs.frozen(kw_only=True)
 class StatusChanged:
-    """The job has another status than before."""
+    """The status of the job has changed."""
 
     id: str
     kind: Kind
@@ -78,7 +78,7 @@ class Downloading:
 
 @attrs.frozen(kw_only=True)
 class Retrying:
-    """Something that can be done again failed, and will be done again."""
+    """A step failed and will be repeated."""
 
     step: str
     reason: str

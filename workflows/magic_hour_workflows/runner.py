@@ -2,7 +2,7 @@
 
 The resources of `magic_hour_resources`, the command line and batches hold a runner, never a client.
 
-Rule: a `Call` is built here and nowhere else. A method starts the time of one call and hands it to a flow.
+Rule: a `Call` is built here and nowhere else. A method starts the clock of one call and passes it to a flow.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _OF_CALL = ("timeout", "poll_interval", "on_progress")
 
 
 class CallOptions(TypedDict, total=False):
-    """How long a call may take, and who hears of its progress."""
+    """How long a call may take, and the listener for its progress."""
 
     timeout: float | None
     on_progress: Callable[[Event], object] | None
@@ -77,7 +77,7 @@ class _BaseRunner(Generic[B]):
 
     @cached_property
     def backend(self) -> B:
-        """The outside world; it is loaded by the first call."""
+        """The backend, loaded by the first call."""
         return self._make_backend()
 
     def begin(
@@ -86,7 +86,7 @@ class _BaseRunner(Generic[B]):
         poll_interval: float | None = None,
         on_progress: Callable[[Event], object] | None = None,
     ) -> Call:
-        """Start the time of one call.
+        """Start one call: its time limit counts from now.
 
         Raises:
             InvalidArgument: an option is invalid.
@@ -166,7 +166,7 @@ class Runner(_BaseRunner[Backend]):
         return run_sync(self._download(kind, id, options))
 
     def check_result(self, kind: ProjectKind, id: str, **options: Unpack[JobOptions]) -> Result:
-        """Pick up a job by its id."""
+        """Continue a job by its id."""
         return run_sync(self._check_result(kind, id, options))
 
     def upload_file(self, file: object, role: AssetRole | None = None, **options: Unpack[CallOptions]) -> str:
@@ -204,7 +204,7 @@ class AsyncRunner(_BaseRunner[Backend]):
         return await self._download(kind, id, options)
 
     async def check_result(self, kind: ProjectKind, id: str, **options: Unpack[JobOptions]) -> Result:
-        """Pick up a job by its id."""
+        """Continue a job by its id."""
         return await self._check_result(kind, id, options)
 
     async def upload_file(self, file: object, role: AssetRole | None = None, **options: Unpack[CallOptions]) -> str:

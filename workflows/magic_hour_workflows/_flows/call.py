@@ -29,19 +29,19 @@ T = TypeVar("T")
 logger: logging.Logger = logging.getLogger("magic_hour_workflows")
 
 TRIES_BEFORE_CHARGE = 5
-"""Attempts at a step before anything is paid for: an early error is better than a long wait for nothing."""
+"""Attempts at a step before anything is paid for: an early error is better than a long, useless wait."""
 LAST_ATTEMPT_SECONDS = 1.0
 LAST_ATTEMPT_SHARE = 0.1
 """How long before the deadline the last attempt at anything is made: a second, or a tenth of a shorter timeout."""
 STALLED_SECONDS = 300.0
-"""What makes no progress for so long is given up, although its job is paid for: outputs stay available, and can be
+"""What makes no progress for this long is given up, although its job is paid for: outputs stay available, and can be
 fetched by the id. Five times as long as storage may be silent within one attempt."""
 ATTEMPT_SECONDS = 60.0
 """How long one attempt at an API call that can be repeated may take."""
 
 
 class Attempt(NamedTuple):
-    """One sending of a paid request. `trace` knows whether a byte went out, and what the answer was."""
+    """One attempt to send a paid request. `trace` records whether a byte went out, and what the answer was."""
 
     request: Request[Any]
     submitted_at: datetime
@@ -49,7 +49,7 @@ class Attempt(NamedTuple):
 
 
 class Submission:
-    """What is known of the paid request of a call; made with the call, so before anything could end it."""
+    """What is known about the paid request of a call; made with the call, before anything could interrupt it."""
 
     def __init__(self) -> None:
         self.attempt: Attempt | None = None
@@ -57,9 +57,9 @@ class Submission:
         self.settled: bool = False
         """Whether its outcome was reported: the id, that it was refused, or that it is unknown."""
         self.announcements: int = 0
-        """How often the listener was called with the id, or began to be."""
+        """How often the listener was called with the id, counting calls that were interrupted."""
         self.unknown: SubmissionUnknown | None = None
-        """What says that the outcome is unknown; kept, because the exception that carries it may be replaced."""
+        """The error for an unknown outcome; kept, because the exception that carries it may be replaced."""
 
     def begin(self, attempt: Attempt) -> None:
         """A request is about to be sent."""
@@ -68,7 +68,7 @@ class Submission:
 
 @attrs.define
 class Call:
-    """One call of the user's, from its beginning to its deadline. Its time starts when it is made."""
+    """One call by the user, from its beginning to its deadline. Its time starts when it is made."""
 
     backend: Backend
     timeout: float
@@ -78,7 +78,7 @@ class Call:
     tries: int | None = TRIES_BEFORE_CHARGE
     """Attempts at a step; None for as many as fit before the deadline, once the job is paid for."""
     before_sending: BeforeSending | None = None
-    """Asked before each attempt at a paid create, directly before its first byte: one that must not go out raises."""
+    """Called before each attempt at a paid create, directly before its first byte; raises if it must not be sent."""
     submission: Submission = attrs.field(factory=Submission)
     deadline: float = attrs.field(default=0.0, kw_only=True)
 
@@ -94,7 +94,7 @@ class Call:
         return max(0.0, self.deadline - self.backend.now())
 
     def room(self, reserve: float = 0.0) -> float:
-        """Seconds that may be slept, so that there is time for a last attempt before the deadline.
+        """Seconds that may pass in a sleep, so that there is time for a last attempt before the deadline.
 
         Args:
             reserve: seconds the last attempt needs, if that is more than usual.
@@ -123,14 +123,14 @@ class Call:
         progress: Callable[[], int] | None = None,
         reserve: float = 0.0,
     ) -> T:
-        """The result of `attempt`, made again while `again` allows it, tries are left and time is left.
+        """The result of `attempt`, repeated while `again` allows it and attempts and time are left.
 
         Args:
-            step: what is being done, for people.
+            step: what is being done, for messages.
             attempt: does it once.
-            again: whether a failure may pass.
-            progress: how far the work has come; once it is further than ever, the patience starts over. After five
-                minutes without any, it is given up.
+            again: whether a failure may be temporary.
+            progress: how far the work has come; when it advances, the count of attempts starts over. After five
+                minutes without progress, it is given up.
             reserve: seconds an attempt needs at least, if that is more than usual.
         """
         backoff = Backoff()

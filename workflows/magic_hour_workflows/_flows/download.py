@@ -1,8 +1,8 @@
 """Saving the outputs of a complete job, several at a time.
 
-Rule: the job is paid for, so only the deadline ends the trying, and a failure of one output never costs another: what
-can be saved is saved before it is raised. A URL that has become too old, or that cannot be used, is replaced by
-asking for the job again.
+Rule: the job is paid for, so only the deadline ends the attempts, and a failure of one output never costs another: what
+can be saved is saved before it is raised. A URL that has expired, or that is invalid, is replaced by polling the job
+again.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from .wait import SHORTEST_INTERVAL, Project, poll
 
 _MOST_REFRESHES = 3
 _MOST_MISMATCHES = 3
-"""How often a file is fetched once more because its bytes do not fit the checksum that storage reported."""
+"""How often a file is downloaded again because it does not match the checksum that storage reported."""
 _POLLS_FOR_OUTPUTS = 3
 _MOST_REPORTED = 3
 """How many failed outputs an error describes."""
 
 
 class DownloadState:
-    """The outputs of one job: where they are now, and what has become of them."""
+    """The outputs of one job: their URLs, and which were saved or failed."""
 
     def __init__(self, call: Call, job: Job, project: Project) -> None:
         self.call = call
@@ -39,7 +39,7 @@ class DownloadState:
         """In the order in which they came."""
 
     async def refresh(self, number: int, stale: object) -> None:
-        """Get fresh URLs, unless somebody has done so since `stale` was read."""
+        """Get fresh URLs, unless another download has done so since `stale` was read."""
         if self.urls[number] == stale:
             project = await poll(self.call, self.job)
             fresh = _urls(project)
@@ -48,14 +48,14 @@ class DownloadState:
 
     @property
     def hopeless(self) -> bool:
-        """Whether this machine has refused a file, and will refuse the next one too: its disk is full, say."""
+        """Whether the next file would fail too because of this machine: a full disk, for example."""
         return any(isinstance(failure, DownloadFailed) for failure in self.failures.values())
 
     def paths(self) -> list[Path]:
         return [self.saved[number] for number in sorted(self.saved)]
 
     def failed(self) -> DownloadFailed:
-        """The error for those that were not saved; what went wrong first counts."""
+        """The error for those that were not saved; its status is that of the first failure."""
         first = next(iter(self.failures.values()))
         lines = [f"output {number + 1}: {error}" for number, error in sorted(self.failures.items())]
         others = [f"and {len(lines) - _MOST_REPORTED} more"] if len(lines) > _MOST_REPORTED else []
@@ -79,7 +79,7 @@ async def download(
 ) -> list[Path]:
     """Save every output; the paths come in the order of the outputs.
 
-    If one of them fails, the others go on; what the first failure was is raised when all have ended.
+    If one of them fails, the others continue; the error is raised when all have ended.
 
     Raises:
         DownloadFailed: an output could not be saved; `downloaded_paths` has those that were.

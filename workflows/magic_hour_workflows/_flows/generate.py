@@ -1,4 +1,4 @@
-"""The whole story in one call: check, upload, create, wait, download.
+"""A whole job in one call: check, upload, create, wait, download.
 
 Rule: everything that can be wrong is found before the first upload, and from the moment the job is accepted nothing
 leaves this module without its id.
@@ -57,7 +57,7 @@ OPTIONS = (
     "on_progress",
     "extra_body",
 )
-"""What `generate` takes beside the fields of the contract."""
+"""What `generate` takes besides the fields of the contract."""
 
 
 async def generate(
@@ -66,7 +66,7 @@ async def generate(
     """Run one job from local files to files on disk.
 
     Args:
-        call: how long, how often, who listens.
+        call: the time limit, the polling interval and the listener.
         endpoint: what to call.
         parameters: the operation's parameters, with files where the contract has paths.
         outputs: whether to wait, and where to save.
@@ -116,13 +116,13 @@ def prepare(
 
 
 def job_name(backend: Backend, endpoint: Endpoint[..., Any]) -> str:
-    """A name to find the job by in the web app and in webhook events, should its id ever be lost."""
+    """A name to find the job by in the web app and in webhook events, in case its id is lost."""
     digits = f"{int(backend.random() * 16**8):08x}"
     return f"{endpoint.name.split('.')[1]} {backend.utc():%Y-%m-%dT%H:%M:%SZ} {digits}"
 
 
 async def check_result(call: Call, kind: Kind, id: str, outputs: OutputOptions) -> Result:
-    """Pick a job up by its id: wait for it, save its outputs.
+    """Continue a job by its id: wait for it, save its outputs.
 
     Without waiting, a job that is not complete yet is returned as it is.
     """
@@ -153,13 +153,13 @@ async def save(call: Call, kind: Kind, id: str, outputs: OutputOptions) -> list[
         early = InvalidArgument(
             f"the {kind} job {job.shown_id} is not complete yet ({reported_status(project) or 'unknown'})", field="id"
         )
-        name_job(early, job)  # not a mistake alone: there is a job, and a way to go on
+        name_job(early, job)  # not only a mistake: there is a job, and a way to resume it
         raise early
     return (await _saved(call, job, project, directory, outputs)).downloaded_paths
 
 
 async def upload_file(call: Call, value: Any, role: Any) -> str:
-    """Upload one file and give its remote path."""
+    """Upload one file and return its remote path."""
     source = to_source(value, role, "file")
     try:
         [path] = await upload(call, [source])

@@ -1,4 +1,4 @@
-"""Sending a call: once and only once where it costs credits, as often as it takes where it does not.
+"""Sending a request: never twice if it may cost credits, otherwise as often as needed.
 
 Rule: after the first byte of a paid request went out, it is never sent again. Its outcome is known, or reported as
 unknown.
@@ -36,7 +36,7 @@ _MOST_ANNOUNCEMENTS = 2
 
 
 async def send(call: Call, request: Request[T], extra_headers: Mapping[str, str] | None = None) -> T:
-    """Send any call and give its result; failures that may pass are tried again as the kind of call allows."""
+    """Send any request and return its result; it is repeated after temporary failures where that is safe."""
     if extra_headers is not None:
         request = attrs.evolve(request, headers={**request.headers, **checked_headers(extra_headers)})
     if request.endpoint.charges_credits:
@@ -50,9 +50,9 @@ async def send(call: Call, request: Request[T], extra_headers: Mapping[str, str]
 
 
 async def query(call: Call, request: Request[T], *, again: Callable[[Exception], bool] = may_repeat) -> T:
-    """Send a call that can be repeated freely.
+    """Send a request that can be repeated freely.
 
-    A DELETE that finds nothing has done its work before, if it may have arrived before.
+    A DELETE that finds nothing has succeeded, if an earlier attempt may have arrived.
     """
     may_be_done = False
 
@@ -73,16 +73,16 @@ async def query(call: Call, request: Request[T], *, again: Callable[[Exception],
 
 
 async def submit(call: Call, request: Request[T]) -> tuple[T, Job]:
-    """Send a call that charges credits, at most once as far as the service can tell. Gives its answer and the job.
+    """Send a request that charges credits, so that it is accepted at most once. Returns its answer and the job.
 
     The id is published, as an event and in the log, before anything else happens.
 
     Raises:
-        SubmissionUnknown: it went out, and what became of it is not known.
+        SubmissionUnknown: it was sent, and its outcome is unknown.
         APIError: the service refused it; nothing was charged.
         ConnectionFailed: it could not be sent in time; nothing was charged.
     """
-    kind_of(request)  # a job that nobody could wait for is not paid for
+    kind_of(request)  # do not pay for a job that nobody could wait for
     reserve = min(LEAST_SECONDS, call.timeout / 2)
     if call.left() < reserve:
         message = f"{request.name} was not sent: too little time is left for its answer"
@@ -136,10 +136,10 @@ def publish(call: Call, job: Job) -> None:
 
 
 def job_from(request: Request[Any], created: Any) -> Job:
-    """The job that the answer to a create speaks of.
+    """The job that the answer to a create names.
 
     Raises:
-        UnexpectedResponse: by an id that cannot be one.
+        UnexpectedResponse: its id cannot be used.
     """
     from .._results import Job, number
 
@@ -151,7 +151,7 @@ def job_from(request: Request[Any], created: Any) -> Job:
 
 
 def kind_of(request: Request[Any]) -> Kind:
-    """What the job of a call makes, as the contract says.
+    """What the job of a request makes, according to the contract.
 
     Raises:
         InvalidArgument: it makes no job.
@@ -162,7 +162,7 @@ def kind_of(request: Request[Any]) -> Kind:
 
 
 def carry(call: Call, error: BaseException) -> None:
-    """Let whatever ends a call, a cancellation and Ctrl-C at any line included, carry what is known of its job.
+    """Attach what is known about the job to whatever ends a call, even a cancellation or Ctrl-C at any line.
 
     It is taken from the submission, which is recorded before the request and as the answer comes in; so nothing
     depends on where the call was interrupted.
@@ -189,7 +189,7 @@ def carry(call: Call, error: BaseException) -> None:
 
 
 def _lost(call: Call, attempt: Attempt, reason: str) -> SubmissionUnknown:
-    """Nobody knows: say so where it cannot be overlooked, because the exception may be replaced on its way."""
+    """The error for an unknown outcome; also emitted and logged, because the exception may be replaced on its way."""
     from ..events import SubmissionLost
 
     request, submitted_at = attempt.request, attempt.submitted_at

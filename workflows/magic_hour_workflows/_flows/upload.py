@@ -1,6 +1,6 @@
-"""Uploading the input files of a call: one request for all places, then all files at once.
+"""Uploading the input files of a call: one request for all upload URLs, then all files at once.
 
-Rule: nothing is paid for yet, so everything here may be repeated, and anything that cannot work is an error soon.
+Rule: nothing is paid for yet, so everything here may be repeated, and what cannot work fails early.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from .call import Call
 
 
 async def upload(call: Call, sources: Sequence[Source]) -> list[str]:
-    """Upload every source; the remote paths come in the same order.
+    """Upload every source; the remote paths are in the same order.
 
     Raises:
-        UploadFailed: storage did not take a file.
+        UploadFailed: storage did not accept a file.
         InvalidArgument: a stream turned out to be empty.
     """
     if not sources:
@@ -45,7 +45,7 @@ def measure(source: Source) -> None:
 
     Raises:
         UploadFailed: it cannot be read.
-        InvalidArgument: it turned out to be empty, or no file that the service takes.
+        InvalidArgument: it turned out to be empty, or not a file that the service accepts.
     """
     if source.size is None:
         with _naming(source):
@@ -97,7 +97,7 @@ async def _upload_one(call: Call, source: Source, place: Any) -> str:
 
 @contextmanager
 def _naming(source: Source) -> Iterator[None]:
-    """Let what goes wrong with a file say which one it is, and that nothing was charged."""
+    """Add to an error which file it is about, and that nothing was charged."""
     try:
         yield
     except (TransferFailed, ConnectionFailed) as error:

@@ -1,6 +1,6 @@
 """Waiting for a job: how often to poll, what each status means, when to stop.
 
-Rule: a poll can always be repeated, so only the deadline ends the waiting for a paid job. There is always a poll
+Rule: a poll can always be repeated, so only the deadline ends waiting for a paid job. There is always a poll
 shortly before the deadline, and no sleep after the last one.
 """
 
@@ -20,7 +20,7 @@ from .call import Call
 
 
 class Project(Protocol):
-    """What flows need to know of a job, image or video."""
+    """What flows need to know about a job, image or video."""
 
     @property
     def id(self) -> str: ...
@@ -39,9 +39,9 @@ LONGEST_INTERVAL = 30.0
 GROWTH = 0.15
 JITTER = 0.1
 SLOWEST_POLLS = 1.5
-"""The last poll gets this many times the time of the slowest so far."""
+"""The last poll is given this many times as long as the slowest poll so far took."""
 NEW_JOB_SECONDS = 10.0
-"""A job that was just accepted may not be found by its id yet; only after this long that is believed."""
+"""A job that was just accepted may not be found by its id yet; a 404 is only believed after this long."""
 
 
 def interval(elapsed: float, random: float, fixed: float | None = None) -> float:
@@ -78,12 +78,12 @@ async def wait(call: Call, job: Job, *, new: bool = False) -> Any:
     """Poll a job until it is complete; returns its project.
 
     Args:
-        call: how long, how often, who listens.
+        call: the time limit, the polling interval and the listener.
         job: the job to wait for.
         new: True if it was accepted only now: the first poll can wait, and may not find it yet.
 
     Raises:
-        JobFailed: the service could not do it; the credits are refunded.
+        JobFailed: the service could not complete it; the credits are refunded.
         JobCanceled: it was canceled in the web app.
         JobTimeout: it did not complete in time; it is still running.
     """
@@ -123,7 +123,7 @@ async def wait(call: Call, job: Job, *, new: bool = False) -> Any:
 
 
 async def poll(call: Call, job: Job, *, missing_until: float | None = None) -> Any:
-    """The project as it is now; if asked before `missing_until`, that it is not found is not believed."""
+    """The project as it is now; before `missing_until`, a 404 is not believed."""
     asked = 0.0
 
     def again(error: Exception) -> bool:
@@ -150,7 +150,7 @@ def reported_status(project: Project) -> str | None:
 
 
 def finished(job: Job, project: Project) -> bool:
-    """Whether the job is complete; an unknown status counts as not yet.
+    """Whether the job is complete; an unknown status counts as not complete.
 
     Raises:
         JobFailed, JobCanceled: it never will be.

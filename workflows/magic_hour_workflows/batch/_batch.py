@@ -34,7 +34,7 @@ from ._settling import not_charged as settle_not_charged
 from ._store import Store
 
 _POLL_SECONDS = 0.2
-"""How often `run` looks for finished rows."""
+"""How often `run` checks for finished rows."""
 
 
 class Batch:
@@ -223,7 +223,7 @@ class Batch:
         """Record what happened to a doubtful row, as found in the web app or in a webhook event.
 
         With `not_charged` this takes 135 seconds: the row is closed so that nobody can submit it any more, and then
-        anything that is already on its way has time to arrive. An earlier look does not count.
+        anything that is already on its way has time to arrive. An earlier check does not count.
 
         Args:
             key: the row.
@@ -247,7 +247,7 @@ class Batch:
         if not callable(not_charged):
             raise InvalidArgument(
                 "expected a function to call with the name of the job once nobody can submit the row any more",
-                "return whether there is no such job; an earlier look does not count",
+                "return whether there is no such job; an earlier check does not count",
                 field="not_charged",
             )
         return settle_not_charged(self.database, key, not_charged, on_wait)

@@ -2,7 +2,7 @@
 
 Rule: a claim is granted once, to one execution, before anything is sent. It is given back only when it is certain that
 the service accepted nothing, or by a person who closed the row, waited until nobody could use the claim, and only then
-looked. An id is never refused: one that does not belong to the row is stored as a stray.
+checked. An id is never refused: one that does not belong to the row is stored as a stray.
 """
 
 from __future__ import annotations

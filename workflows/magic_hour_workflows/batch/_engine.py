@@ -1,9 +1,8 @@
 """The engine of a batch: DBOS has the queue and the results of each step; this starts, feeds and stops it.
 
-Rule: no scheduler and no queue of our own, and only public calls of DBOS. Whatever the engine may do twice is safe to
-    do
-twice, because it does not grant the right to submit a job (`_claims`). The names that DBOS stores (application, queue,
-workflow, steps) are constants, independent of the code: a batch that one release started is finished by the next.
+Rule: no scheduler and no queue of our own, and only public calls of DBOS. The engine may do anything twice, because it
+does not grant the right to submit a job (`_claims`). The names that DBOS stores (application, queue, workflow, steps)
+are constants, independent of the code: a batch that one release started is finished by the next.
 """
 
 from __future__ import annotations

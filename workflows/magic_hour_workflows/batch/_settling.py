@@ -1,8 +1,7 @@
 """Settling a doubtful row: what a person found out, and when that counts.
 
-Rule: "not charged" is only asked after the row was closed and nobody can submit it any more or has a request on its
-    way.
-An earlier look may have come too early: the job could still appear.
+Rule: "not charged" is only asked after the row was closed, when nobody can submit it any more and no request is on its
+way. An earlier check may have come too early: the job could still appear.
 """
 
 from __future__ import annotations

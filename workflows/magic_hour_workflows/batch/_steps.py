@@ -1,8 +1,7 @@
 """The steps of a row: upload and submit, wait and download. The flows do the work; this adds what a batch needs.
 
 Rule: only the execution that was granted the claim submits a job, and its id is stored before anything else happens.
-    Each
-step can be repeated: only ids and paths are recorded, never a signed URL.
+Each step can be repeated: only ids and paths are recorded, never a signed URL.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ _FRAMES_PER_SECOND = 4
 
 
 WINDOW_SECONDS = 60.0
-"""Over which the speed is measured."""
+"""The time over which the speed is measured."""
 LAST_ERRORS = 3
 ENDED = (RowStatus.SAVED, RowStatus.FAILED, RowStatus.DOUBTFUL, RowStatus.SKIPPED)
 ACTIVITIES = ("uploading", "queued", "rendering", "saving")
@@ -64,11 +64,11 @@ class Stats:
         self._lock = threading.Lock()
 
     def update(self, summary: Summary) -> None:
-        """The database was polled."""
+        """Take over the state that the database had when it was polled."""
         self.summary = summary
 
     def on_event(self, key: str, event: Event) -> None:
-        """Something happened to a row in progress."""
+        """Count an event of a row in progress."""
         match event:
             case Uploading():
                 activity = "uploading"
@@ -84,7 +84,7 @@ class Stats:
             self._activities[key] = activity
 
     def row_ended(self, result: RowResult) -> None:
-        """A row was done in this run."""
+        """Count a row that has ended in this run."""
         with self._lock:
             self._activities.pop(result.key, None)
             self._ends.append(self._now())
@@ -182,7 +182,7 @@ class Panel:
         self._halted: str | None = None
 
     def row_ended(self, result: RowResult) -> None:
-        """The stats have it."""
+        """Nothing to do: the stats have the row."""
 
     def tick(self, halted: str | None) -> None:
         """Time has passed."""
@@ -227,7 +227,7 @@ def _dim(parts: Iterator[str] | list[str]) -> Text:
 
 @contextmanager
 def live(panel: Panel) -> Iterator[bool]:
-    """Draw the panel while the block runs; gives False if this terminal cannot."""
+    """Draw the panel while the block runs; yields False if this terminal cannot."""
     from rich.console import Console
     from rich.live import Live
 
@@ -241,7 +241,7 @@ def live(panel: Panel) -> Iterator[bool]:
 
 
 def halt_line(reason: str) -> str:
-    """What it means that a batch is halted."""
+    """The line that says why a batch is halted, and what happens next."""
     again = "; Ctrl-C again stops at once, and no job is lost" if reason == "interrupted" else ""
     return f"{escaped(reason)}: no more jobs are submitted; waiting for those in progress{again}"
 

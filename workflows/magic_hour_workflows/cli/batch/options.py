@@ -1,6 +1,6 @@
-"""The options of the batch commands, and which batch a command is about: a file, or a database of several machines.
+"""The options of the batch commands, and which batch a command is about: a file, or a database for several machines.
 
-Rule: an option wins over the environment, the environment over what the current folder has; a password is never shown,
+Rule: an option overrides the environment, and the environment what is in the current folder; a password is never shown,
 and never part of a suggested command.
 """
 

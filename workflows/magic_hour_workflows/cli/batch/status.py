@@ -1,7 +1,7 @@
 """`batch status`, `verify`, `settle`, `report`, and how a run ends: what was done, and the command for the rest.
 
-Rule: a doubt about a charge wins over everything else, and is reported even with `--quiet`. No command here sends
-anything, so none needs an API key.
+Rule: a doubt about a charge takes precedence over everything else, and is reported even with `--quiet`. No command here
+sends anything, so none needs an API key.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def exit_code(summary: Summary, interruption: BaseException | None) -> int:
 
 
 def write_files(results: Sequence[RowResult], summary: Summary, context: RunContext) -> list[Path]:
-    """`results.jsonl`, `results.csv` and `report.html`, beside the outputs."""
+    """`results.jsonl`, `results.csv` and `report.html`, next to the outputs."""
     folder = context.output.absolute()
     tables = write_results(folder, results)
     options = context.location.portable_options
@@ -244,7 +244,7 @@ def _plain(_: object, __: object, value: Any) -> Any:
 
 
 def settle_row(terminal: Terminal, location: BatchLocation, key: str, project: str | None, not_charged: bool) -> int:
-    """Record what became of a doubtful row; returns the exit code."""
+    """Record the outcome of a doubtful row; returns the exit code."""
     if (project is None) == (not not_charged):
         raise InvalidArgument("pass either --project ID or --not-charged", field="project_id")
     batch = _batch(location)
@@ -290,7 +290,7 @@ def _discard_typed_ahead() -> None:
 
 
 def show_report(terminal: Terminal, location: BatchLocation, *, browser: bool) -> None:
-    """Write the result files beside the outputs."""
+    """Write the result files next to the outputs."""
     batch = _batch(location)
     with database_errors():
         resume, output = location.command("worker"), output_of(batch)
