@@ -11,7 +11,7 @@ packages in `src/`, so it works in a temporary copy laid out that way. It leaves
 (the constants), and functions with decorators.
 
 Rule: every survivor of the flows is explained, and every explanation still has its survivor; those of the wider set are
-read, and only counted until somebody has explained them. A mutant that never ends is dead too.
+read, and only counted until somebody has explained them. A mutant that never ends counts as killed.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ TARGETS = PARTS["flows"].targets
 
 KILLED = {1, 3}
 SURVIVED = {0, 5, 33, None}
-"""What mutmut writes down of a worker: its tests failed; they passed, or there are none. The rest ended by force."""
+"""What mutmut records for a worker: its tests failed; they passed, or there are none. The rest were ended by force."""
 
 WORKERS = "2"
 MEMORY = 800 * 2**20
@@ -169,7 +169,7 @@ def run(copy: Path, memory: int) -> None:
 
 
 def _limit_memory(memory: int) -> None:
-    """A mutant that repeats without end fills the memory with what the fake IO records: so it ends soon."""
+    """A mutant that repeats without end fills the memory with what the fake backend records; the limit ends it soon."""
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
 
 
@@ -204,7 +204,7 @@ def explanations(targets: list[str]) -> dict[Mutant, str]:
 
 
 def try_all(part: Part, targets: list[str]) -> list[tuple[Mutant, str]]:
-    """What became of the mutants of these files, counted aloud."""
+    """What became of the mutants of these files; prints the counts."""
     found = []
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         lay_out(Path(folder), part, targets)

@@ -33,7 +33,7 @@ class Contract:
         self.raw = raw
 
     def resolve(self, node: Any) -> dict[str, Any]:
-        """`node` with its `$ref` followed; what stands beside the `$ref` wins over what it leads to."""
+        """`node` with its `$ref` followed; keywords next to the `$ref` take precedence over its target."""
         seen: list[str] = []
         merged: dict[str, Any] = {}
         while isinstance(node, dict):
@@ -65,7 +65,7 @@ class Contract:
         """The target of a reference within the document.
 
         Raises:
-            LookupError: nothing does.
+            LookupError: there is none.
         """
         node: Any = self.raw
         for part in reference[2:].split("/") if reference != "#" else []:

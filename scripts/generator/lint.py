@@ -1,6 +1,6 @@
 """Reasons not to generate: names that would break the code, and parts that would silently be missing.
 
-Rule: openapi-python-client ends with exit code 0 in all of these cases, so they are looked for here, and every
+Rule: openapi-python-client ends with exit code 0 in all of these cases, so they are checked here, and every
 finding is reported at once.
 """
 

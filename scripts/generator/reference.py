@@ -60,7 +60,7 @@ def _block(page: Path) -> str:
     """What is written by hand on a page, if there is one.
 
     Raises:
-        DamagedPage: the page or its markers are damaged; going on would lose that text.
+        DamagedPage: the page or its markers are damaged; continuing would lose that text.
     """
     if not page.is_file():
         return "\n\n"

@@ -17,7 +17,7 @@ from pathlib import Path
 from .problems import BrokenOutput
 
 FOLDER = "_runtime"
-"""Where it lies in a client."""
+"""Where it is in a client."""
 CONTRACT = "_contract.py"
 """The only module of it that is rendered."""
 LIBRARIES = {"anyio", "attrs", "httpcore", "httpx"}

@@ -55,7 +55,7 @@ def test_outputs(data: Any, expected: list[str]) -> None:
         ("fox.png\n", "--format json"),
         ("[1]", "--format json"),
         ('{"id": "x"}', "has neither files nor a job"),
-        ('{"error": {"message": "no more credits"}}', "the command before failed: no more credits"),
+        ('{"error": {"message": "no more credits"}}', "the previous command failed: no more credits"),
         ('{"id": "x", "kind": "video", "downloaded_paths": ["clip.mp4"]}', "is video, not image"),
         ("\x00\x01", "--format json"),
         ("[" * 100_000, "--format json"),
@@ -245,7 +245,7 @@ def test_a_pipe_fails_with_its_first_command(folder: Path, emulator: Emulator) -
     )
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 2
-    assert "the command before failed: --image: there is no file missing.png" in done.stderr
+    assert "the previous command failed: --image: there is no file missing.png" in done.stderr
     assert not list(emulator.requests)
 
 

@@ -140,7 +140,7 @@ def test_a_client_can_be_subclassed_and_used_in_with() -> None:
 @both
 @pytest.mark.parametrize("url", ["https://api.example/v1", "https://api.example/v1/", "https://api.example/proxy/v1"])
 def test_the_version_is_not_part_of_the_address(make: Any, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(InvalidArgument, match=r"`base_url`: the calls add /v1 themselves; leave it out"):
+    with pytest.raises(InvalidArgument, match=r"`base_url`: the client adds /v1 itself; leave it out"):
         make(KEY, base_url=url)
     monkeypatch.setenv(BASE_URL_VARIABLE, url)
     with pytest.raises(InvalidArgument, match=BASE_URL_VARIABLE):

@@ -137,7 +137,7 @@ class TestMistakes:
             raise PermissionError
 
         monkeypatch.setattr(os, "open", refuse)
-        self.check(picture, "may not be read")
+        self.check(picture, "is not readable")
 
     def test_text_mode(self, picture: Path) -> None:
         with picture.open() as file:

@@ -163,7 +163,7 @@ def to_source(value: Any, role: AssetRole | None, where: str) -> Source:
         return source
     if isinstance(value, (str, os.PathLike)):
         if value == "":
-            raise InvalidArgument("the path is empty", "give one of a file", field=where)
+            raise InvalidArgument("the path is empty", "give the path of a file", field=where)
         _check_is_local(value, where)
         return from_path(value, role, where)
     name, held = (value[0], value[1]) if _is_pair(value) else (None, value)
@@ -190,7 +190,7 @@ def _check_is_local(value: str | os.PathLike[str], where: str) -> None:
         return
     if is_remote(value):
         raise InvalidArgument(
-            f"{shown(value)} needs no upload", "give it to the field that takes the file, as it is", field=where
+            f"{shown(value)} needs no upload", "pass it as it is to the field that takes the file", field=where
         )
     if (url := _OTHER_URL.match(value)) and not os.path.lexists(value):
         raise InvalidArgument(

@@ -47,15 +47,15 @@ def _talking_photo(body: Mapping[str, Any]) -> None:
             field="end_seconds",
         )
     if end - start > LONGEST_CLIP_SECONDS:
-        longest = f"longer than the {LONGEST_CLIP_SECONDS} s any plan has"
-        raise InvalidArgument(f"a clip of {end - start:g} s is {longest}", "ask for less", field="end_seconds")
+        longest = f"longer than the {LONGEST_CLIP_SECONDS} s that any plan allows"
+        raise InvalidArgument(f"a clip of {end - start:g} s is {longest}", "ask for a shorter one", field="end_seconds")
 
 
 def _image_editor(body: Mapping[str, Any]) -> None:
     assets = body.get("assets") or {}
     if not assets.get("image_file_paths") and not assets.get("image_file_path"):
         field = "assets.image_file_paths"
-        raise InvalidArgument("there is no image to edit", "give one at least", field=field)
+        raise InvalidArgument("there is no image to edit", "give at least one", field=field)
 
 
 _CHECKS: Mapping[str, Callable[[Mapping[str, Any]], None]] = {

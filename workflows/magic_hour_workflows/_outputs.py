@@ -52,7 +52,7 @@ def checked_directory(directory: str | os.PathLike[str] | None, *, make: bool = 
         _try_out(path if make else next(known for known in (path, *path.absolute().parents) if os.path.lexists(known)))
     except (FileExistsError, NotADirectoryError):
         raise InvalidArgument(
-            f"{where} is not a directory", "give one, or the name of a new one", field=field
+            f"{where} is not a directory", "give a directory, or the name of a new one", field=field
         ) from None
     except (OSError, ValueError, RuntimeError) as error:
         raise InvalidArgument(
@@ -85,7 +85,7 @@ def checked_output_name(name: object, kind: Kind | None = None) -> str | None:
     if name is None:
         return None
     if not isinstance(name, str) or not _is_plain(name):
-        wanted = "give a plain one without a folder, such as 'portrait'"
+        wanted = "give a plain name without a folder, such as 'portrait'"
         raise InvalidArgument(f"{shown(name)} cannot be a file name on every system", wanted, field="output_name")
     extension = os.path.splitext(name)[1].lstrip(".").lower()
     kinds = [known for known, extensions in EXTENSIONS.items() if extension in extensions]

@@ -30,7 +30,7 @@ _LENGTH = re.compile(_SIZE)
 _CONTENT_RANGE = re.compile(rf"bytes ({_SIZE})-({_SIZE})/({_SIZE}|\*)")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 5
-_NO_FILE = "storage answered nothing where a file should be"
+_NO_FILE = "storage returned an empty answer instead of a media file"
 
 
 class PartialDownload:
@@ -84,7 +84,7 @@ class PartialDownload:
             self._redirects += 1
             if self._redirects > _MOST_REDIRECTS:
                 self._redirects = 0
-                raise TransferFailed("storage redirects in circles", status=status)
+                raise TransferFailed("storage redirects in a loop", status=status)
             return checked_url(headers["location"], self.allow_http, url)
         self._redirects = 0
         if status == 206 and self.received:
@@ -93,7 +93,7 @@ class PartialDownload:
             self._start_over(headers)
         elif status in (206, 416):
             self.reset()
-            raise TransferFailed("storage answered another part than was asked for")
+            raise TransferFailed("storage returned the wrong byte range")
         else:
             message = f"storage answered with status {status}"
             raise TransferFailed(message, status=status, retry_after=retry_after(headers))
@@ -106,7 +106,8 @@ class PartialDownload:
             raise TransferFailed(_NO_FILE)
         has_length = _LENGTH.fullmatch(length) is not None
         if not has_length and "transfer-encoding" not in headers:
-            raise TransferFailed("storage did not say how long the file is, so a cut could not be seen", final=True)
+            message = "storage did not say how long the file is, so a truncated file could not be detected"
+            raise TransferFailed(message, final=True)
         try:
             self._unpacker = unpacker(headers.get("content-encoding", ""))
         except NotUnpackable as error:
@@ -123,7 +124,7 @@ class PartialDownload:
         same = found is not None and int(found[1]) == self.received and found[3] in ("*", str(self.total))
         if not same or not _is_as_it_is(headers) or headers.get("etag", self._etag) != self._etag:
             self.reset()
-            raise TransferFailed("storage answered another part than was asked for")
+            raise TransferFailed("storage returned the wrong byte range")
         # A checksum that started further back covers this part as well.
         is_the_rest = self.total is not None and headers.get("content-length") == str(self.total - self.received)
         if self._checksum is None and is_the_rest:
@@ -199,7 +200,7 @@ class PartialDownload:
 
     def _unwritable(self, error: OSError) -> DownloadFailed:
         why = error.strerror or type(error).__name__
-        # A status of its own kind: asking again does not make room on the disk.
+        # Final: a retry does not make room on the disk.
         return DownloadFailed(f"{self.name} cannot be written to {shown(self.directory)}: {why}", final=True)
 
     def check_complete(self) -> None:

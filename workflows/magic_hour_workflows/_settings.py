@@ -80,7 +80,7 @@ def checked_interval(name: str, value: object) -> float | None:
     """
     seconds = checked_seconds(name, value)
     if seconds is not None and seconds < SHORTEST_POLL_INTERVAL:
-        raise InvalidArgument(f"{seconds:g} s is too often", f"give {SHORTEST_POLL_INTERVAL:g} at least", field=name)
+        raise InvalidArgument(f"{seconds:g} s is too short", f"give at least {SHORTEST_POLL_INTERVAL:g}", field=name)
     return seconds
 
 

@@ -181,7 +181,7 @@ def _reading(stream: IO[bytes], name: str, field: str) -> Iterator[None]:
 
 def _busy(name: str, field: str) -> InvalidArgument:
     return InvalidArgument(
-        f"the stream {name} is being uploaded already", "give every call a stream of its own", field=field
+        f"the stream {name} is being uploaded already", "give every call its own stream", field=field
     )
 
 
@@ -198,7 +198,7 @@ def from_path(value: str | os.PathLike[str], role: AssetRole | None, field: str)
         raise AssetNotFound(problem, remedy, field=field) from None
     except PermissionError:
         raise InvalidArgument(
-            f"{shown(value)} may not be read", "change its permissions or give another file", field=field
+            f"{shown(value)} is not readable", "change its permissions or give another file", field=field
         ) from None
     except Exception as error:  # noqa: BLE001  (a caller's object may raise anything)
         raise InvalidArgument(
@@ -259,7 +259,7 @@ def from_stream(stream: Any, name: str | None, role: AssetRole | None, field: st
     except TransferFailed as error:
         raise InvalidArgument(f"{base}: {error.problem}", error.remedy or "pass another file", field=field) from None
     if size == 0:
-        remedy = "go back with seek(0)" if start else "pass a non-empty file"
+        remedy = "rewind it with seek(0)" if start else "pass a non-empty file"
         raise InvalidArgument(f"nothing is left to read from {base}", remedy, field=field)
     return Source(
         name=base,

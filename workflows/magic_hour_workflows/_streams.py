@@ -144,7 +144,7 @@ def spooled(stream: IO[bytes], left: Callable[[], float]) -> tuple[IO[bytes], in
                 ) from None
         size = spool.tell()
         if promised is not None and size < promised:
-            raise TransferFailed(f"it ended early: {size} of {promised} bytes came", final=True)
+            raise TransferFailed(f"it ended early: {size} of {promised} bytes arrived", final=True)
     except BaseException:
         spool.close()
         raise

@@ -144,7 +144,7 @@ def job_from(request: Request[Any], created: Any) -> Job:
     from .._results import Job, number
 
     if not (isinstance(created.id, str) and created.id):
-        message = f"{request.name} answered without an id that can be used"
+        message = f"{request.name} returned no usable id"
         raise UnexpectedResponse(message, operation=request.name, status=200)
     credits = number(created.credits_charged)
     return Job(kind=kind_of(request), id=created.id, credits_charged=credits, name=_name(request))

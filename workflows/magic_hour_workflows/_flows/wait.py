@@ -135,7 +135,7 @@ async def poll(call: Call, job: Job, *, missing_until: float | None = None) -> A
         asked = call.backend.now()  # the answer may be as old as that, however long it took to come
         project = await call.backend.send(request, call.attempt_deadline())
         if project.id not in (job.id, None):
-            message = f"{request.name} answered about another job than {job.shown_id}"
+            message = f"{request.name} returned a job other than {job.shown_id}"
             raise UnexpectedResponse(message, operation=request.name, status=200)
         return project
 

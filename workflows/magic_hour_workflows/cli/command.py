@@ -63,7 +63,13 @@ SHARED = (
         autocompletion=among(FORMATS),
         help="Format of the results on stdout. Progress and errors go to stderr.",
     ),
-    option("base_url", str | None, "--base-url", metavar="URL", help="The service. Default: MAGIC_HOUR_BASE_URL."),
+    option(
+        "base_url",
+        str | None,
+        "--base-url",
+        metavar="URL",
+        help="Address of the service. Default: MAGIC_HOUR_BASE_URL.",
+    ),
     option("allow_http", bool, "--allow-http", default=False, help="Allow plain http:// to other machines."),
     option(
         "quiet", bool, "--quiet", "-q", default=False, help="No progress; only the line with a job's id, and errors."
@@ -101,7 +107,7 @@ PollInterval = Annotated[
     typer.Option(
         "--poll-interval",
         metavar="SECONDS",
-        help="Polling interval in seconds. Default: MAGIC_HOUR_POLL_INTERVAL, or 1 to 30, growing.",
+        help="Polling interval in seconds. Default: MAGIC_HOUR_POLL_INTERVAL, or growing from 1 to 30.",
         show_default=False,
     ),
 ]

@@ -94,7 +94,9 @@ DryRun = Annotated[
 ]
 ExtraBody = Annotated[
     str | None,
-    typer.Option("--extra-body", metavar="JSON", help="Fields that have no option.", show_default=False),
+    typer.Option(
+        "--extra-body", metavar="JSON", help="Fields that have no option, as a JSON object.", show_default=False
+    ),
 ]
 LEAST_SECONDS = 0.001
 """The least that is left of `--timeout`, so that the call itself reports the timeout."""
@@ -157,7 +159,7 @@ def _add(group: typer.Typer, operation: str, about: Generate) -> None:
 
 
 def _left(timeout: float | None, spent: float) -> float | None:
-    """What is left of `--timeout`, which includes waiting for the command before. The call refuses invalid values."""
+    """What is left of `--timeout`, which includes waiting for the previous command. The call refuses invalid values."""
     return timeout if timeout is None or not timeout > 0 else max(timeout - spent, LEAST_SECONDS)
 
 

@@ -1,4 +1,4 @@
-"""`-` as a value: a file, a text, or the outputs of the command before, from stdin.
+"""`-` as a value: a file, a text, or the outputs of the previous command, from stdin.
 
 Rule: files that the other command saved are used as they are; else this process asks for fresh URLs of its job, so that
 no signed URL is ever printed. The bytes of a file are read when it is uploaded. Nothing here is charged.
@@ -58,7 +58,7 @@ def with_stdin(terminal: Terminal, values: Mapping[str, Any], find: Find) -> dic
         given = [item for value in values[flag.parameter] for item in (found if value == STDIN else [value])]
         return {**values, flag.parameter: given}
     if len(found) != 1:
-        problem = f"the command before has {len(found)} outputs, but this option takes one file"
+        problem = f"the previous command has {len(found)} outputs, but this option takes one file"
         raise InvalidArgument(problem, "save the outputs and pass one of them", field=flag.field)
     return {**values, flag.parameter: found[0]}
 
@@ -68,7 +68,7 @@ def _files(flag: Flag, find: Find) -> Sequence[Any]:
     stream = _stdin(flag.field)
     start = _read(stream, FIRST_BYTES)
     if not start.strip():
-        raise InvalidArgument("the command before printed nothing", field=flag.field)
+        raise InvalidArgument("the previous command printed nothing", field=flag.field)
     if not is_text(start):
         return [("stdin", PrefixedStream(start, stream))]
     return outputs(flag, (start + _read(stream, _LONGEST)).decode(errors="replace"), find)
@@ -132,15 +132,15 @@ def outputs(flag: Flag, text: str, find: Find) -> list[str]:
     if not isinstance(data, Mapping):
         raise refused("expected a file or the JSON of another command on stdin", "add --format json to that command")
     if data.get("dry_run"):
-        raise refused("the command before was a dry run, which has no outputs")
+        raise refused("the previous command was a dry run, which has no outputs")
     if isinstance(data.get("error"), Mapping):
-        raise refused(f"the command before failed: {data['error'].get('message')}")
+        raise refused(f"the previous command failed: {data['error'].get('message')}")
     if isinstance(path := data.get("file_path"), str):
         return [path]
     paths, kind, id = data.get("downloaded_paths"), data.get("kind"), data.get("id")
     output = next((known for known in get_args(Kind) if known == kind), None)
     if output and flag.role is not None and output != flag.role and (output, flag.role) != _SOUND_OF_A_VIDEO:
-        raise refused(f"the output of the command before is {kind}, not {flag.role}")
+        raise refused(f"the output of the previous command is {kind}, not {flag.role}")
     if isinstance(paths, list) and paths and all(isinstance(path, str) for path in paths):
         return paths
     if output and isinstance(id, str):
@@ -149,7 +149,7 @@ def outputs(flag: Flag, text: str, find: Find) -> list[str]:
 
 
 def find_outputs(terminal: Terminal, client: Client, **options: Any) -> Find:
-    """Waits for the job of the command before, and returns its download URLs.
+    """Waits for the job of the previous command, and returns its download URLs.
 
     Args:
         terminal: errors are about that job meanwhile.

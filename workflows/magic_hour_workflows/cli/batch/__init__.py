@@ -205,7 +205,7 @@ def _add_worker(group: typer.Typer) -> None:
 
 def _add_report(group: typer.Typer) -> None:
     examples = ("magic-hour batch report portraits.csv",)
-    help = "Write results.jsonl, results.csv and report.html again. They are beside the outputs."
+    help = "Write results.jsonl, results.csv and report.html again. They are next to the outputs."
 
     @_command(group, "report", help=help, examples=examples)
     def report(

@@ -48,10 +48,10 @@ Manifest = Annotated[
     str, typer.Argument(metavar="MANIFEST", help="The rows: a .csv, .jsonl or .ndjson file.", show_default=False)
 ]
 OfManifest = Annotated[
-    str | None, typer.Argument(metavar="[MANIFEST]", help="The batch of this manifest.", show_default=False)
+    str | None, typer.Argument(metavar="[MANIFEST]", help="The manifest of the batch.", show_default=False)
 ]
 FromManifest = Annotated[
-    str | None, typer.Option("--manifest", metavar="FILE", help="The batch of this manifest.", show_default=False)
+    str | None, typer.Option("--manifest", metavar="FILE", help="The manifest of the batch.", show_default=False)
 ]
 Keys = Annotated[
     list[str] | None,
@@ -114,7 +114,7 @@ DatabaseOf = Annotated[
         "--database",
         metavar="PATH|URL",
         help=f"The batch database: a file, or postgresql://... for several machines. Default: {VARIABLE}, or "
-        "NAME.batch.sqlite beside the manifest NAME.",
+        "NAME.batch.sqlite next to the manifest NAME.",
         show_default=False,
     ),
 ]
