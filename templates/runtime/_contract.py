@@ -1,4 +1,4 @@
-"""What the machinery has to know of a contract. These are stand-ins: each client has a `_contract.py` of its own.
+"""What the machinery has to know about a contract. These are stand-ins: each client has a `_contract.py` of its own.
 
 Rule: constants only, the same names as in `templates/contract.py.jinja`.
 """
@@ -14,7 +14,7 @@ MODELS: Final = f"{PACKAGE}.models"
 BASE_ERROR: Final = "ExampleError"
 """The public name of `BaseError`."""
 PRODUCT: Final = "example/0"
-"""Name and version, as the `User-Agent` header tells them."""
+"""Name and version, as in the `User-Agent` header."""
 DEFAULT_BASE_URL: Final[str] = "https://api.example.com"
 PATH_PREFIX: Final[str] = "/v1"
 """What the paths of all operations begin with; empty if they have nothing in common."""
