@@ -3,7 +3,7 @@
 httpx limits each read and each write, so a server that sends a byte now and then can hold a call forever. Here the
 network backend of a client is wrapped: every read and write gets no more time than the call has left, and a stop flag
 is checked while waiting. The limits of the call travel inside those of its steps, the "timeout" extension of its
-request, which httpx passes down to the connection: there is no state around a call that an interruption could leave.
+request, which httpx passes down to the connection: an interruption cannot leave any state behind.
 
 Rule: this changes when a call gives up, never what is sent. A client with a transport that is not httpx's own keeps the
 limits of httpx.
@@ -93,7 +93,7 @@ def timeouts(
     Args:
         step: seconds that each step may take.
         deadline: the instant, on the clock of `time.monotonic`, at which all of it has to end.
-        stopped: asked now and then; once it answers True the work ends as if time had run out.
+        stopped: called regularly; once it returns True, the work ends as if time had run out.
     """
     bound = step
     if deadline is not None or stopped is not None:
@@ -218,7 +218,7 @@ class Backend(httpcore.NetworkBackend):
             return Stream(self._inner.connect_tcp(host, port, timeout, local_address, socket_options))
         addresses = deque(_addresses(host, port, limits, timeout))
         while True:
-            # Each address gets a share of the time, so that one that does not answer leaves the others theirs.
+            # Each address gets a share of the time, so that one that does not answer cannot use up all of it.
             patience = limits.left(timeout)
             share = None if patience is None else patience / len(addresses)
             connect = partial(self._inner.connect_tcp, addresses[0], port, share, local_address, socket_options)
@@ -257,7 +257,7 @@ def _addresses(host: str, port: int, limits: Limits, timeout: float | None) -> l
 def _patiently(
     work: Callable[[], T], limits: Limits, timeout: float | None, drop: Callable[[T], object] = lambda _: None
 ) -> T:
-    """The result of work that cannot be interrupted, done in a thread that may be left behind.
+    """The result of work that cannot be interrupted, done in a thread that may be abandoned.
 
     A late result is passed to `drop`.
     """

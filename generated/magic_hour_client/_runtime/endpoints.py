@@ -189,7 +189,7 @@ def checked_headers(extra: Mapping[str, str] | None) -> dict[str, str]:
     checked = {}
     for name, value in (extra or {}).items():
         if not _is_plain(name) or not _HEADER_NAME.fullmatch(name) or name.lower() in _OURS or not _is_plain(value):
-            raise InvalidArgument(f"{name!r} cannot be set to that", field="extra_headers")
+            raise InvalidArgument(f"the header {name!r} cannot be set to this value", field="extra_headers")
         checked[name.lower()] = value
     return checked
 

@@ -23,7 +23,7 @@ E = TypeVar("E", bound="BaseError")
 
 _NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{0,15})?")
 _LONGEST_RETRY_AFTER = 7 * 86400.0
-"""Seconds. The service keeps inputs for 7 days (upload URLs API), so a longer wait is not meant."""
+"""Seconds. The service keeps inputs for 7 days (upload URLs API), so a longer wait cannot be meant."""
 _QUOTED = re.compile(r"(?:bytearray\()?\bb['\"].*", re.DOTALL)
 """How h11 quotes bytes that it does not understand."""
 _REASON = re.compile(r"\d{3} .*", re.DOTALL)
@@ -233,7 +233,7 @@ class Forbidden(APIError):
 
 
 class NotFound(APIError):
-    """404: no such thing, or it belongs to somebody else."""
+    """404: it does not exist, or belongs to somebody else."""
 
 
 class UnprocessableEntity(APIError):
@@ -241,7 +241,7 @@ class UnprocessableEntity(APIError):
 
 
 class TooManyRequests(APIError):
-    """429: too many requests; `retry_after` says when to come back, if the service said so."""
+    """429: too many requests; `retry_after` says when to try again, if the service said so."""
 
 
 class ServerError(APIError):
@@ -298,7 +298,7 @@ def _explanation(response: Response) -> tuple[str | None, str | None]:
 
 
 def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
-    """Seconds the `Retry-After` header asks for, given as a number or a date; None without one that can be meant.
+    """Seconds the `Retry-After` header asks for, given as a number or a date; None if there is none that makes sense.
 
     >>> retry_after({"retry-after": "2.5"})
     2.5
@@ -334,8 +334,8 @@ def connection_error(
     """
     import httpx
 
-    # httpx raises these only before the first byte of the request is written. InvalidURL is none of them: it comes of a
-    # redirect's Location as well.
+    # httpx raises these only before the first byte of the request is written. InvalidURL is not one of them: a
+    # redirect's Location can cause it too.
     not_sent = (
         httpx.ConnectError,
         httpx.ConnectTimeout,

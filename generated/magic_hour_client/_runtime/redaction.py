@@ -1,4 +1,4 @@
-"""Words from outside, made safe to show: without the API key, without signed URLs, without control characters.
+"""Text from outside, made safe to show: without the API key, without signed URLs, without control characters.
 
 Rule: the key is found in every way in which JSON can spell it, because whoever repeats it chooses the spelling.
 """
@@ -15,8 +15,8 @@ _UNSHOWN = re.compile(
     r"[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     r"\ud800-\udfff\U000e0000-\U000e007f]"
 )
-"""What a terminal obeys (controls), what reverses text (marks of direction) or cannot be seen, and halves of
-characters, which no encoding has. Joiners stay: letters and emoji are made with them."""
+"""Control characters, direction marks, invisible characters, and halves of surrogate pairs, which no encoding has.
+Joiners stay: letters and emoji are made with them."""
 REDACTED = b"[API key]"
 _SHORTEST_KEY = 8
 """Characters; a shorter key is made up, and may be a word of any response."""
@@ -35,7 +35,7 @@ def escaped(text: str, *, keep: str = "") -> str:
     """`text` on one line and safe to show, with escapes in place of everything else.
 
     Args:
-        text: words from outside: of the service, of storage, of a file.
+        text: text from outside: from the service, from storage, from a file.
         keep: characters to leave as they are, such as line breaks of our own.
 
     >>> print(escaped("a" + chr(27) + "[31mb" + chr(10)))
@@ -45,7 +45,7 @@ def escaped(text: str, *, keep: str = "") -> str:
 
 
 def clean(value: object) -> str | None:
-    """Words of the service as part of a message: one line, not endless, without secrets; None for no words."""
+    """Text of the service as part of a message: one line of limited length, without secrets; None if there is none."""
     if not isinstance(value, (str, int, float)):
         return None
     printable = "".join(c if c.isprintable() else " " for c in str(value)[: 4 * _MAX_MESSAGE])

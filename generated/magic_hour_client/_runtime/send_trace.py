@@ -1,4 +1,4 @@
-"""What is known of one request while it is sent: whether a byte of it went out, and what was answered.
+"""What is known about one request while it is sent: whether a byte of it went out, and what was answered.
 
 Rule: a `SendTrace` is made before its request and filled on the way. Whatever ends the call, an interruption at any
 line included, is judged by what stands here, never by what the exception happens to carry.
@@ -23,7 +23,7 @@ class SendTrace:
     def __init__(self) -> None:
         self.before_sending: Callable[[], Any] | None = None
         """Run directly before the first byte of the request, after pool, name service, TCP and TLS; awaited where
-        calls are. What it raises leaves the call unchanged, and nothing is sent."""
+        calls are. What it raises is passed on unchanged, and nothing is sent."""
         self.on_sent: Callable[[], None] = _nothing
         """Called when it is no longer certain that nothing was sent."""
         self.proxy: Callable[[], str | None] = lambda: None
@@ -110,7 +110,8 @@ class SendTrace:
 def _raised_by_hook(error: Exception) -> bool:
     """Whether a hook of the caller's client raised it, which runs before and after the transport in httpx's loop.
 
-    A transport that does not call back is believed that it could not connect; a hook may report a call of its own.
+    A transport that does not call back is believed when it reports that it could not connect; a hook may have failed in
+    a request of its own.
     """
     names, step = set(), error.__traceback__
     while step is not None:

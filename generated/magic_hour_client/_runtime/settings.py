@@ -67,7 +67,7 @@ def _token(token: str | None) -> str:
         raise InvalidArgument("the API key is empty", f"pass token=... or set {KEY_VARIABLE}", field="token")
     if not (given.isascii() and given.isprintable()) or " " in given:
         remedy = "give the key alone, without `Bearer`, spaces or line breaks"
-        raise InvalidArgument("the API key has characters that no key has", remedy, field="token")
+        raise InvalidArgument("the API key has invalid characters", remedy, field="token")
     return given
 
 
@@ -93,7 +93,7 @@ def checked_base_url(url: str, allow_http: bool, field: str = "base_url") -> str
         )
     address = url.rstrip("/")
     if PATH_PREFIX and urlsplit(address).path.endswith(PATH_PREFIX):
-        raise InvalidArgument(f"the calls add {PATH_PREFIX} themselves", "leave it out of the address", field=field)
+        raise InvalidArgument(f"the client adds {PATH_PREFIX} itself", "leave it out of the address", field=field)
     return address
 
 

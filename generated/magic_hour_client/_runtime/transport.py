@@ -81,7 +81,7 @@ class BaseTransport:
             raise InvalidArgument(message) from None
 
     def check_environment(self) -> None:
-        """Refuse what the environment says of connections, if none could be made with it."""
+        """Refuse an environment with which no connection could be made."""
         from .http_clients import check_environment
 
         check_environment(secure=self.settings.base_url.lower().startswith("https:"))
@@ -125,7 +125,7 @@ class SyncTransport(BaseTransport):
         A kept connection may have been closed by the other side without our knowing, and a request sent into it is
         one whose outcome is unknown. So calls that charge credits never use one, unless the caller brought their
         own client. Loading the certificates takes longer than everything else here, so plain http does without.
-        Files go through a pool of their own, `storage`: with every request a pool looks at all of its connections.
+        Files go through a pool of their own, `storage`: with every request a pool goes through all of its connections.
         """
         from .deadline import enforce
 
@@ -163,11 +163,11 @@ class SyncTransport(BaseTransport):
         Args:
             request: the request.
             timeout: seconds the whole of it may take.
-            extra_headers: headers of the caller's own.
-            before_sending: run directly before the first byte goes out; what it raises leaves here as it is, and
+            extra_headers: the caller's own headers.
+            before_sending: run directly before the first byte goes out; what it raises is passed on unchanged, and
                 nothing is sent. It may be run more than once. For calls that charge credits.
             trace: filled while the request is sent.
-            stopped: asked now and then; once it answers True the call ends as if time had run out.
+            stopped: called regularly; once it returns True, the call ends as if time had run out.
         """
         from .deadline import timeouts
         from .http_clients import attach
@@ -238,7 +238,7 @@ class AsyncTransport(BaseTransport):
         """Connections belong to the event loop they were opened in, so a client serves one loop only.
 
         Raises:
-            InvalidArgument: this is another one than at first.
+            InvalidArgument: it is not the loop that was used first.
         """
         from anyio.lowlevel import current_token
 
@@ -265,8 +265,8 @@ class AsyncTransport(BaseTransport):
         Args:
             request: the request.
             timeout: seconds the whole of it may take.
-            extra_headers: headers of the caller's own.
-            before_sending: awaited directly before the first byte goes out; what it raises leaves here as it is, and
+            extra_headers: the caller's own headers.
+            before_sending: awaited directly before the first byte goes out; what it raises is passed on unchanged, and
                 nothing is sent. It may be run more than once. For calls that charge credits.
             trace: filled while the request is sent.
         """
@@ -330,7 +330,7 @@ def _translated(request: Request[Any], trace: SendTrace, given: object) -> Itera
         ours = trace.unsent or isinstance(error, UnexpectedResponse) or not request.endpoint.charges_credits
         if ours:
             raise
-        raise trace.typed_error(request, error) from error  # of a hook's own errand: it says nothing about this request
+        raise trace.typed_error(request, error) from error  # of a hook's own request: it says nothing about this one
     except Exception as error:
         if error is trace.refusal:
             raise

@@ -1,4 +1,4 @@
-"""The values that cross the border of the client: what its arguments and its answers are made of.
+"""The values that callers pass in and get back: what arguments and answers are made of.
 
 Rule: plain data, no input or output. Importing this module costs nothing but attrs.
 """

@@ -20,7 +20,7 @@ class V1AiImageEditorCreateBodyStyle(_schema.Model):
 
     Attributes:
         prompt: What to change, in up to 15000 characters.
-        model: Deprecated: use the `model` beside `style`. The model to use.
+        model: Deprecated: use the `model` next to `style`. The model to use.
     """
 
     prompt: str
@@ -29,5 +29,5 @@ class V1AiImageEditorCreateBodyStyle(_schema.Model):
 
     _fields: ClassVar[tuple[_schema.Field, ...]] = (
         _schema.Field("prompt", "prompt", _schema.STRING.within(least=1, most=15000), required=True),
-        _schema.Field("model", "model", _schema.STRING, deprecated="use the `model` beside `style`"),
+        _schema.Field("model", "model", _schema.STRING, deprecated="use the `model` next to `style`"),
     )

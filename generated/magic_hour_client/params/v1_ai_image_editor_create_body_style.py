@@ -14,7 +14,7 @@ class V1AiImageEditorCreateBodyStyleParams(_t.TypedDict):
 
     Keys:
         prompt: What to change, in up to 15000 characters.
-        model: Deprecated: use the `model` beside `style`. The model to use.
+        model: Deprecated: use the `model` next to `style`. The model to use.
     """
 
     prompt: str

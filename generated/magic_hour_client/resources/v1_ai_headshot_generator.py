@@ -46,14 +46,14 @@ class V1AiHeadshotGenerator:
             style: How the headshot should look.
             extra_body: fields that the contract does not have yet, merged over the others unchecked.
             extra_headers: headers to send in addition to the client's.
-            timeout: seconds the whole call may take; the client's `timeout` by default.
+            timeout: seconds the whole call may take; the client's `request_timeout` by default.
 
         Returns:
             The headshot job was accepted and charged.
 
         Raises:
             InvalidArgument: an argument is invalid; nothing was sent.
-            APIError: the service refused; the subclass says how.
+            APIError: the service refused; the subclass says why.
             ConnectionFailed: no complete answer arrived; `sent` says whether the service may have received the request.
             UnexpectedResponse: the answer cannot be read.
 
@@ -105,14 +105,14 @@ class AsyncV1AiHeadshotGenerator:
             style: How the headshot should look.
             extra_body: fields that the contract does not have yet, merged over the others unchecked.
             extra_headers: headers to send in addition to the client's.
-            timeout: seconds the whole call may take; the client's `timeout` by default.
+            timeout: seconds the whole call may take; the client's `request_timeout` by default.
 
         Returns:
             The headshot job was accepted and charged.
 
         Raises:
             InvalidArgument: an argument is invalid; nothing was sent.
-            APIError: the service refused; the subclass says how.
+            APIError: the service refused; the subclass says why.
             ConnectionFailed: no complete answer arrived; `sent` says whether the service may have received the request.
             UnexpectedResponse: the answer cannot be read.
 

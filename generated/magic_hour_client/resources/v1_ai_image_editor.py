@@ -53,14 +53,14 @@ class V1AiImageEditor:
             resolution: The resolution of the result. What is possible depends on the model and the plan.
             extra_body: fields that the contract does not have yet, merged over the others unchecked.
             extra_headers: headers to send in addition to the client's.
-            timeout: seconds the whole call may take; the client's `timeout` by default.
+            timeout: seconds the whole call may take; the client's `request_timeout` by default.
 
         Returns:
             The edit job was accepted and charged.
 
         Raises:
             InvalidArgument: an argument is invalid; nothing was sent.
-            APIError: the service refused; the subclass says how.
+            APIError: the service refused; the subclass says why.
             ConnectionFailed: no complete answer arrived; `sent` says whether the service may have received the request.
             UnexpectedResponse: the answer cannot be read.
 
@@ -129,14 +129,14 @@ class AsyncV1AiImageEditor:
             resolution: The resolution of the result. What is possible depends on the model and the plan.
             extra_body: fields that the contract does not have yet, merged over the others unchecked.
             extra_headers: headers to send in addition to the client's.
-            timeout: seconds the whole call may take; the client's `timeout` by default.
+            timeout: seconds the whole call may take; the client's `request_timeout` by default.
 
         Returns:
             The edit job was accepted and charged.
 
         Raises:
             InvalidArgument: an argument is invalid; nothing was sent.
-            APIError: the service refused; the subclass says how.
+            APIError: the service refused; the subclass says why.
             ConnectionFailed: no complete answer arrived; `sent` says whether the service may have received the request.
             UnexpectedResponse: the answer cannot be read.
 

@@ -43,14 +43,14 @@ class V1FilesUploadUrls:
             items: The files to upload.
             extra_body: fields that the contract does not have yet, merged over the others unchecked.
             extra_headers: headers to send in addition to the client's.
-            timeout: seconds the whole call may take; the client's `timeout` by default.
+            timeout: seconds the whole call may take; the client's `request_timeout` by default.
 
         Returns:
             One upload URL per requested item, in the order of the request.
 
         Raises:
             InvalidArgument: an argument is invalid; nothing was sent.
-            APIError: the service refused; the subclass says how.
+            APIError: the service refused; the subclass says why.
             ConnectionFailed: no complete answer arrived; `sent` says whether the service may have received the request.
             UnexpectedResponse: the answer cannot be read.
 
@@ -93,14 +93,14 @@ class AsyncV1FilesUploadUrls:
             items: The files to upload.
             extra_body: fields that the contract does not have yet, merged over the others unchecked.
             extra_headers: headers to send in addition to the client's.
-            timeout: seconds the whole call may take; the client's `timeout` by default.
+            timeout: seconds the whole call may take; the client's `request_timeout` by default.
 
         Returns:
             One upload URL per requested item, in the order of the request.
 
         Raises:
             InvalidArgument: an argument is invalid; nothing was sent.
-            APIError: the service refused; the subclass says how.
+            APIError: the service refused; the subclass says why.
             ConnectionFailed: no complete answer arrived; `sent` says whether the service may have received the request.
             UnexpectedResponse: the answer cannot be read.
 

@@ -35,14 +35,14 @@ class V1ImageProjects:
         Args:
             id: The id of the job, as returned by the call that created it.
             extra_headers: headers to send in addition to the client's.
-            timeout: seconds the whole call may take; the client's `timeout` by default.
+            timeout: seconds the whole call may take; the client's `request_timeout` by default.
 
         Returns:
             The current state of the image job.
 
         Raises:
             InvalidArgument: an argument is invalid; nothing was sent.
-            APIError: the service refused; the subclass says how.
+            APIError: the service refused; the subclass says why.
             ConnectionFailed: no complete answer arrived; `sent` says whether the service may have received the request.
             UnexpectedResponse: the answer cannot be read.
 
@@ -72,14 +72,14 @@ class V1ImageProjects:
         Args:
             id: The id of the job, as returned by the call that created it.
             extra_headers: headers to send in addition to the client's.
-            timeout: seconds the whole call may take; the client's `timeout` by default.
+            timeout: seconds the whole call may take; the client's `request_timeout` by default.
 
         Returns:
             The images are deleted.
 
         Raises:
             InvalidArgument: an argument is invalid; nothing was sent.
-            APIError: the service refused; the subclass says how.
+            APIError: the service refused; the subclass says why.
             ConnectionFailed: no complete answer arrived; `sent` says whether the service may have received the request.
             UnexpectedResponse: the answer cannot be read.
 
@@ -117,14 +117,14 @@ class AsyncV1ImageProjects:
         Args:
             id: The id of the job, as returned by the call that created it.
             extra_headers: headers to send in addition to the client's.
-            timeout: seconds the whole call may take; the client's `timeout` by default.
+            timeout: seconds the whole call may take; the client's `request_timeout` by default.
 
         Returns:
             The current state of the image job.
 
         Raises:
             InvalidArgument: an argument is invalid; nothing was sent.
-            APIError: the service refused; the subclass says how.
+            APIError: the service refused; the subclass says why.
             ConnectionFailed: no complete answer arrived; `sent` says whether the service may have received the request.
             UnexpectedResponse: the answer cannot be read.
 
@@ -154,14 +154,14 @@ class AsyncV1ImageProjects:
         Args:
             id: The id of the job, as returned by the call that created it.
             extra_headers: headers to send in addition to the client's.
-            timeout: seconds the whole call may take; the client's `timeout` by default.
+            timeout: seconds the whole call may take; the client's `request_timeout` by default.
 
         Returns:
             The images are deleted.
 
         Raises:
             InvalidArgument: an argument is invalid; nothing was sent.
-            APIError: the service refused; the subclass says how.
+            APIError: the service refused; the subclass says why.
             ConnectionFailed: no complete answer arrived; `sent` says whether the service may have received the request.
             UnexpectedResponse: the answer cannot be read.
 
