@@ -1,4 +1,4 @@
-"""Every check that runs no tests: `make check` runs all of them side by side, `make lint` and its like one.
+"""Every check that runs no tests: `make check` runs all of them side by side, `make lint` and similar targets one.
 
     scripts/check.py                  all
     scripts/check.py lint types       some, by name

@@ -7,7 +7,7 @@
 
 mutmut changes one thing at a time in every function and runs the fast tests that reach it, on a fake backend. What no
 test notices is a gap, or changes nothing that matters; then tests/mutants/survivors.toml says why. mutmut expects
-packages in `src/`, so it works in a temporary copy laid out that way. It leaves alone what stands outside functions
+packages in `src/`, so it works in a temporary copy laid out that way. It leaves alone what is outside of functions
 (the constants), and functions with decorators.
 
 Rule: every survivor of the flows is explained, and every explanation still has its survivor; those of the wider set are

@@ -73,7 +73,7 @@ def _measured(node: Any, inner: Callable[[Any], Iterable[Any]], known: dict[int,
 
 
 class Compositions:
-    """How much the schemas of a document expand to, when the references in `allOf` and its like are followed."""
+    """How much the schemas of a document expand to when the references in `allOf` and the others are followed."""
 
     def __init__(self, document: dict[str, Any], target: Callable[[str], Any]) -> None:
         self._document = document
@@ -114,7 +114,7 @@ class Compositions:
             return
         if isinstance(node.get("$ref"), str):
             target = None
-            with suppress(LookupError, TypeError, ValueError):  # in examples, what looks like a reference is none
+            with suppress(LookupError, TypeError, ValueError):  # in examples, it may not be a reference
                 target = self._target(node["$ref"])
             yield target
         for keyword in keywords:

@@ -194,7 +194,7 @@ def _parsed(contract: Contract, config: Config) -> GeneratorData:
 def format_folder(folder: Path) -> None:
     """Sort imports, drop unused ones, lay out. No settings of a project matter, nor what its git ignores or which
     folder names ruff skips by default: a tag may be called `build`."""
-    ruff = [sys.executable, "-P", "-m", "ruff"]  # -P: never import what lies in the current folder
+    ruff = [sys.executable, "-P", "-m", "ruff"]  # -P: never import from the current folder
     flags = ["--isolated", "--no-cache", "--quiet", "--no-respect-gitignore", "--config", "exclude=[]"]
     flags += ["--line-length", "120", "--target-version", "py311"]
     for command in (["check", "--fix-only", "--select", "I,F401"], ["format"]):

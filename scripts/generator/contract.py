@@ -167,7 +167,7 @@ def _references(node: Any, where: str = "", *, free: bool = False) -> Iterator[t
 
 
 def _drop_bare_requirements(node: Any) -> None:
-    """Remove `anyOf` and its like where they only say which fields must occur: openapi-python-client would take
+    """Remove `anyOf` and similar keywords where they only say which fields must occur: openapi-python-client would take
     the object for a choice of empty objects and lose its fields."""
     if isinstance(node, list):
         for item in node:
@@ -200,7 +200,7 @@ def load(path: Path) -> Contract:
         raw = _document(text)
         check_values(raw)
         raw = json.loads(json.dumps(raw, default=str, allow_nan=False))
-        json.dumps(raw, ensure_ascii=False).encode()  # half a surrogate pair is no text
+        json.dumps(raw, ensure_ascii=False).encode()  # half a surrogate pair is not text
     except (OSError, YAMLError, ValueError, TypeError, RecursionError) as error:
         raise InvalidSpec(f"{path.name} cannot be read:", [str(error)]) from None
     if not isinstance(raw, dict) or not isinstance(raw.get("openapi"), str):
@@ -225,7 +225,7 @@ def _document(text: str) -> Any:
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(dict(pairs)) < len(pairs):
-        raise ValueError(f"a key stands twice among {', '.join(ascii(key) for key, _ in pairs)[:200]}")
+        raise ValueError(f"there is a duplicate among the keys {', '.join(ascii(key) for key, _ in pairs)[:200]}")
     return dict(pairs)
 
 

@@ -176,7 +176,7 @@ def _module(view: EndpointView) -> str | None:
     where = f"{view.method} {ascii(view.path)[1:-1]}"
     for what, name in (("operationId", view.module), ("tag", view.tag)):
         if not (name.isidentifier() and name.isascii()) or len(name) > LONGEST:
-            return f"{where}: its {what} makes no module name"
+            return f"{where}: its {what} cannot be a module name"
     return None
 
 
@@ -196,7 +196,7 @@ def check_metadata(data: GeneratorData) -> None:
         or not title[:1].isalpha()
         or not error.isidentifier()
     ):
-        raise UnusableName("these names cannot be used:", [f"`info.title` {title[:80]!r} makes no name of a package"])
+        raise UnusableName("these names cannot be used:", [f"`info.title` {title[:80]!r} cannot be a package name"])
     if error in ERRORS:
         raise UnusableName("these names cannot be used:", [f"`info.title` would name two errors {error!r}"])
 

@@ -56,7 +56,7 @@ def problem_with(name: str, *, of: str, taken: Iterable[str] = ()) -> str | None
     if len(python) > LONGEST:
         return f"{of}: {shown}… is longer than {LONGEST} characters"
     if not python.isidentifier() or python.startswith("__"):
-        return f"{of}: {shown} makes no Python name"
+        return f"{of}: {shown} cannot be a Python name"
     if unicodedata.normalize("NFKC", python) != python:
         return f"{of}: {shown} would change its letters in Python"
     if python in _MODEL_NAMES | _SHADOWED or python.startswith("_"):
@@ -75,7 +75,7 @@ def problem_with_class(name: str) -> str | None:
         or name.startswith("_")
         or len(name) > LONGEST
     ):
-        return f"schema {ascii(name)[:80]} makes no Python class name"
+        return f"schema {ascii(name)[:80]} cannot be a Python class name"
     if name.removeprefix("Async") in _CLASSES_OF_OURS:
         return f"{name!r} is the name of a class that the generated code uses itself"
     return None

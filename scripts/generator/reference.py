@@ -1,6 +1,6 @@
 """Reference pages, one per resource, laid out like those of the service's own SDKs.
 
-Rule: everything on a page comes from the document, except what stands between the two markers, which is written by
+Rule: everything on a page comes from the document, except what is between the two markers, which is written by
 hand and kept as it is.
 """
 

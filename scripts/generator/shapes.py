@@ -24,7 +24,7 @@ from openapi_python_client.parser.properties.uuid import UuidProperty
 from .texts import Code, literal
 
 Side = Literal["model", "answer", "result", "request", "params", "generate", "generate_request"]
-"""Where an annotation stands: in a model that is (also) sent, in one that is only received, in a method's result or
+"""Where an annotation is used: in a model that is (also) sent, in one that is only received, in a method's result or
 its signature, in a TypedDict, in one of `generate`, or in the signature of `generate`."""
 _OWN = ("model", "answer")
 GENERATE_SIDES = ("generate", "generate_request")
@@ -176,7 +176,7 @@ class Shapes:
         return "_schema.ANY"
 
     def _parts(self, prop: UnionProperty, source: dict[str, Any]) -> dict[int, dict[str, Any]]:
-        """The schema of each kind of a union: its own, and what stands beside `anyOf` and holds for all."""
+        """The schema of each kind of a union: its own, and the keywords next to `anyOf`, which hold for all."""
         choices = source.get("anyOf") or source.get("oneOf") or []
         if len(choices) != len(prop.inner_properties):
             choices = [{}] * len(prop.inner_properties)

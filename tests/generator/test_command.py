@@ -198,7 +198,7 @@ STOPS: dict[str, tuple[Callable[[Any], object], int, str]] = {
     "very long schema": (
         lambda d: set_in(d, "components", "schemas", "A" * 300, {"type": "object", "properties": {"a": {}}}),
         4,
-        "makes no Python class name",
+        "cannot be a Python class name",
     ),
     "title without letters": (lambda d: set_in(d, "info", "title", "Ключ 1"), 4, "`info.title`"),
     "title like an error of ours": (lambda d: set_in(d, "info", "title", "API"), 4, "two errors 'APIError'"),

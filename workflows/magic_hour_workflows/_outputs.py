@@ -103,7 +103,7 @@ def _is_plain(name: str) -> bool:
 
 
 def output_names(job: Job, urls: Sequence[object], output_name: str | None) -> list[tuple[str, str]]:
-    """Stem and expected suffix for each output: `<id>-<n>`, or the name that was asked for, numbered if there are
+    """Stem and expected suffix for each output: `<id>-<n>`, or the requested name, numbered if there are
     several. The content may need another suffix.
 
     >>> output_names(Job("image", "abc"), ["https://s.example/abc/output.png?sig=1"], None)

@@ -281,6 +281,6 @@ def moved(source: Path, target: Path) -> bool:
             return False
         os.rename(source, target)
         return True
-    with suppress(OSError):  # the file has its name; a hidden second one is no reason to call it failed
+    with suppress(OSError):  # the file has its name; a hidden second one is not a failure
         source.unlink()
     return True

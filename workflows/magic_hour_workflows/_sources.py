@@ -56,7 +56,7 @@ class Source:
     form: Form | None
     """None while it depends on the first bytes, which cannot be read without waiting."""
     role: AssetRole | None
-    """The role that was asked for."""
+    """The requested role."""
     identity: object
     """Equal for the same file given twice."""
     field: str

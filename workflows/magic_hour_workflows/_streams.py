@@ -72,7 +72,7 @@ def seek(stream: IO[bytes], position: int) -> None:
 
 
 def extent(stream: IO[bytes]) -> tuple[int | None, int | None]:
-    """Where a stream stands and how much is left, or (None, None) if it cannot be rewound.
+    """The position of a stream and how much is left, or (None, None) if it cannot be rewound.
 
     Raises:
         TransferFailed: it moved to its end and cannot go back.

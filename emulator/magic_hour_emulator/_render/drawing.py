@@ -1,6 +1,6 @@
 """What all pictures share: sizes, colours, captions and the PNG file.
 
-Rule: text stands on a band of its own, so that it is readable however light or dark the picture is.
+Rule: text has its own band, so that it is readable however light or dark the picture is.
 """
 
 import random

@@ -36,7 +36,7 @@ _LONGEST_ID = 500
 
 @attrs.frozen(kw_only=True)
 class Note:
-    """What is known of a submission.
+    """What is known about a submission.
 
     Attributes:
         key: the row.

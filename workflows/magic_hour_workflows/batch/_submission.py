@@ -48,7 +48,7 @@ logger: logging.Logger = logging.getLogger("magic_hour_workflows")
 
 
 _POLL_SECONDS = 0.5
-"""How often a row that waits for the rate checks whether to go on waiting."""
+"""How often a row that waits for the rate checks whether to keep waiting."""
 
 
 _HELD_UP_SECONDS = 5.0
@@ -251,7 +251,7 @@ class Submitter:
             )
 
     def _settle(self, note: Note, stopped: BaseException) -> None:
-        """Record what is known of a submission that the end of the run interrupted."""
+        """Record what is known about a submission that the end of the run interrupted."""
         project_id = getattr(stopped, "project_id", None)
         if project_id is not None:
             self._accepted(note, project_id, None)

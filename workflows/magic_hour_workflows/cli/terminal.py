@@ -66,7 +66,7 @@ class Terminal:
 
     @contextmanager
     def progress(self) -> Iterator[Callable[[Event], None]]:
-        """A listener that shows events, and keeps what is known of the job: exceptions may be replaced on their way."""
+        """A listener that shows events and remembers the job, since exceptions may be replaced on their way."""
         with show_progress(self.resume, quiet=self.quiet) as show:
 
             def listen(event: Event) -> None:
@@ -202,7 +202,7 @@ def _json(data: Mapping[str, Any]) -> str:
 
 
 def _finite(value: Any) -> Any:
-    """`value` with None for the numbers that JSON does not have, which the service may have sent all the same."""
+    """`value` with None for the numbers that JSON does not have, which the service may have sent anyway."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
