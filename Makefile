@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	"$$p" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo "$$p" && break; done)
 VENV ?= .venv
 RUN := $(VENV)/bin/python
-# Whoever develops here has .venv with everything; whoever only wants to see the demo gets what the demo needs.
+# .venv has everything for development; .venv-demo has only what the demo needs.
 DEMO := $(if $(wildcard $(VENV)/.stamp),$(VENV)/.stamp,$(VENV)-demo/.stamp)
 DEMO_BATCH := $(if $(wildcard $(VENV)/.stamp),$(VENV)/.stamp,$(VENV)-demo/.stamp-batch)
 # Programs started by tests reuse compiled modules.
@@ -65,7 +65,7 @@ drift: $(VENV)/.stamp ## Are generated/, docs/reference/ and docs/promises-tests
 generate: $(VENV)/.stamp ## spec/ + templates/ -> generated/ and docs/reference/
 	@$(RUN) scripts/generate.py
 
-docs: $(VENV)/.stamp ## The page of promises and their tests (reference pages come with generate)
+docs: $(VENV)/.stamp ## Write docs/promises-tests.md (make generate writes the reference pages)
 	@$(RUN) scripts/promise_tests.py
 
 format: $(VENV)/.stamp ## Sort imports and format
@@ -97,7 +97,7 @@ batch-lost: $(VENV)/.stamp ## The database of a running batch removed, moved, re
 batch-fleet: $(VENV)/.stamp ## A batch on PostgreSQL: one worker killed, one stopped, one added (ROWS=1000 RATE=600; minutes)
 	@PYTHONPATH=tests $(RUN) -m batch.fleet.scenario --rows $(or $(ROWS),1000) --rate $(or $(RATE),600)
 
-batch-late: $(VENV)/.stamp ## Workers stopped in the middle of their attempts, on PostgreSQL: none sends a row of another (REPETITIONS=20; minutes)
+batch-late: $(VENV)/.stamp ## Workers stopped in the middle of their attempts, on PostgreSQL: none sends a row that belongs to another (REPETITIONS=20; minutes)
 	@PYTHONPATH=tests $(RUN) tests/batch/fleet/late.py --repetitions $(or $(REPETITIONS),20)
 
 claims: $(VENV)/.stamp ## The claims of a batch in a simulated world with unreliable clocks: make claims SCHEDULES=2000 (two minutes)
@@ -106,14 +106,14 @@ claims: $(VENV)/.stamp ## The claims of a batch in a simulated world with unreli
 machine: $(VENV)/.stamp ## Any sequence of calls, faults and restarts, by Hypothesis: make machine EXAMPLES=500
 	@MACHINE_EXAMPLES=$(or $(EXAMPLES),500) $(RUN) -m pytest tests/machine -q -s --timeout 3600 --show-capture=no
 
-mutants: $(VENV)-mutants/.stamp ## Does a test fail for every decision made wrong? Or ask of one file: make mutants ARGS="_flows/wait.py"
+mutants: $(VENV)-mutants/.stamp ## Does a test fail for every wrong decision? For one file: make mutants ARGS="_flows/wait.py"
 	@$(VENV)-mutants/bin/python scripts/mutants.py $(ARGS)
 
 deadlines: $(VENV)/.stamp ## Do calls end in time? timeout=1, 5 and 20 under every fault, and Ctrl-C; minutes
 	@PYTHONPATH=tests $(RUN) tests/safety/deadlines.py $(ARGS)
 
 SIZE ?= 2G
-memory: $(VENV)/.stamp ## Peak memory and stalls of the event loop while 2 GiB go up and down: make memory SIZE=256M
+memory: $(VENV)/.stamp ## Peak memory and stalls of the event loop while 2 GiB are uploaded and downloaded: make memory SIZE=256M
 	@$(RUN) benchmarks/transfers_memory.py --size $(SIZE) $(ARGS)
 
 bench: $(VENV)-bench/.stamp ## Compare with raw httpx, the vendor's SDK and curl; writes benchmarks/RESULTS.md (20 to 25 minutes; ROWS="import/* jobs/200*")
@@ -123,7 +123,7 @@ bench-quick: $(VENV)-bench/.stamp ## The same rows, smaller and fewer times, in 
 	@PYTHONPATH=.:tests $(VENV)-bench/bin/python -m benchmarks --quick $(if $(ROWS),--rows $(ROWS)) $(ARGS)
 
 # The wheel is built from the sdist, so the sdist is complete. Without isolation: .venv has the pinned build backend.
-dist: $(VENV)/.stamp ## sdist and wheel in dist/, and that an index would take them
+dist: $(VENV)/.stamp ## sdist and wheel in dist/, checked as for an upload to an index
 	@rm -rf dist
 	@$(RUN) -m build --no-isolation --outdir dist .
 	@$(RUN) -m twine check --strict dist/*
@@ -146,7 +146,7 @@ $(VENV)-demo/.stamp-batch: pyproject.toml constraints.txt
 	@scripts/environment.sh $(VENV)-demo "$(PYTHON)" -e '.[batch,cli,emulator]'
 	@touch $@
 
-# mutmut wants no part in what people develop with, nor a say in its versions.
+# mutmut has its own environment, so that it does not decide any version of .venv.
 $(VENV)-mutants/.stamp: pyproject.toml constraints.txt tests/mutants/constraints.txt
 	@scripts/environment.sh $(VENV)-mutants "$(PYTHON)" -c tests/mutants/constraints.txt -e '.[batch,cli,emulator]' --group mutants
 	@touch $@
