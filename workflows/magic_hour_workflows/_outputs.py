@@ -86,7 +86,7 @@ def checked_output_name(name: object, kind: Kind | None = None) -> str | None:
         return None
     if not isinstance(name, str) or not _is_plain(name):
         wanted = "give a plain name without a folder, such as 'portrait'"
-        raise InvalidArgument(f"{shown(name)} cannot be a file name on every system", wanted, field="output_name")
+        raise InvalidArgument(f"{shown(name)} is not a valid file name on all systems", wanted, field="output_name")
     extension = os.path.splitext(name)[1].lstrip(".").lower()
     kinds = [known for known, extensions in EXTENSIONS.items() if extension in extensions]
     if kind is not None and kinds and kind not in kinds:
