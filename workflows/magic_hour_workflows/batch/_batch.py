@@ -47,7 +47,7 @@ class Batch:
         output: the directory for the outputs; None for the one of the last run.
         database: where the state is stored: a path, or `postgresql://...` to work on it with several machines;
             by default `NAME.batch.sqlite` next to a manifest called NAME.
-        endpoint: the endpoint of rows that name none.
+        endpoint: the endpoint of rows that do not name one.
         concurrency: rows processed at a time, by all machines together; 16 by default.
         rate: maximum submissions per minute, by all machines together; unlimited by default.
         max_credits: budget; no row is started that would bring the whole batch above it. Without `rows`, those of

@@ -40,7 +40,7 @@ class Entry:
 
 @attrs.frozen
 class Collector:
-    """What the readers share: the list of mistakes, and the endpoint of rows that name none."""
+    """What the readers share: the list of mistakes, and the endpoint of rows that do not name one."""
 
     endpoint: str | None
     mistakes: list[Mistake] = attrs.field(factory=list)

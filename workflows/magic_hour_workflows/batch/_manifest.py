@@ -55,7 +55,7 @@ def read(source: str | os.PathLike[str] | Iterable[RowLike], *, endpoint: str | 
         source: a file of JSON lines (.jsonl, .ndjson) or a table (.csv), or rows: each a `Row`, a dict with `key`,
             `endpoint` and the parameters, or `(key, endpoint, parameters)`. Relative paths start at the directory of
             the file, or at the current one.
-        endpoint: the endpoint of rows that name none.
+        endpoint: the endpoint of rows that do not name one.
 
     Raises:
         ManifestError: some rows are invalid; it lists every mistake with its line and field.

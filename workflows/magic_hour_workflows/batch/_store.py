@@ -1,6 +1,6 @@
 """The state of a batch in its database: rows, results, uploads and settings, next to the tables of the engine.
 
-Rule: all SQL is here and in the two parts, `claims` and `fleet`. Every method is one transaction.
+Rule: all SQL is here and in the two parts, `_claims` and `_fleet`. Every method is one transaction.
 """
 
 from __future__ import annotations
