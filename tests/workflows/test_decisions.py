@@ -206,7 +206,7 @@ class TestSubmit:
         cause = caught.value.__cause__
         assert isinstance(cause, UnexpectedResponse)
         assert (cause.operation, cause.status) == (CREATE, 200)
-        assert "without an id" in str(cause)
+        assert "no usable id" in str(cause)
 
     def test_a_cancellation_whose_answer_has_no_id_carries_that_its_outcome_is_unknown(self) -> None:
         def interrupted(_: object) -> KeyboardInterrupt:

@@ -132,7 +132,7 @@ def test_an_answer_about_another_job_is_not_believed() -> None:
     with pytest.raises(JobTimeout) as caught:
         run_sync(wait(call(backend, 60), JOB))
     assert isinstance(caught.value.__cause__, UnexpectedResponse)
-    assert "another job than job-1" in str(caught.value.__cause__)
+    assert "a job other than job-1" in str(caught.value.__cause__)
 
 
 def test_error_raises_with_the_reason_and_the_refund() -> None:
