@@ -33,7 +33,7 @@ GROUPS = {
 
 
 def main() -> int:
-    """Run what the command line asks for. A missed goal is no failure: it depends on the machine too."""
+    """Run what the command line asks for. A missed goal is not a failure, because it also depends on the machine."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rows", nargs="+", default=["*"], help="names of rows, their beginnings, or patterns")
     parser.add_argument("--quick", action="store_true", help="small sizes, few repetitions")

@@ -79,7 +79,7 @@ def folder(*, in_memory: bool = False) -> Iterator[Path]:
 def run(who: str, what: str, settings: Mapping[str, Any], patience: float = PATIENCE) -> Figures | None:
     """The figures of one contestant; None if it took too long, or failed.
 
-    A failure of ours is no figure but an error.
+    If our own client fails, that is an error and not a figure.
     """
     interval = str(settings.get("poll", 0.5) / settings.get("scale", 1.0))
     environment = {**os.environ, "MAGIC_HOUR_POLL_INTERVAL": interval, "MAGIC_HOUR_API_KEY": "mhk_benchmark"}
