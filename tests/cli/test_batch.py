@@ -416,7 +416,7 @@ def test_a_missing_extra_is_named(run: Run, prompts: Write, monkeypatch: pytest.
     monkeypatch.setitem(sys.modules, "dbos", None)
     ended = run("batch", "run", prompts(1), "--output", "out")
     assert ended.code == 1
-    assert "batches need dbos: pip install 'magic-hour-workflows[cli,batch]'" in ended.err
+    assert "this command needs dbos: pip install 'magic-hour-workflows[cli,batch]'" in ended.err
 
 
 def test_help_imports_nothing_of_batches() -> None:

@@ -18,7 +18,7 @@ from magic_hour_client.errors import InvalidArgument
 from .. import __version__
 from .._operations import complete, document, operations
 from . import batch, exit_status, generate, jobs, signals
-from .command import command, exit_codes
+from .command import Argument, Option, command, exit_codes, new_group
 from .flags import Flag, flags
 from .generate import COMMANDS, TAKEN
 from .printing import prepare, to_stderr
@@ -41,21 +41,15 @@ Examples:
 
 def build() -> typer.Typer:
     """The whole program."""
-    context = {"help_option_names": ["-h", "--help"]}
-    settings: dict[str, Any] = {"no_args_is_help": True, "rich_markup_mode": None, "context_settings": context}
-    app = typer.Typer(help=HELP, pretty_exceptions_enable=False, **settings)
-    groups = {
-        "image": typer.Typer(help="Create and edit images; manage image jobs.", **settings),
-        "video": typer.Typer(help="Create talking photos; manage video jobs.", **settings),
-        "files": typer.Typer(help="Files in the service's storage.", **settings),
-        "batch": typer.Typer(help="Thousands of rows from a manifest, each charged at most once.", **settings),
-    }
-    generate.add(groups)
-    jobs.add(groups["image"], "image")
-    jobs.add(groups["video"], "video")
-    jobs.add_upload(groups["files"])
-    batch.add(groups["batch"])
-    for name, group in groups.items():
+    app = new_group(HELP)
+    image = new_group("Create and edit images; manage image jobs.")
+    video = new_group("Create talking photos; manage video jobs.")
+    files = new_group("Files in the service's storage.")
+    generate.add({"image": image, "video": video})
+    jobs.add(image, "image")
+    jobs.add(video, "video")
+    jobs.add_upload(files)
+    for name, group in {"image": image, "video": video, "files": files, "batch": batch.GROUP}.items():
         app.add_typer(group, name=name)
     _add_schema(app)
     _add_program(app, "demo", _demo, "Run all four endpoints on this machine, free of charge.")
@@ -83,9 +77,7 @@ def _version(wanted: bool) -> None:
 
 
 def _root(
-    version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", is_eager=True, show_default=False, callback=_version)
-    ] = False,
+    version: Annotated[bool, Option("--version", help="Print the version.", is_eager=True, callback=_version)] = False,
 ) -> None: ...
 
 
@@ -119,21 +111,20 @@ _OTHERS = {
 _JSON_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}
 Operation = Annotated[
     list[str] | None,
-    typer.Argument(
+    Argument(
         metavar="[OPERATION]",
         help="A command such as `image generate`, a resource such as ai_image_generator, or the full name of an "
         "operation. Default: all operations.",
-        show_default=False,
     ),
 ]
 
 
 def _add_schema(app: typer.Typer) -> None:
     examples = ("magic-hour schema", "magic-hour schema image generate", "magic-hour schema v1.image_projects.get")
-    help = "Print operations as JSON, with their JSON Schema, prices and flags."
 
-    @command(app, "schema", help=help, examples=examples)
+    @command(app, "schema", *examples)
     def schema(terminal: Terminal, operation: Operation = None) -> None:
+        """Print operations as JSON, with their JSON Schema, prices and flags."""
         terminal.json = True
         words = " ".join(operation or [])
         names = [name for name in operations() if f"{command_of(name)} ".startswith(f"{words} ".lstrip())]
@@ -196,16 +187,13 @@ def _add_program(app: typer.Typer, name: str, program: Program, help: str) -> No
     settings = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
     def run(context: typer.Context) -> None:
-        raise typer.Exit(Terminal().run(lambda: _run_program(name, program, context.args)))
+        raise typer.Exit(Terminal().run(lambda: _run_program(program, context.args)))
 
     app.command(name, help=help, context_settings=settings)(run)
 
 
-def _run_program(name: str, program: Program, arguments: Sequence[str]) -> int:
+def _run_program(program: Program, arguments: Sequence[str]) -> int:
     try:
         return program(arguments)
-    except ModuleNotFoundError as error:
-        to_stderr(f"{PROGRAM}: {name} needs {error.name}: pip install 'magic-hour-workflows[emulator]'")
-        return exit_status.FAILED
     except SystemExit as ended:  # argparse exits by itself after --help and for wrong arguments
         return ended.code if isinstance(ended.code, int) else 0

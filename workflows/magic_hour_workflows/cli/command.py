@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -25,13 +26,24 @@ from .terminal import Terminal
 Work = TypeVar("Work", bound=Callable[..., object])
 
 FORMATS = ("text", "json")
+Option = partial(typer.Option, show_default=False)
+Argument = partial(typer.Argument, show_default=False)
+"""Defaults are in the help texts, in words."""
+
+
+def new_group(help: str) -> typer.Typer:
+    """A group of commands."""
+    context = {"help_option_names": ["-h", "--help"]}
+    return typer.Typer(
+        help=help, no_args_is_help=True, rich_markup_mode=None, context_settings=context, pretty_exceptions_enable=False
+    )
 
 
 def option(
     name: str, kind: Any, *names: str, default: Any = None, help: str, metavar: str | None = None, **more: Any
 ) -> inspect.Parameter:
     """One option of a command, as a parameter of the function behind it."""
-    info = typer.Option(*names, help=help, metavar=metavar, show_default=False, **more)
+    info = Option(*names, help=help, metavar=metavar, **more)
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, info])
 
 
@@ -81,68 +93,65 @@ SHARED = (
 
 SHARED_NAMES = tuple(parameter.name for parameter in SHARED)
 
-Id = Annotated[str, typer.Argument(metavar="ID", help="The id of the job.", show_default=False)]
+Id = Annotated[str, Argument(metavar="ID", help="The id of the job.")]
 Output = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--output",
         "-o",
         metavar="PATH",
         help="Where to save: a folder, created if missing, or a file name such as sunset.png. Default: the current "
         "folder. Existing files are never replaced.",
-        show_default=False,
     ),
 ]
 Timeout = Annotated[
     float | None,
-    typer.Option(
+    Option(
         "--timeout",
         metavar="SECONDS",
         help="Time limit of the whole command; 1800 by default. A job that was accepted keeps running.",
-        show_default=False,
     ),
 ]
 PollInterval = Annotated[
     float | None,
-    typer.Option(
+    Option(
         "--poll-interval",
         metavar="SECONDS",
         help="Polling interval in seconds. Default: MAGIC_HOUR_POLL_INTERVAL, or growing from 1 to 30.",
-        show_default=False,
     ),
 ]
-NoDownload = Annotated[bool, typer.Option("--no-download", help="Do not save the outputs.", show_default=False)]
+NoDownload = Annotated[bool, Option("--no-download", help="Do not save the outputs.")]
 
 
 def command(
-    group: typer.Typer, name: str, *, help: str, examples: Sequence[str], options: Sequence[inspect.Parameter] = ()
+    group: typer.Typer, name: str, *examples: str, help: str | None = None, options: Sequence[inspect.Parameter] = ()
 ) -> Callable[[Work], Work]:
     """Add a command to a group.
 
     Args:
         group: where it belongs.
         name: what is typed.
-        help: what it does; the first sentence is shown in lists.
         examples: complete command lines; the tests run them.
+        help: what it does, by default the docstring of the function; the first sentence is shown in lists.
         options: options beyond the parameters of the function, passed to it in `values`.
     """
 
     def register(work: Work) -> Work:
+        text = help or " ".join((work.__doc__ or "").split())
         own = [p for p in list(inspect.signature(work, eval_str=True).parameters.values())[1:] if p.name != "values"]
-        takes_values = bool(options)
 
         def run(**given: Any) -> None:
             shared = {key: given.pop(key) for key in SHARED_NAMES}
             terminal = Terminal(json=shared.pop("format") == "json", **shared)
             arguments = {parameter.name: given.pop(parameter.name) for parameter in own}
-            if takes_values:
+            if options:
                 arguments["values"] = given
             raise typer.Exit(terminal.run(lambda: work(terminal, **arguments)))
 
         keywords = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
         run.__signature__ = inspect.Signature([*options, *keywords, *SHARED])  # type: ignore[attr-defined]
         listing = "\n".join(["\b", "Examples:", *(f"  {line}" for line in examples)])  # \b: not to be wrapped
-        group.command(name, help=f"{help}\n\n{listing}", short_help=help.partition(". ")[0].rstrip("."))(run)
+        group.command(name, help=f"{text}\n\n{listing}", short_help=text.partition(". ")[0].rstrip("."))(run)
         return work
 
     return register

@@ -59,6 +59,14 @@ _SETTINGS = (
 )
 _REMEDIES = {"token": "set MAGIC_HOUR_API_KEY to the key alone, without `Bearer`, spaces or line breaks"}
 """For arguments that have no option."""
+_EXTRAS = {
+    **dict.fromkeys(("dbos", "jinja2", "psycopg", "sqlalchemy"), "cli,batch"),
+    **dict.fromkeys(
+        ("magic_hour_emulator", "av", "jsonschema", "PIL", "referencing", "starlette", "uvicorn"), "emulator"
+    ),
+    "yaml": "emulator",
+}
+"""Which extra has a package."""
 _NAME = re.compile(r"`([^`]+)`")
 
 
@@ -147,6 +155,8 @@ def _message(error: BaseException, context: ErrorContext) -> str:
         return error.describe(partial(_show, context=context))
     if isinstance(error, CLIError):
         return str(error)
+    if isinstance(error, ModuleNotFoundError) and (extra := _EXTRAS.get((error.name or "").partition(".")[0])):
+        return f"this command needs {error.name}: pip install 'magic-hour-workflows[{extra}]'"
     if isinstance(error, OSError):
         return f"{error.strerror or type(error).__name__}{f': {error.filename}' if error.filename else ''}"
     return f"unexpected {type(error).__name__}: {error}; --debug shows where"

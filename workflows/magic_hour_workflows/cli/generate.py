@@ -1,21 +1,29 @@
 """`image generate`, `image edit`, `image headshot`, `video talking-photo`: from local files to files on disk.
 
-Rule: the flags come from the contract; only the names of the commands and their examples are written here.
+Rule: the flags come from the contract; only the names of the commands and their examples are written here. `--dry-run`
+checks everything that is checked before an upload, sends nothing, and needs no API key.
 """
 
 from __future__ import annotations
 
+import json
+import os
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from contextlib import closing
+from typing import Annotated, Any, NamedTuple
 
-import attrs
 import typer
+
+from magic_hour_client._runtime.endpoints import encoded
+from magic_hour_client._runtime.settings import KEY_VARIABLE
+from magic_hour_client.endpoints import endpoint
 
 from .._operations import operations
 from .command import (
     SHARED,
     NoDownload,
+    Option,
     Output,
     PollInterval,
     Timeout,
@@ -28,14 +36,11 @@ from .command import (
     resume_options,
 )
 from .flags import Flag, flags, parameters, parsed_json
+from .printing import size
 from .terminal import Terminal
 
-if TYPE_CHECKING:
-    from .._client import Client
 
-
-@attrs.frozen
-class Generate:
+class Generate(NamedTuple):
     """One generate command."""
 
     group: str
@@ -81,22 +86,10 @@ COMMANDS: Mapping[str, Generate] = {
 }
 """The operation behind each command; a test checks that every operation that charges credits has one."""
 
-NoWait = Annotated[
-    bool, typer.Option("--no-wait", help="Return as soon as the job is accepted; print its id.", show_default=False)
-]
-DryRun = Annotated[
-    bool,
-    typer.Option(
-        "--dry-run",
-        help="Check everything, show the request and its cost; send nothing.",
-        show_default=False,
-    ),
-]
+NoWait = Annotated[bool, Option("--no-wait", help="Return as soon as the job is accepted; print its id.")]
+DryRun = Annotated[bool, Option("--dry-run", help="Check everything, show the request and its cost; send nothing.")]
 ExtraBody = Annotated[
-    str | None,
-    typer.Option(
-        "--extra-body", metavar="JSON", help="Fields that have no option, as a JSON object.", show_default=False
-    ),
+    str | None, Option("--extra-body", metavar="JSON", help="Fields that have no option, as a JSON object.")
 ]
 LEAST_SECONDS = 0.001
 """The least that is left of `--timeout`, so that the call itself reports the timeout."""
@@ -112,8 +105,10 @@ def add(groups: Mapping[str, typer.Typer]) -> None:
 
 
 def _add(group: typer.Typer, operation: str, about: Generate) -> None:
-    found = flags(operation, TAKEN)
+    found, description = flags(operation, TAKEN), operations()[operation]
+    help = str(description.get("description") or description["summary"])
 
+    @command(group, about.name, *about.examples, help=help, options=[_option(flag) for flag in found])
     def generate(
         terminal: Terminal,
         values: Mapping[str, Any],
@@ -130,12 +125,10 @@ def _add(group: typer.Typer, operation: str, about: Generate) -> None:
         for flag in found:
             if warning := flag.warning(values.get(flag.parameter)):
                 terminal.say(f"magic-hour: {warning}")
-        where = output_options(output, operations()[operation]["project_kind"])
+        where = output_options(output, description["project_kind"])
         extra = None if extra_body is None else parsed_json("extra_body", extra_body)
         if dry_run:
-            from .dry_run import preview
-
-            preview(terminal, operation, values, extra, timeout=timeout, poll_interval=poll_interval)
+            _preview(terminal, operation, values, extra, timeout=timeout, poll_interval=poll_interval)
             return
         from .stdin import find_outputs, with_stdin
 
@@ -143,19 +136,17 @@ def _add(group: typer.Typer, operation: str, about: Generate) -> None:
         with terminal.client() as client, terminal.progress() as on_progress:
             polling: dict[str, Any] = {"poll_interval": poll_interval, "on_progress": on_progress}
             given = with_stdin(terminal, values, find_outputs(terminal, client, timeout=timeout, **polling))
-            result = _resource(client, operation).generate(
-                **parameters(operation, found, given),
-                **where,
-                **polling,
+            result = client.runner.generate(
+                endpoint(operation),
+                parameters(operation, found, given),
                 extra_body=extra,
                 wait_for_completion=not no_wait,
                 download_outputs=not no_download,
                 timeout=_left(timeout, time.monotonic() - began),
+                **where,
+                **polling,
             )
         print_result(terminal, result)
-
-    help = str(operations()[operation].get("description") or operations()[operation]["summary"])
-    command(group, about.name, help=help, examples=about.examples, options=[_option(flag) for flag in found])(generate)
 
 
 def _left(timeout: float | None, spent: float) -> float | None:
@@ -178,8 +169,49 @@ def _option(flag: Flag) -> Any:
     )
 
 
-def _resource(client: Client, operation: str) -> Any:
-    node: Any = client
-    for part in operation.split(".")[:-1]:
-        node = getattr(node, part)
-    return node
+def _preview(
+    terminal: Terminal,
+    operation: str,
+    values: Mapping[str, Any],
+    extra_body: Any,
+    *,
+    timeout: float | None,
+    poll_interval: float | None,
+) -> None:
+    """Print the request that would be sent, and its cost.
+
+    Raises:
+        InvalidArgument: what `generate` would refuse.
+    """
+    from .._client import Client
+    from .._credits import estimate
+    from .._flows.generate import prepare
+    from .._flows.upload import measure
+    from .stdin import dry_run_outputs, with_stdin
+
+    called = endpoint(operation)
+    given = parameters(operation, terminal.flags, with_stdin(terminal, values, dry_run_outputs))
+    token = os.environ.get(KEY_VARIABLE) or "no-key-is-sent"
+    with Client(token, base_url=terminal.base_url, allow_http=terminal.allow_http) as client:
+        call = client.runner.begin(timeout, poll_interval)
+        request, assets = prepare(call.backend, called, {**given, "extra_body": extra_body})
+        url = f"{client.base_url}{request.path}"
+    with closing(assets):
+        for source in assets.sources:
+            measure(source)
+    files = [(source.name, source.size or 0) for source in assets.sources]
+    assets.uploaded([f"<upload of {name}>" for name, _ in files])
+    body = json.loads(encoded(request) or b"null")
+    price = estimate(called, request.body)
+    data = {
+        "dry_run": True,
+        "operation": operation,
+        "method": called.method,
+        "url": url,
+        "body": body,
+        "uploads": [{"name": name, "bytes": length} for name, length in files],
+        "estimated_credits": {"credits": price.credits, "at_least": price.at_least},
+    }
+    uploads = [f"upload  {name}, {size(length)}" for name, length in files]
+    text = json.dumps(body, indent=2, ensure_ascii=False)
+    terminal.result(data, [f"{called.method} {url}", text, *uploads, f"cost    {price}"])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -16,8 +16,10 @@ from magic_hour_client.errors import InvalidArgument, MagicHourError
 
 from .._results import Kind, number
 from .command import (
+    Argument,
     Id,
     NoDownload,
+    Option,
     Output,
     PollInterval,
     Timeout,
@@ -29,22 +31,16 @@ from .command import (
 )
 from .terminal import Terminal, projects_of
 
-if TYPE_CHECKING:
-    pass
-
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.", show_default=False)]
+Yes = Annotated[bool, Option("--yes", "-y", help="Do not ask for confirmation.")]
 ROLES = ("image", "audio", "video")
-File = Annotated[
-    str, typer.Argument(metavar="FILE", help="The file to upload; - reads it from stdin.", show_default=False)
-]
+File = Annotated[str, Argument(metavar="FILE", help="The file to upload; - reads it from stdin.")]
 Role = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--role",
         metavar="image|audio|video",
         help="The kind of file. Inferred from its extension or first bytes by default; required for sound in webm or "
         "mp4.",
-        show_default=False,
         autocompletion=among(ROLES),
     ),
 ]
@@ -63,9 +59,9 @@ def _a(kind: Kind) -> str:
 
 
 def _add_get(group: typer.Typer, kind: Kind) -> None:
-    examples = (f"magic-hour {kind} get cuid-example", f"magic-hour {kind} get cuid-example --format json")
+    example = f"magic-hour {kind} get cuid-example"
 
-    @command(group, "get", help=f"Show the state of {_a(kind)} job.", examples=examples)
+    @command(group, "get", example, f"{example} --format json", help=f"Show the state of {_a(kind)} job.")
     def get(terminal: Terminal, id: Id) -> None:
         with terminal.client() as client:
             project = {"kind": kind, **projects_of(client, kind).get(id).to_dict()}
@@ -74,13 +70,10 @@ def _add_get(group: typer.Typer, kind: Kind) -> None:
 
 
 def _add_wait(group: typer.Typer, kind: Kind) -> None:
-    examples = (
-        f"magic-hour {kind} wait cuid-example",
-        f"magic-hour {kind} wait cuid-example --output outputs --timeout 600",
-    )
+    example = f"magic-hour {kind} wait cuid-example"
     help = f"Resume {_a(kind)} job. Waits until it is complete, then saves its outputs."
 
-    @command(group, "wait", help=help, examples=examples)
+    @command(group, "wait", example, f"{example} --output outputs --timeout 600", help=help)
     def wait(
         terminal: Terminal,
         id: Id,
@@ -105,10 +98,9 @@ def _add_wait(group: typer.Typer, kind: Kind) -> None:
 
 def _add_download(group: typer.Typer, kind: Kind) -> None:
     name = "portrait.png" if kind == "image" else "clip.mp4"
-    examples = (f"magic-hour {kind} download cuid-example --output {name}",)
-    help = f"Save the outputs of a complete {kind} job."
+    example = f"magic-hour {kind} download cuid-example --output {name}"
 
-    @command(group, "download", help=help, examples=examples)
+    @command(group, "download", example, help=f"Save the outputs of a complete {kind} job.")
     def download(terminal: Terminal, id: Id, output: Output = None, timeout: Timeout = None) -> None:
         where = output_options(output, kind)
         resume = resume_options(output, no_download=False)
@@ -119,10 +111,9 @@ def _add_download(group: typer.Typer, kind: Kind) -> None:
 
 
 def _add_delete(group: typer.Typer, kind: Kind) -> None:
-    examples = (f"magic-hour {kind} delete cuid-example --yes",)
     help = f"Delete the outputs of {_a(kind)} job permanently. Asks for confirmation; nothing is refunded."
 
-    @command(group, "delete", help=help, examples=examples)
+    @command(group, "delete", f"magic-hour {kind} delete cuid-example --yes", help=help)
     def delete(terminal: Terminal, id: Id, yes: Yes = False) -> None:
         with terminal.client() as client:
             if not yes:
@@ -135,10 +126,10 @@ def _add_delete(group: typer.Typer, kind: Kind) -> None:
 def add_upload(group: typer.Typer) -> None:
     """Add `upload` to its group."""
     examples = ("magic-hour files upload portrait.jpg", "magic-hour files upload voice.mp3 --format json")
-    help = "Upload a file to use it in several jobs. The service keeps it for 7 days."
 
-    @command(group, "upload", help=help, examples=examples)
+    @command(group, "upload", *examples)
     def upload(terminal: Terminal, file: File, role: Role = None, timeout: Timeout = None) -> None:
+        """Upload a file to use it in several jobs. The service keeps it for 7 days."""
         from .stdin import STDIN, file_on_stdin
 
         options: dict[str, Any] = {"role": role, "timeout": timeout}

@@ -17,6 +17,7 @@ import typer
 from magic_hour_client.errors import InvalidArgument
 
 from ..._formatting import shown, typed
+from ..command import Argument, Option
 from ..terminal import Terminal
 
 VARIABLE = "MAGIC_HOUR_BATCH_DATABASE"
@@ -44,94 +45,68 @@ def per_minute(text: str | None) -> float | None:
     return rate
 
 
-Manifest = Annotated[
-    str, typer.Argument(metavar="MANIFEST", help="The rows: a .csv, .jsonl or .ndjson file.", show_default=False)
-]
-OfManifest = Annotated[
-    str | None, typer.Argument(metavar="[MANIFEST]", help="The manifest of the batch.", show_default=False)
-]
-FromManifest = Annotated[
-    str | None, typer.Option("--manifest", metavar="FILE", help="The manifest of the batch.", show_default=False)
-]
+Manifest = Annotated[str, Argument(metavar="MANIFEST", help="The rows: a .csv, .jsonl or .ndjson file.")]
+OfManifest = Annotated[str | None, Argument(metavar="[MANIFEST]", help="The manifest of the batch.")]
+FromManifest = Annotated[str | None, Option("--manifest", metavar="FILE", help="The manifest of the batch.")]
 Keys = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="[KEY]...", help="The failed rows to retry; all of them by default.", show_default=False),
+    list[str] | None, Argument(metavar="[KEY]...", help="The failed rows to retry; all of them by default.")
 ]
-Key = Annotated[str, typer.Argument(metavar="KEY", help="The key of the row.", show_default=False)]
-Project = Annotated[str | None, typer.Option("--project", metavar="ID", help="The id of its job.", show_default=False)]
+Key = Annotated[str, Argument(metavar="KEY", help="The key of the row.")]
+Project = Annotated[str | None, Option("--project", metavar="ID", help="The id of its job.")]
 NotCharged = Annotated[
-    bool,
-    typer.Option(
-        "--not-charged", help="No such job was found: wait, then confirm that there is none.", show_default=False
-    ),
+    bool, Option("--not-charged", help="No such job was found: wait, then confirm that there is none.")
 ]
-Folder = Annotated[
-    str,
-    typer.Option(
-        "--output", "-o", metavar="DIR", help="The folder for the outputs; created if missing.", show_default=False
-    ),
-]
+Folder = Annotated[str, Option("--output", "-o", metavar="DIR", help="The folder for the outputs; created if missing.")]
 Endpoint = Annotated[
     str | None,
-    typer.Option(
-        "--endpoint",
-        metavar="NAME",
-        help="The endpoint of rows that do not name one, such as ai_headshot_generator.",
-        show_default=False,
+    Option(
+        "--endpoint", metavar="NAME", help="The endpoint of rows that do not name one, such as ai_headshot_generator."
     ),
 ]
 Concurrency = Annotated[
     int | None,
-    typer.Option(
+    Option(
         "--concurrency",
         metavar="N",
         help="Maximum number of rows in progress, on all machines together; 16 if never set.",
-        show_default=False,
     ),
 ]
 Rate = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--rate",
         metavar="N/min",
         callback=per_minute,
         help="Maximum submission rate: 60/min, 2/s or 1000/h; unlimited if never set.",
-        show_default=False,
     ),
 ]
 MaxCredits = Annotated[
     float | None,
-    typer.Option(
+    Option(
         "--max-credits",
         metavar="N",
         help="Credit limit of the whole batch. Rows that would exceed it are not started, and are listed.",
-        show_default=False,
     ),
 ]
 DatabaseOf = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--database",
         metavar="PATH|URL",
         help=f"The batch database: a file, or postgresql://... for several machines. Default: {VARIABLE}, or "
         "NAME.batch.sqlite next to the manifest NAME.",
-        show_default=False,
     ),
 ]
-DryRun = Annotated[
-    bool,
-    typer.Option("--dry-run", help="Check every row, show what it will do and cost; send nothing.", show_default=False),
-]
+DryRun = Annotated[bool, Option("--dry-run", help="Check every row, show what it will do and cost; send nothing.")]
 StepTimeout = Annotated[
     float | None,
-    typer.Option(
+    Option(
         "--timeout",
         metavar="SECONDS",
         help="Time limit of each step of a row; 1800 by default. The next run resumes jobs that were accepted.",
-        show_default=False,
     ),
 ]
-Open = Annotated[bool, typer.Option("--open", help="Open the report in a browser.", show_default=False)]
+Open = Annotated[bool, Option("--open", help="Open the report in a browser.")]
 
 
 @attrs.frozen
