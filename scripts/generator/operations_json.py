@@ -41,6 +41,7 @@ def _operation(view: EndpointView, contract: Contract, schemas: _Schemas) -> dic
         "charges_credits": view.charges,
         "project_kind": view.project_kind,
         "credits": view.prices or None,
+        "command": source.get("x-command"),
         "parameters": [schemas.within(parameter) for parameter in source["parameters"]],
         "body": schemas.within(body["schema"]) if "schema" in body else None,
         "example": body.get("example"),

@@ -73,9 +73,9 @@ def test_no_field_can_take_an_option_of_the_command(monkeypatch: pytest.MonkeyPa
     """In the real program: a contract with a field called `format`."""
     name = "v1.ai_image_generator.create"
     body = {"properties": {"format": {"type": "string"}, "wait": {"type": "boolean"}}}
-    document = {"operations": {name: {"body": body, "summary": "s"}}, "$defs": {}}
+    about = {"group": "image", "name": "generate", "examples": []}
+    document = {"operations": {name: {"body": body, "summary": "s", "command": about}}, "$defs": {}}
     monkeypatch.setattr(operations, "document", lambda: document)
-    monkeypatch.setattr(generate, "COMMANDS", {name: generate.COMMANDS[name]})
     group = typer.Typer()
     generate.add({"image": group})
     [command] = group.registered_commands

@@ -62,12 +62,10 @@ class Checksum:
         self._hash = _ALGORITHMS[name]()
 
     def update(self, chunk: bytes) -> None:
-        """Take the next bytes into account."""
         self._hash.update(chunk)
 
     @property
     def fits(self) -> bool:
-        """Whether the bytes match the reported checksum."""
         return self._hash.digest() == self._reported
 
 
@@ -86,20 +84,13 @@ def reported(headers: Mapping[str, str], *, part: bool = False, unpacked: bool =
     for name, header, key in _WAYS:
         if header not in headers or (part and header not in _OF_THE_ANSWER):
             continue
-        if header == "x-goog-hash" and _stored(headers) != ([] if unpacked else _sent(headers)):
+        sent = [] if unpacked else encoding_names(headers.get("content-encoding", ""))
+        if header == "x-goog-hash" and encoding_names(headers.get("x-goog-stored-content-encoding", "")) != sent:
             continue  # the checksum is of what is stored, compressed or not; what comes is the other one
         digest = _decoded(_value(headers[header], key))
         if len(digest) == len(_ALGORITHMS[name]().digest()):
             return Checksum(name, digest)
     return None
-
-
-def _stored(headers: Mapping[str, str]) -> list[str]:
-    return encoding_names(headers.get("x-goog-stored-content-encoding", ""))
-
-
-def _sent(headers: Mapping[str, str]) -> list[str]:
-    return encoding_names(headers.get("content-encoding", ""))
 
 
 def _value(text: str, key: str) -> str:

@@ -1,7 +1,7 @@
 """Inputs other than files: an upload of a web framework, a Pillow image, a data URI.
 
-Rule: recognized by what they can do, so none of their packages is imported or needed. What cannot be used safely is
-refused, with the line to write instead.
+Rule: recognized by what they can do, so none of their packages is needed. What cannot be used safely is refused, with
+the line to write instead.
 """
 
 from __future__ import annotations
@@ -21,9 +21,6 @@ from ._streams import ask
 LONGEST_DATA_URI = 300_000_000
 """Characters: 200 MB, the smallest limit of an upload (spec/README.md, Facts), are 267 million characters of base64."""
 _NAMELESS = "upload"
-_ORIENTATION = 0x0112
-_TURNED = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}
-"""Which transposition undoes an orientation of EXIF (JEITA CP-3451, tag 274), in the numbers of Pillow."""
 _PNG_MODES = ("1", "L", "LA", "I", "I;16", "P", "RGB", "RGBA")
 
 
@@ -48,7 +45,6 @@ def upload_of(value: object) -> Upload | None:
 
 
 def is_picture(value: object) -> bool:
-    """Whether it is a Pillow image."""
     return any((cls.__module__, cls.__name__) == ("PIL.Image", "Image") for cls in type(value).__mro__)
 
 
@@ -60,18 +56,16 @@ class Picture(io.RawIOBase):
         self._file: io.BytesIO | None = None
 
     def readable(self) -> bool:
-        """Always True."""
         return True
 
     def read(self, size: int = -1, /) -> bytes:
-        """The next bytes of the file."""
         if size == 0:
             return b""
         if self._file is None:
             self._file = io.BytesIO()
-            image = self._image
-            turned = _TURNED.get(image.getexif().get(_ORIENTATION))
-            image = image if turned is None else image.transpose(turned)  # PNG would leave it lying on its side
+            from PIL.ImageOps import exif_transpose
+
+            image: Any = exif_transpose(self._image)  # PNG would leave it lying on its side
             if image.mode not in _PNG_MODES:
                 image = image.convert("RGBA" if image.mode in ("RGBa", "PA", "La") else "RGB")
             image.save(self._file, format="PNG", compress_level=1)

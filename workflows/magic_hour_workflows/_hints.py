@@ -36,13 +36,8 @@ def meant(given: str, known: Iterable[object]) -> str | None:
     return f"did you mean {near}?" if near else None
 
 
-def unlisted(request: Request[Any]) -> list[str]:
-    """A question for each value of a call that is similar to a known one, but is not known."""
-    return unlisted_in(request.name, request.body)
-
-
-def unlisted_in(operation: str, values: Mapping[str, Any]) -> list[str]:
-    """The same for the whole name of an operation and the values of its fields."""
+def unlisted(operation: str, values: Mapping[str, Any]) -> list[str]:
+    """A question for each value of a field that is similar to a known one, but is not known."""
     from ._operations import operations
 
     body = operations().get(operation, {}).get("body")
@@ -55,7 +50,7 @@ def hinting(request: Request[Any]) -> Iterator[None]:
     try:
         yield
     except APIError as error:
-        if error.status in _WRONG_VALUE and (questions := unlisted(request)):
+        if error.status in _WRONG_VALUE and (questions := unlisted(request.name, request.body)):
             error.advise(" ".join(questions))
         raise
 

@@ -31,8 +31,6 @@ _BOTH: dict[str, tuple[AssetRole, ...]] = {"webm": ("video", "audio"), "mp4": ("
 
 
 class Media(NamedTuple):
-    """A format of files."""
-
     extension: str
     """The usual one, lowercase, without its dot."""
     roles: tuple[AssetRole, ...]

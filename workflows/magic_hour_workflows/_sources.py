@@ -49,8 +49,6 @@ class Form(NamedTuple):
 
 @attrs.define(eq=False)
 class Source:
-    """One input file."""
-
     name: str
     """For messages and events; never a whole path, and safe to print."""
     form: Form | None
@@ -137,16 +135,13 @@ class Source:
             with file:
                 yield file
         elif self.stream is not None and self.start is not None:
-            with _reading(self.stream, self.name, self.field):
-                seek(self.stream, self.start)
+            stream, start = self.stream, self.start
+            with _reading(stream, self.name, self.field):
+                seek(stream, start)
                 try:
-                    yield self.stream
+                    yield stream
                 finally:
-                    ask(self._put_back, otherwise=None)  # closed meanwhile; the earlier error says more
-
-    def _put_back(self) -> None:
-        if self.stream is not None and self.start is not None:
-            self.stream.seek(self.start)
+                    ask(lambda: stream.seek(start), None)  # closed meanwhile; the earlier error says more
 
     def _gone(self) -> AssetNotFound:
         return AssetNotFound(f"{self.name} is no longer there", field=self.field)

@@ -35,31 +35,20 @@ def put_request(
     url: str, chunks: httpx.SyncByteStream | httpx.AsyncByteStream, size: int, timeouts: Timeouts | None = None
 ) -> httpx.Request:
     """A PUT of known length: storage may refuse chunked ones. No Content-Type, which would have to be signed."""
-    return _request("PUT", url, {"content-length": str(size)}, chunks, timeouts)
-
-
-def fetch_request(url: str, headers: Mapping[str, str], timeouts: Timeouts | None = None) -> httpx.Request:
-    """A GET with the headers a download asks for."""
-    return _request("GET", url, headers, None, timeouts)
-
-
-def _request(
-    method: str,
-    url: str,
-    headers: Mapping[str, str],
-    stream: httpx.SyncByteStream | httpx.AsyncByteStream | None,
-    timeouts: Timeouts | None,
-) -> httpx.Request:
-    if timeouts is None:
-        timeouts = httpx.Timeout(INACTIVITY_SECONDS).as_dict()
-    request = httpx.Request(method, url, headers=headers, extensions={"timeout": timeouts})
-    if stream is not None:
-        request.stream = stream  # given to the constructor, it would leave out the Host header
+    request = fetch_request(url, {"content-length": str(size)}, timeouts, method="PUT")
+    request.stream = chunks  # given to the constructor, it would leave out the Host header
     return request
 
 
+def fetch_request(
+    url: str, headers: Mapping[str, str], timeouts: Timeouts | None = None, *, method: str = "GET"
+) -> httpx.Request:
+    """A GET with the headers a download asks for."""
+    timeouts = timeouts or httpx.Timeout(INACTIVITY_SECONDS).as_dict()
+    return httpx.Request(method, url, headers=headers, extensions={"timeout": timeouts})
+
+
 def answer_headers(response: httpx.Response) -> dict[str, str]:
-    """Header names in lowercase."""
     return {name.lower(): value for name, value in response.headers.items()}
 
 

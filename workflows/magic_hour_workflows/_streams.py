@@ -177,5 +177,4 @@ class Pipe:
         return os.read(self._descriptor, size)
 
     def close(self) -> None:
-        """Close it."""
         os.close(self._descriptor)

@@ -34,8 +34,6 @@ class NotUnpackable(ValueError):
 
 
 class Unpacker:
-    """Decompresses one answer."""
-
     def __init__(self, encoding: str) -> None:
         self._encoding = encoding
         self._begun = b""
@@ -91,7 +89,6 @@ class Unpacker:
 
     @property
     def finished(self) -> bool:
-        """Whether the data is complete."""
         return self._as_it_is or (self._stream is not None and self._stream.eof)
 
 

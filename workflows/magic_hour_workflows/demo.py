@@ -13,10 +13,11 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from magic_hour_client._runtime.redaction import escaped
 
@@ -25,7 +26,6 @@ from .errors import MagicHourError
 from .events import Created, Event
 
 Options = dict[str, Any]
-Call = Callable[[Any, Options], Any]
 Row = tuple[str, str, Result, float]
 
 LIVE_COST = "about 420 credits"
@@ -35,42 +35,34 @@ DIRECT = {"NO_PROXY": "*", "no_proxy": "*"}
 """A proxy cannot reach the emulator, which listens on this machine's loopback interface."""
 
 
-def calls() -> dict[str, Call]:
-    """One call for each endpoint; it returns a result, or an awaitable for an `AsyncClient`."""
+def calls() -> dict[str, dict[str, Any]]:
+    """One call for each endpoint, as the parameters of its `generate`."""
     from magic_hour_emulator import samples
 
     portrait, voice = samples.portrait(), samples.voice()
+    assets = {"image_file_path": portrait, "audio_file_path": voice}
     return {
-        "ai_headshot_generator": lambda client, options: client.v1.ai_headshot_generator.generate(
-            assets={"image_file_path": portrait}, **options
-        ),
-        "ai_talking_photo": lambda client, options: client.v1.ai_talking_photo.generate(
-            assets={"image_file_path": portrait, "audio_file_path": voice},
-            start_seconds=0,
-            end_seconds=2,
-            **options,
-        ),
-        "ai_image_generator": lambda client, options: client.v1.ai_image_generator.generate(
-            image_count=2,
-            aspect_ratio="16:9",
-            style={"prompt": "A lighthouse at dusk", "tool": "ai-anime-generator"},
-            **options,
-        ),
-        "ai_image_editor": lambda client, options: client.v1.ai_image_editor.generate(
-            assets={"image_file_paths": [portrait]},
-            style={"prompt": "Give me sunglasses"},
-            aspect_ratio="1:1",
-            **options,
-        ),
+        "ai_headshot_generator": {"assets": {"image_file_path": portrait}},
+        "ai_talking_photo": {"assets": assets, "start_seconds": 0, "end_seconds": 2},
+        "ai_image_generator": {
+            "image_count": 2,
+            "aspect_ratio": "16:9",
+            "style": {"prompt": "A lighthouse at dusk", "tool": "ai-anime-generator"},
+        },
+        "ai_image_editor": {
+            "assets": {"image_file_paths": [portrait]},
+            "style": {"prompt": "Give me sunglasses"},
+            "aspect_ratio": "1:1",
+        },
     }
 
 
 def run_sync(token: str | None, base_url: str | None, options: Options) -> Iterator[Row]:
     """One endpoint after another."""
     with Client(token=token, base_url=base_url) as client:
-        for endpoint, call in calls().items():
+        for endpoint, parameters in calls().items():
             began = time.monotonic()
-            result = call(client, options)
+            result = getattr(client.v1, endpoint).generate(**parameters, **options)
             yield endpoint, "sync", result, time.monotonic() - began
 
 
@@ -78,12 +70,12 @@ async def run_async(token: str | None, base_url: str | None, options: Options) -
     """All endpoints at once."""
     async with AsyncClient(token=token, base_url=base_url) as client:
 
-        async def run(endpoint: str, call: Call) -> Row:
+        async def run(endpoint: str, parameters: Options) -> Row:
             began = time.monotonic()
-            result = await call(client, options)
+            result = await getattr(client.v1, endpoint).generate(**parameters, **options)
             return endpoint, "async", result, time.monotonic() - began
 
-        return await asyncio.gather(*(run(endpoint, call) for endpoint, call in calls().items()))
+        return await asyncio.gather(*(run(endpoint, parameters) for endpoint, parameters in calls().items()))
 
 
 @contextmanager
@@ -95,23 +87,8 @@ def service(*, live: bool) -> Iterator[tuple[str | None, str | None]]:
         return
     from magic_hour_emulator import Emulator
 
-    with Emulator() as emulator, environment(**DIRECT):
+    with Emulator() as emulator, patch.dict(os.environ, DIRECT):
         yield emulator.token, emulator.url
-
-
-@contextmanager
-def environment(**wanted: str) -> Iterator[None]:
-    """Environment variables of this process while the block runs."""
-    before = {name: os.environ.get(name) for name in wanted}
-    os.environ.update(wanted)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -138,7 +115,7 @@ def run(argv: Sequence[str] | None = None, *, program: str = "python -m magic_ho
     arguments = parser.parse_args(argv)
     options = {"download_directory": arguments.output, "on_progress": announce if arguments.live else None}
     with service(live=arguments.live) as (token, base_url):
-        _print_header()
+        print(f"{'endpoint':<22} {'client':<6} {'credits':>7} {'seconds':>7}  files", flush=True)
         for row in run_sync(token, base_url, options):
             _print_row(row)
         for row in asyncio.run(run_async(token, base_url, options)):
@@ -150,10 +127,6 @@ def announce(event: Event) -> None:
     """Print the id of a paid job as soon as it is known."""
     if isinstance(event, Created):
         print(f"accepted: {event.kind} job {escaped(event.id)}", file=sys.stderr, flush=True)
-
-
-def _print_header() -> None:
-    print(f"{'endpoint':<22} {'client':<6} {'credits':>7} {'seconds':>7}  files", flush=True)
 
 
 def _print_row(row: Row) -> None:

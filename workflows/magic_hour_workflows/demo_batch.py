@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import os
 import shlex
 import sys
 from collections import Counter
@@ -19,8 +20,9 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
-from .demo import DIRECT, environment
+from .demo import DIRECT
 
 if TYPE_CHECKING:
     from magic_hour_emulator import Emulator
@@ -51,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         manifest = write_manifest(folder, arguments.rows)
         with Emulator(seed=SEED, speed=arguments.speed) as emulator:
             printed = {"MAGIC_HOUR_BASE_URL": emulator.url, "MAGIC_HOUR_API_KEY": emulator.token}
-            with environment(**printed, **DIRECT):
+            with patch.dict(os.environ, {**printed, **DIRECT}):
                 return _play(emulator, manifest, folder)
     except ModuleNotFoundError as error:
         remedy = "pip install 'magic-hour-workflows[batch,cli,emulator]'"
@@ -87,16 +89,11 @@ def _answering(text: str) -> Iterator[None]:
     """The answer when a command asks. The wait before is 1 s instead of 135 s: no request is late in this process."""
     from .batch import _settling as settling
 
-    stdin, seconds = sys.stdin, settling.WAIT_SECONDS
-    sys.stdin, settling.WAIT_SECONDS = io.StringIO(text), 1.0
-    try:
+    with patch.object(sys, "stdin", io.StringIO(text)), patch.object(settling, "WAIT_SECONDS", 1.0):
         yield
-    finally:
-        sys.stdin, settling.WAIT_SECONDS = stdin, seconds
 
 
 def _typed(*words: str) -> int:
-    """Run a command; returns its exit code."""
     from .cli import main as magic_hour
 
     arguments = ["batch", *words]
@@ -176,7 +173,6 @@ def let_things_go_wrong(emulator: Emulator) -> None:
 
 
 def _fresh(output: Path) -> Path:
-    """A new folder for each run."""
     for number in count(1):
         folder = output / f"batch-{number}"
         if not folder.exists():

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Coroutine, Mapping
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, Generic, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack
 
 from magic_hour_client._runtime.settings import checked_seconds
 
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from .events import Event as Event
 
 T = TypeVar("T")
-B = TypeVar("B", bound=Backend)
-
-
 _OF_CALL = ("timeout", "poll_interval", "on_progress")
 """The options of a call as a whole; the others are about its outputs."""
 
@@ -67,16 +64,16 @@ class JobOptions(WaitOptions, SaveOptions, total=False):
     download_outputs: bool
 
 
-class _BaseRunner(Generic[B]):
+class _BaseRunner:
     """What both runners share: one place that builds a call, and one flow for each method."""
 
-    def __init__(self, make_backend: Callable[[], B], defaults: Defaults, request_timeout: float | None) -> None:
+    def __init__(self, make_backend: Callable[[], Backend], defaults: Defaults, request_timeout: float | None) -> None:
         self._make_backend = make_backend
         self.defaults: Defaults = defaults
         self.request_timeout: float | None = request_timeout
 
     @cached_property
-    def backend(self) -> B:
+    def backend(self) -> Backend:
         """The backend, loaded by the first call."""
         return self._make_backend()
 
@@ -135,7 +132,7 @@ class _BaseRunner(Generic[B]):
         return upload_file(self._begun(options), file, role)
 
 
-class Runner(_BaseRunner[Backend]):
+class Runner(_BaseRunner):
     """Runs the calls of a `Client`."""
 
     def send(
@@ -174,7 +171,7 @@ class Runner(_BaseRunner[Backend]):
         return run_sync(self._upload_file(file, role, options))
 
 
-class AsyncRunner(_BaseRunner[Backend]):
+class AsyncRunner(_BaseRunner):
     """Runs the calls of an `AsyncClient`."""
 
     async def send(

@@ -62,7 +62,6 @@ class Submission:
         """The error for an unknown outcome; kept, because the exception that carries it may be replaced."""
 
     def begin(self, attempt: Attempt) -> None:
-        """A request is about to be sent."""
         self.attempt, self.settled, self.unknown = attempt, False, None
 
 

@@ -159,7 +159,6 @@ async def save(call: Call, kind: Kind, id: str, outputs: OutputOptions) -> list[
 
 
 async def upload_file(call: Call, value: Any, role: Any) -> str:
-    """Upload one file and return its remote path."""
     source = to_source(value, role, "file")
     try:
         [path] = await upload(call, [source])

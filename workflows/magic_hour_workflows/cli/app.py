@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import attrs
 import typer
 
+from magic_hour_client.endpoints import PROJECTS, UPLOAD_URLS
 from magic_hour_client.errors import InvalidArgument
 
 from .. import __version__
@@ -20,7 +21,7 @@ from .._operations import complete, document, operations
 from . import batch, exit_status, generate, jobs, signals
 from .command import Argument, Option, command, exit_codes, new_group
 from .flags import Flag, flags
-from .generate import COMMANDS, TAKEN
+from .generate import TAKEN
 from .printing import prepare, to_stderr
 from .terminal import Terminal
 
@@ -40,7 +41,6 @@ Examples:
 
 
 def build() -> typer.Typer:
-    """The whole program."""
     app = new_group(HELP)
     image = new_group("Create and edit images; manage image jobs.")
     video = new_group("Create talking photos; manage video jobs.")
@@ -101,13 +101,6 @@ def _asks_for_json(arguments: Sequence[str]) -> bool:
 
 # schema: the contract for programs, such as agents that need to know what they can call. Always JSON.
 
-_OTHERS = {
-    "v1.files.upload_urls.create": "files upload",
-    "v1.image_projects.get": "image get",
-    "v1.image_projects.delete": "image delete",
-    "v1.video_projects.get": "video get",
-    "v1.video_projects.delete": "video delete",
-}
 _JSON_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}
 Operation = Annotated[
     list[str] | None,
@@ -133,14 +126,19 @@ def _add_schema(app: typer.Typer) -> None:
             terminal.result({"version": document()["version"], "operations": listed}, [])
             return
         name = operation_named(words)
-        own = [_described(flag) for flag in flags(name, TAKEN)] if name in COMMANDS else []
+        own = [_described(flag) for flag in flags(name, TAKEN)] if "command" in operations()[name] else []
         terminal.result({**complete(name), "command": command_of(name), "flags": own}, [])
 
 
 def command_of(name: str) -> str | None:
     """The command for an operation."""
-    about = COMMANDS.get(name)
-    return f"{about.group} {about.name}" if about is not None else _OTHERS.get(name)
+    operation = operations()[name]
+    if about := operation.get("command"):
+        return f"{about['group']} {about['name']}"
+    if name == UPLOAD_URLS:
+        return "files upload"
+    kinds = [kind for kind, get in PROJECTS.items() if operations()[get]["path"] == operation["path"]]
+    return f"{kinds[0]} {operation['method'].lower()}" if kinds else None
 
 
 def operation_named(words: str) -> str:

@@ -32,7 +32,6 @@ Argument = partial(typer.Argument, show_default=False)
 
 
 def new_group(help: str) -> typer.Typer:
-    """A group of commands."""
     context = {"help_option_names": ["-h", "--help"]}
     return typer.Typer(
         help=help, no_args_is_help=True, rich_markup_mode=None, context_settings=context, pretty_exceptions_enable=False
@@ -158,11 +157,10 @@ def command(
 
 
 def exit_codes() -> str:
-    """The exit codes for a help text."""
     return "\n".join(["\b", "Exit codes:", *(f"  {code:>3}  {meaning}" for code, meaning in EXIT_CODES.items())])
 
 
-def output_options(output: str | None, kind: Kind) -> dict[str, str | None]:
+def output_options(output: str | None, kind: Kind) -> dict[str, Any]:
     """`--output` as the options of the library. It is also checked if nothing is saved now, since the command that
     resumes the job repeats it.
 
@@ -194,7 +192,6 @@ def _split(output: str | None) -> tuple[str | None, str | None]:
 
 
 def resume_options(output: str | None, no_download: bool) -> Sequence[str]:
-    """The options for the command that resumes the job."""
     return [*(["--output", output] if output else []), *(["--no-download"] if no_download else [])]
 
 

@@ -79,13 +79,11 @@ class UsageError(CLIError):
 
 
 class ResultNotPrinted(CLIError):
-    """The command did its work, but its result could not be written to stdout."""
+    """The command did its work, but its result could not be written to stdout; the message includes it."""
 
-
-def result_not_printed(error: OSError, lines: Sequence[str]) -> ResultNotPrinted:
-    """The error for a result that could not be written; it includes the result."""
-    result = f"; it is: {', '.join(lines)}" if lines else ""
-    return ResultNotPrinted(f"the result could not be printed ({error.strerror}){result}")
+    def __init__(self, error: OSError, lines: Sequence[str]) -> None:
+        result = f"; it is: {', '.join(lines)}" if lines else ""
+        super().__init__(f"the result could not be printed ({error.strerror}){result}")
 
 
 @attrs.frozen(kw_only=True)
@@ -110,7 +108,6 @@ class ErrorContext:
 
 
 def exit_code(error: BaseException, context: ErrorContext) -> int:
-    """The exit code for the error that ended a command."""
     if context.unknown is not None:  # the doubt about a charge matters more than its cause
         return SUBMISSION_UNKNOWN
     if isinstance(error, Terminated):
@@ -127,7 +124,6 @@ def exit_code(error: BaseException, context: ErrorContext) -> int:
 
 
 def message(error: BaseException, context: ErrorContext) -> str:
-    """The message for people."""
     text = _message(error, context)
     if context.job is not None and context.resume is not None and not isinstance(error, MagicHourError):
         # Our own errors name the job themselves where it can be resumed.
@@ -192,7 +188,6 @@ def deprecation(notice: FieldDeprecated, flags: Sequence[Flag]) -> str:
 
 
 def error_json(error: BaseException, text: str, context: ErrorContext) -> dict[str, Any]:
-    """The error for programs."""
     about = context.unknown or error
     name = "Interrupted" if isinstance(about, KeyboardInterrupt) else type(about).__name__
     data: dict[str, Any] = {"type": name, "message": text, "exit_code": exit_code(error, context)}

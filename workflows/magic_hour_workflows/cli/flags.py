@@ -78,12 +78,10 @@ class Flag:
 
     @property
     def field(self) -> str:
-        """The name of the field in errors."""
         return ".".join(self.path)
 
     @property
     def metavar(self) -> str | None:
-        """The placeholder for the value in a help text."""
         if self.is_json:
             return "JSON"
         if self.negative:
@@ -101,7 +99,6 @@ class Flag:
 
     @property
     def help(self) -> str:
-        """The description and the known values."""
         parts = [self.description]
         if self.role:
             parts.append("Or a local file, which is uploaded; - reads a file or another command's JSON from stdin.")

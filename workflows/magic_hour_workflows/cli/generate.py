@@ -1,22 +1,20 @@
 """`image generate`, `image edit`, `image headshot`, `video talking-photo`: from local files to files on disk.
 
-Rule: the flags come from the contract; only the names of the commands and their examples are written here. `--dry-run`
-checks everything that is checked before an upload, sends nothing, and needs no API key.
+Rule: commands, examples and flags come from the contract; no operation is named here. `--dry-run` checks everything
+that is checked before an upload, sends nothing, and needs no API key.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import typer
 
 from magic_hour_client._runtime.endpoints import encoded
-from magic_hour_client._runtime.settings import KEY_VARIABLE
 from magic_hour_client.endpoints import endpoint
 
 from .._operations import operations
@@ -37,54 +35,7 @@ from .command import (
 )
 from .flags import Flag, flags, parameters, parsed_json
 from .printing import size
-from .terminal import Terminal
-
-
-class Generate(NamedTuple):
-    """One generate command."""
-
-    group: str
-    name: str
-    examples: Sequence[str]
-
-
-COMMANDS: Mapping[str, Generate] = {
-    "v1.ai_image_generator.create": Generate(
-        "image",
-        "generate",
-        (
-            'magic-hour image generate --image-count 1 --prompt "A red fox in the snow"',
-            'magic-hour image generate --image-count 2 --prompt "A logo" --tool ai-logo-generator --output logos',
-            'magic-hour image generate --image-count 4 --prompt "A red fox" --model nano-banana --dry-run',
-        ),
-    ),
-    "v1.ai_image_editor.create": Generate(
-        "image",
-        "edit",
-        (
-            'magic-hour image edit --image portrait.jpg --prompt "Give me sunglasses" --output cool.png',
-            'magic-hour image edit --image portrait.jpg --image room.jpg --prompt "Put me into the room"',
-        ),
-    ),
-    "v1.ai_headshot_generator.create": Generate(
-        "image",
-        "headshot",
-        (
-            "magic-hour image headshot --image portrait.jpg --output headshots",
-            "magic-hour image headshot --image portrait.jpg --no-wait",
-        ),
-    ),
-    "v1.ai_talking_photo.create": Generate(
-        "video",
-        "talking-photo",
-        (
-            "magic-hour video talking-photo --image portrait.jpg --audio voice.mp3 --start-seconds 0 --end-seconds 3",
-            "magic-hour video talking-photo --image portrait.jpg --audio voice.mp3 --start-seconds 0 --end-seconds 15"
-            " --dry-run --format json",
-        ),
-    ),
-}
-"""The operation behind each command; a test checks that every operation that charges credits has one."""
+from .terminal import Terminal, key_if_any
 
 NoWait = Annotated[bool, Option("--no-wait", help="Return as soon as the job is accepted; print its id.")]
 DryRun = Annotated[bool, Option("--dry-run", help="Check everything, show the request and its cost; send nothing.")]
@@ -99,16 +50,18 @@ TAKEN = frozenset({*_OWN, *(name for parameter in SHARED for name in names_of(pa
 
 
 def add(groups: Mapping[str, typer.Typer]) -> None:
-    """Add the generate commands to their groups."""
-    for operation, about in COMMANDS.items():
-        _add(groups[about.group], operation, about)
+    """Add the generate commands to their groups; those that need the fewest files come first."""
+    found = {name: flags(name, TAKEN) for name, description in operations().items() if "command" in description}
+    for operation in sorted(found, key=lambda name: sum(flag.required for flag in found[name] if flag.role)):
+        _add(groups[operations()[operation]["command"]["group"]], operation, found[operation])
 
 
-def _add(group: typer.Typer, operation: str, about: Generate) -> None:
-    found, description = flags(operation, TAKEN), operations()[operation]
+def _add(group: typer.Typer, operation: str, found: Sequence[Flag]) -> None:
+    description = operations()[operation]
+    about = description["command"]
     help = str(description.get("description") or description["summary"])
 
-    @command(group, about.name, *about.examples, help=help, options=[_option(flag) for flag in found])
+    @command(group, about["name"], *about.get("examples", ()), help=help, options=[_option(flag) for flag in found])
     def generate(
         terminal: Terminal,
         values: Mapping[str, Any],
@@ -191,8 +144,7 @@ def _preview(
 
     called = endpoint(operation)
     given = parameters(operation, terminal.flags, with_stdin(terminal, values, dry_run_outputs))
-    token = os.environ.get(KEY_VARIABLE) or "no-key-is-sent"
-    with Client(token, base_url=terminal.base_url, allow_http=terminal.allow_http) as client:
+    with Client(key_if_any(), base_url=terminal.base_url, allow_http=terminal.allow_http) as client:
         call = client.runner.begin(timeout, poll_interval)
         request, assets = prepare(call.backend, called, {**given, "extra_body": extra_body})
         url = f"{client.base_url}{request.path}"

@@ -47,7 +47,6 @@ Role = Annotated[
 
 
 def add(group: typer.Typer, kind: Kind) -> None:
-    """Add the commands for jobs of one kind to their group."""
     _add_get(group, kind)
     _add_wait(group, kind)
     _add_download(group, kind)
@@ -124,7 +123,6 @@ def _add_delete(group: typer.Typer, kind: Kind) -> None:
 
 
 def add_upload(group: typer.Typer) -> None:
-    """Add `upload` to its group."""
     examples = ("magic-hour files upload portrait.jpg", "magic-hour files upload voice.mp3 --format json")
 
     @command(group, "upload", *examples)

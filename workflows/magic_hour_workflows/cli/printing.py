@@ -20,6 +20,7 @@ from magic_hour_client._runtime.redaction import escaped, without_secrets
 from ..events import Created, Downloading, Event, Retrying, StatusChanged, Uploading
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress
 
 Print = Callable[[str], object]
@@ -46,7 +47,6 @@ class Formatter(logging.Formatter):
     """Writes log records as everything else is printed."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record, its traceback included."""
         return safe(super().format(record))
 
 
@@ -86,13 +86,16 @@ def show_progress(resume: Resume, *, quiet: bool) -> Iterator[Callable[[Event], 
         resume: from the kind and id of a job to the command that resumes it.
         quiet: only what must be reported.
     """
-    bars = None if quiet or not is_live(sys.stderr) else _bars()
-    if bars is None:
+    console = None if quiet else drawing_console()
+    if console is None:
         yield Lines(to_stderr, resume, quiet=quiet)
         return
-    with bars:
-        out = bars.console.print
-        yield Bars(bars, Lines(lambda text: out(safe(text), soft_wrap=True), resume, transfers=False))
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn("line"), TextColumn("{task.description}", markup=False), BarColumn(bar_width=30))
+    details = (TextColumn("{task.fields[detail]}"), TimeElapsedColumn())
+    with Progress(*columns, *details, console=console, transient=True) as bars:
+        yield Bars(bars, Lines(lambda text: console.print(safe(text), soft_wrap=True), resume, transfers=False))
 
 
 def is_live(stream: TextIO | None) -> bool:
@@ -100,17 +103,14 @@ def is_live(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
 
 
-def _bars() -> Progress | None:
-    """Progress bars, unless rich finds that this terminal cannot draw them."""
+def drawing_console() -> Console | None:
+    """Standard error, if it is a terminal on which rich can draw."""
+    if not is_live(sys.stderr):
+        return None
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     console = Console(stderr=True, highlight=False, markup=False, emoji=False)
-    if not console.is_interactive:
-        return None
-    columns = (SpinnerColumn("line"), TextColumn("{task.description}", markup=False), BarColumn(bar_width=30))
-    details = (TextColumn("{task.fields[detail]}"), TimeElapsedColumn())
-    return Progress(*columns, *details, console=console, transient=True)
+    return console if console.is_interactive else None
 
 
 class Lines:

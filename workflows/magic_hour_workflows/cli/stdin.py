@@ -108,7 +108,6 @@ class PrefixedStream:
         self._stream = stream
 
     def read(self, size: int = -1) -> bytes:
-        """The next bytes."""
         if not self._start or size == 0:
             return self._stream.read(size)
         chunk, self._start = self._start[:size], self._start[size:]

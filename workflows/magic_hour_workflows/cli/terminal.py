@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import os
 import shlex
 import traceback
 import warnings
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from magic_hour_client._runtime.redaction import escaped
+from magic_hour_client._runtime.settings import KEY_VARIABLE
 from magic_hour_client.errors import FieldDeprecated
 
 from .._results import Job, Kind
@@ -79,7 +81,6 @@ class Terminal:
             yield listen
 
     def resume(self, kind: str, id: str) -> str:
-        """The command that resumes a job."""
         where = ["--base-url", self.base_url] if self.base_url else []
         open_http = ["--allow-http"] if self.allow_http else []
         return escaped(shlex.join(["magic-hour", kind, "wait", id, *self.resume_options, *where, *open_http]))
@@ -104,22 +105,18 @@ class Terminal:
             ResultNotPrinted: it cannot be written.
         """
         self._printed = True
-        try:
-            to_stdout(_json(data) if self.json else "\n".join(lines))
-        except OSError as error:
-            raise exit_status.result_not_printed(error, lines) from None
+        self._print(_json(data) if self.json else "\n".join(lines), lines)
 
     def event(self, data: Mapping[str, Any]) -> None:
-        """Print an intermediate result, for programs.
-
-        Raises:
-            ResultNotPrinted: it cannot be written.
-        """
+        """Print an intermediate result, for programs."""
         if self.json:
-            try:
-                to_stdout(_json(data))
-            except OSError as error:
-                raise exit_status.result_not_printed(error, []) from None
+            self._print(_json(data))
+
+    def _print(self, text: str, lines: Sequence[str] = ()) -> None:
+        try:
+            to_stdout(text)
+        except OSError as error:
+            raise exit_status.ResultNotPrinted(error, lines) from None
 
     def run(self, work: Callable[[], object]) -> int:
         """Do the work; returns the exit code, its own if it has one. Every error is reported, none is raised."""
@@ -132,7 +129,6 @@ class Terminal:
         return code if isinstance(code, int) else 0
 
     def fail(self, error: BaseException) -> int:
-        """Report an error; returns the exit code."""
         context = self._context(error)
         text = exit_status.message(error, context)
         if self.debug:
@@ -189,6 +185,11 @@ class Terminal:
             warnings.simplefilter("always", FieldDeprecated)
             warnings.showwarning = show
             yield
+
+
+def key_if_any() -> str:
+    """The API key, or a placeholder: for what sends nothing, and so needs none."""
+    return os.environ.get(KEY_VARIABLE) or "no-key-is-sent"
 
 
 def projects_of(client: Client, kind: Kind) -> Any:

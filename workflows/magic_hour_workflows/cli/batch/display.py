@@ -19,6 +19,7 @@ from magic_hour_client._runtime.redaction import escaped
 from ..._formatting import shown
 from ...batch._rows import RowResult, RowStatus, Summary
 from ...events import Created, Downloading, Event, StatusChanged, Uploading
+from ..printing import drawing_console
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
@@ -68,7 +69,6 @@ class Stats:
         self.summary = summary
 
     def on_event(self, key: str, event: Event) -> None:
-        """Count an event of a row in progress."""
         match event:
             case Uploading():
                 activity = "uploading"
@@ -84,7 +84,6 @@ class Stats:
             self._activities[key] = activity
 
     def row_ended(self, result: RowResult) -> None:
-        """Count a row that has ended in this run."""
         with self._lock:
             self._activities.pop(result.key, None)
             self._ends.append(self._now())
@@ -93,12 +92,10 @@ class Stats:
 
     @property
     def total(self) -> int:
-        """How many rows there are."""
         return self.summary.rows
 
     @property
     def done(self) -> int:
-        """How many rows are done."""
         return sum(self.summary.counts.get(status, 0) for status in ENDED)
 
     @property
@@ -111,7 +108,6 @@ class Stats:
 
     @property
     def errors(self) -> Sequence[RowResult]:
-        """The last rows that were not saved."""
         with self._lock:
             return list(self._errors)
 
@@ -153,13 +149,11 @@ class Lines:
         self._halted = False
 
     def row_ended(self, result: RowResult) -> None:
-        """A row is done."""
         if not self._quiet:
             self._out(row_line(result))
             self._printed_at = self._now()
 
     def tick(self, halted: str | None) -> None:
-        """Time has passed."""
         if halted is not None and not self._halted:
             self._halted = True
             self._out(f"magic-hour: {halt_line(halted)}")
@@ -185,7 +179,6 @@ class Panel:
         """Nothing to do: the stats have the row."""
 
     def tick(self, halted: str | None) -> None:
-        """Time has passed."""
         self._halted = halted
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
@@ -226,15 +219,14 @@ def _dim(parts: Iterator[str] | list[str]) -> Text:
 
 
 @contextmanager
-def live(panel: Panel) -> Iterator[bool]:
-    """Draw the panel while the block runs; yields False if this terminal cannot."""
-    from rich.console import Console
-    from rich.live import Live
-
-    console = Console(stderr=True, highlight=False, markup=False, emoji=False)
-    if not console.is_interactive:
+def live(panel: Panel, *, wanted: bool = True) -> Iterator[bool]:
+    """Draw the panel while the block runs; yields False if it is not wanted, or this terminal cannot."""
+    console = drawing_console() if wanted else None
+    if console is None:
         yield False
         return
+    from rich.live import Live
+
     # stdout is for programs: it must not be drawn above the panel.
     with Live(panel, console=console, refresh_per_second=_FRAMES_PER_SECOND, transient=True, redirect_stdout=False):
         yield True
@@ -247,7 +239,6 @@ def halt_line(reason: str) -> str:
 
 
 def heartbeat(stats: Stats) -> str:
-    """The state of a batch in one line."""
     wanted = (RowStatus.FAILED, RowStatus.DOUBTFUL, RowStatus.SKIPPED, RowStatus.RUNNING)
     counts = stats.summary.counts
     parts = [f"{stats.done:,} of {stats.total:,} rows done"]
@@ -258,20 +249,26 @@ def heartbeat(stats: Stats) -> str:
 
 
 def speed_of(stats: Stats) -> str | None:
-    """The speed and the time left."""
     if stats.rows_per_minute is None or stats.seconds_left is None:
         return None
     return f"{stats.rows_per_minute:,.0f} rows/min, about {duration(stats.seconds_left)} left"
 
 
 def row_line(result: RowResult) -> str:
-    """The end of a row in one line."""
     seconds = "" if result.seconds is None else f", {result.seconds:.1f} s"
     if result.status is RowStatus.SAVED:
         cost = "" if result.credits is None else f", {result.credits:g} credits"
         return f"saved     {shown(result.key)}: {', '.join(shown(path.name) for path in result.paths)}{cost}{seconds}"
     what = {RowStatus.RUNNING: "left", RowStatus.SKIPPED: "left out"}.get(result.status, str(result.status))
     return f"{what:<8}  {shown(result.key)}: {escaped(' '.join((result.error or 'stopped').split()))}"
+
+
+def counted(number: int, what: str) -> str:
+    """
+    >>> counted(1, "row"), counted(2000, "file")
+    ('1 row', '2,000 files')
+    """
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def duration(seconds: float) -> str:

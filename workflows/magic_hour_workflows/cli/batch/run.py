@@ -5,7 +5,6 @@ Rule: every mistake is reported before anything is charged; however a run ends, 
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 import time
@@ -18,19 +17,18 @@ from typing import Any, Literal, Protocol
 
 import attrs
 
-from magic_hour_client._runtime.settings import KEY_VARIABLE
 from magic_hour_client.errors import InvalidArgument
 
 from ..._formatting import shown
-from ..._hints import unlisted_in
+from ..._hints import unlisted
 from ...batch._batch import Batch
 from ...batch._database import lock_path, side_file_path
 from ...batch._report import record
 from ...batch._rows import Row, RowResult, RowStatus, Summary
 from .. import signals
-from ..printing import is_live, size, to_stderr
-from ..terminal import Terminal
-from .display import Lines, Panel, Stats, live
+from ..printing import size, to_stderr
+from ..terminal import Terminal, key_if_any
+from .display import Lines, Panel, Stats, counted, live
 from .options import BatchLocation
 from .status import RunContext, counts_text, database_errors, finish, output_of, summary_data, title_of
 
@@ -48,7 +46,7 @@ def run_manifest(
 ) -> int:
     """Run the rows of a manifest, or show the plan; returns the exit code."""
     terminal.submits = not dry_run
-    token = (os.environ.get(KEY_VARIABLE) or "no-key-is-sent") if dry_run else None
+    token = key_if_any() if dry_run else None
     stats = Stats(Summary(counts={}, credits=0))
     given = {"output": output, **_given(options)}
     batch = Batch(manifest, token=token, on_event=stats.on_event, **given, **_service(terminal, location))
@@ -57,7 +55,9 @@ def run_manifest(
         terminal.say(f"magic-hour: {warning}")
     with database_errors():
         before = _earlier_summary(batch)
-    data, lines = _plan_data(batch, before), _plan_lines(batch, before, shown(Path(manifest).name))
+    so_far = {} if before is None else {"so_far": summary_data(before)}
+    data = {**attrs.asdict(plan), "database": str(batch.database), **so_far}
+    lines = _plan_lines(batch, before, shown(Path(manifest).name))
     if dry_run:
         terminal.result({"dry_run": True, **data}, lines)
         return 0
@@ -84,7 +84,7 @@ def run_known(
     with database_errors():
         if retry is not None:
             number = _count_failed(batch, None if retry is True else retry)
-            terminal.say(f"{_rows(number, 'failed ')} will be retried" if number else "no row has failed")
+            terminal.say(f"{counted(number, 'failed row')} will be retried" if number else "no row has failed")
         stats.update(batch.summary())
         output = output_of(batch)
     resume = location.command("worker", *_typed(given))
@@ -157,21 +157,14 @@ def _earlier_summary(batch: Batch) -> Summary | None:
     return summary if summary.rows else None
 
 
-def _plan_data(batch: Batch, before: Summary | None) -> dict[str, Any]:
-    """The plan, for programs."""
-    data = {**attrs.asdict(batch.plan), "database": str(batch.database)}
-    return data if before is None else {**data, "so_far": summary_data(before)}
-
-
 def _plan_lines(batch: Batch, before: Summary | None, name: str) -> list[str]:
-    """The plan, for people."""
     plan = batch.plan
     width = max(len(f"{count:,}") for count in plan.by_endpoint.values())
-    lines = [f"{name}: {_rows(plan.rows)}"]
+    lines = [f"{name}: {counted(plan.rows, 'row')}"]
     lines += [f"  {count:>{width},} {endpoint}" for endpoint, count in sorted(plan.by_endpoint.items())]
     least = "at least " if plan.at_least else ""
     lines.append(f"cost      {least}{plan.credits:,} credits for all rows")
-    files = f"{plan.uploads:,} file{'' if plan.uploads == 1 else 's'}, {size(plan.upload_bytes)}"
+    files = f"{counted(plan.uploads, 'file')}, {size(plan.upload_bytes)}"
     lines.append(f"uploads   {files if plan.uploads else 'none'}")
     lines.append(f"database  {shown(str(batch.database))}")
     if before is not None:
@@ -181,20 +174,14 @@ def _plan_lines(batch: Batch, before: Summary | None, name: str) -> list[str]:
 
 def _unlisted_values(rows: Iterable[Row]) -> list[str]:
     """Values that the contract does not list. They are sent as they are, and cost something if they are mistakes."""
-    asked = Counter(question for row in rows for question in unlisted_in(f"v1.{row.endpoint}.create", row.parameters))
-    return [f"{_rows(number)}: {question}" for question, number in asked.items()]
-
-
-def _rows(number: int, what: str = "") -> str:
-    return f"{number:,} {what}row{'' if number == 1 else 's'}"
+    asked = Counter(question for row in rows for question in unlisted(f"v1.{row.endpoint}.create", row.parameters))
+    return [f"{counted(number, 'row')}: {question}" for question, number in asked.items()]
 
 
 # Following the run: a failure in here never fails the batch.
 
 
 class View(Protocol):
-    """Shows a batch."""
-
     def row_ended(self, result: RowResult) -> None: ...
 
     def tick(self, halted: str | None) -> None: ...
@@ -224,13 +211,9 @@ def monitoring(terminal: Terminal, batch: Batch, stats: Stats, title: str) -> It
 
 @contextmanager
 def _view(terminal: Terminal, stats: Stats, title: str) -> Iterator[View]:
-    lines = Lines(stats, to_stderr, quiet=terminal.quiet)
+    lines, panel = Lines(stats, to_stderr, quiet=terminal.quiet), Panel(stats, title)
     would_overwrite = terminal.json and sys.stdout is not None and sys.stdout.isatty()
-    if terminal.quiet or would_overwrite or not is_live(sys.stderr):
-        yield lines
-        return
-    panel = Panel(stats, title)
-    with live(panel) as drawn:
+    with live(panel, wanted=not (terminal.quiet or would_overwrite)) as drawn:
         yield panel if drawn else lines
 
 

@@ -19,19 +19,18 @@ from typing import Any
 import attrs
 from sqlalchemy.exc import DBAPIError
 
-from magic_hour_client._runtime.settings import KEY_VARIABLE
 from magic_hour_client.errors import InvalidArgument, MagicHourError
 
 from ..._formatting import shown
 from ...batch._batch import Batch
 from ...batch._database import SUFFIX, open_beside_run
 from ...batch._report import record, remedy, rounded, write_report, write_results
-from ...batch._rows import DamagedFile, RowResult, RowStatus, Summary
+from ...batch._rows import RowResult, RowStatus, Summary
 from ...batch._settling import Settled
 from .. import exit_status
 from ..printing import size, to_stderr
-from ..terminal import Terminal
-from .display import row_line
+from ..terminal import Terminal, key_if_any
+from .display import counted, row_line
 from .options import BatchLocation
 
 SHOWN = 10
@@ -120,9 +119,8 @@ def next_steps(results: Sequence[RowResult], summary: Summary, context: RunConte
     left = len(of[RowStatus.WAITING]) + len(of[RowStatus.RUNNING]) + len(of[RowStatus.SKIPPED])
     if left:
         more = " (with a higher --max-credits)" if of[RowStatus.SKIPPED] else ""
-        lines.append(
-            f"magic-hour: {left:,} {'row is' if left == 1 else 'rows are'} left; {how}{more}: {context.resume}"
-        )
+        are = "is" if left == 1 else "are"
+        lines.append(f"magic-hour: {counted(left, 'row')} {are} left; {how}{more}: {context.resume}")
     if failed := of[RowStatus.FAILED]:
         lines.append(f"magic-hour: retry {'it' if len(failed) == 1 else 'them'}: {context.location.command('retry')}")
     return lines
@@ -158,24 +156,20 @@ def database_errors() -> Iterator[None]:
 
 
 def output_of(batch: Batch) -> Path:
-    """The folder for the outputs, as the last run stored it."""
     with open_beside_run(batch.database) as store:
         return Path(store.settings()["output"] or os.curdir)
 
 
 def title_of(batch: Batch) -> str:
-    """What to call a batch whose manifest is not known."""
     path = batch.database.path
     return str(batch.database) if path is None else path.name.removesuffix(SUFFIX)
 
 
 def counts_text(summary: Summary) -> list[str]:
-    """How many rows have each status."""
     return [f"{summary.counts[status]:,} {status}" for status in RowStatus if summary.counts.get(status)]
 
 
 def summary_data(summary: Summary) -> dict[str, Any]:
-    """The state of a batch, for programs."""
     counts = {status.value: summary.counts.get(status, 0) for status in RowStatus}
     strays = [{**attrs.asdict(stray), "credits": rounded(stray.credits)} for stray in summary.strays]
     about = {"credits": rounded(summary.credits), "halted": summary.halted, "strays": strays}
@@ -195,7 +189,6 @@ def stray_lines(summary: Summary) -> list[str]:
 
 
 def show_status(terminal: Terminal, location: BatchLocation) -> None:
-    """Print the state of a batch, and what to do about the rest of it."""
     batch = _batch(location)
     with database_errors():
         summary, results, output = batch.summary(), batch.results(), output_of(batch)
@@ -220,27 +213,16 @@ def verify_files(terminal: Terminal, location: BatchLocation) -> int:
     batch = _batch(location)
     with database_errors():
         found = batch.verify()
-    files = f"{found.files:,} file{'' if found.files == 1 else 's'}, {size(found.bytes)}"
-    saved = f"{found.rows:,} saved row{'' if found.rows == 1 else 's'}"
     verdict = f"{len(found.damaged):,} damaged" if found.damaged else "all intact"
-    lines = [_damaged_line(each) for each in found.damaged]
-    terminal.result(attrs.asdict(found, value_serializer=_plain), [*lines, f"{files} of {saved}: {verdict}"])
+    checked = f"{counted(found.files, 'file')}, {size(found.bytes)} of {counted(found.rows, 'saved row')}: {verdict}"
+    lines = [f"damaged   {shown(each.key)}: {shown(each.path or 'no file')}: {each.problem}" for each in found.damaged]
+    terminal.result(attrs.asdict(found), [*lines, checked])
     if found.intact:
         return 0
     rows = len({each.key for each in found.damaged})
-    what = "1 row is" if rows == 1 else f"{rows:,} rows are"
-    to_stderr(f"magic-hour: {what} damaged; download them again, at no charge: {location.command('worker')}")
+    what = f"{counted(rows, 'row')} {'is' if rows == 1 else 'are'} damaged"
+    to_stderr(f"magic-hour: {what}; download them again, at no charge: {location.command('worker')}")
     return exit_status.JOB_FAILED
-
-
-def _damaged_line(file: DamagedFile) -> str:
-    where = "no file" if file.path is None else shown(file.path)
-    return f"damaged   {shown(file.key)}: {where}: {file.problem}"
-
-
-def _plain(_: object, __: object, value: Any) -> Any:
-    """Paths as text, for JSON."""
-    return str(value) if isinstance(value, Path) else value
 
 
 def settle_row(terminal: Terminal, location: BatchLocation, key: str, project: str | None, not_charged: bool) -> int:
@@ -303,4 +285,4 @@ def show_report(terminal: Terminal, location: BatchLocation, *, browser: bool) -
 
 
 def _batch(location: BatchLocation) -> Batch:
-    return Batch(None, database=location.database, token=os.environ.get(KEY_VARIABLE) or "no-key-is-sent")
+    return Batch(None, database=location.database, token=key_if_any())
