@@ -312,7 +312,10 @@ class TestEnds:
             (("image", "generate", "--image-count", "1", "--promt", "x"), "--prompt"),
             (("image", "generate", "--image-count", "one", "--prompt", "x"), "'one'"),
             (("image", "paint"), "No such command 'paint'"),
-            (("image", "generate", "--image-count", "1", "--prompt", "x", "--format", "xml"), "neither text nor json"),
+            (
+                ("image", "generate", "--image-count", "1", "--prompt", "x", "--format", "xml"),
+                "'xml' is not one of 'text', 'json'",
+            ),
             (("image", "wait"), "Missing argument 'ID'"),
         ],
     )

@@ -110,7 +110,7 @@ def test_after_the_second_ctrl_c_nothing_cuts_off_the_end() -> None:
     """What a batch records at its end must not be cut off by a third Ctrl-C, or by SIGTERM."""
     asked: list[str] = []
     with handlers(SIGINT=signal.default_int_handler, SIGTERM=signal.SIG_DFL):
-        with signals.first_stops_gracefully(lambda: asked.append("once")):
+        with signals.first_ends(lambda: asked.append("once")):
             os.kill(os.getpid(), signal.SIGINT)
             assert asked == ["once"]
             with pytest.raises(KeyboardInterrupt):
@@ -131,7 +131,7 @@ def test_messages_are_built_from_data() -> None:
 
 
 @pytest.mark.parametrize(
-    "around", [signals.first_ends, lambda: signals.first_stops_gracefully(lambda: None)], ids=["handled", "gently"]
+    "around", [signals.first_ends, lambda: signals.first_ends(lambda: None)], ids=["handled", "gently"]
 )
 def test_what_is_ignored_stays_ignored(around: Any) -> None:
     """Under nohup the terminal may be closed, and the work continues."""

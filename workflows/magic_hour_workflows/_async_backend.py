@@ -24,11 +24,10 @@ from magic_hour_client._runtime.transport import AsyncTransport
 from magic_hour_client.types import Request
 
 from ._backend import CHANCE, BeforeSending, OnBytes
-from ._file_stream import reading
+from ._file_stream import reading, run_in_thread
 from ._partial_download import PartialDownload
 from ._sources import Source
 from ._storage_http import answer_headers, check_put, fetch_request, is_empty, network_errors, put_request
-from ._worker_threads import run_in_thread
 from .errors import TransferFailed
 
 T = TypeVar("T")

@@ -1,7 +1,8 @@
-"""A file as the body of an async request: read in a thread, ahead of what is being sent. Only a file that is in memory
-anyway is read at once.
+"""Blocking work in threads, so that the event loop keeps running, on asyncio and on trio; above all reading a file for
+the body of a request, ahead of what is being sent. Only a file that is in memory anyway is read at once.
 
-Rule: a thread that reads is waited for before the file is read again, and only a cancellation abandons it.
+Rule: the caller says what a cancellation does to the work: wait for it, or abandon it. A thread that reads is waited
+for before the file is read again, and only a cancellation abandons it.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ import io
 import os
 import sys
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from typing import IO
+from typing import IO, TypeVar
 
+import anyio
+import anyio.to_thread
 import attrs
 import httpx
 
@@ -23,7 +26,6 @@ from ._backend import OnBytes
 from ._sources import Source
 from ._storage_http import chunk_bytes, cut_short
 from ._streams import read_chunk
-from ._worker_threads import run_in_thread
 
 _LARGEST_PIECE = 512 * 1024
 """Bytes sent at a time: each piece costs a turn of the event loop, and has to be sent within the inactivity limit."""
@@ -33,6 +35,34 @@ _AT_HAND_BYTES = 1024 * 1024
 """Up to this size a file that the system has in memory is read without a thread."""
 _AHEAD_BYTES = 1024 * 1024
 """Bytes of a larger file read at a time: what was just read is still in the processor's cache when it is sent."""
+T = TypeVar("T")
+
+
+async def run_in_thread(function: Callable[[], T], *, abandon_on_cancel: bool = False) -> T:
+    """The result of a function, run in a thread.
+
+    With `abandon_on_cancel` a cancellation leaves it running: a stream that is read may be silent forever. Without,
+    a cancellation waits until the thread has ended: what runs after it, such as removing the file that is being
+    written, must not meet it at work. anyio's own, deadlines among them, wait beyond the return, so that what was done
+    is reported; asyncio's are raised, and the task group sees to their waiting.
+    """
+    if abandon_on_cancel:
+        return await anyio.to_thread.run_sync(function, abandon_on_cancel=True)
+    results: list[T] = []
+    errors: list[Exception] = []
+
+    async def work() -> None:
+        try:
+            results.append(await anyio.to_thread.run_sync(function))
+        except Exception as error:  # noqa: BLE001  (raised below, outside of the group)
+            errors.append(error)
+
+    async with anyio.create_task_group() as group:
+        group.cancel_scope.shield = True
+        group.start_soon(work)
+    if errors:
+        raise errors[0]
+    return results[0]
 
 
 @attrs.define(eq=False)

@@ -10,7 +10,7 @@ import inspect
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 
@@ -25,7 +25,6 @@ from .terminal import Terminal
 
 Work = TypeVar("Work", bound=Callable[..., object])
 
-FORMATS = ("text", "json")
 Option = partial(typer.Option, show_default=False)
 Argument = partial(typer.Argument, show_default=False)
 """Defaults are in the help texts, in words."""
@@ -57,21 +56,13 @@ def among(choices: Sequence[object]) -> Callable[[str], list[str]]:
     return lambda incomplete: [str(choice) for choice in choices if str(choice).startswith(incomplete)]
 
 
-def _format(value: str) -> str:
-    if value not in FORMATS:
-        raise typer.BadParameter(f"{value!r} is neither text nor json")
-    return value
-
-
 SHARED = (
     option(
         "format",
-        str,
+        Literal["text", "json"],
         "--format",
         default="text",
         metavar="text|json",
-        callback=_format,
-        autocompletion=among(FORMATS),
         help="Format of the results on stdout. Progress and errors go to stderr.",
     ),
     option(

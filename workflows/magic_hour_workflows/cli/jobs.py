@@ -13,6 +13,7 @@ import typer
 
 from magic_hour_client._runtime.redaction import escaped
 from magic_hour_client.errors import InvalidArgument, MagicHourError
+from magic_hour_client.types import AssetRole
 
 from .._results import Kind, number
 from .command import (
@@ -23,7 +24,6 @@ from .command import (
     Output,
     PollInterval,
     Timeout,
-    among,
     command,
     output_options,
     print_result,
@@ -32,16 +32,14 @@ from .command import (
 from .terminal import Terminal, projects_of
 
 Yes = Annotated[bool, Option("--yes", "-y", help="Do not ask for confirmation.")]
-ROLES = ("image", "audio", "video")
 File = Annotated[str, Argument(metavar="FILE", help="The file to upload; - reads it from stdin.")]
 Role = Annotated[
-    str | None,
+    AssetRole | None,
     Option(
         "--role",
         metavar="image|audio|video",
         help="The kind of file. Inferred from its extension or first bytes by default; required for sound in webm or "
         "mp4.",
-        autocompletion=among(ROLES),
     ),
 ]
 

@@ -25,15 +25,25 @@ class Terminated(KeyboardInterrupt):
 
 
 @contextmanager
-def first_ends() -> Iterator[None]:
-    """The first signal ends the block; later ones are ignored. What is ignored already, as by nohup, stays ignored."""
+def first_ends(stop: Callable[[], object] | None = None) -> Iterator[None]:
+    """The first signal ends the block; later ones are ignored. What is ignored already, as by nohup, stays ignored.
+
+    Args:
+        stop: called by the first Ctrl-C instead of ending the block, at any point of the program; so it must neither
+            print nor wait.
+    """
     over = False
 
     def end(number: int, _: FrameType | None) -> None:
-        nonlocal over
-        if not over:
-            over = True
-            raise _raised(number)
+        nonlocal stop, over
+        if over:
+            return
+        if number == signal.SIGINT and stop is not None:
+            first, stop = stop, None
+            first()
+            return
+        over = True
+        raise KeyboardInterrupt if number == signal.SIGINT else Terminated(number)
 
     with _handlers(end):
         yield
@@ -47,34 +57,6 @@ def held_back() -> Iterator[None]:
     """
     with _handlers(lambda number, frame: None):
         yield
-
-
-@contextmanager
-def first_stops_gracefully(stop: Callable[[], object]) -> Iterator[None]:
-    """The first Ctrl-C calls `stop`; the next one, SIGTERM or SIGHUP ends the block; later ones are ignored.
-
-    Args:
-        stop: is called at any point of the program, so it must neither print nor wait.
-    """
-    asked = over = False
-
-    def end(number: int, _: FrameType | None) -> None:
-        nonlocal asked, over
-        if over:
-            return
-        if number == signal.SIGINT and not asked:
-            asked = True
-            stop()
-            return
-        over = True
-        raise _raised(number)
-
-    with _handlers(end):
-        yield
-
-
-def _raised(number: int) -> KeyboardInterrupt:
-    return KeyboardInterrupt() if number == signal.SIGINT else Terminated(number)
 
 
 @contextmanager

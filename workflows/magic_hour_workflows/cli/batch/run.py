@@ -100,7 +100,7 @@ def _run(
     with database_errors(), monitoring(terminal, batch, stats, context.title) as on_row:
         try:
             with (
-                signals.first_stops_gracefully(partial(batch.halt, INTERRUPTED)),
+                signals.first_ends(partial(batch.halt, INTERRUPTED)),
                 closing(batch.run(retry=retry)) as finished,
             ):
                 for result in finished:
