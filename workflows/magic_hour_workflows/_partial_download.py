@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -21,7 +21,7 @@ from . import _checksums as checksums
 from ._formatting import shown
 from ._media import FIRST_BYTES, is_media_type, output_extension
 from ._storage_http import checked_url
-from ._unpacking import NotUnpackable, Unpacker, unpacker
+from ._unpacking import NotUnpackable, Unpacker, encoding_names, unpacker
 from .errors import DownloadFailed, TransferFailed
 
 _SIZE = r"[0-9]{1,15}"
@@ -122,7 +122,8 @@ class PartialDownload:
     def _go_on(self, headers: Mapping[str, str]) -> None:
         found = _CONTENT_RANGE.fullmatch(headers.get("content-range", ""))
         same = found is not None and int(found[1]) == self.received and found[3] in ("*", str(self.total))
-        if not same or not _is_as_it_is(headers) or headers.get("etag", self._etag) != self._etag:
+        packed = encoding_names(headers.get("content-encoding", ""))
+        if not same or packed or headers.get("etag", self._etag) != self._etag:
             self.reset()
             raise TransferFailed("storage returned the wrong byte range")
         # A checksum that started further back covers this part as well.
@@ -235,18 +236,14 @@ class PartialDownload:
         self.check_complete()
         try:
             self._close()
-            for target in self._candidates():
-                if moved(self.path, target):
+            for number in count(1):
+                stem = self.stem if number == 1 else f"{self.stem} ({number})"
+                if moved(self.path, target := self.directory / f"{stem}{self.suffix}"):
                     self._named = False
                     return target
         except OSError as error:
             raise self._unwritable(error) from None
         raise AssertionError("there is always another name")
-
-    def _candidates(self) -> Iterator[Path]:
-        yield self.directory / f"{self.stem}{self.suffix}"
-        for number in count(2):
-            yield self.directory / f"{self.stem} ({number}){self.suffix}"
 
     def discard(self) -> None:
         """Remove what is left of an unfinished download."""
@@ -259,13 +256,6 @@ class PartialDownload:
         if self._file is not None:
             self._file.close()
             self._file = None
-
-
-def _is_as_it_is(headers: Mapping[str, str]) -> bool:
-    try:
-        return unpacker(headers.get("content-encoding", "")) is None
-    except NotUnpackable:
-        return False
 
 
 def moved(source: Path, target: Path) -> bool:

@@ -63,14 +63,7 @@ OPTIONS = (
 async def generate(
     call: Call, endpoint: Endpoint[..., Any], parameters: Mapping[str, Any], outputs: OutputOptions
 ) -> Result:
-    """Run one job from local files to files on disk.
-
-    Args:
-        call: the time limit, the polling interval and the listener.
-        endpoint: what to call.
-        parameters: the operation's parameters, with files where the contract has paths.
-        outputs: whether to wait, and where to save.
-    """
+    """Run one job from local files to files on disk; `parameters` have files where the contract has paths."""
     request, assets = prepare(call.backend, endpoint, parameters)
     try:
         directory = None

@@ -78,8 +78,6 @@ async def wait(call: Call, job: Job, *, new: bool = False) -> Any:
     """Poll a job until it is complete; returns its project.
 
     Args:
-        call: the time limit, the polling interval and the listener.
-        job: the job to wait for.
         new: True if it was accepted only now: the first poll can wait, and may not find it yet.
 
     Raises:

@@ -80,12 +80,7 @@ def _write(stream: TextIO, text: str) -> None:
 
 @contextmanager
 def show_progress(resume: Resume, *, quiet: bool) -> Iterator[Callable[[Event], None]]:
-    """A listener for the events of one call.
-
-    Args:
-        resume: from the kind and id of a job to the command that resumes it.
-        quiet: only what must be reported.
-    """
+    """A listener for the events of one call; `resume` has the command that resumes a job, by its kind and id."""
     console = None if quiet else drawing_console()
     if console is None:
         yield Lines(to_stderr, resume, quiet=quiet)

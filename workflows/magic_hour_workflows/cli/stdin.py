@@ -33,12 +33,7 @@ _SOUND_OF_A_VIDEO = ("video", "audio")
 
 
 def with_stdin(terminal: Terminal, values: Mapping[str, Any], find: Find) -> dict[str, Any]:
-    """`values` with the content of stdin in place of `-`.
-
-    Args:
-        terminal: its flags say which values are files, and which are text.
-        values: the values of flags.
-        find: from the kind and id of a complete job to its outputs.
+    """`values` with the content of stdin in place of `-`; `find` has the outputs of a job by its kind and id.
 
     Raises:
         InvalidArgument: the content of stdin cannot be used here.
@@ -148,13 +143,7 @@ def outputs(flag: Flag, text: str, find: Find) -> list[str]:
 
 
 def find_outputs(terminal: Terminal, client: Client, **options: Any) -> Find:
-    """Waits for the job of the previous command, and returns its download URLs.
-
-    Args:
-        terminal: errors are about that job meanwhile.
-        client: for the requests.
-        options: those of `wait`.
-    """
+    """Waits for the job of the previous command, which errors are about meanwhile, and returns its download URLs."""
 
     def find(kind: Kind, id: str) -> list[str]:
         with terminal.with_job(kind, id):

@@ -48,12 +48,7 @@ ACTIVITIES = ("uploading", "queued", "rendering", "saving")
 
 
 class Stats:
-    """Written from threads, read from threads.
-
-    Args:
-        summary: the state of the batch at the start.
-        now: a clock.
-    """
+    """Written from threads, read from threads."""
 
     def __init__(self, summary: Summary, now: Callable[[], float] = time.monotonic) -> None:
         self.summary: Summary = summary
@@ -63,10 +58,6 @@ class Stats:
         self._activities: dict[str, str] = {}
         self._errors: deque[RowResult] = deque(maxlen=LAST_ERRORS)
         self._lock = threading.Lock()
-
-    def update(self, summary: Summary) -> None:
-        """Take over the state that the database had when it was polled."""
-        self.summary = summary
 
     def on_event(self, key: str, event: Event) -> None:
         match event:
@@ -129,14 +120,7 @@ class Stats:
 
 
 class Lines:
-    """Prints what happens, line by line.
-
-    Args:
-        stats: what to print.
-        out: takes a line.
-        quiet: only what must be reported.
-        now: a clock.
-    """
+    """Prints what happens, line by line; with `quiet` only what must be reported."""
 
     def __init__(
         self, stats: Stats, out: Callable[[str], object], *, quiet: bool, now: Callable[[], float] = time.monotonic
@@ -163,12 +147,7 @@ class Lines:
 
 
 class Panel:
-    """Draws the stats.
-
-    Args:
-        stats: what to draw.
-        title: what the batch is called.
-    """
+    """Draws the stats under a title."""
 
     def __init__(self, stats: Stats, title: str) -> None:
         self._stats = stats

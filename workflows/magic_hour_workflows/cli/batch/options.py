@@ -111,17 +111,13 @@ Open = Annotated[bool, Option("--open", help="Open the report in a browser.")]
 
 @attrs.frozen
 class BatchLocation:
-    """Where a batch is stored.
-
-    Attributes:
-        database: what `Batch` takes as its database.
-        options: the options that other commands about this batch need, in this folder and this shell.
-        service: the options that say which service they use.
-    """
+    """Where a batch is stored."""
 
     database: str = attrs.field(repr=False)
     options: Sequence[str] = ()
+    """What other commands about this batch need, in this folder and this shell."""
     service: Sequence[str] = ()
+    """The options that say which service they use."""
 
     def command(self, *words: str) -> str:
         """A command about this batch, to be pasted into this shell."""

@@ -64,7 +64,7 @@ def run_manifest(
     for line in lines:
         terminal.say(line)
     terminal.event({"event": "plan", **data})
-    stats.update(before or Summary(counts={RowStatus.WAITING: plan.rows}, credits=0))
+    stats.summary = before or Summary(counts={RowStatus.WAITING: plan.rows}, credits=0)
     resume = location.command("run", manifest, *_typed(given))
     context = RunContext(location=location, resume=resume, title=Path(manifest).name, output=Path(output))
     return _run(terminal, batch, stats, context)
@@ -85,7 +85,7 @@ def run_known(
         if retry is not None:
             number = _count_failed(batch, None if retry is True else retry)
             terminal.say(f"{counted(number, 'failed row')} will be retried" if number else "no row has failed")
-        stats.update(batch.summary())
+        stats.summary = batch.summary()
         output = output_of(batch)
     resume = location.command("worker", *_typed(given))
     context = RunContext(location=location, resume=resume, title=title_of(batch), output=output)
@@ -224,6 +224,6 @@ def _poll(batch: Batch, stats: Stats, view: View, over: threading.Event) -> None
         began = time.monotonic()
         if began >= next_at:
             with suppress(Exception):  # a busy database is polled again
-                stats.update(batch.summary())
+                stats.summary = batch.summary()
             spent = time.monotonic() - began
             next_at = began + max(_POLL_SECONDS, _SHARE * spent)

@@ -39,17 +39,11 @@ SHOWN = 10
 
 @attrs.frozen(kw_only=True)
 class RunContext:
-    """What the end of a run needs to know.
-
-    Attributes:
-        location: where the batch is stored.
-        resume: the command that resumes it.
-        title: what the batch is called.
-        output: the folder for the outputs.
-    """
+    """What the end of a run needs to know."""
 
     location: BatchLocation
     resume: str
+    """The command that resumes the batch."""
     title: str
     output: Path
 
@@ -97,14 +91,7 @@ def write_files(results: Sequence[RowResult], summary: Summary, context: RunCont
 
 
 def next_steps(results: Sequence[RowResult], summary: Summary, context: RunContext, *, how: str) -> list[str]:
-    """What is not done, and the commands for it.
-
-    Args:
-        results: every row.
-        summary: the state of the batch.
-        context: knows the commands.
-        how: the words before the command that resumes the batch.
-    """
+    """What is not done, and the commands for it; `how` are the words before the one that resumes the batch."""
     of: dict[RowStatus, list[RowResult]] = {status: [] for status in RowStatus}
     for result in results:
         of[result.status].append(result)
