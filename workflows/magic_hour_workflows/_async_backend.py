@@ -28,7 +28,7 @@ from ._file_stream import reading, run_in_thread
 from ._partial_download import PartialDownload
 from ._sources import Source
 from ._storage_http import answer_headers, check_put, fetch_request, is_empty, network_errors, put_request
-from .errors import TransferFailed
+from ._streams import late
 
 T = TypeVar("T")
 Item = TypeVar("Item")
@@ -173,7 +173,7 @@ class AsyncBackend:
             with anyio.fail_after(self._left(deadline)):
                 return await run_in_thread(function, abandon_on_cancel=abandon_on_cancel)
         except TimeoutError:
-            raise TransferFailed("it could not be read in time", final=True) from None
+            raise late() from None
 
     def _left(self, deadline: float) -> float:
         return deadline - self.now()

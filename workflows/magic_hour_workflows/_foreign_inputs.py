@@ -74,11 +74,7 @@ class Picture(io.RawIOBase):
 
 
 def data_in(uri: str, field: str) -> bytes:
-    """The bytes in a `data:` URI.
-
-    Raises:
-        InvalidArgument: there are none, too many, or they cannot be read.
-    """
+    """The bytes in a `data:` URI."""
     if len(uri) > LONGEST_DATA_URI:
         raise InvalidArgument(
             f"a data URI of {len(uri)} characters is too long", "write it to a file and give its path", field=field

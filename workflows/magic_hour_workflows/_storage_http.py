@@ -117,11 +117,7 @@ def checked_url(url: object, allow_http: bool, base: str = "") -> str:
 
 
 def _usable_host(url: str, parts: SplitResult) -> str:
-    """The host of a URL, if HTTP clients, resolvers and sockets can use it.
-
-    Raises:
-        ValueError: they cannot.
-    """
+    """The host of a URL, if HTTP clients, resolvers and sockets can use it."""
     host = parts.hostname or ""
     url.encode()  # no half of a surrogate pair
     if ":" in host:

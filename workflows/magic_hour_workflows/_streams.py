@@ -60,11 +60,7 @@ def read_chunk(stream: IO[bytes], size: int) -> bytes:
 
 
 def seek(stream: IO[bytes], position: int) -> None:
-    """Go to a position.
-
-    Raises:
-        TransferFailed: that is not possible.
-    """
+    """Go to a position."""
     try:
         stream.seek(position)
     except Exception as error:  # noqa: BLE001  (a caller's object may raise anything)

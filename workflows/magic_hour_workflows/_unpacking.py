@@ -22,11 +22,7 @@ _GZIP_MAGIC = b"\x1f\x8b"
 
 
 class NotUnpackable(ValueError):
-    """The bytes are compressed in an unknown way, or not in the way that the answer says.
-
-    Attributes:
-        final: whether a retry would fail in the same way.
-    """
+    """The bytes are compressed in an unknown way, or not in the way that the answer says."""
 
     def __init__(self, message: str, *, final: bool = False) -> None:
         super().__init__(message)

@@ -103,12 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(argv: Sequence[str] | None = None, *, program: str = "python -m magic_hour_workflows.demo") -> int:
-    """Run the demo; returns the exit code.
-
-    Raises:
-        MagicHourError: a call failed.
-        ModuleNotFoundError: the emulator is not installed.
-    """
+    """Run the demo; returns the exit code."""
     parser = argparse.ArgumentParser(prog=program, description="Run all four endpoints.")
     parser.add_argument("--output", type=Path, default=Path("outputs"), help="where to save (default: outputs)")
     parser.add_argument("--live", action="store_true", help=f"use the live service and pay {LIVE_COST}")

@@ -15,8 +15,7 @@ import os
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,7 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         from magic_hour_emulator import Emulator
 
-        folder = _fresh(arguments.output)
+        folders = (arguments.output / f"batch-{number}" for number in count(1))
+        folder = next(folder for folder in folders if not folder.exists())
         manifest = write_manifest(folder, arguments.rows)
         with Emulator(seed=SEED, speed=arguments.speed) as emulator:
             printed = {"MAGIC_HOUR_BASE_URL": emulator.url, "MAGIC_HOUR_API_KEY": emulator.token}
@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _play(emulator: Emulator, manifest: Path, folder: Path) -> int:
     """Run the batch, settle doubtful rows, retry failed ones, and check the ledger."""
-    from .batch import Batch, RowStatus
+    from .batch import Batch, RowStatus, _settling
 
     let_things_go_wrong(emulator)
     code = _typed("run", str(manifest), "--output", str(folder))
@@ -76,21 +76,13 @@ def _play(emulator: Emulator, manifest: Path, folder: Path) -> int:
     for row in batch.results():
         if row.status is RowStatus.DOUBTFUL:
             answer = ["--project", by_name[row.name]] if row.name in by_name else ["--not-charged"]
-            with _answering("no\n"):
+            # The answer is "no", after a wait of 1 s instead of 135 s: no request is late in this process.
+            with patch.object(sys, "stdin", io.StringIO("no\n")), patch.object(_settling, "WAIT_SECONDS", 1.0):
                 _typed("settle", row.key, *answer, "--manifest", str(manifest))
     if code:
         code = _typed("retry", "--manifest", str(manifest))
     _judge(emulator, batch.results())
     return code
-
-
-@contextmanager
-def _answering(text: str) -> Iterator[None]:
-    """The answer when a command asks. The wait before is 1 s instead of 135 s: no request is late in this process."""
-    from .batch import _settling as settling
-
-    with patch.object(sys, "stdin", io.StringIO(text)), patch.object(settling, "WAIT_SECONDS", 1.0):
-        yield
 
 
 def _typed(*words: str) -> int:
@@ -170,14 +162,6 @@ def let_things_go_wrong(emulator: Emulator) -> None:
     add("status", on="get", status=500, probability=FAULTS, seed=4)
     add("upload_reset", on="put", probability=FAULTS, seed=5)
     add("cut", on="download", at_byte=1000, probability=FAULTS, seed=6)
-
-
-def _fresh(output: Path) -> Path:
-    for number in count(1):
-        folder = output / f"batch-{number}"
-        if not folder.exists():
-            return folder
-    raise AssertionError("there is always another number")
 
 
 if __name__ == "__main__":

@@ -106,11 +106,7 @@ async def download(
 
 
 async def _listed(call: Call, job: Job, project: Project) -> Project:
-    """The project once it lists its outputs, for which a complete one is polled a few times more.
-
-    Raises:
-        DownloadFailed: it lists none.
-    """
+    """The project once it lists its outputs, for which a complete one is polled a few times more."""
     for _ in range(_POLLS_FOR_OUTPUTS):
         if _urls(project) or call.left() <= SHORTEST_INTERVAL:
             break

@@ -136,11 +136,7 @@ def publish(call: Call, job: Job) -> None:
 
 
 def job_from(request: Request[Any], created: Any) -> Job:
-    """The job that the answer to a create names.
-
-    Raises:
-        UnexpectedResponse: its id cannot be used.
-    """
+    """The job that the answer to a create names."""
     from .._results import Job, number
 
     if not (isinstance(created.id, str) and created.id):
@@ -151,11 +147,7 @@ def job_from(request: Request[Any], created: Any) -> Job:
 
 
 def kind_of(request: Request[Any]) -> Kind:
-    """What the job of a request makes, according to the contract.
-
-    Raises:
-        InvalidArgument: it makes no job.
-    """
+    """What the job of a request makes, according to the contract."""
     if request.endpoint.project_kind is None:
         raise InvalidArgument(f"{request.name} makes no job that could be waited for", field=None)
     return request.endpoint.project_kind

@@ -65,11 +65,7 @@ async def wait_for(call: Call, kind: Kind, id: str) -> Any:
 
 
 def named(kind: Kind, id: str) -> Job:
-    """The job that a caller names, which may not exist.
-
-    Raises:
-        InvalidArgument: it is not an id.
-    """
+    """The job that a caller names, which may not exist."""
     project_endpoint(kind).request(id)
     return Job(kind=kind, id=id, known=False)
 

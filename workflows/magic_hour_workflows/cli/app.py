@@ -142,11 +142,7 @@ def command_of(name: str) -> str | None:
 
 
 def operation_named(words: str) -> str:
-    """The full name of the operation that was meant.
-
-    Raises:
-        InvalidArgument: there is none.
-    """
+    """The full name of the operation that was meant."""
     for name in operations():
         if words in (name, command_of(name), f"{PROGRAM} {command_of(name)}") or f"v1.{words}.create" == name:
             return name

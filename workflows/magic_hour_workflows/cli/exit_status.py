@@ -88,16 +88,7 @@ class ResultNotPrinted(CLIError):
 
 @attrs.frozen(kw_only=True)
 class ErrorContext:
-    """What a command knows when it fails.
-
-    Attributes:
-        job: the job that was accepted.
-        unknown: the submission of which it is unknown whether it was accepted.
-        resume: the command that resumes the job.
-        flags: those of the command, to name them instead of the fields behind them.
-        submits: whether it is a command that submits a job.
-        address: the address of the service.
-    """
+    """What a command knows when it fails, as in `Terminal`; `resume` is the command that resumes the job."""
 
     job: Job | None = None
     unknown: SubmissionUnknown | None = None

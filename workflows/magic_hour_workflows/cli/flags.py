@@ -153,11 +153,7 @@ def parameters(operation: str, found: Sequence[Flag], values: Mapping[str, Any])
 
 
 def parsed_json(field: str, text: str) -> Any:
-    """The parsed JSON.
-
-    Raises:
-        InvalidArgument: it is not JSON.
-    """
+    """The parsed JSON."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -131,11 +131,7 @@ def _preview(
     timeout: float | None,
     poll_interval: float | None,
 ) -> None:
-    """Print the request that would be sent, and its cost.
-
-    Raises:
-        InvalidArgument: what `generate` would refuse.
-    """
+    """Print the request that would be sent, and its cost."""
     from .._client import Client
     from .._credits import estimate
     from .._flows.generate import prepare

@@ -136,12 +136,7 @@ def add_upload(group: typer.Typer) -> None:
 
 
 def _confirm(question: str) -> None:
-    """Ask before something that cannot be undone.
-
-    Raises:
-        InvalidArgument: stdin is not a terminal.
-        MagicHourError: the answer was no.
-    """
+    """Ask before something that cannot be undone."""
     if sys.stdin is None or not sys.stdin.isatty():
         raise InvalidArgument("not a terminal", "pass --yes to confirm")
     sys.stderr.write(f"{question} [y/N] ")

@@ -33,11 +33,7 @@ _SOUND_OF_A_VIDEO = ("video", "audio")
 
 
 def with_stdin(terminal: Terminal, values: Mapping[str, Any], find: Find) -> dict[str, Any]:
-    """`values` with the content of stdin in place of `-`; `find` has the outputs of a job by its kind and id.
-
-    Raises:
-        InvalidArgument: the content of stdin cannot be used here.
-    """
+    """`values` with the content of stdin in place of `-`; `find` has the outputs of a job by its kind and id."""
     readers = [flag for flag in terminal.flags if flag.reads_stdin and _is_stdin(values.get(flag.parameter))]
     if not readers:
         return dict(values)
@@ -70,11 +66,7 @@ def _files(flag: Flag, find: Find) -> Sequence[Any]:
 
 
 def file_on_stdin(field: str) -> Any:
-    """The file on stdin.
-
-    Raises:
-        InvalidArgument: stdin is empty.
-    """
+    """The file on stdin."""
     stream = _stdin(field)
     start = _read(stream, FIRST_BYTES)
     if not start:
@@ -110,11 +102,7 @@ class PrefixedStream:
 
 
 def outputs(flag: Flag, text: str, find: Find) -> list[str]:
-    """The paths or URLs of the outputs in the JSON of another command.
-
-    Raises:
-        InvalidArgument: there are none.
-    """
+    """The paths or URLs of the outputs in the JSON of another command."""
 
     def refused(problem: str, remedy: str | None = None) -> InvalidArgument:
         return InvalidArgument(problem, remedy, field=flag.field)

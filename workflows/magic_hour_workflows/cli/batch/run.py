@@ -115,11 +115,7 @@ def _run(
 
 
 def _count_failed(batch: Batch, keys: Sequence[str] | None) -> int:
-    """How many rows will be retried.
-
-    Raises:
-        InvalidArgument: a given row has not failed.
-    """
+    """How many rows will be retried."""
     failed = {result.key for result in batch.results() if result.status is RowStatus.FAILED}
     wrong = sorted(set(keys or ()) - failed)
     if wrong:
