@@ -83,9 +83,7 @@ PARTS = {
                 "claims",
                 "submission",
                 "side_file",
-                "steps",
                 "fleet",
-                "saved_files",
                 "output_dir",
                 "row_workflow",
             )

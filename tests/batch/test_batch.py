@@ -19,8 +19,8 @@ from batch.local_batch import PRICE, LocalBatch, edit_row, image_row, image_rows
 from magic_hour_client.errors import InvalidArgument
 from magic_hour_emulator import Emulator, samples
 from magic_hour_workflows.batch import _database as database
+from magic_hour_workflows.batch import _row_workflow as steps
 from magic_hour_workflows.batch import _settling as settling
-from magic_hour_workflows.batch import _steps as steps
 from magic_hour_workflows.batch import _submission as submission
 from magic_hour_workflows.batch._engine import Queue
 from magic_hour_workflows.batch._rows import RowStatus

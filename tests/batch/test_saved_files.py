@@ -18,15 +18,15 @@ from batch.file_damage import DAMAGES, Damage, Story
 from batch.local_batch import LocalBatch, image_row, image_rows
 from magic_hour_client.errors import InvalidArgument
 from magic_hour_workflows._flows import download
+from magic_hour_workflows.batch import _output_dir as saved
 from magic_hour_workflows.batch import _row_workflow as way
-from magic_hour_workflows.batch import _saved_files as saved
 from magic_hour_workflows.batch._connections import connect
 from magic_hour_workflows.batch._engine import Engine
 from magic_hour_workflows.batch._fleet import StopSignal
 from magic_hour_workflows.batch._manifest import planned
+from magic_hour_workflows.batch._output_dir import checked, problem
 from magic_hour_workflows.batch._rows import FileProblem, Row, RowResult, RowStatus
 from magic_hour_workflows.batch._run import Run
-from magic_hour_workflows.batch._saved_files import checked, problem
 from magic_hour_workflows.batch._store import Store
 
 SAVED, RUNNING = RowStatus.SAVED, RowStatus.RUNNING

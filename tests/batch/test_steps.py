@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from magic_hour_workflows._sources import Source, from_path
-from magic_hour_workflows.batch import _steps as steps
+from magic_hour_workflows.batch import _row_workflow as steps
 from magic_hour_workflows.batch._fleet import Session, StopSignal
 from magic_hour_workflows.batch._output_dir import OutputDir
+from magic_hour_workflows.batch._row_workflow import Steps
 from magic_hour_workflows.batch._side_file import SideFile
-from magic_hour_workflows.batch._steps import Steps
 from magic_hour_workflows.batch._store import Store
 from magic_hour_workflows.batch._submission import Submitter
 

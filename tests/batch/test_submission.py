@@ -17,9 +17,9 @@ from magic_hour_workflows.batch._claims import Claim
 from magic_hour_workflows.batch._fleet import Instant, Session, StopSignal
 from magic_hour_workflows.batch._manifest import planned
 from magic_hour_workflows.batch._output_dir import OutputDir
+from magic_hour_workflows.batch._row_workflow import Steps
 from magic_hour_workflows.batch._rows import Row, RowStatus
 from magic_hour_workflows.batch._side_file import Note, SideFile
-from magic_hour_workflows.batch._steps import Steps
 from magic_hour_workflows.batch._store import Store
 from magic_hour_workflows.batch._submission import Environment, Submitter
 

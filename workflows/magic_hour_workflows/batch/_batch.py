@@ -26,9 +26,9 @@ from ..events import Event
 from ._database import Database, database_of, open_beside_run
 from ._fleet import StopSignal
 from ._manifest import RowLike, plan, read
+from ._output_dir import checked
 from ._rows import Plan, Row, RowResult, Summary, Verification
 from ._run import Run
-from ._saved_files import checked
 from ._settling import Settled, with_id
 from ._settling import not_charged as settle_not_charged
 from ._store import Store

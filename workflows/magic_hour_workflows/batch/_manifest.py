@@ -34,9 +34,9 @@ from .._sources import form_of
 from ..errors import AssetNotFound, ManifestError, Mistake
 from ._csv_table import from_csv
 from ._entries import Collector, Entry, endpoint_of, from_jsonl, from_memory, resource
+from ._output_dir import digest
 from ._row_checks import Checker
 from ._rows import Plan, Planned, Row
-from ._saved_files import digest
 
 RowLike = Row | Mapping[str, Any] | tuple[str, str, Mapping[str, Any]]
 

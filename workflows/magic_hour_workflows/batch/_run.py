@@ -25,12 +25,10 @@ from ._database import Database, adopt, open_batch, side_paths
 from ._engine import SILENT_SECONDS, Engine
 from ._fleet import StopSignal
 from ._manifest import planned
-from ._output_dir import OutputDir
-from ._row_workflow import RowWorkflow
+from ._output_dir import OutputDir, checked
+from ._row_workflow import RowWorkflow, Steps
 from ._rows import Row, RowResult, RowStatus
-from ._saved_files import checked
 from ._side_file import SideFile
-from ._steps import Steps
 from ._submission import Submitter
 
 DEFAULT_CONCURRENCY = 16
