@@ -39,7 +39,6 @@ class Claim(Enum):
 _SIDE_FILE = "a side file"
 """Worker and token of a claim that is only known from a side file."""
 
-
 _MINUTE_SECONDS = 61.0
 """The rate is per minute; one second is added because a request may take longer than the next one."""
 

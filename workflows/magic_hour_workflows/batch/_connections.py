@@ -27,21 +27,16 @@ from ..errors import DatabaseAway, DatabaseLost
 P = ParamSpec("P")
 T = TypeVar("T")
 
-
 CONNECTIONS = 15
 """Maximum per worker; its session and the engine add one each. By default a server allows 100."""
-
 
 IDLE_SECONDS = 10
 """How long a transaction may be idle: less than the silence after which a worker is replaced."""
 
-
 AWAY_SECONDS = 60.0
 """How long a restarting server is waited for before the run ends."""
 
-
 _PAUSE_SECONDS = 0.5
-
 
 _NOTICE: dict[str, Any] = {
     "connect_timeout": 10,

@@ -48,12 +48,9 @@ from ._entries import (
 
 Step = str | int
 
-
 _PART = re.compile(r"([^.\[\]]+)((?:\[\d{1,4}\])*)")
 
-
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
-
 
 _DEEPEST = 6
 """How many levels of fields are listed for a hint; some fields nest without end."""

@@ -28,7 +28,6 @@ from ._store import Store
 
 SUFFIX = ".batch.sqlite"
 
-
 logger: logging.Logger = logging.getLogger("magic_hour_workflows")
 
 

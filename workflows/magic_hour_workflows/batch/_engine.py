@@ -30,22 +30,16 @@ from ._tables import chunks
 
 APPLICATION = "magic-hour-batch"
 
-
 VERSION = "1"
 """Of the steps of a row, not of this package: a batch started by one release is finished by the next."""
 
-
 QUEUE = "rows"
-
 
 WORKFLOW = "row"
 
-
 _UNDER_WAY = "PENDING"
 
-
 _SUCCESS = "SUCCESS"
-
 
 _GIVEN_UP = ["ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 
@@ -133,20 +127,15 @@ class Queue:
 
 logger: logging.Logger = logging.getLogger("magic_hour_workflows")
 
-
 HEARTBEAT_SECONDS = 5.0
-
 
 SILENT_SECONDS = 20.0
 """The rows of a worker that is silent this long are taken over. It may come back: the claims make that safe."""
 
-
 _POLL_SECONDS = 0.1
-
 
 _STOP_SECONDS = 30.0
 """How long stopping waits for the responses to running submissions."""
-
 
 _running: Engine | None = None
 """DBOS allows one per process, and so does this."""

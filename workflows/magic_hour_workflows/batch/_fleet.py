@@ -180,7 +180,6 @@ def _number(worker: str) -> sa.ColumnElement[int]:
 
 logger: logging.Logger = logging.getLogger("magic_hour_workflows")
 
-
 JUMP_SECONDS = 5.0
 """A larger difference between the database's clock and this machine's since the last check is a jump."""
 

@@ -40,7 +40,6 @@ from ._rows import Plan, Planned, Row
 
 RowLike = Row | Mapping[str, Any] | tuple[str, str, Mapping[str, Any]]
 
-
 _FORMATS: Mapping[str, Callable[[Path, Collector], Iterator[Entry]]] = {
     ".jsonl": from_jsonl,
     ".ndjson": from_jsonl,

@@ -32,7 +32,6 @@ from ._rows import DamagedFile, FileProblem, RowResult
 CHECKERS = 4
 """Threads that read files: enough to keep a disk busy, few enough for other programs."""
 
-
 _ROWS_AHEAD = 256
 
 
@@ -138,12 +137,9 @@ def digest(source: Source | Path) -> str:
 
 A = TypeVar("A")
 
-
 B = TypeVar("B")
 
-
 _SYNCERS = 4
-
 
 _NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
 """Errors of file systems that do not sync directories."""

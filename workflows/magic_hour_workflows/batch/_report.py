@@ -35,7 +35,6 @@ FIELDS = (
 )  # fmt: skip
 """The fields of a line of `results.jsonl`, and the columns of `results.csv`."""
 
-
 SEPARATOR = "|"
 """Joins the paths, sizes and SHA-256 sums of one row in `results.csv`; safe file names do not contain it."""
 

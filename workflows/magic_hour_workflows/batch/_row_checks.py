@@ -30,16 +30,12 @@ from ._rows import Row
 
 LONGEST_KEY = 200
 
-
 _UNFIT = ("Cc", "Cs", "Zl", "Zp")
 """Unicode categories that break logs, tables and pages: controls, surrogates, line breaks."""
 
-
 _SCHEME = re.compile(r"(?i)[a-z][a-z0-9+.-]+://|data:")
 
-
 _INDEX = re.compile(r"\[\d+\]")
-
 
 _IN_MEMORY = (
     "a batch outlives this process, but data in memory does not",

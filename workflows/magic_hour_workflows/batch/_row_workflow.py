@@ -43,7 +43,6 @@ from ._submission import Submitter, finished
 UPLOADS_LAST = 6 * 24 * 3600.0
 """An upload is repeated after this time. The service keeps inputs for 7 days (upload URLs API)."""
 
-
 _CLOCKS_DIFFER = 3600.0
 """Tolerated difference between machines' clocks. An upload from further in the future is not trusted."""
 

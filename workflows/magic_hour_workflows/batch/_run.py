@@ -33,7 +33,6 @@ from ._submission import Submitter
 
 DEFAULT_CONCURRENCY = 16
 
-
 _LATE_SECONDS = 10.0
 """How much later than its time a finished row may appear when several machines write."""
 

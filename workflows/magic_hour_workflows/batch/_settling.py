@@ -21,7 +21,6 @@ from ._fleet import PERMIT_SECONDS, is_alive
 WAIT_SECONDS = PERMIT_SECONDS + SUBMIT_SECONDS
 """Time for a permit that was just renewed to expire, and for the response to a request sent at its last moment."""
 
-
 _STEP_SECONDS = 1.0
 
 

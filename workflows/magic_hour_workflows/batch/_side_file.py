@@ -26,9 +26,7 @@ from .._results import number
 
 logger: logging.Logger = logging.getLogger("magic_hour_workflows")
 
-
 SUFFIX = ".unrecorded.jsonl"
-
 
 _LONGEST_ID = 500
 """Characters of an id that are printed; the file has all of it."""

@@ -25,7 +25,6 @@ from ._tables import CHUNK, SETTINGS, batch, chunks, database_time, inserted, pa
 
 _DOUBTFUL = rows.c.state == RowStatus.DOUBTFUL
 
-
 _STANDING = sa.case(
     (sa.and_(rows.c.state == RowStatus.WAITING, paid.c.key.is_not(None)), RowStatus.RUNNING),
     (sa.and_(_DOUBTFUL, paid.c.key.is_(None)), RowStatus.WAITING),
@@ -33,7 +32,6 @@ _STANDING = sa.case(
     else_=rows.c.state,
 )
 """The status as shown: a submitted row is not waiting, and a settled one is not doubtful."""
-
 
 _WITH_JOBS = sa.select(
     rows, _STANDING.label("standing"), paid.c.project_id, paid.c.name, paid.c.credits, paid.c.key.label("claimed")

@@ -43,24 +43,18 @@ def doubtful(row: Row, paid: Paid) -> SubmissionUnknown:
 
 T = TypeVar("T")
 
-
 logger: logging.Logger = logging.getLogger("magic_hour_workflows")
-
 
 _POLL_SECONDS = 0.5
 """How often a row that waits for the rate checks whether to keep waiting."""
 
-
 _HELD_UP_SECONDS = 5.0
 """A claim granted this long ago is given back: the process was stopped, and its turn has passed."""
-
 
 _RENEWALS = 3
 """How often a permit is renewed that has already expired when it arrives: the machine is slow or was stopped."""
 
-
 _WRITE_TRIES = 150
-
 
 _WRITE_PAUSE = 2.0
 """Seconds between attempts to record an id; five minutes in total."""

@@ -15,16 +15,12 @@ from magic_hour_client.errors import InvalidArgument
 
 T = TypeVar("T")
 
-
 CHUNK = 500
 """Rows per statement: SQLite takes at most 32,766 values."""
 
-
 tables: sa.MetaData = sa.MetaData()
 
-
 SETTINGS: dict[str, Any] = {"output": None, "max_credits": None, "concurrency": None, "rate": None, "halted": None}
-
 
 batch: sa.Table = sa.Table(
     "batch",
@@ -39,7 +35,6 @@ batch: sa.Table = sa.Table(
     sa.Column("committed", sa.Float, nullable=False),  # credits charged or reserved
     sa.Column("identity", sa.Text),  # detects a database that was replaced
 )
-
 
 rows: sa.Table = sa.Table(
     "rows",
@@ -61,7 +56,6 @@ rows: sa.Table = sa.Table(
     sa.Column("finished_at", sa.Float, index=True),
 )
 
-
 paid: sa.Table = sa.Table(
     "paid",
     tables,
@@ -77,7 +71,6 @@ paid: sa.Table = sa.Table(
     sa.Column("credits", sa.Float),
 )
 
-
 strays: sa.Table = sa.Table(
     "strays",  # jobs whose row has another one
     tables,
@@ -90,13 +83,11 @@ strays: sa.Table = sa.Table(
     sa.Column("found_at", sa.Float, nullable=False),
 )
 
-
 adopted: sa.Table = sa.Table(
     "adopted",  # notes already read from side files
     tables,
     sa.Column("note", sa.Text, primary_key=True),
 )
-
 
 uploads: sa.Table = sa.Table(
     "uploads",
@@ -107,7 +98,6 @@ uploads: sa.Table = sa.Table(
     sa.Column("remote_path", sa.Text, nullable=False),
     sa.Column("uploaded_at", sa.Float, nullable=False),
 )
-
 
 workers: sa.Table = sa.Table(
     "workers",
