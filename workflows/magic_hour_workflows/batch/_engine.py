@@ -37,10 +37,6 @@ QUEUE = "rows"
 
 WORKFLOW = "row"
 
-_UNDER_WAY = "PENDING"
-
-_SUCCESS = "SUCCESS"
-
 _GIVEN_UP = ["ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 
 
@@ -58,22 +54,15 @@ class Json(Serializer):
 
 
 class Queue:
-    """The rows in the queue of the engine. Works while the engine runs and when it does not.
-
-    Args:
-        store: the batch database; the engine shares its connections.
-    """
+    """The rows in the queue of the engine. Works while the engine runs and when it does not."""
 
     def __init__(self, store: Store) -> None:
         self._client = DBOSClient(system_database_engine=store.engine, serializer=Json())
         self._store = store
 
     def put(self, keys: Iterable[str], *, reopen: bool = False) -> None:
-        """Put rows into the queue; those that are in it stay, those that have finished start again.
-
-        Args:
-            keys: the rows.
-            reopen: also reset their state, in the same transaction, so that none is lost in between.
+        """Put rows into the queue; those that are in it stay, those that have finished start again. `reopen` also
+        resets their state, in the same transaction, so that none is lost in between.
         """
         for some in chunks(list(keys)):
             self._put(some, reopen=reopen)
@@ -100,7 +89,7 @@ class Queue:
         """Those of the rows that the engine has finished."""
         if not keys:  # the engine would read it as all rows
             return []
-        return [one.workflow_id for one in self._list(workflow_ids=keys, status=[_SUCCESS, *_GIVEN_UP])]
+        return [one.workflow_id for one in self._list(workflow_ids=keys, status=["SUCCESS", *_GIVEN_UP])]
 
     def given_up(self) -> dict[str, str]:
         """The rows that the engine did not complete, with its status."""
@@ -108,12 +97,12 @@ class Queue:
 
     def workers(self) -> set[str]:
         """The workers with running rows."""
-        return {str(one.executor_id) for one in self._list(status=_UNDER_WAY)}
+        return {str(one.executor_id) for one in self._list(status="PENDING")}
 
     def take_over(self, workers: Iterable[str]) -> None:
         """Requeue the running rows of these workers. Safe even if one of them is alive."""
         for worker in workers:
-            for some in chunks([one.workflow_id for one in self._list(status=_UNDER_WAY, executor_id=worker)]):
+            for some in chunks([one.workflow_id for one in self._list(status="PENDING", executor_id=worker)]):
                 self._client.resume_workflows(some, queue_name=QUEUE)
             self._store.fleet.leave(worker)
 
@@ -148,13 +137,22 @@ class Engine:
         store: the batch database; DBOS shares its connections.
         stop_signal: whether jobs may still be submitted.
         make_workflow: makes what runs the rows, on the event loop of this engine.
+        shared: whether other machines work on this batch too.
     """
 
-    def __init__(self, store: Store, stop_signal: StopSignal, make_workflow: Callable[[Engine], RowWorkflow]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        stop_signal: StopSignal,
+        make_workflow: Callable[[Engine], RowWorkflow],
+        *,
+        shared: bool,
+    ) -> None:
         self.worker: str = f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
         self._store = store
         self._stop_signal = stop_signal
         self._make_workflow = make_workflow
+        self._shared = shared
         self._workflow: RowWorkflow | None = None
         self._queue = Queue(store)
         self._active: dict[str, asyncio.Task[Any]] = {}
@@ -164,13 +162,8 @@ class Engine:
         self.session: Session = Session(store.engine, self.worker)
         """Shows others that this worker is running."""
 
-    def start(self, *, shared: bool, restarted: Iterable[str]) -> None:
-        """Start working on the rows in the queue.
-
-        Args:
-            shared: whether other machines work on this batch too.
-            restarted: finished rows that start again; the engine forgets their earlier steps.
-        """
+    def start(self, *, restarted: Iterable[str]) -> None:
+        """Start working on the rows in the queue. The engine forgets the earlier steps of those that start again."""
         global _running
         if _running is not None:
             raise InvalidArgument("this process already runs a batch", "run one after the other")
@@ -193,9 +186,9 @@ class Engine:
             self.session.hold()
             self._store.fleet.beat(self.worker, socket.gethostname())
             DBOS.launch()
-            self._queue.forget(self._queue.ended(list(restarted)) if shared else restarted)
+            self._queue.forget(self._queue.ended(list(restarted)) if self._shared else restarted)
             busy = self._queue.workers()  # before asking who is alive: a new worker is alive before it has rows
-            alive = self._store.fleet.alive(SILENT_SECONDS) if shared else [self.worker]
+            alive = self._store.fleet.alive(SILENT_SECONDS) if self._shared else [self.worker]
             self._queue.take_over(busy.difference(alive))
             self._heartbeat_thread = threading.Thread(
                 target=self._heartbeat, name="magic-hour-batch-heartbeat", daemon=True
@@ -205,15 +198,10 @@ class Engine:
             self.stop()
             raise
 
-    def limit(self, *, concurrency: int, shared: bool) -> None:
-        """Set how many rows run at a time, on a shared batch by all workers together. The claims control the rate.
-
-        Args:
-            concurrency: number of rows.
-            shared: whether other machines work on this batch too.
-        """
+    def limit(self, concurrency: int) -> None:
+        """Set how many rows run at a time, on a shared batch by all workers together. The claims control the rate."""
         limits: dict[str, Any] = {"worker_concurrency": concurrency}
-        if shared:
+        if self._shared:
             limits["global_concurrency"] = concurrency
         DBOS.register_queue(QUEUE, polling_interval_sec=_POLL_SECONDS, on_conflict="always_update", **limits)
 
@@ -240,10 +228,11 @@ class Engine:
         if self._loop is not None and self._loop.is_running():
             with suppress(TimeoutError):
                 asyncio.run_coroutine_threadsafe(self._cancel(), self._loop).result(timeout=_STOP_SECONDS)
-        waiting = True
+        starting = True
         with suppress(Exception):  # without its database it stops anyway
-            waiting = self._store.has(RowStatus.WAITING)
-        DBOS.destroy(workflow_completion_timeout_sec=int(waiting))  # the queue may be starting one: its loop must exist
+            # On a shared batch, another worker may put any row back at any time.
+            starting = self._shared or self._store.has(RowStatus.WAITING)
+        DBOS.destroy(workflow_completion_timeout_sec=int(starting))  # the loop must exist while the queue starts a row
         with suppress(Exception):  # the next run takes over by itself
             self._queue.take_over([self.worker])
         self._queue.close()

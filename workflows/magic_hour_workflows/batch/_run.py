@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, Self
 
+import attrs
 from sqlalchemy import exc
 
 from magic_hour_client.errors import InvalidArgument
@@ -37,34 +38,21 @@ _LATE_SECONDS = 10.0
 """How much later than its time a finished row may appear when several machines write."""
 
 
+@attrs.define(slots=False, eq=False)
 class Run:
-    """A run; a context manager that ends it.
+    """A run; a context manager that ends it. `on_event` is called with the key of a row and each of its events."""
 
-    Args:
-        database: where the batch is.
-        stop_signal: whether jobs may still be submitted.
-        make_client: makes the client.
-        on_event: called with the key of a row and each of its events.
-    """
-
-    def __init__(
-        self,
-        database: Database,
-        stop_signal: StopSignal,
-        make_client: Callable[[], AsyncClient],
-        on_event: Callable[[str, Event], object] | None,
-    ) -> None:
-        self._database = database
-        self._stop_signal = stop_signal
-        self._make_client = make_client
-        self._on_event = on_event
-        self._stack = ExitStack()
-        self._starting = Lock()
-        self._over = False
-        self._engine: Engine | None = None
-        self._seen: set[tuple[str, RowStatus]] = set()
-        self.identity: str | None = None
-        """Identifies the batch, to detect that its database was replaced."""
+    _database: Database
+    _stop_signal: StopSignal
+    _make_client: Callable[[], AsyncClient]
+    _on_event: Callable[[str, Event], object] | None
+    _stack: ExitStack = attrs.field(factory=ExitStack, init=False)
+    _starting: Lock = attrs.field(factory=Lock, init=False)
+    _over: bool = attrs.field(default=False, init=False)
+    _engine: Engine | None = attrs.field(default=None, init=False)
+    _seen: set[tuple[str, RowStatus]] = attrs.field(factory=set, init=False)
+    identity: str | None = attrs.field(default=None, init=False)
+    """Identifies the batch, to detect that its database was replaced."""
 
     def start(
         self, rows: Sequence[Row] | None, output: Path | None, limits: Mapping[str, Any], retry: Iterable[str] | bool
@@ -90,13 +78,11 @@ class Run:
             self._since = self._began = self._store.fleet.now()
             restarted = self._reopen(rows, retry)
             if waiting := self._store.keys(RowStatus.WAITING):
-                engine = Engine(self._store, self._stop_signal, self._workflow)
+                engine = Engine(self._store, self._stop_signal, self._workflow, shared=self._database.shared)
                 stack.callback(self._verify)  # after running submissions got their responses
-                engine.start(shared=self._database.shared, restarted=restarted)
+                engine.start(restarted=restarted)
                 stack.callback(engine.stop)
-                limited = self._store.settings()
-                concurrency = limited["concurrency"] or DEFAULT_CONCURRENCY
-                engine.limit(concurrency=concurrency, shared=self._database.shared)
+                engine.limit(self._store.settings()["concurrency"] or DEFAULT_CONCURRENCY)
                 engine.put(waiting)
                 self._engine = engine
             self._stack = stack.pop_all()
@@ -104,33 +90,25 @@ class Run:
     def _directory(self, given: Path | None, *, joins: bool) -> Path:
         known = self._store.settings()["output"]
         if joins and known is None:
-            raise InvalidArgument(
-                f"no batch was started in {self._database}", "start it with its manifest first", field="database"
-            )
+            problem = f"no batch was started in {self._database}"
+            raise InvalidArgument(problem, "start it with its manifest first", field="database")
         if given is None and known is None:
             raise InvalidArgument("required: the directory for the outputs", field="output")
         wanted = (given if given is not None else Path(known)).absolute()
         if joins and (str(wanted) != known or not wanted.is_dir()):
-            raise InvalidArgument(
-                f"the batch saves to {known}, which all machines must share under this path", field="output"
-            )
+            problem = f"the batch saves to {known}, which all machines must share under this path"
+            raise InvalidArgument(problem, field="output")
         return checked_directory(wanted, make=self._database.shared).absolute()
 
     def _take(self, rows: Sequence[Row]) -> None:
         known = set(self._store.keys(*RowStatus))
         if known.isdisjoint(row.key for row in rows) and known:
-            raise InvalidArgument(
-                f"{self._database} has another batch, of {len(known)} rows with none of these keys",
-                "use another database",
-                field="database",
-            )
+            problem = f"{self._database} has another batch, of {len(known)} rows with none of these keys"
+            raise InvalidArgument(problem, "use another database", field="database")
         if refused := self._store.set_rows(planned(rows)):
             some = ", ".join(repr(key) for key in refused[:10]) + (", ..." if len(refused) > 10 else "")
-            raise InvalidArgument(
-                f"{len(refused)} rows were submitted with other parameters before: {some}",
-                "give the changed rows new keys, or restore their parameters",
-                field="key",
-            )
+            problem = f"{len(refused)} rows were submitted with other parameters before: {some}"
+            raise InvalidArgument(problem, "give the changed rows new keys, or restore their parameters", field="key")
 
     def _reopen(self, rows: Sequence[Row] | None, retry: Iterable[str] | bool) -> list[str]:
         """The rows to continue: interrupted, settled, skipped or damaged ones, and failed ones if requested."""
@@ -175,9 +153,8 @@ class Run:
     def _workflow(self, engine: Engine) -> RowWorkflow:
         worker = engine.worker
         path = self._database.file  # a file has one process at a time: it cleans up after the last one
-        output_dir = OutputDir(
-            self._output, worker if path is None else f"{path.name}-{sha256(bytes(path)).hexdigest()[:8]}"
-        )
+        folder = worker if path is None else f"{path.name}-{sha256(bytes(path)).hexdigest()[:8]}"
+        output_dir = OutputDir(self._output, folder)
         output_dir.clean()
         submitter = Submitter(self._store.claims, engine.session, self._side, self._stop_signal, worker)
         steps = Steps(self._make_client(), self._store, output_dir, self._stop_signal, submitter, self._emit)
@@ -188,10 +165,8 @@ class Run:
             self._on_event(key, event)
 
     def finished(self, *, last: bool = False) -> Iterator[RowResult]:
-        """The rows that finished since the last call.
-
-        Args:
-            last: check the whole run again, for results of a machine that was stopped in between.
+        """The rows that finished since the last call. `last` checks the whole run again, for results of a machine that
+        was stopped in between.
         """
         now = self._store.fleet.now()
         self._since = self._began if last else self._since
