@@ -16,7 +16,8 @@ from starlette.routing import Route
 
 from ._contract import Json, Operation
 from ._controls import control_routes
-from ._products import PRODUCTS
+from ._fault_kinds import Step
+from ._fault_schedule import step_of
 from ._request_checks import Refusal, check_origin, read_json
 from ._service import Service
 
@@ -24,8 +25,6 @@ __all__ = ["api_app"]
 
 # Deprecated (spec/), but still sent, because older clients require them.
 _OLD_COST_FIELD: Final = {"image": "frame_cost", "video": "estimated_frame_cost"}
-
-_PROJECTS: Final = ("image-projects", "video-projects")
 
 Handler = Callable[[Service, Operation, Request], Awaitable[Response]]
 
@@ -50,25 +49,13 @@ def api_app(service: Service) -> Starlette:
 
 
 def _endpoint(service: Service, operations: Mapping[str, Operation]) -> Callable[[Request], Awaitable[Response]]:
-    handlers = {method: _handler(operation) for method, operation in operations.items()}
-
     async def endpoint(request: Request) -> Response:
-        method = "GET" if request.method == "HEAD" else request.method
+        operation = operations["GET" if request.method == "HEAD" else request.method]
         check_origin(request, service.settings.allowed_hosts)
         _check_key(request, service.settings.token)
-        return await handlers[method](service, operations[method], request)
+        return await _HANDLERS.get(step_of(operation), _not_emulated)(service, operation, request)
 
     return endpoint
-
-
-def _handler(operation: Operation) -> Handler:
-    known: dict[tuple[str, str], Handler] = {
-        **{("POST", resource): _create for resource in PRODUCTS},
-        ("POST", "files/upload-urls"): _upload_urls,
-        **{("GET", resource): _get_project for resource in _PROJECTS},
-        **{("DELETE", resource): _delete_project for resource in _PROJECTS},
-    }
-    return known.get((operation.method, operation.resource), _not_emulated)
 
 
 async def _create(service: Service, operation: Operation, request: Request) -> Response:
@@ -101,6 +88,14 @@ async def _delete_project(service: Service, operation: Operation, request: Reque
     if not await anyio.to_thread.run_sync(service.delete, job_id, kind):
         _not_found(operation)
     return Response(status_code=204)
+
+
+_HANDLERS: Final[Mapping[Step | None, Handler]] = {
+    "create": _create,
+    "upload-urls": _upload_urls,
+    "get": _get_project,
+    "delete": _delete_project,
+}
 
 
 def _project_kind(operation: Operation) -> str:

@@ -6,12 +6,13 @@ Rule: each control does what a method of `Emulator` does. Controls need no key b
 
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from ._contract import Json
 from ._jobs import UNFINISHED, Job, JobError, Status
 from ._request_checks import Refusal, local_only, read_json
 from ._service import Service
@@ -32,9 +33,19 @@ def control_routes(service: Service) -> list[Route]:
     """The routes of the controls."""
     controls, allowed = _Controls(service), service.settings.allowed_hosts
     return [
-        Route(f"/_emulator/{path}", local_only(partial(respond, controls), allowed), methods=[method])
-        for (method, path), respond in CONTROLS.items()
+        Route(f"/_emulator/{path}", local_only(partial(_respond, control, controls), allowed), methods=[method])
+        for (method, path), control in CONTROLS.items()
     ]
+
+
+async def _respond(control: "Control", controls: "_Controls", request: Request) -> Response:
+    try:
+        answer = await control(controls, request)
+    except (TypeError, ValueError) as wrong:
+        raise Refusal(422, "unprocessable_entity", str(wrong)) from wrong
+    if answer is None:
+        return Response(status_code=204)
+    return JSONResponse(answer, 201 if control is _Controls.add_fault else 200)
 
 
 def force(service: Service, job: Job, status: str, error: JobError) -> None:
@@ -56,64 +67,51 @@ class _Controls:
     def __init__(self, service: Service) -> None:
         self._service = service
 
-    async def health(self, _: Request) -> Response:
-        return JSONResponse({"status": "ok", "storage_url": self._service.storage_url})
+    async def health(self, _: Request) -> Json:
+        return {"status": "ok", "storage_url": self._service.storage_url}
 
-    async def ledger(self, _: Request) -> Response:
+    async def ledger(self, _: Request) -> Json:
         self._service.jobs.all()  # finish the jobs that are due first, so that their refunds are included
-        return JSONResponse(self._service.ledger.as_json())
+        return self._service.ledger.as_json()
 
-    async def requests(self, _: Request) -> Response:
-        return JSONResponse({"requests": self._service.recorder.as_json()})
+    async def requests(self, _: Request) -> Json:
+        return {"requests": self._service.recorder.as_json()}
 
-    async def reset(self, _: Request) -> Response:
+    async def reset(self, _: Request) -> None:
         self._service.reset()
-        return Response(status_code=204)
 
-    async def clock(self, request: Request) -> Response:
+    async def clock(self, request: Request) -> Json:
         body = await read_json(request, may_be_empty=True)
         try:
-            now = self._service.clock.advance(float(body.get("advance", 0)))
+            return {"now": self._service.clock.advance(float(body.get("advance", 0)))}
         except (TypeError, ValueError) as wrong:
-            raise Refusal(422, "unprocessable_entity", f"advance: {wrong}") from wrong
-        return JSONResponse({"now": now})
+            raise ValueError(f"advance: {wrong}") from wrong
 
-    async def fail_next(self, request: Request) -> Response:
+    async def fail_next(self, request: Request) -> None:
         body = await read_json(request, may_be_empty=True)
-        try:
-            self._service.fail_next(_job_error(body), body.get("resource"), body.get("times", 1))
-        except (TypeError, ValueError) as wrong:
-            raise Refusal(422, "unprocessable_entity", str(wrong)) from wrong
-        return Response(status_code=204)
+        self._service.fail_next(_job_error(body), body.get("resource"), body.get("times", 1))
 
-    async def faults(self, _: Request) -> Response:
-        return JSONResponse(self._service.faults.as_json())
+    async def faults(self, _: Request) -> Json:
+        return self._service.faults.as_json()
 
-    async def add_fault(self, request: Request) -> Response:
+    async def add_fault(self, request: Request) -> Json:
         body = await read_json(request, may_be_empty=True)
-        try:
-            fault = self._service.faults.add(Fault(body.pop("kind", ""), **body))
-        except (TypeError, ValueError) as wrong:
-            raise Refusal(422, "unprocessable_entity", str(wrong)) from wrong
-        return JSONResponse(fault.as_json(), 201)
+        return self._service.faults.add(Fault(body.pop("kind", ""), **body)).as_json()
 
-    async def clear_faults(self, _: Request) -> Response:
+    async def clear_faults(self, _: Request) -> None:
         self._service.faults.clear()
-        return Response(status_code=204)
 
-    async def job(self, request: Request) -> Response:
+    async def job(self, request: Request) -> Json:
         job = self._service.jobs.find(request.path_params["id"])
         if job is None:
             raise Refusal(404, "not_found", "There is no job with this id")
         body = await read_json(request, may_be_empty=True)
-        try:
-            force(self._service, job, body.get("status", "error"), _job_error(body))
-        except (TypeError, ValueError) as wrong:
-            raise Refusal(422, "unprocessable_entity", str(wrong)) from wrong
-        return JSONResponse(self._service.describe(job))
+        force(self._service, job, body.get("status", "error"), _job_error(body))
+        return self._service.describe(job)
 
 
-CONTROLS: Final[Mapping[tuple[str, str], Callable[[_Controls, Request], Awaitable[Response]]]] = {
+Control = Callable[[_Controls, Request], Awaitable[Json | None]]
+CONTROLS: Final[Mapping[tuple[str, str], Control]] = {
     ("GET", "health"): _Controls.health,
     ("GET", "ledger"): _Controls.ledger,
     ("GET", "requests"): _Controls.requests,
@@ -128,6 +126,6 @@ CONTROLS: Final[Mapping[tuple[str, str], Callable[[_Controls, Request], Awaitabl
 """Every control by its method and its path below `/_emulator/`."""
 
 
-def _job_error(body: dict[str, Any]) -> JobError:
+def _job_error(body: Json) -> JobError:
     code = str(body.get("code", "unknown_error"))
     return JobError(code, str(body.get("message", f"The emulator was asked to fail this job with {code}")))

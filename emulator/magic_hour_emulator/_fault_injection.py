@@ -105,13 +105,12 @@ class _Exchange:
 
     async def read_ahead(self) -> Receive:
         """Read the request's body now, so that the application can receive it later; no more than it would accept."""
-        messages = [await self.receive()]
-        count = len(messages[-1].get("body", b""))
-        while (
-            messages[-1]["type"] == "http.request" and messages[-1].get("more_body", False) and count <= MAX_BODY_BYTES
-        ):
-            messages.append(await self.receive())
-            count += len(messages[-1].get("body", b""))
+        messages: list[Message] = []
+        count, more = 0, True
+        while more and count <= MAX_BODY_BYTES:
+            messages.append(message := await self.receive())
+            count += len(message.get("body", b""))
+            more = message["type"] == "http.request" and message.get("more_body", False)
         messages.reverse()
 
         async def receive() -> Message:
@@ -198,7 +197,8 @@ def _ending(what: Ending) -> "_Effect":
                 protocol.release_after(parameters["seconds"])
 
         if exchange.before:
-            await exchange.read()
+            # An upload that stalls is read no further: the client's writes block when the buffers in between are full.
+            await exchange.read(parameters["at_byte"] if exchange.fault.kind.startswith("upload_") else math.inf)
             happened()
             protocol.end(what)
             await protocol.lost.wait()
@@ -245,23 +245,6 @@ async def _changed_head(exchange: _Exchange) -> None:
     await exchange.pass_on(play)
 
 
-async def _upload_reset(exchange: _Exchange) -> None:
-    await exchange.read(exchange.fault["at_byte"])
-    exchange.hit.happened()
-    exchange.protocol.end("reset")
-    await exchange.protocol.lost.wait()
-
-
-async def _upload_stall(exchange: _Exchange) -> None:
-    """Stop reading, so that the client's writes block when the buffers in between are full."""
-    exchange.protocol.released = False
-    exchange.service.faults.hold(exchange.hit, exchange.protocol)
-    await exchange.read(exchange.fault["at_byte"])
-    exchange.hit.happened()
-    exchange.protocol.end("stall")
-    await exchange.protocol.lost.wait()
-
-
 async def _upload_slow(exchange: _Exchange) -> None:
     async def receive() -> Message:
         message = await exchange.receive()
@@ -286,8 +269,8 @@ _EFFECTS: Final[Mapping[str, _Effect]] = {
     "garbage": _ending("garbage"),
     "delay": _delay,
     "drip": _drip,
-    "upload_reset": _upload_reset,
-    "upload_stall": _upload_stall,
+    "upload_reset": _ending("reset"),
+    "upload_stall": _ending("stall"),
     "upload_slow": _upload_slow,
     **dict.fromkeys(HEAD_CHANGES, _changed_head),
 }

@@ -21,7 +21,7 @@ from ._fault_kinds import KINDS, STEPS, Step
 from ._products import PRODUCTS
 from .faults import Fault, Target, wrong_step
 
-__all__ = ["FaultSchedule", "Find", "Fired", "Hit", "api_targets", "operation_steps", "storage_target"]
+__all__ = ["FaultSchedule", "Find", "Fired", "Hit", "api_targets", "operation_steps", "step_of", "storage_target"]
 
 Find = Callable[[Scope], Target | None]
 
@@ -30,7 +30,7 @@ _PROJECT_STEPS: Final[dict[str, Step]] = {"GET": "get", "DELETE": "delete"}
 
 def operation_steps(contract: Contract) -> dict[str, Step]:
     """The operations that faults can be set on, and the step that each of them is."""
-    return {operation.name: step for operation in contract.operations if (step := _step(operation)) is not None}
+    return {operation.name: step for operation in contract.operations if (step := step_of(operation)) is not None}
 
 
 def api_targets(contract: Contract) -> Find:
@@ -38,7 +38,7 @@ def api_targets(contract: Contract) -> Find:
     routes = [
         (operation.method, re.compile(re.sub(r"\{\w+\}", "[^/]+", operation.path)), Target(operation.name, step))
         for operation in contract.operations
-        if (step := _step(operation)) is not None
+        if (step := step_of(operation)) is not None
     ]
 
     def find(scope: Scope) -> Target | None:
@@ -60,7 +60,8 @@ def storage_target(scope: Scope) -> Target | None:
     return None
 
 
-def _step(operation: Operation) -> Step | None:
+def step_of(operation: Operation) -> Step | None:
+    """The step that an operation is; None if the emulator does not support it."""
     if operation.resource in PRODUCTS and operation.method == "POST":
         return "create"
     if (operation.method, operation.resource) == ("POST", "files/upload-urls"):
@@ -138,7 +139,8 @@ class FaultSchedule:
         self._armed: list[_Armed] = []
         self._fired: list[Fired] = []
         self._round = 0
-        self._held: weakref.WeakSet[Held] = weakref.WeakSet()
+        self.held: weakref.WeakSet[Held] = weakref.WeakSet()
+        """What a fault delays or silences now."""
 
     @property
     def armed(self) -> bool:
@@ -191,7 +193,7 @@ class FaultSchedule:
         """Delay something until the faults are cleared; release it at once if they were cleared meanwhile."""
         with self._lock:
             if hit.round == self._round:
-                self._held.add(held)
+                self.held.add(held)
                 return
         held.release()
 
@@ -200,8 +202,8 @@ class FaultSchedule:
         with self._lock:
             self._armed.clear()
             self._round += 1
-            held = list(self._held)
-            self._held.clear()
+            held = list(self.held)
+            self.held.clear()
         for each in held:
             each.release()
 

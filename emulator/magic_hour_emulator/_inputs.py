@@ -6,6 +6,7 @@ Rule: the emulator never uses the network. A URL outside of its own storage beco
 
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -22,24 +23,16 @@ _LIBRARY_KEYS = {"imageId": "image", "videoId": "video", "audioId": "audio"}
 _SOUND_SUFFIXES = (".mp3", ".wav", ".mp4")  # of the assets in the examples of the contract
 
 
+@dataclass(frozen=True)
 class Inputs:
     """Finds the inputs of a request. `storage_url` is a function, because the port is known only later."""
 
-    def __init__(
-        self,
-        uploads: Uploads,
-        jobs: Jobs,
-        outputs: Outputs,
-        signer: Signer,
-        example_assets: frozenset[str],
-        storage_url: Callable[[], str],
-    ) -> None:
-        self._uploads = uploads
-        self._jobs = jobs
-        self._outputs = outputs
-        self._signer = signer
-        self._example_assets = example_assets
-        self._storage_url = storage_url
+    uploads: Uploads
+    jobs: Jobs
+    outputs: Outputs
+    signer: Signer
+    example_assets: frozenset[str]
+    storage_url: Callable[[], str]
 
     def resolve(self, operation: Operation, body: Json) -> dict[str, tuple[Source, ...]]:
         """The inputs by role, `image` and `audio`, in the order of the body. Slow: may render an output.
@@ -60,10 +53,10 @@ class Inputs:
         label = ".".join(field.path).replace(".*", "")
         if value.startswith(("http://", "https://")):
             return self._from_url(value, field, label)
-        uploaded = self._uploads.find(value)
+        uploaded = self.uploads.find(value)
         if uploaded is not None:
             return Source(label, uploaded)
-        if value in self._example_assets:
+        if value in self.example_assets:
             return _sample(value, label)
         raise Refusal(422, "unprocessable_entity", f"{label}: {value!r} was not uploaded, or it has expired")
 
@@ -71,7 +64,7 @@ class Inputs:
         url = urlsplit(value)
         if value.startswith(f"{_LIBRARY}?"):
             return self._from_library(url.query, field, value)
-        if f"{url.scheme}://{url.netloc}" == self._storage_url():
+        if f"{url.scheme}://{url.netloc}" == self.storage_url():
             return self._from_storage(unquote(url.path), url.query, label)
         if not PurePosixPath(url.path).suffix:
             raise Refusal(422, "unprocessable_entity", f"{label}: the path of the URL has no file extension")
@@ -80,7 +73,7 @@ class Inputs:
     def _from_library(self, query: str, field: AssetField, value: str) -> Source:
         parameters = parse_qs(query)
         for key, kind in _LIBRARY_KEYS.items():
-            job = self._jobs.find(parameters[key][0], kind) if key in parameters else None
+            job = self.jobs.find(parameters[key][0], kind) if key in parameters else None
             if job is not None and job.status == "complete":
                 return Source(value, self._output(job, 0))
         return _placeholder(field, value)
@@ -88,15 +81,15 @@ class Inputs:
     def _from_storage(self, path: str, query: str, label: str) -> Source:
         parameters = {key: values[0] for key, values in parse_qs(query).items()}
         output = parse_output_path(path)
-        job = self._jobs.find(output[0]) if output else None
-        if self._signer.objection("GET", path, parameters) or output is None or job is None:
+        job = self.jobs.find(output[0]) if output else None
+        if self.signer.objection("GET", path, parameters) or output is None or job is None:
             raise Refusal(422, "unprocessable_entity", f"{label}: the URL could not be read")
         return Source(label, self._output(job, output[1]))
 
     def _output(self, job: Job, index: int) -> Path:
         """A copy of an output, which remains when its job is deleted."""
-        copy = self._uploads.new_file()
-        shutil.copyfile(self._outputs.get(job, index), copy)
+        copy = self.uploads.new_file()
+        shutil.copyfile(self.outputs.get(job, index), copy)
         return copy
 
 

@@ -27,16 +27,8 @@ _LONGEST_SECONDS: Final[dict[str, int]] = {
 }
 
 
-def _one(_: Body) -> int:
-    return 1
-
-
 def _image_count(body: Body) -> int:
     return int(body.get("image_count", 1))
-
-
-def _no_problem(_: Body) -> str | None:
-    return None
 
 
 def _talking_problem(body: Body) -> str | None:
@@ -52,13 +44,19 @@ def _talking_problem(body: Body) -> str | None:
 
 @dataclass(frozen=True)
 class Product:
-    """One create operation. `problem` returns what is wrong with a body that its schema allows."""
+    """One create operation. `problem` returns what is wrong with a body that its schema allows.
+
+    `seconds` is how long a job takes here: fast enough to try things, slow enough to see a job wait. `median_seconds`
+    is what the service's documentation gives, including the queue.
+    """
 
     type: str
     extension: str
-    count: Callable[[Body], int]
-    problem: Callable[[Body], str | None]
     render: Callable[[Job, int, Path, int], None]
+    seconds: float
+    median_seconds: float
+    count: Callable[[Body], int] = lambda _: 1
+    problem: Callable[[Body], str | None] = lambda _: None
 
     def inspect(self, body: Body, pictures: tuple[Source, ...], sound: Source | None) -> Clip | JobError | None:
         """Decode the inputs: the clip of a video, or the error with which the job will fail."""
@@ -78,8 +76,8 @@ def _clip(body: Body, size: tuple[int, int], available: float) -> Clip | JobErro
 
 
 PRODUCTS: Final[dict[str, Product]] = {
-    "ai-headshot-generator": Product("AI_HEADSHOT", "png", _one, _no_problem, images.render_headshot),
-    "ai-talking-photo": Product("TALKING_PHOTO", "mp4", _one, _talking_problem, talking.render),
-    "ai-image-generator": Product("AI_IMAGE", "png", _image_count, _no_problem, images.render_prompt),
-    "ai-image-editor": Product("AI_IMAGE_EDITOR", "png", _image_count, _no_problem, images.render_edit),
+    "ai-headshot-generator": Product("AI_HEADSHOT", "png", images.render_headshot, 1.0, 14.0),
+    "ai-talking-photo": Product("TALKING_PHOTO", "mp4", talking.render, 2.0, 174.0, problem=_talking_problem),
+    "ai-image-generator": Product("AI_IMAGE", "png", images.render_prompt, 1.0, 5.0, _image_count),
+    "ai-image-editor": Product("AI_IMAGE_EDITOR", "png", images.render_edit, 1.0, 9.0, _image_count),
 }

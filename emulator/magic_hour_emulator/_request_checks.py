@@ -12,6 +12,7 @@ import ipaddress
 import json
 import math
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, NoReturn
 from urllib.parse import urlsplit
@@ -185,16 +186,11 @@ def _parse_int(text: str) -> int:
 
 
 def _multiple_of(_: Any, step: float, value: Any, __: Any) -> Iterator[ValidationError]:
-    # In decimal: as floats, 0.29 is not a multiple of 0.01.
-    if isinstance(value, int | float) and not isinstance(value, bool) and not _is_multiple(Decimal(str(value)), step):
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        with suppress(InvalidOperation):  # the quotient has more digits than the decimal context allows
+            if not Decimal(str(value)) % Decimal(str(step)):  # as floats, 0.29 is not a multiple of 0.01
+                return
         yield ValidationError(f"{value!r} is not a multiple of {step}")
-
-
-def _is_multiple(value: Decimal, step: float) -> bool:
-    try:
-        return not value % Decimal(str(step))
-    except InvalidOperation:  # the quotient has more digits than the decimal context allows
-        return False
 
 
 _Validator = extend(Draft202012Validator, {"multipleOf": _multiple_of})  # type: ignore[no-untyped-call]

@@ -142,32 +142,32 @@ class Emulator:
     @property
     def clock(self) -> Clock:
         """The emulator's time; `clock.advance(seconds)` moves it."""
-        return self._running.clock
+        return self.service.clock
 
     @property
     def ledger(self) -> Ledger:
         """Accepted creates, charges, refunds and balance, after finishing the jobs that are due."""
-        self._running.jobs.all()
-        return self._running.ledger
+        self.service.jobs.all()
+        return self.service.ledger
 
     @property
     def requests(self) -> Recorder:
         """Every request so far to either origin, except the emulator's own controls."""
-        return self._running.recorder
+        return self.service.recorder
 
     @property
     def faults(self) -> FaultSchedule:
         """The faults: `faults.add("reset", on="create")`, `faults.fired`, `faults.clear()`."""
-        return self._running.faults
+        return self.service.faults
 
     @property
     def jobs(self) -> list[Job]:
         """The jobs that are not deleted, oldest first, in their current state."""
-        return self._running.jobs.all()
+        return self.service.jobs.all()
 
     def reset(self) -> None:
         """Forget jobs, files, requests, charges and faults, and reset ids and clock. The servers keep running."""
-        self._running.reset()
+        self.service.reset()
 
     def fail_next(
         self,
@@ -178,32 +178,33 @@ class Emulator:
         times: int = 1,
     ) -> None:
         """Let the next accepted create (of one resource, such as "ai-image-editor") end with an error and a refund."""
-        self._running.fail_next(JobError(code, message), resource, times)
+        self.service.fail_next(JobError(code, message), resource, times)
 
     def force(self, job_id: str, status: str, code: str = "unknown_error", message: str = "Forced by a test") -> None:
         """Put a job into a status: "complete", "error" (with code and message), "canceled", or hold it in "draft",
         "queued" or "rendering". KeyError if there is no such job, ValueError if it cannot reach the status."""
-        job = self._running.jobs.find(job_id)
+        job = self.service.jobs.find(job_id)
         if job is None:
             raise KeyError(job_id)
-        force(self._running, job, status, JobError(code, message))
+        force(self.service, job, status, JobError(code, message))
 
     def uploaded(self, file_path: str) -> Path:
         """The file that was uploaded as `file_path`. KeyError if there is none."""
-        path = self._running.uploads.find(file_path)
+        path = self.service.uploads.find(file_path)
         if path is None:
             raise KeyError(file_path)
         return path
 
     def put_output(self, job_id: str, index: int, content: Path) -> None:
         """Use a copy of this file as an output of a job, for tests that need certain bytes or sizes."""
-        job = self._running.jobs.find(job_id)
+        job = self.service.jobs.find(job_id)
         if job is None:
             raise KeyError(job_id)
-        self._running.outputs.put(job, index, content)
+        self.service.outputs.put(job, index, content)
 
     @property
-    def _running(self) -> Service:
+    def service(self) -> Service:
+        """The whole state of the emulator, for its own tests. RuntimeError if it is not running."""
         if self._service is None:
             raise RuntimeError("the emulator is not running; use it in a `with` block")
         return self._service

@@ -22,20 +22,8 @@ from .faults import Target
 
 __all__ = ["DURATIONS", "REALISTIC_DURATIONS", "Service", "Settings"]
 
-# Fast enough to try things, slow enough to see a job wait.
-DURATIONS: Final = {
-    "ai-headshot-generator": 1.0,
-    "ai-talking-photo": 2.0,
-    "ai-image-generator": 1.0,
-    "ai-image-editor": 1.0,
-}
-# The medians that the service's documentation gives, including the queue.
-REALISTIC_DURATIONS: Final = {
-    "ai-headshot-generator": 14.0,
-    "ai-talking-photo": 174.0,
-    "ai-image-generator": 5.0,
-    "ai-image-editor": 9.0,
-}
+DURATIONS: Final = {resource: product.seconds for resource, product in PRODUCTS.items()}
+REALISTIC_DURATIONS: Final = {resource: product.median_seconds for resource, product in PRODUCTS.items()}
 UPLOAD_SECONDS: Final = 3600.0
 # spec/: download URLs are valid for 24 hours.
 DOWNLOAD_SECONDS: Final = 24 * 3600.0

@@ -149,7 +149,7 @@ def test_a_hang_ends_when_the_client_goes(api, create):
     api.emulator.faults.add("hang", on="create")
     wire = create()
     happened(api)
-    line = next(iter(api.emulator.faults._held))
+    line = next(iter(api.emulator.faults.held))
     wire.socket.close()
     wait_until(line.lost.is_set)
 

@@ -170,7 +170,7 @@ def test_the_state_table_has_every_state_and_no_way_back():
 
 
 def test_deleting_ends_a_rendering_and_leaves_no_file(api, talking_body, held_frames):
-    outputs = api.emulator._running.directory / "outputs"
+    outputs = api.emulator.service.directory / "outputs"
     url = api.finish(TALKING, {**talking_body, "end_seconds": 20})["download"]["url"]
     [job] = api.emulator.jobs
     drawn = held_frames(job, outputs)
@@ -195,7 +195,7 @@ def test_a_deleted_project_is_gone(api, image_body, seconds):
     assert api.http.get(f"/v1/image-projects/{job_id}").status_code == 404
     assert api.http.delete(f"/v1/image-projects/{job_id}").status_code == 404
     assert [httpx.get(url).status_code for url in urls] == [404] * len(urls)
-    assert list((api.emulator._running.directory / "outputs").iterdir()) == []
+    assert list((api.emulator.service.directory / "outputs").iterdir()) == []
     assert (api.emulator.ledger.charged, api.emulator.ledger.refunded) == (5, 0)
 
 

@@ -15,7 +15,7 @@ HOUR = 3600.0
 
 def kept_bytes(api):
     """The uploaded files on the emulator's disk."""
-    return set((api.emulator._running.directory / "uploads").iterdir())
+    return set((api.emulator.service.directory / "uploads").iterdir())
 
 
 def denied(response, status=403, code="AccessDenied"):
@@ -161,7 +161,7 @@ def test_a_range_is_given_only_if_the_output_is_still_the_same(api, tmp_path, ou
 
 
 def test_outputs_that_are_not_there(api, image_body):
-    signer = api.emulator._running.signer
+    signer = api.emulator.service.signer
     waiting = api.create(IMAGE, image_body)["id"]
     for path in ("/nothing", "/c" + "0" * 24 + "/output.png", f"/{waiting}/output.png", f"/{waiting}/7/output.png"):
         url, _ = signer.sign(api.emulator.storage_url, "GET", path, 60)

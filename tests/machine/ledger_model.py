@@ -197,7 +197,7 @@ class LedgerModel:
 
     def _outputs(self, id: str | None) -> list[bytes]:
         """The bytes that the service rendered for a job."""
-        service = self.emulator._running
+        service = self.emulator.service
         job = service.jobs.find(id or "")
         return [] if job is None else [service.outputs.get(job, index).read_bytes() for index in range(job.count)]
 
