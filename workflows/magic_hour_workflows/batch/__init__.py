@@ -17,41 +17,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ..errors import ManifestError, Mistake
     from ._batch import Batch
-    from ._rows import (
-        DamagedFile,
-        FileProblem,
-        Plan,
-        Row,
-        RowResult,
-        RowStatus,
-        Stray,
-        Summary,
-        Verification,
-    )
+    from ._rows import DamagedFile, FileProblem, Plan, Row, RowResult, RowStatus, Stray, Summary, Verification
     from ._settling import Settled
 
-_HOMES = {
-    "Batch": "_batch",
-    "DamagedFile": "_rows",
-    "FileProblem": "_rows",
-    "ManifestError": ".errors",
-    "Mistake": ".errors",
-    "Plan": "_rows",
-    "Row": "_rows",
-    "RowResult": "_rows",
-    "RowStatus": "_rows",
-    "Settled": "_settling",
-    "Stray": "_rows",
-    "Summary": "_rows",
-    "Verification": "_rows",
-}
+_HOMES = {"Batch": "_batch", "ManifestError": ".errors", "Mistake": ".errors", "Settled": "_settling"}
+"""Where the names are defined that are not in `_rows`."""
 
 
 def __getattr__(name: str) -> object:
-    if name not in _HOMES:
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+        return getattr(import_module(f".{_HOMES.get(name, '_rows')}", __name__), name)
     except ModuleNotFoundError as missing:
         if missing.name is None or missing.name.partition(".")[0] not in ("dbos", "sqlalchemy", "jinja2"):
             raise

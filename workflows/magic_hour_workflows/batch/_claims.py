@@ -45,14 +45,9 @@ _MINUTE_SECONDS = 61.0
 
 @attrs.frozen(kw_only=True)
 class Paid:
-    """The claim on a row, with its job if there is one.
+    """The claim on a row, with the id of its job once that is known.
 
-    Attributes:
-        project_id: the id of the job; None while it is unknown whether there is one.
-        name: the name it was submitted under.
-        worker: the executor that claimed it.
-        claimed_at: when, in seconds since 1970.
-        closed: whether somebody is settling it, so that the holder may not send any more.
+    If it is `closed`, somebody is settling it: the holder may not send any more.
     """
 
     project_id: str | None
@@ -63,11 +58,7 @@ class Paid:
 
 
 class Claims:
-    """The table `paid`, and the credits that are charged or reserved.
-
-    Args:
-        engine: a connection pool to the batch database.
-    """
+    """The table `paid`, and the credits that are charged or reserved."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
@@ -79,16 +70,8 @@ class Claims:
 
         A rate spaces the claims of all workers by the database's clock. The engine's own limiter counts when rows
         start: rows that upload for long would then submit all at once.
-
-        Args:
-            key: the row.
-            name: the name of the job.
-            estimate: the credits to reserve.
-            token: identifies this execution.
-            worker: the executor that asks.
         """
-        claimed = {"key": key, "name": name, "token": token, "worker": worker, "reserved": estimate, "closed": False}
-        claimed["claimed_at"] = claimed["permitted_at"] = self._now
+        claimed = self._claimed(key, name, worker, estimate, token)
         room = sa.or_(batch.c.max_credits.is_(None), batch.c.committed + estimate <= batch.c.max_credits)
         wait = batch.c.next_submit_at - self._now
         interval = _MINUTE_SECONDS / batch.c.rate
@@ -145,15 +128,7 @@ class Claims:
     def accepted(self, key: str, project_id: str, credits: float | None, *, name: str, worker: str) -> bool:
         """Record a job that the service accepted for a row, whoever has the claim now, and its cost.
 
-        Args:
-            key: the row.
-            project_id: the id of the job.
-            credits: the credits charged, if the service reported them; else the estimate counts.
-            name: the name of the job.
-            worker: the executor that submitted it.
-
-        Returns:
-            Whether it is the job of the row. If not, the row has another one or is gone, and this one is a stray.
+        Returns whether it is the job of the row. If not, the row has another one or is gone, and this one is a stray.
         """
         with durable(self._engine) as connection:
             return self._take(connection, Note(key=key, project_id=project_id, credits=credits, name=name), worker)
@@ -163,7 +138,7 @@ class Claims:
         key, id, credits = note.key, note.project_id, number(note.credits)
         estimate = connection.scalar(sa.select(rows.c.estimate).where(rows.c.key == key))
         if estimate is not None:
-            fresh = self._claimed(note, worker, estimate)
+            fresh = self._claimed(key, note.name, worker, estimate)
             if inserted(connection, paid, [fresh]):  # its claim was given back
                 _commit(connection, estimate)
                 ended = sa.and_(rows.c.key == key, rows.c.state.in_([RowStatus.FAILED, RowStatus.SKIPPED]))
@@ -172,41 +147,26 @@ class Claims:
             reserved = connection.scalar(sa.select(paid.c.reserved).where(this).with_for_update())
             if reserved is not None:
                 cost = reserved if credits is None else credits
-                connection.execute(
-                    sa.update(paid)
-                    .where(this)
-                    .values(project_id=id, name=note.name or paid.c.name, credits=credits, reserved=cost)
-                )
+                values = {"project_id": id, "name": note.name or paid.c.name, "credits": credits, "reserved": cost}
+                connection.execute(sa.update(paid).where(this).values(values))
                 _commit(connection, cost - reserved)
                 return True
         cost = credits if credits is not None else note.estimate if estimate is None else estimate
-        stray = {
-            "project_id": id,
-            "key": key,
-            "name": note.name,
-            "worker": worker,
-            "credits": credits,
-            "reserved": cost,
-        }
-        if inserted(connection, strays, [{**stray, "found_at": self._now}]):
+        stray = {"project_id": id, "key": key, "name": note.name, "worker": worker, "credits": credits}
+        if inserted(connection, strays, [{**stray, "reserved": cost, "found_at": self._now}]):
             _commit(connection, cost)
         return False
 
-    def _claimed(self, note: Note, worker: str, estimate: float) -> dict[str, object]:
-        """The claim that this database should have."""
-        claimed = {"key": note.key, "name": note.name, "token": _SIDE_FILE, "worker": worker, "reserved": estimate}
+    def _claimed(self, key: str, name: str, worker: str, estimate: float, token: str = _SIDE_FILE) -> dict[str, object]:
+        """The values of a new claim."""
+        claimed = {"key": key, "name": name, "token": token, "worker": worker, "reserved": estimate}
         return {**claimed, "closed": False, "claimed_at": self._now, "permitted_at": self._now}
 
     def adopt(self, note: Note) -> bool | None:
-        """Apply a note of a side file, once.
-
-        Returns:
-            None if it was applied before; else as `accepted`.
-        """
+        """Apply a note of a side file, once. None if it was applied before; else as `accepted`."""
+        known = sa.select(adopted.c.note).where(adopted.c.note == note.project_id)
         with durable(self._engine) as connection:
-            if note.project_id is not None and connection.scalar(
-                sa.select(adopted.c.note).where(adopted.c.note == note.project_id)
-            ):
+            if note.project_id is not None and connection.scalar(known):
                 return None  # known, and finished
             if not inserted(connection, adopted, [{"note": note.digest}]):
                 return None
@@ -215,23 +175,19 @@ class Claims:
             estimate = connection.scalar(sa.select(rows.c.estimate).where(rows.c.key == note.key))
             if estimate is None:
                 return False
-            if inserted(connection, paid, [self._claimed(note, _SIDE_FILE, estimate)]):
+            if inserted(connection, paid, [self._claimed(note.key, note.name, _SIDE_FILE, estimate)]):
                 _commit(connection, estimate)
             open_claim = sa.exists().where(paid.c.key == note.key, paid.c.project_id.is_(None))
-            doubtful = sa.update(rows).where(rows.c.key == note.key, open_claim)
-            connection.execute(
-                doubtful.values(state=RowStatus.DOUBTFUL, error=note.reason, error_type="SubmissionUnknown")
-            )
+            values = {"state": RowStatus.DOUBTFUL, "error": note.reason, "error_type": "SubmissionUnknown"}
+            connection.execute(sa.update(rows).where(rows.c.key == note.key, open_claim).values(values))
         return True
 
     def strays(self) -> list[Stray]:
         """The jobs whose row has another one or is gone, in the order of their discovery."""
         query = sa.select(strays).order_by(strays.c.found_at, strays.c.project_id)
         with self._engine.connect() as connection:
-            return [
-                Stray(key=one.key, id=one.project_id, name=one.name, credits=one.credits)
-                for one in connection.execute(query)
-            ]
+            found = connection.execute(query).all()
+        return [Stray(key=one.key, id=one.project_id, name=one.name, credits=one.credits) for one in found]
 
     def missing_ids(self, ids: Iterable[str]) -> list[str]:
         """Those of the ids that the tables lack: the database has lost committed data."""
@@ -260,12 +216,8 @@ class Claims:
             return connection.execute(sa.update(paid).where(mine).values(project_id=project_id)).rowcount == 1
 
     def close(self, key: str, token: str) -> Paid | None:
-        """Take the claim on a doubtful row away from its holder, who can no longer renew it; None if it is not
-        doubtful.
-
-        Args:
-            key: the row.
-            token: identifies who settles the row.
+        """Take the claim on a doubtful row away from its holder, who can no longer renew it. The token identifies who
+        settles the row. None if it is not doubtful.
         """
         mine = sa.and_(paid.c.project_id.is_(None), _doubtful_claim(key))
         with durable(self._engine) as connection:
@@ -283,13 +235,9 @@ class Claims:
     def settled(self) -> list[str]:
         """The doubtful rows that have been settled: with an id, or as not charged."""
         known = sa.or_(paid.c.key.is_(None), paid.c.project_id.is_not(None))
-        query = (
-            sa.select(rows.c.key)
-            .outerjoin(paid, paid.c.key == rows.c.key)
-            .where(rows.c.state == RowStatus.DOUBTFUL, known)
-        )
+        query = sa.select(rows.c.key).outerjoin(paid, paid.c.key == rows.c.key)
         with self._engine.connect() as connection:
-            return list(connection.scalars(query))
+            return list(connection.scalars(query.where(rows.c.state == RowStatus.DOUBTFUL, known)))
 
     def forget_jobs(self, keys: Iterable[str]) -> None:
         """Let failed rows be submitted again. The credits of their old jobs stay counted."""

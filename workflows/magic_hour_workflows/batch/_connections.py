@@ -11,7 +11,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -204,63 +204,46 @@ class FileLock:
 
     The operating system releases the lock with the process, however that ends. It is an SQLite transaction on a file
     next to the batch, because that works wherever the batch itself works. That file outlives the database, so it shows
-    whether the database is missing or was replaced.
-
-    Args:
-        path: the lock file by its real name, since other processes see the lock by that; it is created, and kept.
+    whether the database is missing or was replaced. `locked` takes the lock.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._connection: sqlite3.Connection | None = None
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
 
-    def take(self) -> None:
-        """Take the lock.
+    def identity(self) -> str | None:
+        """The identity of the batch that was started here; None if none was."""
+        found = self._connection.execute("SELECT identity FROM begun").fetchone()
+        return None if found is None else str(found[0])
 
-        Raises:
-            InvalidArgument: another process has it.
-        """
-        connection: sqlite3.Connection | None = None
+    def remember(self, identity: str) -> None:
+        """Store the identity of the batch."""
+        if self.identity() != identity:
+            self._connection.execute("DELETE FROM begun")
+            self._connection.execute("INSERT INTO begun VALUES (?)", (identity,))
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[FileLock]:
+    """Take the lock in a file, by its real name, since other processes see the lock by that. It is created, and kept.
+
+    Raises:
+        InvalidArgument: another process has it.
+    """
+    batch = path.with_suffix("").name
+    with ExitStack() as stack:
         try:
-            connection = sqlite3.connect(self._path, timeout=0, isolation_level=None, check_same_thread=False)
+            connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+            stack.callback(connection.close)
             connection.execute("PRAGMA journal_mode=MEMORY")  # no journal file
             connection.execute("PRAGMA locking_mode=EXCLUSIVE")  # held also between transactions
             connection.execute("BEGIN EXCLUSIVE")
             connection.execute("CREATE TABLE IF NOT EXISTS begun (identity TEXT)")
             connection.execute("COMMIT")
         except sqlite3.Error as error:
-            if connection is not None:
-                connection.close()
             if getattr(error, "sqlite_errorcode", None) not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-                raise InvalidArgument(
-                    f"the directory of {self._path.with_suffix('').name!r} is not writable ({error})", field="database"
-                ) from None
-            raise InvalidArgument(
-                f"another process runs the batch in {self._path.with_suffix('').name!r}",
-                "wait for it or stop it; several processes can only share a batch on PostgreSQL",
-                field="database",
-            ) from None
-        self._connection = connection
-
-    @property
-    def _held(self) -> sqlite3.Connection:
-        if self._connection is None:
-            raise RuntimeError("the lock is not held")
-        return self._connection
-
-    def identity(self) -> str | None:
-        """The identity of the batch that was started here; None if none was."""
-        found = self._held.execute("SELECT identity FROM begun").fetchone()
-        return None if found is None else str(found[0])
-
-    def remember(self, identity: str) -> None:
-        """Store the identity of the batch."""
-        if self.identity() != identity:
-            self._held.execute("DELETE FROM begun")
-            self._held.execute("INSERT INTO begun VALUES (?)", (identity,))
-
-    def release(self) -> None:
-        """Release the lock."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+                problem, remedy = f"the directory of {batch!r} is not writable ({error})", None
+            else:
+                problem = f"another process runs the batch in {batch!r}"
+                remedy = "wait for it or stop it; several processes can only share a batch on PostgreSQL"
+            raise InvalidArgument(problem, remedy, field="database") from None
+        yield FileLock(connection)

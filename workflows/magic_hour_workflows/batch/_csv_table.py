@@ -13,6 +13,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -193,7 +194,10 @@ def converted(kind: Kind | None, text: str) -> Any:
         (2.5, True, [1, 2])
     """
     if isinstance(kind, Union):
-        return _first(kind, text)
+        for each in kind.kinds:
+            with suppress(ValueError):
+                return converted(each, text)
+        raise ValueError(f"{shown(text)} is not an allowed value")
     plain = kind._replace(bounds=None) if isinstance(kind, Scalar) else kind  # bounds are checked with the row
     if plain in (INTEGER, NUMBER):
         return _number(text.strip())
@@ -204,15 +208,6 @@ def converted(kind: Kind | None, text: str) -> Any:
     if kind is None or isinstance(kind, (Scalar, Parsed)):
         return text
     return parsed(text)
-
-
-def _first(kind: Union, text: str) -> Any:
-    for each in kind.kinds:
-        try:
-            return converted(each, text)
-        except ValueError:
-            continue
-    raise ValueError(f"{shown(text)} is not an allowed value")
 
 
 def _number(text: str) -> float:

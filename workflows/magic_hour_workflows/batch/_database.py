@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from hashlib import sha256
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from magic_hour_client.errors import InvalidArgument
 from .._formatting import shown
 from .._outputs import safe_stem
 from ..errors import DatabaseAway, DatabaseLost
-from ._connections import FileLock, connect, error_kind, integrity_error, is_away
+from ._connections import connect, error_kind, integrity_error, is_away, locked
 from ._side_file import SUFFIX as SIDE_SUFFIX
 from ._side_file import read
 from ._store import Store
@@ -43,9 +43,11 @@ class Database:
 
     url: str = attrs.field(repr=lambda url: _without_secrets(url))
     path: Path | None = None
-    file: Path | None = attrs.field(
-        init=False, repr=False, default=attrs.Factory(lambda self: _real(self.path), takes_self=True)
-    )
+    file: Path | None = attrs.field(init=False, repr=False)
+
+    @file.default
+    def _real_file(self) -> Path | None:
+        return None if self.path is None else Path(os.path.realpath(self.path))
 
     @property
     def address(self) -> sa.URL:
@@ -59,10 +61,6 @@ class Database:
 
     def __str__(self) -> str:
         return str(self.path) if self.path else _without_secrets(self.url)
-
-
-def _real(path: Path | None) -> Path | None:
-    return None if path is None else Path(os.path.realpath(path))
 
 
 def _without_secrets(url: str) -> str:
@@ -88,9 +86,8 @@ def database_of(given: object, manifest: object = None) -> Database:
     """
     if given is None:
         if not isinstance(manifest, (str, os.PathLike)):
-            raise InvalidArgument(
-                "required for rows that are not in a file: a path, or postgresql://...", field="database"
-            )
+            needed = "required for rows that are not in a file: a path, or postgresql://..."
+            raise InvalidArgument(needed, field="database")
         given = Path(manifest).with_suffix(SUFFIX)
     if isinstance(given, str) and "://" in given:
         return _from_url(given)
@@ -98,9 +95,8 @@ def database_of(given: object, manifest: object = None) -> Database:
         raise InvalidArgument(f"expected a path or an address, got {type(given).__name__}", field="database")
     path = Path(given).expanduser()
     if path.is_dir():
-        raise InvalidArgument(
-            f"{shown(str(path))} is a directory", f"pass a file, such as portraits{SUFFIX}", field="database"
-        )
+        remedy = f"pass a file, such as portraits{SUFFIX}"
+        raise InvalidArgument(f"{shown(str(path))} is a directory", remedy, field="database")
     return Database(f"sqlite:///{os.path.realpath(path)}", path)
 
 
@@ -140,11 +136,11 @@ def open_batch(database: Database, *, existing: bool = False, alone: bool = True
         known, lock = None, None
         if alone:
             database.file.parent.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(lock_path(database.file))
-            lock.take()
-            stack.callback(lock.release)
+            lock = stack.enter_context(locked(lock_path(database.file)))
             known = lock.identity()
-            _check_known(database.file, known)
+            if known is not None and not (database.file.is_file() and database.file.stat().st_size):
+                missing = f"{shown(str(database.file))} is missing or empty, but a batch was started in it"
+                raise DatabaseLost(missing, _REMEDY)
         store = _open_store(database, existing=existing, known=known is not None)
         if known is not None and (damage := integrity_error(store.engine)):
             store.close()
@@ -171,22 +167,12 @@ def lock_path(file: Path) -> Path:
     return file.with_name(f"{file.name}.lock")
 
 
-@contextmanager
-def no_other_runner(database: Database) -> Iterator[None]:
+def no_other_runner(database: Database) -> AbstractContextManager[object]:
     """Keep other processes from running the batch; on a server, where many may run it, do nothing.
 
-    Raises:
-        InvalidArgument: one is running it.
+    Entering it raises `InvalidArgument` if one is running it.
     """
-    if database.file is None:
-        yield
-        return
-    lock = FileLock(lock_path(database.file))
-    lock.take()
-    try:
-        yield
-    finally:
-        lock.release()
+    return nullcontext() if database.file is None else locked(lock_path(database.file))
 
 
 def _check_file(file: Path, *, existing: bool) -> None:
@@ -195,22 +181,13 @@ def _check_file(file: Path, *, existing: bool) -> None:
     except OSError:
         stat = None
     if stat is not None and stat.st_nlink > 1:  # SQLite and the lock need a single name
-        raise InvalidArgument(
-            f"{shown(str(file))} has several names (hard links)",
-            "keep only one",
-            field="database",
-        )
+        raise InvalidArgument(f"{shown(str(file))} has several names (hard links)", "keep only one", field="database")
     if not existing:
         return
     if stat is None or not file.is_file() or not stat.st_size:
         if kept := [path for path in (lock_path(file), side_file_path(file)) if path.exists()]:
             raise DatabaseLost(f"{shown(str(file))} is missing or empty, but {shown(str(kept[-1]))} exists", _REMEDY)
         raise InvalidArgument(f"there is no batch in {shown(str(file))}", field="database")
-
-
-def _check_known(file: Path, known: str | None) -> None:
-    if known is not None and not (file.is_file() and file.stat().st_size):
-        raise DatabaseLost(f"{shown(str(file))} is missing or empty, but a batch was started in it", _REMEDY)
 
 
 _REMEDY = (

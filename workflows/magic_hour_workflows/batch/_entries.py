@@ -195,15 +195,9 @@ def resource(name: object) -> str:
 
 
 @cache
-def operation_name(resource: str) -> str:
-    """The operation of a resource, such as `v1.ai_image_generator.create`."""
-    return next(name for name in paid() if name.split(".")[1] == resource)
-
-
-@cache
 def endpoint_of(resource: str) -> Endpoint[..., Any]:
     """The endpoint behind a resource."""
-    return endpoint(operation_name(resource))
+    return endpoint(next(name for name in paid() if name.split(".")[1] == resource))
 
 
 def reserved_option(name: str) -> InvalidArgument:

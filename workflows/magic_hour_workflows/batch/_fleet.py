@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from threading import Lock
 
 import anyio
 import attrs
@@ -102,12 +101,7 @@ class Permit:
 
 
 class Session:
-    """A worker's own connection, whose lock shows others that it is running; none for a file, which has one process.
-
-    Args:
-        engine: the connection pool to the batch database.
-        worker: the executor.
-    """
+    """A worker's own connection, whose lock shows others that it is running; none for a file, which has one process."""
 
     def __init__(self, engine: sa.Engine, worker: str) -> None:
         self._worker = worker
@@ -120,14 +114,10 @@ class Session:
                 isolation_level="AUTOCOMMIT",
                 hide_parameters=True,
             )
-        self._lock = Lock()
+        self._lock = threading.Lock()
         self._connection: sa.Connection | None = None
-        self._current: object = None
-
-    @property
-    def current(self) -> object:
+        self.current: object = None
         """Identifies this session; None if none is held."""
-        return self._current
 
     @retry_while_away
     def hold(self) -> object:
@@ -138,7 +128,7 @@ class Session:
             if self._connection is not None:
                 try:
                     self._connection.execute(sa.select(1))
-                    return self._current
+                    return self.current
                 except exc.DBAPIError:
                     self._drop()
             connection = self._engine.connect()
@@ -147,11 +137,11 @@ class Session:
             except BaseException:
                 connection.close()
                 raise
-            self._connection, self._current = connection, object()
-            return self._current
+            self._connection, self.current = connection, object()
+            return self.current
 
     def _drop(self) -> None:
-        connection, self._connection, self._current = self._connection, None, None
+        connection, self._connection, self.current = self._connection, None, None
         if connection is not None:
             with suppress(exc.DBAPIError):
                 connection.invalidate()
@@ -185,12 +175,7 @@ JUMP_SECONDS = 5.0
 
 
 class Fleet:
-    """The table `workers`.
-
-    Args:
-        engine: a connection pool to the batch database.
-        clock: this machine's time.
-    """
+    """The table `workers`."""
 
     def __init__(self, engine: sa.Engine, clock: Callable[[], Instant] = now) -> None:
         self._engine = engine
@@ -248,8 +233,6 @@ class Fleet:
 
     def alive(self, seconds: float) -> list[str]:
         """The workers seen within the last `seconds`."""
+        recent = workers.c.seen_at.between(self._now - seconds, self._now + seconds)
         with self._engine.connect() as connection:
-            query = sa.select(workers.c.worker).where(
-                workers.c.seen_at.between(self._now - seconds, self._now + seconds)
-            )
-            return list(connection.scalars(query))
+            return list(connection.scalars(sa.select(workers.c.worker).where(recent)))

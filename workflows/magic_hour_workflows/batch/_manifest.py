@@ -31,7 +31,7 @@ from .._credits import Estimate, estimate
 from .._formatting import looked_in, reason, shown
 from .._operations import operations
 from .._sources import form_of
-from ..errors import AssetNotFound, ManifestError, Mistake
+from ..errors import AssetNotFound, ManifestError
 from ._csv_table import from_csv
 from ._entries import Collector, Entry, endpoint_of, from_jsonl, from_memory, resource
 from ._output_dir import digest
@@ -145,19 +145,11 @@ def _plain(node: Any) -> Any:
     return int(node) if isinstance(node, float) and node.is_integer() else node
 
 
-__all__ = ["ManifestError", "Mistake", "RowLike", "checked_path", "fingerprint", "read"]
-
-
 def planned(rows: Iterable[Row]) -> list[Planned]:
     """The rows as they are stored."""
     known = operations()
     return [
-        Planned(
-            row=row,
-            fingerprint=fingerprint(row),
-            estimate=estimate_row(row).highest,
-            kind=known[f"v1.{row.endpoint}.create"]["project_kind"],
-        )
+        Planned(row, fingerprint(row), estimate_row(row).highest, known[f"v1.{row.endpoint}.create"]["project_kind"])
         for row in rows
     ]
 

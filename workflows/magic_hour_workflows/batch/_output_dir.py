@@ -1,8 +1,9 @@
 """The output directory of a batch: outputs get their final names once their bytes have reached the disk.
 
-Rule: nothing counts as saved before its bytes and its name have been synced. A final name is given once, to a complete
+Rules: nothing counts as saved before its bytes and its name have been synced. A final name is given once, to a complete
 file; a row that is saved again finds its file instead of creating a second one. Existing files keep their names: only
-the truncated or empty rest of the same file is replaced.
+the truncated or empty rest of the same file is replaced. A row only stays saved while its files have the recorded size
+and SHA-256.
 """
 
 from __future__ import annotations
@@ -37,13 +38,7 @@ _ROWS_AHEAD = 256
 
 @attrs.frozen
 class SavedFile:
-    """A file as it was saved.
-
-    Attributes:
-        path: where it is.
-        size: its length in bytes; None if it was saved by a release that did not record it.
-        sha256: of its bytes, in hexadecimal.
-    """
+    """A file as it was saved. Its size is None if it was saved by a release that did not record it."""
 
     path: Path
     size: int | None
@@ -69,12 +64,9 @@ def sha256(path: Path) -> str:
 def checked(
     rows: Iterable[RowResult], *, content: bool = True, stop: Callable[[], bool] = lambda: False
 ) -> Iterator[tuple[RowResult, list[DamagedFile]]]:
-    """Each row with its damaged files; none if they are unchanged.
+    """Each saved row with its damaged files; none if they are unchanged.
 
-    Args:
-        rows: saved rows.
-        content: False to compare sizes only.
-        stop: called regularly; True ends the check.
+    Without `content` only sizes are compared. `stop` is called regularly; True ends the check.
     """
     waiting = iter(rows)
     with ThreadPoolExecutor(CHECKERS, thread_name_prefix="magic-hour-batch-check") as pool:
@@ -83,12 +75,7 @@ def checked(
 
 
 def damage(row: RowResult, *, content: bool = True) -> list[DamagedFile]:
-    """The damaged files of a saved row.
-
-    Args:
-        row: the row.
-        content: False to compare sizes only.
-    """
+    """The damaged files of a saved row."""
     if not row.paths:  # a row without files is never saved: the database was edited
         return [DamagedFile(key=row.key, path=None, problem=FileProblem.MISSING)]
     known = zip_longest(row.paths, row.sizes, row.sha256)
@@ -97,14 +84,7 @@ def damage(row: RowResult, *, content: bool = True) -> list[DamagedFile]:
 
 
 def problem(path: Path, size: int | None, digest: str | None, *, content: bool = True) -> FileProblem | None:
-    """What is wrong with a saved file, cheap checks first; None if it is unchanged.
-
-    Args:
-        path: where it was saved.
-        size: its length; None if it was saved by a release that did not record it.
-        digest: its SHA-256.
-        content: False to compare the size only.
-    """
+    """What is wrong with a saved file, cheap checks first; None if it is unchanged."""
     try:
         found = path.lstat()
         if stat.S_ISLNK(found.st_mode):
@@ -196,10 +176,8 @@ def _sync(descriptor: int) -> None:
 class GroupWork(Generic[A, B]):
     """Combines items that arrive at about the same time, so that they share slow work. Belongs to one event loop.
 
-    Items that arrive while a group is processed belong to the next one.
-
-    Args:
-        work: runs in a thread; takes the items, returns a result or an error for each.
+    Items that arrive while a group is processed belong to the next one. `work` runs in a thread; it takes the items and
+    returns a result or an error for each.
     """
 
     def __init__(self, work: Callable[[list[A]], Sequence[B | OSError]]) -> None:
@@ -240,12 +218,8 @@ _CHUNK_BYTES = 1024 * 1024
 
 @attrs.frozen(kw_only=True)
 class Incoming:
-    """The complete outputs of a row.
-
-    Attributes:
-        key: the row.
-        files: the number of each output, from 1, and where it is now.
-        before: returns where the row had files before.
+    """The complete outputs of a row: the number of each, from 1, and where it is now. `before` returns where the row
+    had files before.
     """
 
     key: str
@@ -254,11 +228,9 @@ class Incoming:
 
 
 class OutputDir:
-    """The output directory of a batch.
+    """The output directory of a batch, created when the first output arrives.
 
-    Args:
-        directory: where outputs go; created when the first one arrives.
-        worker: who saves there, so that workers in a shared directory do not interfere.
+    `worker` is who saves there, so that workers in a shared directory do not interfere.
     """
 
     def __init__(self, directory: Path, worker: str) -> None:

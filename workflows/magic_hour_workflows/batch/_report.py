@@ -50,13 +50,6 @@ def write_results(directory: str | os.PathLike[str], results: Iterable[RowResult
     have at most three decimals. In `results.csv` several paths, sizes or SHA-256 sums are joined with `|`, unknown
     values are empty, and an apostrophe precedes text that a spreadsheet would run as a formula.
 
-    Args:
-        directory: where the outputs are; created if it is missing.
-        results: the rows in their order; iterated once.
-
-    Returns:
-        The two files.
-
     Raises:
         OSError: the disk is full, or a spreadsheet has the file open; the old files are unchanged.
     """
@@ -139,14 +132,8 @@ def written_atomically(path: Path, *, encoding: str = "utf-8", newline: str = "\
         unfinished.unlink(missing_ok=True)
 
 
-LABELS = {
-    RowStatus.SAVED: "Saved",
-    RowStatus.FAILED: "Failed",
-    RowStatus.DOUBTFUL: "Doubtful",
-    RowStatus.RUNNING: "Running",
-    RowStatus.WAITING: "Waiting",
-    RowStatus.SKIPPED: "Skipped",
-}
+_ORDER = ("saved", "failed", "doubtful", "running", "waiting", "skipped")
+LABELS = {RowStatus(status): status.capitalize() for status in _ORDER}
 """The label of each status on the page, in display order."""
 
 
@@ -160,15 +147,8 @@ def write_report(
 ) -> Path:
     """Write `report.html`, replacing that of an earlier run.
 
-    Args:
-        directory: where the outputs are; the page has relative paths, so both can be moved together.
-        results: the rows in their order.
-        summary: the state of the batch.
-        title: the title of the page, such as the name of the manifest.
-        options: options for the commands on the page, such as `--database` and the path.
-
-    Returns:
-        The page.
+    The page has relative paths, so it can be moved together with the outputs. `options` are for the commands on it,
+    such as `--database` and the path.
 
     Raises:
         ModuleNotFoundError: the extra `batch` is not installed.
@@ -190,12 +170,7 @@ def write_report(
 
 
 def remedy(result: RowResult, options: Sequence[str] = ()) -> list[tuple[str, str]]:
-    """What to do about a row that is not saved: sentences, each with a command or "".
-
-    Args:
-        result: the row.
-        options: options for commands about its batch.
-    """
+    """What to do about a row that is not saved: sentences, each with a command or ""."""
     match result.status:
         case RowStatus.FAILED:
             retry = typed(["magic-hour", "batch", "retry", *options])

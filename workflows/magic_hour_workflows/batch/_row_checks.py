@@ -37,10 +37,7 @@ _SCHEME = re.compile(r"(?i)[a-z][a-z0-9+.-]+://|data:")
 
 _INDEX = re.compile(r"\[\d+\]")
 
-_IN_MEMORY = (
-    "a batch outlives this process, but data in memory does not",
-    "write it to a file and pass its path",
-)
+_IN_MEMORY = ("a batch outlives this process, but data in memory does not", "write it to a file and pass its path")
 
 
 class Checker:
@@ -83,21 +80,12 @@ class Checker:
             return
         stem = safe_stem(key).casefold()
         if key in self._lines:
-            self._add(
-                entry,
-                InvalidArgument(
-                    f"line {self._lines[key]} has the same",
-                    "keys must be unique",
-                    field="key",
-                ),
-            )
+            same = f"line {self._lines[key]} has the same"
+            self._add(entry, InvalidArgument(same, "keys must be unique", field="key"))
         elif stem in self._stems:
             other = self._stems[stem]
-            same = f"would name its outputs {stem}-1, like {shown(other)} in line {self._lines[other]}"
-            self._add(
-                entry,
-                InvalidArgument(f"{shown(key)} {same}", "use keys that differ in letters, digits, - or _", field="key"),
-            )
+            same = f"{shown(key)} would name its outputs {stem}-1, like {shown(other)} in line {self._lines[other]}"
+            self._add(entry, InvalidArgument(same, "use keys that differ in letters, digits, - or _", field="key"))
         self._lines.setdefault(key, entry.line)
         self._stems.setdefault(stem, key)
 

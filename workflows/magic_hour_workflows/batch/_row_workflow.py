@@ -1,8 +1,10 @@
-"""The workflow of one row, as the engine runs it: each step once, unless its result is already recorded.
+"""One row, as the engine runs it: upload and submit, wait and download. The flows do the work.
 
-Rule: whatever happens, the row has a state. A failure of the service is a result; an error of our own stops the
-submitting, because the next row would fail too. Only what the service refused or gave up is failed: what may pass is
-left for the next run, and an unknown outcome is doubtful.
+Rules: only the execution that was granted the claim submits a job, and its id is stored before anything else happens.
+Each step can be repeated: only ids and paths are recorded, never a signed URL. Whatever happens, the row has a state. A
+failure of the service is a result; an error of our own stops the submitting, because the next row would fail too. Only
+what the service refused or gave up is failed: what may pass is left for the next run, and an unknown outcome is
+doubtful.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import attrs
 from dbos import DBOS
 from dbos import error as dbos_errors
 
@@ -36,7 +39,7 @@ from ..events import Event
 from ._entries import endpoint_of
 from ._fleet import StopSignal
 from ._output_dir import Incoming, OutputDir, SavedFile, digest, listed, problem, recorded
-from ._rows import Row, RowResult, RowStatus
+from ._rows import Row, RowStatus
 from ._store import Store
 from ._submission import Submitter, finished
 
@@ -47,36 +50,19 @@ _CLOCKS_DIFFER = 3600.0
 """Tolerated difference between machines' clocks. An upload from further in the future is not trusted."""
 
 
+@attrs.define(slots=False, eq=False)
 class Steps:
-    """The steps of all rows that one process works on.
+    """The steps of all rows that one process works on. `emit` gets the key of a row and each of its events."""
 
-    Args:
-        client: talks to the service.
-        store: the state of the batch.
-        output_dir: where the outputs go.
-        stop_signal: whether jobs may still be submitted.
-        submitter: submits the jobs.
-        emit: called with the key of a row and each of its events.
-    """
-
-    def __init__(
-        self,
-        client: AsyncClient,
-        store: Store,
-        output_dir: OutputDir,
-        stop_signal: StopSignal,
-        submitter: Submitter,
-        emit: Callable[[str, Event], object],
-    ) -> None:
-        self._client = client
-        self._store = store
-        self._output_dir = output_dir
-        self._stop_signal = stop_signal
-        self.submitter: Submitter = submitter
-        self._emit = emit
-        self._uploading: dict[object, asyncio.Lock] = {}
-        self._saved: set[tuple[str, str]] = set()
-        """Rows and jobs whose files this process has just saved; they need no check."""
+    _client: AsyncClient
+    _store: Store
+    _output_dir: OutputDir
+    _stop_signal: StopSignal
+    submitter: Submitter
+    _emit: Callable[[str, Event], object]
+    _uploading: dict[object, asyncio.Lock] = attrs.field(factory=dict, init=False)
+    _saved: set[tuple[str, str]] = attrs.field(factory=set, init=False)
+    """Rows and jobs whose files this process has just saved; they need no check."""
 
     async def close(self) -> None:
         """Close the connections and remove unfinished files."""
@@ -156,7 +142,9 @@ class Steps:
                 paths = await download(call, job, project, staging)
             except DownloadFailed as error:
                 missing, paths = error, error.downloaded_paths
-            files = await self._give_names(row, paths)
+            numbered = [(int(path.stem.rpartition("-")[2]), path) for path in paths]
+            before = partial(self._before, row.key)
+            files = await self._output_dir.save(Incoming(key=row.key, files=numbered, before=before)) if paths else []
         except OSError as error:
             self._cannot_save(error)
             raise DownloadFailed(f"the outputs of {job.shown_id} cannot be saved: {error}", final=True) from error
@@ -169,13 +157,6 @@ class Steps:
             raise OutputsMissing(missing, listed(files)) from missing
         self._saved.add((row.key, job.id))
         return files
-
-    async def _give_names(self, row: Row, paths: Sequence[Path]) -> list[SavedFile]:
-        """Outputs under their final names, numbered."""
-        if not paths:
-            return []
-        numbered = [(int(path.stem.rpartition("-")[2]), path) for path in paths]
-        return await self._output_dir.save(Incoming(key=row.key, files=numbered, before=partial(self._before, row.key)))
 
     def _before(self, key: str) -> list[Path]:
         known = self._store.result(key)
@@ -219,19 +200,13 @@ class Steps:
 logger: logging.Logger = logging.getLogger("magic_hour_workflows")
 
 
+@attrs.define(slots=False, eq=False)
 class RowWorkflow:
-    """Runs rows until they finish.
+    """Runs rows until they finish."""
 
-    Args:
-        steps: does the work.
-        store: the state of the batch.
-        stop_signal: set on errors that would stop every row.
-    """
-
-    def __init__(self, steps: Steps, store: Store, stop_signal: StopSignal) -> None:
-        self._steps = steps
-        self._store = store
-        self._stop_signal = stop_signal
+    _steps: Steps
+    _store: Store
+    _stop_signal: StopSignal
 
     async def run(self, key: str) -> None:
         """Run a row until it finishes or cannot continue."""
@@ -250,10 +225,9 @@ class RowWorkflow:
             return  # to its new owner
         except Exception as fault:
             logger.exception("row %r: unexpected error", key)
-            self._stop_signal(
-                f"row {key!r} failed with {type(fault).__name__}: {fault}; fix that and run the batch again"
-            )
-            answer = {"status": RowStatus.RUNNING, "error": f"{type(fault).__name__}: {fault}"}
+            error = f"{type(fault).__name__}: {fault}"
+            self._stop_signal(f"row {key!r} failed with {error}; fix that and run the batch again")
+            answer = {"status": RowStatus.RUNNING, "error": error}
         await finished(partial(self._finish, key, answer, time.monotonic() - began))
 
     async def close(self) -> None:
@@ -286,21 +260,18 @@ class RowWorkflow:
         if known is None:
             return  # removed from the manifest meanwhile
         files = recorded(answer.get("files", []))
-        self._store.finish(
-            RowResult(
-                key=key,
-                endpoint=known.endpoint,
-                status=RowStatus(answer["status"]),
-                id=known.id,
-                credits=answer.get("credits"),
-                paths=[file.path for file in files],
-                sizes=[file.size for file in files if file.size is not None],
-                sha256=[file.sha256 for file in files],
-                seconds=seconds,
-                error=answer.get("error"),
-                error_type=answer.get("error_type"),
-            )
+        ended = attrs.evolve(
+            known,
+            status=RowStatus(answer["status"]),
+            credits=answer.get("credits"),
+            paths=[file.path for file in files],
+            sizes=[file.size for file in files if file.size is not None],
+            sha256=[file.sha256 for file in files],
+            seconds=seconds,
+            error=answer.get("error"),
+            error_type=answer.get("error_type"),
         )
+        self._store.finish(ended)
 
 
 class _RowTaken(BaseException):
@@ -317,12 +288,7 @@ class _RowStopped(BaseException):
 
 
 def described(error: MagicHourError, *, accepted: bool) -> dict[str, Any]:
-    """The result of a step that failed.
-
-    Args:
-        error: what happened.
-        accepted: whether the job of the row was accepted before.
-    """
+    """The result of a step that failed. `accepted`: whether the job of the row was accepted before."""
     result: dict[str, Any] = {"error": str(error), "error_type": type(error).__name__}
     if isinstance(error, (JobFailed, JobCanceled)):
         result["credits"] = error.credits_charged

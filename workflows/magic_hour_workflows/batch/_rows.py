@@ -197,7 +197,7 @@ class Summary:
         return self.counts.get(RowStatus.SAVED, 0) == self.rows
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen
 class Planned:
     """A row as it is stored, with its fingerprint, its estimate and the kind of its outputs."""
 

@@ -59,11 +59,8 @@ def not_charged(
 ) -> Settled:
     """Close a row, wait until nobody can submit it any more, and then ask whether there is no job with its name.
 
-    Args:
-        database: where the batch is.
-        key: the row.
-        ask: called with the name of the job: True if there is none, False if there is one, None if unknown.
-        on_wait: called every second with the seconds that are left.
+    `ask` returns True if there is none, False if there is one, None if unknown. `on_wait` is called every second with
+    the seconds that are left.
 
     Raises:
         InvalidArgument: the row is not doubtful, or the worker that submitted it is still running.
@@ -106,11 +103,9 @@ def _closed(database: Database, key: str, token: str) -> Paid:
     with no_other_runner(database), open_beside_run(database) as store:
         paid = store.claims.job_of(key)
         if paid is not None and not paid.closed and is_alive(store.engine, paid.worker):
-            raise InvalidArgument(
-                f"the worker {paid.worker} that submitted row {key!r} is still running and may still get a response",
-                "stop it first",
-                field="key",
-            )
+            holder = f"the worker {paid.worker} that submitted row {key!r}"
+            problem = f"{holder} is still running and may still get a response"
+            raise InvalidArgument(problem, "stop it first", field="key")
         closed = store.claims.close(key, token)
         if closed is None:
             raise _not_doubtful(key)

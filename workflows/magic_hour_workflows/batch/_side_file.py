@@ -23,6 +23,7 @@ import attrs
 from magic_hour_client._runtime.redaction import without_secrets
 
 from .._results import number
+from ._output_dir import sync_directory
 
 logger: logging.Logger = logging.getLogger("magic_hour_workflows")
 
@@ -34,16 +35,8 @@ _LONGEST_ID = 500
 
 @attrs.frozen(kw_only=True)
 class Note:
-    """What is known about a submission.
-
-    Attributes:
-        key: the row.
-        name: the name of the job.
-        token: identifies the execution that submitted it.
-        project_id: the id of the job; None if it is unknown whether there is one.
-        credits: the credits charged, if the service reported them.
-        estimate: the estimated credits.
-        reason: why the database does not have it.
+    """What is known about a submission by one execution, its `token`, and why the database does not have it. Without an
+    id it is unknown whether there is a job; credits are None unless the service reported them.
     """
 
     key: str
@@ -62,11 +55,8 @@ class Note:
 
     def line(self) -> str:
         """The note as a line of ASCII, whatever it contains."""
-        data: dict[str, Any] = {
-            "at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "key": self.key,
-            "name": self.name,
-        }
+        at = datetime.now(UTC).isoformat(timespec="seconds")
+        data: dict[str, Any] = {"at": at, "key": self.key, "name": self.name}
         data |= {"token": self.token, "id": self.project_id, "credits": number(self.credits), "estimate": self.estimate}
         return json.dumps({**data, "reason": self.reason}) + "\n"
 
@@ -112,21 +102,19 @@ def read(paths: Iterable[Path]) -> list[Note]:
     return [note for note in notes.values() if note.project_id is None and (note.key, note.token) not in known] + ids
 
 
+@attrs.define(slots=False, eq=False)
 class SideFile:
     """The notes of one run: in memory what it submitted, on disk what the database did not store.
 
-    Args:
-        paths: the files to write; all that are writable, so that one of them is found again.
-        fallback: the files to write if none of them is.
+    All `paths` that are writable are written, so that one of them is found again; if none is, those of `fallback`.
     """
 
-    def __init__(self, paths: Sequence[Path], fallback: Sequence[Path] = ()) -> None:
-        self._paths = paths
-        self._fallback = fallback
-        self._lock = Lock()
-        self._submitted: dict[str, Note] = {}
-        self._written: set[str] = set()
-        self._recorded: set[str] = set()
+    _paths: Sequence[Path]
+    _fallback: Sequence[Path] = ()
+    _lock: Lock = attrs.field(factory=Lock, init=False)
+    _submitted: dict[str, Note] = attrs.field(factory=dict, init=False)
+    _written: set[str] = attrs.field(factory=set, init=False)
+    _recorded: set[str] = attrs.field(factory=set, init=False)
 
     def submitting(self, note: Note) -> None:
         """A row was claimed; its job may be sent from now on."""
@@ -200,12 +188,8 @@ def _appended(path: Path, lines: str) -> bool:
             file.write(lines.encode("ascii"))
             file.flush()
             os.fsync(file.fileno())
-        with suppress(OSError):  # not on every system
-            folder = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+        with suppress(OSError):  # the line has been synced
+            sync_directory(path.parent)
         return True
     except OSError:
         return False

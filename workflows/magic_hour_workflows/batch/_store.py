@@ -39,14 +39,10 @@ _WITH_JOBS = sa.select(
 
 
 class Store:
-    """The tables of one batch.
-
-    Args:
-        engine: a connection pool to the batch database.
-    """
+    """The tables of one batch."""
 
     def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
+        self.engine: sa.Engine = engine
         self._now = database_time(engine.dialect.name)
         self.claims: Claims = Claims(engine)
         self.fleet: Fleet = Fleet(engine)
@@ -60,30 +56,19 @@ class Store:
         self.identity: str = self._identity()
         """Detects that another database has replaced this one."""
 
-    @property
-    def engine(self) -> sa.Engine:
-        """The connection pool."""
-        return self._engine
-
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
         """A transaction for what the engine writes to its tables in the same database."""
-        with self._engine.begin() as connection:
+        with self.engine.begin() as connection:
             yield connection
 
     def _identity(self) -> str:
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             return str(connection.scalar(sa.select(batch.c.identity)))
 
     @retry_while_away
     def verify(self, ids: Iterable[str]) -> list[str]:
-        """Check that this is still the batch that was opened, and that it has these jobs.
-
-        Args:
-            ids: jobs that were recorded.
-
-        Returns:
-            Those of the ids that it lacks.
+        """Check that this is still the batch that was opened; returns those of the recorded ids that it lacks.
 
         Raises:
             DatabaseLost: it is another batch.
@@ -112,7 +97,7 @@ class Store:
         """
         wanted = {one.row.key: one for one in planned}
         values = [_written(one, position) for position, one in enumerate(planned)]  # outside of the transaction
-        with self._engine.begin() as connection:
+        with self.engine.begin() as connection:
             columns = sa.select(rows.c.key, rows.c.fingerprint, rows.c.state, rows.c.position)
             known = {one.key: one for one in connection.execute(columns)}
             claimed = set(connection.scalars(sa.select(paid.c.key)))
@@ -121,10 +106,9 @@ class Store:
             if refused := [key for key in changed if key in claimed and key not in failed]:
                 return refused
             _forget(connection, changed, failed)
-            for some_values in chunks(
-                [value for value in values if value["key"] in changed or value["key"] not in known]
-            ):
-                inserted(connection, rows, some_values)
+            new = [value for value in values if value["key"] in changed or value["key"] not in known]
+            for some in chunks(new):
+                inserted(connection, rows, some)
             moved = [
                 {"moved": value["key"], "to": value["position"]}
                 for value in values
@@ -140,7 +124,7 @@ class Store:
     def rows(self) -> Iterator[Row]:
         """Every row, in the order of the manifest."""
         query = sa.select(rows.c.key, rows.c.endpoint, rows.c.parameters).order_by(rows.c.position)
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             for found in connection.execution_options(yield_per=CHUNK).execute(query):
                 yield Row(key=found.key, endpoint=found.endpoint, parameters=json.loads(found.parameters))
 
@@ -148,7 +132,7 @@ class Store:
     def row(self, key: str) -> tuple[Row, RowStatus, int, Kind] | None:
         """A row with its stored state, its estimate and its kind; None if it was removed."""
         query = sa.select(rows).where(rows.c.key == key)
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             found = connection.execute(query).one_or_none()
         if found is None:
             return None
@@ -158,7 +142,7 @@ class Store:
     def keys(self, *states: RowStatus, only: Iterable[str] | None = None) -> list[str]:
         """The keys of the rows in one of these states, in the order of the manifest."""
         query = sa.select(rows.c.key).where(rows.c.state.in_(states)).order_by(rows.c.position)
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             found = list(connection.scalars(query))
         if only is None:
             return found
@@ -168,13 +152,13 @@ class Store:
     @retry_while_away
     def has(self, state: RowStatus) -> bool:
         """Whether any row is in this state."""
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             return connection.scalar(sa.select(rows.c.key).where(rows.c.state == state).limit(1)) is not None
 
     def reopen(self, keys: Iterable[str], connection: sa.Connection | None = None) -> None:
         """Let rows start again; a job that was paid for is kept."""
         if connection is None:
-            with self._engine.begin() as connection:
+            with self.engine.begin() as connection:
                 return self.reopen(keys, connection)
         reset = {"state": RowStatus.WAITING, "error": None, "error_type": None}
         for some in chunks(list(keys)):
@@ -198,7 +182,7 @@ class Store:
                 "sizes": json.dumps(result.sizes),
                 "sha256": json.dumps(result.sha256),
             }
-        with self._engine.begin() as connection:
+        with self.engine.begin() as connection:
             this = sa.and_(rows.c.key == result.key, rows.c.state.in_([RowStatus.WAITING, RowStatus.RUNNING]))
             if not connection.execute(sa.update(rows).where(this).values(values)).rowcount:
                 return  # another execution finished the row
@@ -215,15 +199,14 @@ class Store:
     @retry_while_away
     def ended(self, since: float) -> list[tuple[str, RowStatus]]:
         """The rows that finished at or after that time, with their states."""
-        query = sa.select(rows.c.key, rows.c.state).where(
-            rows.c.finished_at >= since, rows.c.state != RowStatus.WAITING
-        )
-        with self._engine.connect() as connection:
-            return [(key, RowStatus(state)) for key, state in connection.execute(query)]
+        recent = rows.c.finished_at >= since, rows.c.state != RowStatus.WAITING
+        with self.engine.connect() as connection:
+            found = connection.execute(sa.select(rows.c.key, rows.c.state).where(*recent)).all()
+        return [(key, RowStatus(state)) for key, state in found]
 
     def results(self) -> Iterator[RowResult]:
         """Every row, in the order of the manifest."""
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             query = _WITH_JOBS.order_by(rows.c.position)
             for found in connection.execution_options(yield_per=CHUNK).execute(query):
                 yield _result(found)
@@ -238,14 +221,14 @@ class Store:
     @retry_while_away
     def _saved(self, after: int) -> list[tuple[int, RowResult]]:
         query = _WITH_JOBS.where(rows.c.state == RowStatus.SAVED, rows.c.position > after)
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             found = connection.execute(query.order_by(rows.c.position).limit(CHUNK)).all()
         return [(one.position, _result(one)) for one in found]
 
     @retry_while_away
     def result(self, key: str) -> RowResult | None:
         """One row; None if it was removed."""
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             found = connection.execute(_WITH_JOBS.where(rows.c.key == key)).one_or_none()
         return None if found is None else _result(found)
 
@@ -253,7 +236,7 @@ class Store:
         """The summary of the batch."""
         counted = sa.select(_STANDING, sa.func.count()).outerjoin_from(rows, paid, paid.c.key == rows.c.key)
         unknown = sa.select(sa.func.sum(paid.c.reserved)).where(paid.c.project_id.is_(None))
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             counts = {RowStatus(state): number for state, number in connection.execute(counted.group_by(_STANDING))}
             of_batch = connection.execute(sa.select(batch)).one()
             reserved = connection.scalar(unknown) or 0
@@ -270,7 +253,7 @@ class Store:
     def upload(self, digest: str, role: str, extension: str) -> tuple[str, float] | None:
         """Where a file with this content was uploaded to, and when (seconds since 1970)."""
         same = sa.and_(uploads.c.digest == digest, uploads.c.role == role, uploads.c.extension == extension)
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             found = connection.execute(sa.select(uploads).where(same)).one_or_none()
         return None if found is None else (found.remote_path, found.uploaded_at)
 
@@ -280,7 +263,7 @@ class Store:
         same = sa.and_(uploads.c.digest == digest, uploads.c.role == role, uploads.c.extension == extension)
         known = {"digest": digest, "role": role, "extension": extension}
         place = {"remote_path": remote_path, "uploaded_at": uploaded_at}
-        with self._engine.begin() as connection:
+        with self.engine.begin() as connection:
             if not inserted(connection, uploads, [{**known, **place}]):
                 connection.execute(sa.update(uploads).where(same).values(place))
 
@@ -288,17 +271,17 @@ class Store:
 
     def configure(self, **settings: Any) -> None:
         """Store settings: `output`, `max_credits`, `concurrency`, `rate`, `halted`."""
-        with self._engine.begin() as connection:
+        with self.engine.begin() as connection:
             connection.execute(sa.update(batch).values(settings))
 
     def settings(self) -> Mapping[str, Any]:
         """The settings, and `committed`: credits charged or reserved so far."""
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             return dict(connection.execute(sa.select(batch)).one()._mapping)
 
     def close(self) -> None:
         """Close the connections."""
-        self._engine.dispose()
+        self.engine.dispose()
 
 
 def _forget(connection: sa.Connection, keys: Sequence[str], failed: set[str]) -> None:

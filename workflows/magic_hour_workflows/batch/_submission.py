@@ -83,14 +83,7 @@ async def finished(function: Callable[[], T]) -> T:
 
 @attrs.frozen(kw_only=True)
 class Environment:
-    """Time and the database, so that tests can simulate them.
-
-    Attributes:
-        now: the current moment.
-        run: runs a database operation; it completes even if the row is cancelled meanwhile.
-        sleep: waits.
-        permit_seconds: how long a permit lasts.
-    """
+    """Time and the database, so that tests can simulate them. `run` completes even if the row is cancelled."""
 
     now: Callable[[], Instant] = fleet.now
     run: Callable[[Callable[[], Any]], Awaitable[Any]] = finished
@@ -98,34 +91,17 @@ class Environment:
     permit_seconds: float = attrs.field(factory=lambda: fleet.PERMIT_SECONDS)
 
 
+@attrs.define(slots=False, eq=False)
 class Submitter:
-    """Submits the jobs of rows, each once.
+    """Submits the jobs of rows, each once. The worker is recorded with each claim."""
 
-    Args:
-        claims: who may submit, and what it cost.
-        session: shows others that this worker is running.
-        side: stores what the database cannot.
-        stop_signal: whether jobs may still be submitted.
-        worker: the executor, recorded with each claim.
-        environment: time, and how to wait.
-    """
-
-    def __init__(
-        self,
-        claims: Claims,
-        session: Session,
-        side: SideFile,
-        stop_signal: StopSignal,
-        worker: str,
-        environment: Environment | None = None,
-    ) -> None:
-        self._claims = claims
-        self._session = session
-        self._side = side
-        self._stop_signal = stop_signal
-        self._worker = worker
-        self._environment = environment or Environment()
-        self._claim_lock = asyncio.Lock()
+    _claims: Claims
+    _session: Session
+    _side: SideFile
+    _stop_signal: StopSignal
+    _worker: str
+    _environment: Environment = attrs.field(factory=Environment)
+    _claim_lock: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
 
     async def known(self, row: Row) -> str | None:
         """The id of the job of a row; None if it was never submitted.
@@ -255,13 +231,13 @@ class Submitter:
             self._released(note)
 
 
+@attrs.define(eq=False)
 class _SendPermit:
     """The right to send one job, checked directly before each first byte."""
 
-    def __init__(self, submitter: Submitter, note: Note, permit: Permit) -> None:
-        self._submitter = submitter
-        self._note = note
-        self._permit = permit
+    _submitter: Submitter
+    _note: Note
+    _permit: Permit
 
     async def check(self) -> None:
         """Return if sending may start now; renew the claim if its permit has expired.

@@ -118,11 +118,8 @@ def prepare(connection: sa.Connection) -> None:
             if column.name in there:
                 continue
             if not column.nullable:  # existing rows would need a value
-                raise InvalidArgument(
-                    "an older version created it",
-                    "finish the batch with that version, or start a new one",
-                    field="database",
-                )
+                remedy = "finish the batch with that version, or start a new one"
+                raise InvalidArgument("an older version created it", remedy, field="database")
             what = sa.schema.CreateColumn(column).compile(dialect=connection.dialect)
             connection.execute(sa.text(f"ALTER TABLE {table.name} ADD COLUMN {what}"))
 
