@@ -5,6 +5,7 @@ Rule: each control does what a method of `Emulator` does. Controls need no key b
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -63,51 +64,51 @@ def force(service: Service, job: Job, status: str, error: JobError) -> None:
         raise ValueError(f"a job that is {job.status} cannot become {status}")
 
 
+@dataclass(frozen=True)
 class _Controls:
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    service: Service
 
     async def health(self, _: Request) -> Json:
-        return {"status": "ok", "storage_url": self._service.storage_url}
+        return {"status": "ok", "storage_url": self.service.storage_url}
 
     async def ledger(self, _: Request) -> Json:
-        self._service.jobs.all()  # finish the jobs that are due first, so that their refunds are included
-        return self._service.ledger.as_json()
+        self.service.jobs.all()  # finish the jobs that are due first, so that their refunds are included
+        return self.service.ledger.as_json()
 
     async def requests(self, _: Request) -> Json:
-        return {"requests": self._service.recorder.as_json()}
+        return {"requests": self.service.recorder.as_json()}
 
     async def reset(self, _: Request) -> None:
-        self._service.reset()
+        self.service.reset()
 
     async def clock(self, request: Request) -> Json:
         body = await read_json(request, may_be_empty=True)
         try:
-            return {"now": self._service.clock.advance(float(body.get("advance", 0)))}
+            return {"now": self.service.clock.advance(float(body.get("advance", 0)))}
         except (TypeError, ValueError) as wrong:
             raise ValueError(f"advance: {wrong}") from wrong
 
     async def fail_next(self, request: Request) -> None:
         body = await read_json(request, may_be_empty=True)
-        self._service.fail_next(_job_error(body), body.get("resource"), body.get("times", 1))
+        self.service.fail_next(_job_error(body), body.get("resource"), body.get("times", 1))
 
     async def faults(self, _: Request) -> Json:
-        return self._service.faults.as_json()
+        return self.service.faults.as_json()
 
     async def add_fault(self, request: Request) -> Json:
         body = await read_json(request, may_be_empty=True)
-        return self._service.faults.add(Fault(body.pop("kind", ""), **body)).as_json()
+        return self.service.faults.add(Fault(body.pop("kind", ""), **body)).as_json()
 
     async def clear_faults(self, _: Request) -> None:
-        self._service.faults.clear()
+        self.service.faults.clear()
 
     async def job(self, request: Request) -> Json:
-        job = self._service.jobs.find(request.path_params["id"])
+        job = self.service.jobs.find(request.path_params["id"])
         if job is None:
             raise Refusal(404, "not_found", "There is no job with this id")
         body = await read_json(request, may_be_empty=True)
-        force(self._service, job, body.get("status", "error"), _job_error(body))
-        return self._service.describe(job)
+        force(self.service, job, body.get("status", "error"), _job_error(body))
+        return self.service.describe(job)
 
 
 Control = Callable[[_Controls, Request], Awaitable[Json | None]]

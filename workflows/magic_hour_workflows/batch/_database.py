@@ -69,11 +69,7 @@ def _without_secrets(url: str) -> str:
 
 
 def database_of(given: object, manifest: object = None) -> Database:
-    """The given database, or the one next to the manifest.
-
-    Args:
-        given: a path, an address that starts with `postgresql://`, or None.
-        manifest: the rows; a path has a database of its own.
+    """The given database, a path or an address that starts with `postgresql://`, or the one next to the manifest.
 
     Raises:
         InvalidArgument: neither names a database.
@@ -118,10 +114,7 @@ def _from_url(given: str) -> Database:
 def open_batch(database: Database, *, existing: bool = False, alone: bool = True) -> Iterator[Store]:
     """The batch in a database; closed at the end.
 
-    Args:
-        database: where it is.
-        existing: refuse a missing file instead of creating it.
-        alone: False to inspect or settle it during a run.
+    `existing` refuses a missing file instead of creating it. Without `alone`, inspect or settle it during a run.
 
     Raises:
         InvalidArgument: there is no such batch, or another process runs it.

@@ -131,13 +131,10 @@ _running: Engine | None = None
 
 
 class Engine:
-    """The part of a batch that one process does.
+    """The part of a batch that one process does. DBOS shares the connections of the store.
 
-    Args:
-        store: the batch database; DBOS shares its connections.
-        stop_signal: whether jobs may still be submitted.
-        make_workflow: makes what runs the rows, on the event loop of this engine.
-        shared: whether other machines work on this batch too.
+    `make_workflow` makes what runs the rows, on the event loop of this engine. `shared`: other machines work on this
+    batch too.
     """
 
     def __init__(
