@@ -8,6 +8,7 @@ import hashlib
 import os
 import random
 import sqlite3
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -28,6 +29,7 @@ from magic_hour_workflows.batch._output_dir import checked, problem
 from magic_hour_workflows.batch._rows import FileProblem, Row, RowResult, RowStatus
 from magic_hour_workflows.batch._run import Run
 from magic_hour_workflows.batch._store import Store
+from magic_hour_workflows.batch._submission import finished
 
 SAVED, RUNNING = RowStatus.SAVED, RowStatus.RUNNING
 
@@ -161,7 +163,9 @@ def test_files_that_are_damaged_before_the_row_is_written_down_are_fetched_again
     """The engine has recorded that they were saved when the process ends; what it plays back later is not believed."""
     batch = local.batch(image_rows(2))
 
-    async def never(*_: Any) -> None:
+    async def never(work: Any) -> Any:
+        if not (isinstance(work, partial) and work.func.__name__ == "_finish"):  # a step, not the end of the row
+            return await finished(work)
         if len(local.files) == 2 + 1:  # both, and where they came from
             batch.halt("enough")
         await asyncio.Event().wait()
