@@ -58,32 +58,35 @@ class Build:
         """Write the package into `folder`, which must not exist yet."""
         self.config.output_path = folder
         project = Project(openapi=self.data, config=self.config, custom_template_path=self.templates)
-        self._prepare(project)
+        write = self._writer(project, folder)
         with contextlib.redirect_stdout(io.StringIO()):
             errors = [printable(error.detail) for error in project.build()]
         if errors:
             raise LostOperation("the generator warned:", errors)
-        self._write_more(project, folder)
-        _compile(folder)
-        format_folder(folder)
+        self._write_more(write)
+        text = operations_json(self.endpoints.all(), self.contract)
+        (folder / "operations.json").write_text(text, encoding="utf-8")
+        _finish(folder)
         runtime.copy(self.templates / "runtime", folder)
 
     def write_resources(self, folder: Path) -> None:
         """Write the package of resources with workflows into `folder`, which must not exist yet."""
         project = Project(openapi=self.data, config=self.config, custom_template_path=self.templates)
-        self._prepare(project)
-        folder.mkdir()
         write = self._writer(project, folder)
+        folder.mkdir()
         write("resources/package.py.jinja", "__init__.py")
         for node in self.endpoints.resources():
             if node.is_extended:
                 write("resources/resource.py.jinja", f"{node.module}.py", view=node)
-        (folder / "py.typed").write_text("", encoding="utf-8")
-        _compile(folder)
-        format_folder(folder)
+        _finish(folder)
 
-    def _prepare(self, project: Project) -> None:
+    def _writer(self, project: Project, folder: Path) -> Callable[..., None]:
+        """Prepares the templates of a project; returns what renders one into a file of `folder`."""
         classes = {**self.views.models, **self.views.enums}
+        title = strings.pascal_case(self.title)
+        types = ("UNSET", "AssetSource", "Endpoint", "Request", "Response", "Unset")
+        package_exports = [("client", "AsyncClient"), ("client", "Client"), *(("types", name) for name in types)]
+        package_exports += (("errors", name) for name in (f"{title}Error", *ERRORS))
         env = project.env
         env.finalize = guard
         env.filters.update(doc=doc, literal=literal, code=Code)
@@ -94,21 +97,29 @@ class Build:
             model_view=self.views.model,
             endpoint_view=self.endpoints.view,
             enum_values=self.views.enum_values,
-            base_error=Code(f"{strings.pascal_case(self.title)}Error"),
+            base_error=Code(f"{title}Error"),
             env_prefix=Code(strings.snake_case(self.title).upper()),
             default_base_url=self._default_base_url(),
             path_prefix=self._path_prefix(),
             openapi=self.data,
             endpoint_views=self.endpoints.all(),
             project_gets=self.endpoints.project_gets(),
+            errors=ERRORS,
             upload_urls=self.endpoints.upload_urls(),
             version=raw(self.data.version),
             package_name=Code(self.package),
             roots=[node for node in self.endpoints.resources() if len(node.resource) == 1],
             model_exports=sorted((str(c.class_info.module_name), name) for name, c in classes.items()),
             params_exports=sorted(self._params_exports()),
-            package_exports=sorted(self._package_exports()),
+            package_exports=sorted(package_exports),
         )
+
+        def write(template: str, target: str, **values: Any) -> None:
+            path = folder / target
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(env.get_template(template).render(**values), encoding="utf-8")
+
+        return write
 
     def _default_base_url(self) -> str:
         """The address of the first server, with the defaults of its variables; none if it is not a whole one."""
@@ -124,29 +135,12 @@ class Build:
         return f"/{first.pop()}" if len(first) == 1 and "{" not in "".join(first) else ""
 
     def _params_exports(self) -> list[tuple[str, str]]:
-        found = []
-        for name, model in self.views.models.items():
-            if name in self.views.sent:
-                module = str(model.class_info.module_name)
-                found.append((module, f"{name}Params"))
-                if name in self.views.shapes.with_assets:
-                    found.append((module, f"{name}GenerateParams"))
-        return found
+        sent = {name: model for name, model in self.views.models.items() if name in self.views.sent}
+        endings = {name: ["Params", "GenerateParams"][: 1 + (name in self.views.shapes.with_assets)] for name in sent}
+        return [(str(sent[name].class_info.module_name), name + end) for name in sent for end in endings[name]]
 
-    def _package_exports(self) -> list[tuple[str, str]]:
-        base = f"{strings.pascal_case(self.title)}Error"
-        types = ("UNSET", "AssetSource", "Endpoint", "Request", "Response", "Unset")
-        return [
-            ("client", "AsyncClient"),
-            ("client", "Client"),
-            *(("errors", name) for name in (base, *ERRORS)),
-            *(("types", name) for name in types),
-        ]
-
-    def _write_more(self, project: Project, folder: Path) -> None:
+    def _write_more(self, render: Callable[..., None]) -> None:
         """The files that openapi-python-client has no name for."""
-
-        render = self._writer(project, folder)
         render("endpoints.py.jinja", "endpoints.py")
         render("contract.py.jinja", f"{runtime.FOLDER}/{runtime.CONTRACT}")
         render("params_init.py.jinja", "params/__init__.py")
@@ -156,17 +150,6 @@ class Build:
         render("endpoint_init.py.jinja", "resources/__init__.py")
         for node in self.endpoints.resources():
             render("resource.py.jinja", f"resources/{node.module}.py", view=node)
-        (folder / "py.typed").write_text("", encoding="utf-8")
-        text = operations_json(self.endpoints.all(), self.contract)
-        (folder / "operations.json").write_text(text, encoding="utf-8")
-
-    def _writer(self, project: Project, folder: Path) -> Callable[..., None]:
-        def write(template: str, target: str, **values: Any) -> None:
-            path = folder / target
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(project.env.get_template(template).render(**values), encoding="utf-8")
-
-        return write
 
 
 def _config(path: Path) -> Config:
@@ -203,10 +186,13 @@ def format_folder(folder: Path) -> None:
             raise BrokenOutput("ruff cannot read the generated code:", done.stderr.splitlines()[:20])
 
 
-def _compile(folder: Path) -> None:
+def _finish(folder: Path) -> None:
+    """Mark the package as typed, compile it, lay it out."""
+    (folder / "py.typed").write_text("", encoding="utf-8")
     for path in sorted(folder.rglob("*.py")):
         try:
             with warnings.catch_warnings(action="error"):  # such as for an escape that means nothing
                 compile(path.read_text(encoding="utf-8"), path.name, "exec", dont_inherit=True)
         except (SyntaxError, ValueError) as error:
             raise BrokenOutput("the generated code is not Python:", [f"{path.relative_to(folder)}: {error}"]) from None
+    format_folder(folder)

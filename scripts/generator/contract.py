@@ -103,6 +103,12 @@ class Contract:
         ]
         return operation
 
+    def answer(self, operation: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        """Status and content of the first answer that is a success."""
+        answers = ((str(status), response) for status, response in (operation.get("responses") or {}).items())
+        status, response = next((each for each in answers if each[0].startswith("2")), ("", {}))
+        return status, self.resolve(response)
+
     def json_media(self, holder: Any) -> dict[str, Any]:
         """The media type object of a request body or a response: JSON if there is any, else the first."""
         content = self.resolve(holder).get("content") or {}
@@ -115,40 +121,30 @@ class Contract:
         Defaults are the service's business: openapi-python-client would send them with every request. Examples are
         for people; the reference pages take them from the document itself.
         """
-        cleaned = _without(json.loads(json.dumps(self.raw)), {"default", "example", "examples"})
-        cleaned.pop("webhooks", None)
-        _drop_bare_requirements(cleaned)
-        return cleaned  # type: ignore[no-any-return]
+        cleaned: dict[str, Any] = transformed(self.raw, _without("default", "example", "examples", "webhooks"))
+        cleaned = transformed(cleaned, _without_bare_requirements)
+        return cleaned
 
 
-def _without(node: Any, names: set[str], *, free: bool = False) -> Any:
-    """`node` without the keywords in `names`; `free` where keys are names of the document's own."""
+Change = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+def transformed(node: Any, change: Change, *, free: bool = False) -> Any:
+    """A copy of `node` with every object of keywords as `change` makes it; `free` where keys are names of the
+    document's own. Examples and other data stay as they are."""
     if isinstance(node, list):
-        return [_without(item, names) for item in node]
-    if not isinstance(node, dict):
-        return node
-    return {
-        key: value if not free and _is_data(key) else _without(value, names, free=not free and key in _FREE_NAMES)
-        for key, value in node.items()
-        if free or key not in names
-    }
-
-
-def mapped(node: Any, moved: Callable[[str], str], *, free: bool = False) -> Any:
-    """A copy of `node` with the target of every `$ref` replaced by what `moved` makes of it."""
-    if isinstance(node, list):
-        return [mapped(item, moved) for item in node]
+        return [transformed(item, change) for item in node]
     if not isinstance(node, dict):
         return node
     found = {}
-    for key, value in node.items():
-        if not free and key == "$ref" and isinstance(value, str):
-            found[key] = moved(value)
-        elif not free and _is_data(key):
-            found[key] = value
-        else:
-            found[key] = mapped(value, moved, free=not free and key in _FREE_NAMES)
+    for key, value in (node if free else change(node)).items():
+        is_data = not free and _is_data(key)
+        found[key] = value if is_data else transformed(value, change, free=not free and key in _FREE_NAMES)
     return found
+
+
+def _without(*names: str) -> Change:
+    return lambda node: {key: value for key, value in node.items() if key not in names}
 
 
 def _is_data(key: str) -> bool:
@@ -166,24 +162,18 @@ def _references(node: Any, where: str = "", *, free: bool = False) -> Iterator[t
         yield from _references(value, f"{where}/{key}".lstrip("/"), free=not free and key in _FREE_NAMES)
 
 
-def _drop_bare_requirements(node: Any) -> None:
+def _without_bare_requirements(node: dict[str, Any]) -> dict[str, Any]:
     """Remove `anyOf` and similar keywords where they only say which fields must occur: openapi-python-client would take
     the object for a choice of empty objects and lose its fields."""
-    if isinstance(node, list):
-        for item in node:
-            _drop_bare_requirements(item)
-    if not isinstance(node, dict):
-        return
-    for keyword in ("anyOf", "oneOf"):
-        choices = node.get(keyword)
-        if "properties" in node and isinstance(choices, list) and all(_is_bare(choice) for choice in choices):
-            del node[keyword]
-    for value in node.values():
-        _drop_bare_requirements(value)
-
-
-def _is_bare(choice: Any) -> bool:
-    return isinstance(choice, dict) and set(choice) == {"required"}
+    if "properties" not in node:
+        return node
+    lost = [
+        key
+        for key in ("anyOf", "oneOf")
+        if isinstance(choices := node.get(key), list)
+        and all(isinstance(choice, dict) and set(choice) == {"required"} for choice in choices)
+    ]
+    return _without(*lost)(node)
 
 
 def load(path: Path) -> Contract:
@@ -238,7 +228,7 @@ def _validate(path: Path, contract: Contract) -> None:
     if problem := Compositions(raw, contract.at).problem():
         raise InvalidSpec(f"{path.name} cannot be used:", [problem])
     # Without patterns: defaults are checked against them, and some would take years.
-    raw = _without(raw, {"pattern", "patternProperties"})
+    raw = transformed(raw, _without("pattern", "patternProperties"))
     validator = OpenAPIV30SpecValidator if version.startswith("3.0") else OpenAPIV31SpecValidator
     try:
         errors = [

@@ -30,7 +30,7 @@ def with_examples(places: Places, contract: Contract) -> Places:
     return {
         place: attrs.evolve(
             view,
-            example_lines=_docstring_lines(view, arguments(view, contract)),
+            example_lines=[Code(_escaped(line)) for line in call_lines(view, arguments(view, contract), "client")],
             generate_lines=_generate_lines(view, contract) if view.generates else [],
         )
         for place, view in places.items()
@@ -70,17 +70,11 @@ def arguments(view: EndpointView, contract: Contract) -> dict[str, Any]:
 def schema_of(view: EndpointView, field: FieldView, contract: Contract) -> dict[str, Any]:
     """The schema of one argument: a field of the body, a parameter, or the whole body with its example."""
     media = contract.json_media(view.source.get("requestBody"))
-    body = contract.schema(media.get("schema"))
     if field.attribute in view.body_names:
-        return contract.schema((body.get("properties") or {}).get(field.name))
-    for parameter in view.source["parameters"]:
-        if parameter.get("name") == field.name:
-            return _with_example(contract.schema(parameter.get("schema")), parameter)
-    return _with_example(body, media)
-
-
-def _with_example(schema: dict[str, Any], holder: dict[str, Any]) -> dict[str, Any]:
-    return {**schema, "example": holder["example"]} if "example" in holder else schema
+        return contract.schema((contract.schema(media.get("schema")).get("properties") or {}).get(field.name))
+    holder = next((each for each in view.source["parameters"] if each.get("name") == field.name), media)
+    example = {"example": holder["example"]} if "example" in holder else {}
+    return {**contract.schema(holder.get("schema")), **example}
 
 
 def made_up(schema: dict[str, Any], contract: Contract, depth: int = 0, room: list[int] | None = None) -> Any:
@@ -126,10 +120,6 @@ def call_lines(view: EndpointView, values: dict[str, Any], opening: str) -> list
     if len(pairs) <= 1:
         return [call + "".join(pairs) + ")"]
     return [call, *(f"    {pair}," for pair in pairs), ")"]
-
-
-def _docstring_lines(view: EndpointView, values: dict[str, Any]) -> list[Code]:
-    return [Code(_escaped(line)) for line in call_lines(view, values, "client")]
 
 
 def _escaped(line: str) -> str:

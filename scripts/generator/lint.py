@@ -30,7 +30,7 @@ from .names import (
 )
 from .problems import LostOperation, UnusableName
 from .texts import printable, raw
-from .views import Views
+from .views import FieldView, Views
 
 
 def check_nothing_lost(contract: Contract, data: GeneratorData) -> None:
@@ -39,28 +39,26 @@ def check_nothing_lost(contract: Contract, data: GeneratorData) -> None:
     Raises:
         LostOperation: listing each warning and each operation that is missing.
     """
-    errors: list[GeneratorError] = [*data.errors]
-    for collection in data.endpoint_collections_by_tag.values():
-        errors.extend(collection.parse_errors)
+    collections = data.endpoint_collections_by_tag.values()
+    errors = [*data.errors, *(error for collection in collections for error in collection.parse_errors)]
+    endpoints = [endpoint for collection in collections for endpoint in collection.endpoints]
     lines = [_line(error) for error in errors]
     wanted = sum(1 for _ in contract.operations())
-    parsed = sum(len(collection.endpoints) for collection in data.endpoint_collections_by_tag.values())
-    if wanted != parsed:
-        lines.append(f"{wanted} operations in the document, {parsed} would be in the client")
+    if wanted != len(endpoints):
+        lines.append(f"{wanted} operations in the document, {len(endpoints)} would be in the client")
     lines += [
         f"{path}: a path behind a reference is not supported"
         for path, item in contract.raw.get("paths", {}).items()
         if isinstance(item, dict) and "$ref" in item
     ]
-    for path, method, _ in contract.operations():
-        lines += [
-            f"{method.upper()} {path}: the parameter {parameter['name']!r} is written in a style that is not supported"
-            for parameter in contract.operation(path, method)["parameters"]
-            if not _plainly_written(parameter)
-        ]
-    for collection in data.endpoint_collections_by_tag.values():
-        for endpoint in collection.endpoints:
-            lines += [f"{endpoint.method.upper()} {printable(endpoint.path)}: {loss}" for loss in _losses(endpoint)]
+    lines += [
+        f"{method.upper()} {path}: the parameter {parameter['name']!r} is written in a style that is not supported"
+        for path, method, _ in contract.operations()
+        for parameter in contract.operation(path, method)["parameters"]
+        if not _plainly_written(parameter)
+    ]
+    for endpoint in endpoints:
+        lines += [f"{endpoint.method.upper()} {printable(endpoint.path)}: {loss}" for loss in _losses(endpoint)]
     if lines:
         raise LostOperation("parts of the document would be missing from the client:", lines)
 
@@ -96,8 +94,8 @@ def check_names(views: Views, endpoints: Endpoints) -> None:
     Raises:
         UnusableName: listing each name that is not.
     """
-    lines = [*_models(views), *_operations(endpoints), *_resources(endpoints)]
-    if lines:
+    found = (*_models(views), *_operations(endpoints), *_resources(endpoints))
+    if lines := [line for line in found if line]:
         raise UnusableName("these names cannot be used:", lines)
 
 
@@ -109,7 +107,7 @@ def check_kinds(endpoints: Endpoints) -> None:
     """
     gets = endpoints.project_gets()
     lines = [
-        f"{view.method} {ascii(view.path)[1:-1]} makes projects of the kind {ascii(view.project_kind)[:80]}, "
+        f"{_place(view)} makes projects of the kind {ascii(view.project_kind)[:80]}, "
         "but the document has no GET for them at .../<kind>-projects/{id}"
         for view in endpoints.all()
         if view.project_kind is not None and view.project_kind not in gets
@@ -118,66 +116,61 @@ def check_kinds(endpoints: Endpoints) -> None:
         raise LostOperation("jobs that could not be waited for:", lines)
 
 
-def _models(views: Views) -> list[str]:
-    lines: list[str] = []
-    for name in sorted({*views.models, *views.enums}):
-        lines.append(problem_with_class(name) or "")
-    files = [str(found.class_info.module_name).lower() for found in (*views.models.values(), *views.enums.values())]
-    lines += [f"several schemas would be written to the file {name}.py" for name in _repeated(files)]
+def _models(views: Views) -> Iterator[str | None]:
+    classes = {**views.models, **views.enums}
+    yield from (problem_with_class(name) for name in sorted(classes))
+    files = _repeated(str(found.class_info.module_name).lower() for found in classes.values())
+    yield from (f"several schemas would be written to the file {name}.py" for name in files)
     dicts = [*(f"{name}Params" for name in views.sent), *(f"{name}GenerateParams" for name in views.shapes.with_assets)]
-    lines += [f"the dicts of several schemas would be called {name}" for name in _repeated(dicts)]
+    yield from (f"the dicts of several schemas would be called {name}" for name in _repeated(dicts))
     for name, model in views.models.items():
-        taken: set[str] = set()
-        for field in (views.field(model, prop, "model") for prop in views.properties(model)):
-            lines.append(problem_with(field.name, of=f"schema {name}", taken=taken) or "")
-            taken.add(field.attribute)
-    return [line for line in lines if line]
+        yield from _fields(f"schema {name}", [views.field(model, prop, "model") for prop in views.properties(model)])
 
 
-def _operations(endpoints: Endpoints) -> list[str]:
-    lines: list[str] = []
+def _operations(endpoints: Endpoints) -> Iterator[str | None]:
     for view in endpoints.all():
-        where = f"{view.method} {ascii(view.path)[1:-1]}"
-        taken: set[str] = set()
-        for field in (*view.path_parameters, *view.keywords):
-            lines.append(problem_with(field.name, of=where, taken=taken) or "")
-            taken.add(field.attribute)
+        where = _place(view)
+        fields = [*view.path_parameters, *view.keywords]
+        yield from _fields(where, fields)
         options = GENERATE_OPTIONS if view.charges else CALL_OPTIONS
-        for name in sorted(taken & options):
-            lines.append(f"{where}: the field {name!r} collides with our own option of that name")
-    return [line for line in lines if line]
+        for name in sorted(options & {field.attribute for field in fields}):
+            yield f"{where}: the field {name!r} collides with our own option of that name"
 
 
-def _resources(endpoints: Endpoints) -> list[str]:
-    lines: list[str | None] = []
-    for node in endpoints.resources():
+def _fields(of: str, fields: list[FieldView]) -> Iterator[str | None]:
+    taken: set[str] = set()
+    for field in fields:
+        yield problem_with(field.name, of=of, taken=taken)
+        taken.add(field.attribute)
+
+
+def _resources(endpoints: Endpoints) -> Iterator[str | None]:
+    nodes = endpoints.resources()
+    for node in nodes:
         of = f"resource {ascii(node.path)[1:-1]}"
         names = [operation.method_name for operation in node.operations]
         names += [child.attribute for child in node.children]
         names += [*(["generate"] * len(node.generators)), *(PROJECT_METHODS if node.project is not None else [])]
         names += ["upload_file"] if node.uploads else []
-        lines.append(problem_with(node.module, of=of) or problem_with_class(node.class_name))
-        lines += [problem_with(name, of=of) for name in (node.attribute, *names)]
-        lines += [f"{of}: several things would be called {name!r}" for name in _repeated(names)]
+        yield problem_with(node.module, of=of) or problem_with_class(node.class_name)
+        yield from (problem_with(name, of=of) for name in (node.attribute, *names))
+        yield from (f"{of}: several things would be called {name!r}" for name in _repeated(names))
         modules = _repeated(operation.module for operation in node.operations)
-        lines += [f"{of}: several operationIds would be the module {name!r}" for name in modules]
+        yield from (f"{of}: several operationIds would be the module {name!r}" for name in modules)
         if len(node.resource) == 1 and node.attribute in CLIENT_NAMES:
-            lines.append(f"{of}: the client has a method {node.attribute!r} already")
-    nodes = endpoints.resources()
+            yield f"{of}: the client has a method {node.attribute!r} already"
     classes = _repeated(prefix + node.class_name for node in nodes for prefix in ("", "Async"))
-    lines += [f"the classes of several resources would be called {name}" for name in classes]
+    yield from (f"the classes of several resources would be called {name}" for name in classes)
     files = [node.module.lower() for node in nodes] + [f"api {view.tag}/{view.module}" for view in endpoints.all()]
-    lines += [f"several resources or operations would be written to {name}" for name in _repeated(files)]
-    lines += [_module(view) for view in endpoints.all()]
-    return [line for line in lines if line]
+    yield from (f"several resources or operations would be written to {name}" for name in _repeated(files))
+    for view in endpoints.all():
+        for what, name in (("operationId", view.module), ("tag", view.tag)):
+            if not (name.isidentifier() and name.isascii()) or len(name) > LONGEST:
+                yield f"{_place(view)}: its {what} cannot be a module name"
 
 
-def _module(view: EndpointView) -> str | None:
-    where = f"{view.method} {ascii(view.path)[1:-1]}"
-    for what, name in (("operationId", view.module), ("tag", view.tag)):
-        if not (name.isidentifier() and name.isascii()) or len(name) > LONGEST:
-            return f"{where}: its {what} cannot be a module name"
-    return None
+def _place(view: EndpointView) -> str:
+    return f"{view.method} {ascii(view.path)[1:-1]}"
 
 
 def _repeated(names: Iterable[str]) -> list[str]:
@@ -191,11 +184,8 @@ def check_metadata(data: GeneratorData) -> None:
         UnusableName: it cannot.
     """
     title, error = ascii_title(data), f"{strings.pascal_case(ascii_title(data))}Error"
-    if (
-        problem_with(f"{strings.snake_case(title)}_client", of="")
-        or not title[:1].isalpha()
-        or not error.isidentifier()
-    ):
+    package = f"{strings.snake_case(title)}_client"
+    if problem_with(package, of="") or not title[:1].isalpha() or not error.isidentifier():
         raise UnusableName("these names cannot be used:", [f"`info.title` {title[:80]!r} cannot be a package name"])
     if error in ERRORS:
         raise UnusableName("these names cannot be used:", [f"`info.title` would name two errors {error!r}"])

@@ -16,15 +16,8 @@ _MODEL_NAMES = {"from_dict", "to_dict", "additional_properties"}
 _SHADOWED = {"str", "int", "float", "bool", "list", "dict", "bytes", "tuple", "object", "property", "self", "cls"}
 CALL_OPTIONS = {"extra_body", "extra_headers", "timeout"}
 """Options of every generated method."""
-GENERATE_OPTIONS = {
-    "wait_for_completion",
-    "download_outputs",
-    "download_directory",
-    "poll_interval",
-    "on_progress",
-    "output_name",
-    *CALL_OPTIONS,
-}
+GENERATE_OPTIONS = CALL_OPTIONS | {"wait_for_completion", "download_outputs", "download_directory", "output_name"}
+GENERATE_OPTIONS |= {"poll_interval", "on_progress"}
 """Options of `generate` in the workflows package; a test there holds the two together."""
 PROJECT_METHODS = ("wait", "download", "check_result")
 """Methods of a resource that gets projects, besides those of the contract."""
@@ -68,13 +61,8 @@ def problem_with(name: str, *, of: str, taken: Iterable[str] = ()) -> str | None
 
 def problem_with_class(name: str) -> str | None:
     """Why a class cannot be called that, or None."""
-    if (
-        not name.isidentifier()
-        or not name.isascii()
-        or keyword.iskeyword(name)
-        or name.startswith("_")
-        or len(name) > LONGEST
-    ):
+    plain = name.isidentifier() and name.isascii() and not keyword.iskeyword(name) and not name.startswith("_")
+    if not plain or len(name) > LONGEST:
         return f"schema {ascii(name)[:80]} cannot be a Python class name"
     if name.removeprefix("Async") in _CLASSES_OF_OURS:
         return f"{name!r} is the name of a class that the generated code uses itself"

@@ -9,7 +9,7 @@ import json
 import re
 from typing import Any
 
-from .contract import Contract, mapped
+from .contract import Contract, transformed
 from .endpoints import EndpointView
 
 _COMPONENT = "#/components/schemas/"
@@ -30,7 +30,7 @@ def operations_json(views: list[EndpointView], contract: Contract) -> str:
 
 def _operation(view: EndpointView, contract: Contract, schemas: _Schemas) -> dict[str, Any]:
     source = view.source
-    body = contract.json_media(source.get("requestBody"))
+    body, answer = contract.json_media(source.get("requestBody")), contract.json_media(contract.answer(source)[1])
     found = {
         "summary": view.summary_line,
         "description": view.description,
@@ -45,17 +45,9 @@ def _operation(view: EndpointView, contract: Contract, schemas: _Schemas) -> dic
         "parameters": [schemas.within(parameter) for parameter in source["parameters"]],
         "body": schemas.within(body["schema"]) if "schema" in body else None,
         "example": body.get("example"),
-        "result": _result(source, contract, schemas),
+        "result": schemas.within(answer["schema"]) if "schema" in answer else None,
     }
     return {key: value for key, value in found.items() if value is not None and value != [] and value != ""}
-
-
-def _result(source: dict[str, Any], contract: Contract, schemas: _Schemas) -> Any:
-    for status, response in (source.get("responses") or {}).items():
-        if str(status).startswith("2"):
-            media = contract.json_media(response)
-            return schemas.within(media["schema"]) if "schema" in media else None
-    return None
 
 
 class _Schemas:
@@ -68,8 +60,8 @@ class _Schemas:
 
     def within(self, node: Any) -> Any:
         """`node` with every reference leading to `$defs`."""
-        moved = mapped(node, self._moved)
-        return _modern(moved) if str(self._contract.raw["openapi"]).startswith("3.0") else moved
+        moved = transformed(node, self._with_moved_reference)
+        return transformed(moved, _modern) if str(self._contract.raw["openapi"]).startswith("3.0") else moved
 
     def definitions(self) -> dict[str, Any]:
         """What was referred to so far, and what that refers to, by name."""
@@ -78,22 +70,20 @@ class _Schemas:
                 self._found[self._names[reference]] = self.within(self._contract.resolve({"$ref": reference}))
         return dict(sorted(self._found.items()))
 
-    def _moved(self, reference: str) -> str:
+    def _with_moved_reference(self, node: dict[str, Any]) -> dict[str, Any]:
+        if not isinstance(reference := node.get("$ref"), str):
+            return node
         if reference not in self._names:
             plain = re.sub(r"[^A-Za-z0-9._-]+", "_", reference.removeprefix(_COMPONENT)).strip("_") or "document"
             while plain in self._names.values():
                 plain += "_"
             self._names[reference] = plain
-        return f"#/$defs/{self._names[reference]}"
+        return {**node, "$ref": f"#/$defs/{self._names[reference]}"}
 
 
-def _modern(node: Any) -> Any:
+def _modern(node: dict[str, Any]) -> dict[str, Any]:
     """OpenAPI 3.0's own dialect as JSON Schema, which 3.1 has taken over."""
-    if isinstance(node, list):
-        return [_modern(item) for item in node]
-    if not isinstance(node, dict):
-        return node
-    found = {key: _modern(value) for key, value in node.items() if key != "discriminator"}
+    found = {key: value for key, value in node.items() if key != "discriminator"}
     for bound, limit in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
         if isinstance(found.get(bound), bool) and found.pop(bound) and limit in found:
             found[bound] = found.pop(limit)

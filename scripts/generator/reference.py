@@ -44,11 +44,7 @@ def pages(build: Build, reference: Path, generated: Path) -> dict[str, bytes]:
 
 
 def _check_kept(wanted: Mapping[str, bytes], reference: Path) -> None:
-    """A page whose resource is gone would be deleted, with everything written on it by hand.
-
-    Raises:
-        DamagedPage: there is such a page.
-    """
+    """A page whose resource is gone would be deleted, with everything written on it by hand."""
     others = [page for page in sorted(reference.glob("*.md")) if page.name not in wanted]
     lost = [page.name for page in others if _WORDS.search(page.read_text(encoding="utf-8", errors="replace"))]
     if lost:
@@ -57,22 +53,16 @@ def _check_kept(wanted: Mapping[str, bytes], reference: Path) -> None:
 
 
 def _block(page: Path) -> str:
-    """What is written by hand on a page, if there is one.
-
-    Raises:
-        DamagedPage: the page or its markers are damaged; continuing would lose that text.
-    """
+    """What is written by hand on a page, if there is one; continuing with a damaged page would lose it."""
     if not page.is_file():
         return "\n\n"
     try:
         text = page.read_bytes().decode("utf-8")
-    except UnicodeDecodeError as error:
+        found = _BLOCK.search(text)
+        if found is None or text.count(START) != 1 or text.count(END) != 1:
+            raise ValueError(f"needs {START} and {END}, once each")
+    except ValueError as error:  # UnicodeDecodeError is one
         raise DamagedPage("cannot keep the custom block of a page:", [f"{page.name}: {error}"]) from None
-    found = _BLOCK.search(text)
-    if found is None or text.count(START) != 1 or text.count(END) != 1:
-        raise DamagedPage(
-            "cannot keep the custom block of a page:", [f"{page.name}: needs {START} and {END}, once each"]
-        )
     return found.group(1)
 
 
@@ -171,13 +161,9 @@ class Page:
         ]
 
     def _response(self, view: EndpointView) -> list[str]:
-        status, response = next(
-            ((s, r) for s, r in view.source["responses"].items() if str(s).startswith("2")), ("", {})
-        )
-        media = self.contract.json_media(response)
-        if not media:
-            text = self.contract.resolve(response).get("description") or ""
-            return [f"{markdown(text)} (status {markdown(status)}, no body)"]
+        status, response = self.contract.answer(view.source)
+        if not (media := self.contract.json_media(response)):
+            return [f"{markdown(response.get('description'))} (status {markdown(status)}, no body)"]
         example = media.get("example")
         if example is None:
             example = made_up(self.contract.schema(media.get("schema")), self.contract)

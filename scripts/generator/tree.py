@@ -36,35 +36,22 @@ def check_ours(folder: Path, pattern: str, mark: bytes) -> None:
 
 def differences(wanted: Mapping[str, bytes], found: Mapping[str, bytes], label: str) -> list[str]:
     """One line for each file that is missing, extra or different."""
-    lines = []
-    for name in sorted({*wanted, *found}):
-        if name not in found:
-            lines.append(f"missing: {label}/{name}")
-        elif name not in wanted:
-            lines.append(f"extra: {label}/{name}")
-        elif wanted[name] != found[name]:
-            lines.append(f"different: {label}/{name}")
-    return lines
+    changed = [name for name in sorted({*wanted, *found}) if wanted.get(name) != found.get(name)]
+    how = {name: "missing" if name not in found else "different" if name in wanted else "extra" for name in changed}
+    return [f"{how[name]}: {label}/{name}" for name in changed]
 
 
 def sync(wanted: Mapping[str, bytes], folder: Path) -> int:
     """Make `folder` hold exactly `wanted`; returns how many files changed."""
     found = files_in(folder)
-    changed = 0
-    for name in sorted({*wanted, *found}):
+    changed = [name for name in sorted({*wanted, *found}) if wanted.get(name) != found.get(name)]
+    for name in changed:
         path = folder / name
-        if name not in wanted:
-            path.unlink()
-            changed += 1
-        elif found.get(name) != wanted[name]:
+        if name in wanted:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(wanted[name])
-            changed += 1
-    _remove_empty(folder)
-    return changed
-
-
-def _remove_empty(folder: Path) -> None:
+        else:
+            path.unlink()
     for path in sorted(folder.rglob("*"), reverse=True):
         if not path.is_dir():
             continue
@@ -72,3 +59,4 @@ def _remove_empty(folder: Path) -> None:
             shutil.rmtree(path)
         elif not any(path.iterdir()):
             path.rmdir()
+    return len(changed)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import generate
-from generator import pins, problems
+from generator import problems
 from generator.names import CALL_OPTIONS, GENERATE_OPTIONS
 from generator.tree import files_in
 
@@ -290,12 +290,12 @@ def test_other_generator(
 ) -> None:
     def version(name: str) -> str:
         if name != "openapi-python-client":
-            return pins.PINNED[name]
+            return problems.PINNED[name]
         if found is None:
-            raise pins.PackageNotFoundError(name)
+            raise problems.PackageNotFoundError(name)
         return found
 
-    monkeypatch.setattr(pins, "version", version)
+    monkeypatch.setattr(problems, "version", version)
     ran = run_generator("openapi: 3.1.0")
     assert ran.code == 6
     assert f"openapi-python-client {found or '(nothing)'} is installed" in ran.error
@@ -305,7 +305,7 @@ def test_other_generator(
 
 def test_pins_are_those_of_the_project() -> None:
     wanted = (Path(generate.__file__).parents[1] / "pyproject.toml").read_text()
-    for name, version in pins.PINNED.items():
+    for name, version in problems.PINNED.items():
         assert f'"{name}=={version}"' in wanted
 
 

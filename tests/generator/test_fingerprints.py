@@ -13,7 +13,7 @@ from pathlib import Path
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 PACKAGED = Path(str(files("openapi_python_client").joinpath("templates")))
 OURS = {
-    *("contract.py.jinja", "endpoints.py.jinja", "exports.jinja", "lazy.jinja", "params.py.jinja"),
+    *("contract.py.jinja", "endpoints.py.jinja", "exports.jinja", "params.py.jinja"),
     *("params_init.py.jinja", "resource.py.jinja", "resources/package.py.jinja", "resources/resource.py.jinja"),
 }
 """Templates of files that openapi-python-client has no name for; all others must replace a packaged one."""
