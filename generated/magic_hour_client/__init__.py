@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .types import Response as Response
     from .types import Unset as Unset
 
-_EXPORTS = {
+_EXPORTS: dict[str, str] = {
     "AsyncClient": "client",
     "Client": "client",
     "APIError": "errors",

@@ -42,9 +42,7 @@ from ._runtime.errors import (
     UnknownField,
     UnprocessableEntity,
 )
-from ._runtime.errors import (
-    BaseError as MagicHourError,
-)
+from ._runtime.errors import BaseError as MagicHourError
 
 __all__ = [
     "APIError",

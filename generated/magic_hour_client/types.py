@@ -22,7 +22,6 @@ from ._runtime.types import (
 )
 
 __all__ = [
-    "UNSET",
     "AnyDict",
     "AssetField",
     "AssetRole",
@@ -37,6 +36,7 @@ __all__ = [
     "Response",
     "Sender",
     "UnknownKeyOrWrongType",
+    "UNSET",
     "Unset",
     "UploadedFile",
     "UploadedStream",

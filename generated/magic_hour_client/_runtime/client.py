@@ -5,22 +5,21 @@ Rule: no decision here. A client holds things together and closes them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, Self, TypeVar
 
 from .endpoints import Request
-from .settings import checked_seconds, settings
-from .transport import AsyncTransport, SyncTransport
-
-if TYPE_CHECKING:
-    import httpx
+from .settings import Settings, checked_seconds, settings
+from .transport import AsyncTransport, BaseTransport, SyncTransport
 
 T = TypeVar("T")
+AnyTransport = TypeVar("AnyTransport", bound=BaseTransport)
 
 
-class BaseClient:
-    """The base of `Client`."""
+class _Base(Generic[AnyTransport]):
+    """What both clients share."""
+
+    _connect: Callable[[Settings, Any], AnyTransport]
 
     def __init__(
         self,
@@ -28,23 +27,34 @@ class BaseClient:
         *,
         base_url: str | None,
         request_timeout: float | None,
-        http_client: httpx.Client | None,
+        http_client: Any,
         allow_http: bool,
     ) -> None:
         checked = settings(token, base_url, request_timeout, allow_http=allow_http)
-        self._transport = SyncTransport(checked, http_client)
+        self._transport = self._connect(checked, http_client)
 
     @property
     def base_url(self) -> str:
         """The address of the service."""
         return self._transport.settings.base_url
 
+    def _seconds(self, timeout: float | None) -> float | None:
+        return checked_seconds("timeout", timeout) or self._transport.settings.request_timeout
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(base_url={self.base_url!r})"
+
+
+class BaseClient(_Base[SyncTransport]):
+    """The base of `Client`."""
+
+    _connect = SyncTransport
+
     def send(
         self, request: Request[T], *, timeout: float | None = None, extra_headers: Mapping[str, str] | None = None
     ) -> T:
         """Send a request, exactly once, and return its result. The modules under `api` build requests."""
-        seconds = checked_seconds("timeout", timeout) or self._transport.settings.request_timeout
-        return self._transport.send(request, timeout=seconds, extra_headers=extra_headers)
+        return self._transport.send(request, timeout=self._seconds(timeout), extra_headers=extra_headers)
 
     def close(self) -> None:
         """Close the connections."""
@@ -53,41 +63,20 @@ class BaseClient:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(base_url={self.base_url!r})"
 
-
-class BaseAsyncClient:
+class BaseAsyncClient(_Base[AsyncTransport]):
     """The base of `AsyncClient`."""
 
-    def __init__(
-        self,
-        token: str | None,
-        *,
-        base_url: str | None,
-        request_timeout: float | None,
-        http_client: httpx.AsyncClient | None,
-        allow_http: bool,
-    ) -> None:
-        checked = settings(token, base_url, request_timeout, allow_http=allow_http)
-        self._transport = AsyncTransport(checked, http_client)
-
-    @property
-    def base_url(self) -> str:
-        """The address of the service."""
-        return self._transport.settings.base_url
+    _connect = AsyncTransport
 
     async def send(
         self, request: Request[T], *, timeout: float | None = None, extra_headers: Mapping[str, str] | None = None
     ) -> T:
         """Send a request, exactly once, and return its result. The modules under `api` build requests."""
-        seconds = checked_seconds("timeout", timeout) or self._transport.settings.request_timeout
-        return await self._transport.send(request, timeout=seconds, extra_headers=extra_headers)
+        return await self._transport.send(request, timeout=self._seconds(timeout), extra_headers=extra_headers)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -96,10 +85,5 @@ class BaseAsyncClient:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(base_url={self.base_url!r})"

@@ -19,10 +19,13 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
 from ipaddress import ip_address
+from operator import methodcaller
 from threading import Thread
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import httpcore
+
+from .settings import LONGEST
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -37,10 +40,9 @@ _SLICE = 16 * 1024
 """Bytes written at a time through TLS: a socket that is ready for writing takes this much at once."""
 _LARGEST_READ = 512 * 1024
 """Bytes read at a time from a fast connection: a piece costs the same, large or small."""
-_LONGEST = 1e9
-"""Seconds; sockets refuse to wait ten times as long."""
 _Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
 """Cheap to make, unlike the default one, and without its limit on file numbers where `poll` exists."""
+_close = methodcaller("close")
 
 
 class Limits(NamedTuple):
@@ -97,7 +99,7 @@ def timeouts(
     """
     bound = step
     if deadline is not None or stopped is not None:
-        bound = Bound(_LONGEST if step is None else step)
+        bound = Bound(LONGEST if step is None else step)
         bound.limits = Limits(deadline, stopped)
     return dict.fromkeys(("connect", "read", "write", "pool"), bound)
 
@@ -241,7 +243,6 @@ class Backend(httpcore.NetworkBackend):
 
 
 def _addresses(host: str, port: int, limits: Limits, timeout: float | None) -> list[str]:
-    """The addresses of a host."""
     try:
         return [str(ip_address(host))]
     except ValueError:
@@ -293,10 +294,6 @@ def _at_once(sock: socket.socket, act: Callable[[], T], error: type[httpcore.Net
         return None
     except OSError as failed:
         raise error(str(failed)) from failed
-
-
-def _close(stream: httpcore.NetworkStream) -> None:
-    stream.close()
 
 
 def enforce(client: httpx.Client) -> httpx.Client:

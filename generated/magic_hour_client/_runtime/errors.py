@@ -268,15 +268,16 @@ _REMEDIES: Mapping[int, str] = {
 
 def error_from_response(operation: str, response: Response) -> APIError:
     """The typed error for an answer that is not a success, whatever its body holds."""
-    code, reason = _explanation(response)
+    try:
+        body = json.loads(response.content)
+    except (ValueError, RecursionError):  # HTML, binary or nothing
+        body = None
+    known = body if isinstance(body, dict) else {}
+    code, reason = clean(known.get("code")), clean(known.get("message"))
     kind = _BY_STATUS.get(response.status, ServerError if response.status >= 500 else APIError)
-    parts = [f"{operation} was refused with status {response.status}"]
-    if code:
-        parts.append(f" ({code})")
-    if reason:
-        parts.append(f": {reason}")
+    told = (f" ({code})" if code else "") + (f": {reason}" if reason else "")
     return kind(
-        "".join(parts),
+        f"{operation} was refused with status {response.status}{told}",
         _REMEDIES.get(response.status),
         operation=operation,
         status=response.status,
@@ -284,17 +285,6 @@ def error_from_response(operation: str, response: Response) -> APIError:
         reason=reason,
         retry_after=retry_after(response.headers),
     )
-
-
-def _explanation(response: Response) -> tuple[str | None, str | None]:
-    """Code and message of an error body; (None, None) for HTML, binary, nothing, or some other JSON."""
-    try:
-        body = json.loads(response.content)
-    except (ValueError, RecursionError):
-        return None, None
-    if not isinstance(body, dict):
-        return None, None
-    return clean(body.get("code")), clean(body.get("message"))
 
 
 def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
@@ -336,14 +326,8 @@ def connection_error(
 
     # httpx raises these only before the first byte of the request is written. InvalidURL is not one of them: a
     # redirect's Location can cause it too.
-    not_sent = (
-        httpx.ConnectError,
-        httpx.ConnectTimeout,
-        httpx.PoolTimeout,
-        httpx.UnsupportedProtocol,
-        httpx.ProxyError,
-    )
-    sent = started or not (unsent or isinstance(error, not_sent))
+    early = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.ProxyError)
+    sent = started or not (unsent or isinstance(error, early))
     timed_out = isinstance(error, (httpx.TimeoutException, TimeoutError))
     what = "timed out" if timed_out else "failed"
     where = "after the request was sent" if sent else "before anything was sent"
@@ -365,10 +349,8 @@ def unquoted(error: Exception) -> Exception:
         if id(link) in seen:
             continue
         seen.add(id(link))
-        if bad_address:  # its parts are quoted in many ways, and may be those of a signed URL
-            link.args = ("the URL is invalid",)
-        else:
-            link.args = tuple(_unquoted(arg) for arg in link.args)
+        # The parts of an address are quoted in many ways, and may be those of a signed URL.
+        link.args = ("the URL is invalid",) if bad_address else tuple(_unquoted(arg) for arg in link.args)
         # httpcore keeps what it translates as its argument, httpx as its cause.
         links += [more for more in (link.__cause__, link.__context__, *link.args) if isinstance(more, BaseException)]
     return error

@@ -22,7 +22,6 @@ from .send_trace import SendTrace
 
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
-_EXCEPT = "NO_PROXY"
 _HERE = ("localhost", "*.localhost", "127.0.0.1", "[::1]")
 
 _REPORTING = (httpx.HTTPTransport, httpx.AsyncHTTPTransport)
@@ -53,8 +52,11 @@ def check_environment(*, secure: bool) -> None:
     """
     if secure and any(os.environ.get(name) for name in _CERTIFICATES):
         tls_context()
-    if any(_named(name) for name in (*_PROXIES, _EXCEPT)):
-        _check_proxies()
+    for name in (*_PROXIES, "NO_PROXY"):
+        # The variable as it is set, lowercase first as in httpx.
+        if set_as := next((each for each in (name.lower(), name) if os.environ.get(each)), None):
+            value = os.environ[set_as]
+            _try(set_as, None if name == "NO_PROXY" else value if "://" in value else f"http://{value}")
 
 
 def tls_context() -> ssl.SSLContext:
@@ -88,23 +90,8 @@ def direct() -> dict[str, Any]:
     return {f"all://{host}": None for host in _HERE} if getproxies() else {}
 
 
-def _named(name: str) -> tuple[str, str] | None:
-    """The name of the variable as it is set, lowercase first as in httpx, and its value."""
-    for each in (name.lower(), name):
-        if value := os.environ.get(each):
-            return each, value
-    return None
-
-
-def _check_proxies() -> None:
-    for name in _PROXIES:
-        if found := _named(name):
-            _try(found[0], found[1] if "://" in found[1] else f"http://{found[1]}")
-    if found := _named(_EXCEPT):
-        _try(found[0])
-
-
-def _try(name: str, proxy: str | None = None) -> None:
+def _try(name: str, proxy: str | None) -> None:
+    """Make a client with this proxy, or with what the environment says."""
     try:
         if proxy is not None:
             _ = urlsplit(proxy).port  # httpx accepts an unclosed bracket and ports out of range
@@ -162,13 +149,10 @@ def _is_original(sender: Any) -> bool:
     for name in ("handle_request", "handle_async_request"):
         owner = next((kind for kind in type(sender).__mro__ if name in vars(kind)), None)
         if owner is not None:
-            files = [_file_of(vars(owner).get(method)) for method in (name, "__init__")]
-            return name not in vars(sender) and files[0] is not None and files[0] == files[1]
+            codes = [getattr(vars(owner).get(method), "__code__", None) for method in (name, "__init__")]
+            sends, made = [getattr(code, "co_filename", None) for code in codes]
+            return name not in vars(sender) and sends is not None and sends == made
     return False
-
-
-def _file_of(function: Any) -> str | None:
-    return getattr(getattr(function, "__code__", None), "co_filename", None)
 
 
 def proxy(client: httpx.Client | httpx.AsyncClient, url: httpx.URL) -> str | None:

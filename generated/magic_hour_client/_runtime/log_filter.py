@@ -13,7 +13,8 @@ import logging
 import re
 import sys
 from collections.abc import Callable
-from types import CodeType, FrameType
+from traceback import walk_stack
+from types import CodeType
 from typing import Any
 
 from .redaction import without_secrets
@@ -32,21 +33,12 @@ class RedactingFilter(logging.Filter):
     """Keeps of a record about our requests only what happened; leaves other records as they are."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if _sending():
+        if any(frame.f_code in _senders for frame, _ in walk_stack(sys._getframe())):
             text = without_secrets(record.getMessage())
             # httpx: a line with method, URL and status. The others: the event, then whatever belongs to it.
             record.msg = _REASON.sub(r'\1"', text) if record.name == "httpx" else text.partition(" ")[0]
             record.args = None
         return True
-
-
-def _sending() -> bool:
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        if frame.f_code in _senders:
-            return True
-        frame = frame.f_back
-    return False
 
 
 _FILTER = RedactingFilter()

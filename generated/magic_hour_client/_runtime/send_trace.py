@@ -13,10 +13,6 @@ from .endpoints import Request
 from .errors import connection_error, without_request
 
 
-def _nothing() -> None:
-    """Does nothing."""
-
-
 class SendTrace:
     """One request on its way. httpcore calls `on_event` or `aon_event` at each step ("trace" extension)."""
 
@@ -24,7 +20,7 @@ class SendTrace:
         self.before_sending: Callable[[], Any] | None = None
         """Run directly before the first byte of the request, after pool, name service, TCP and TLS; awaited where
         calls are. What it raises is passed on unchanged, and nothing is sent."""
-        self.on_sent: Callable[[], None] = _nothing
+        self.on_sent: Callable[[], None] = lambda: None
         """Called when it is no longer certain that nothing was sent."""
         self.proxy: Callable[[], str | None] = lambda: None
         """Which proxy the request goes through, host and port."""
@@ -113,10 +109,9 @@ def _raised_by_hook(error: Exception) -> bool:
     A transport that does not call back is believed when it reports that it could not connect; a hook may have failed in
     a request of its own.
     """
-    names, step = set(), error.__traceback__
-    while step is not None:
-        names.add(step.tb_frame.f_code.co_name)
-        step = step.tb_next
+    from traceback import walk_tb
+
+    names = {frame.f_code.co_name for frame, _ in walk_tb(error.__traceback__)}
     return "_send_handling_redirects" in names and "_send_single_request" not in names
 
 

@@ -21,7 +21,7 @@ KEY_VARIABLE = f"{ENV_PREFIX}_API_KEY"
 BASE_URL_VARIABLE = f"{ENV_PREFIX}_BASE_URL"
 _ADDRESS = re.compile(r"https?://[^\s\\?#@\x00-\x1f\x7f]+", re.IGNORECASE)
 """Neither user info nor a query: the path of a call is appended."""
-_LONGEST = 1e9
+LONGEST = 1e9
 """Seconds; sockets refuse to wait ten times as long."""
 DEFAULT_TIMEOUT = 60.0
 """Seconds a single call may take as a whole."""
@@ -37,21 +37,17 @@ class Settings:
     request_timeout: float | None = DEFAULT_TIMEOUT
 
 
-def settings(
-    token: str | None,
-    base_url: str | None,
-    request_timeout: float | None,
-    *,
-    allow_http: bool,
-) -> Settings:
+def settings(token: str | None, base_url: str | None, request_timeout: float | None, *, allow_http: bool) -> Settings:
     """Check the arguments of a client, with the environment filling in what was not given.
 
     Raises:
         InvalidArgument: there is no key, or a value is invalid.
     """
+    variable = None if base_url else os.environ.get(BASE_URL_VARIABLE)
+    address, field = (variable, BASE_URL_VARIABLE) if variable else (base_url or DEFAULT_BASE_URL, "base_url")
     return Settings(
         token=_token(token),
-        base_url=_base_url(base_url, allow_http),
+        base_url=_base_url(address, allow_http, field),
         request_timeout=checked_seconds("request_timeout", request_timeout),
         user_agent=f"{PRODUCT} python/{'.'.join(map(str, sys.version_info[:3]))}",
     )
@@ -71,13 +67,7 @@ def _token(token: str | None) -> str:
     return given
 
 
-def _base_url(given: str | None, allow_http: bool) -> str:
-    if not given and (variable := os.environ.get(BASE_URL_VARIABLE)):
-        return checked_base_url(variable, allow_http, BASE_URL_VARIABLE)
-    return checked_base_url(given or DEFAULT_BASE_URL, allow_http)
-
-
-def checked_base_url(url: str, allow_http: bool, field: str = "base_url") -> str:
+def _base_url(url: str, allow_http: bool, field: str) -> str:
     """The base URL without a slash at its end; plain HTTP only to this machine, unless allowed."""
     parts = _parts(url)
     if parts is None:
@@ -143,10 +133,10 @@ def checked_seconds(name: str, value: Any) -> float | None:
         try:
             seconds = float(value)
         except OverflowError:  # an int that is larger than any float
-            seconds = _LONGEST if value > 0 else -1.0
+            seconds = LONGEST if value > 0 else -1.0
         except (TypeError, ValueError):
             seconds = -1.0
         if 0 < seconds < float("inf"):
-            return min(seconds, _LONGEST)
+            return min(seconds, LONGEST)
     shown = repr(value) if isinstance(value, (int, float)) else type(value).__name__
     raise InvalidArgument(f"expected a number of seconds above 0, got {shown}", field=name)

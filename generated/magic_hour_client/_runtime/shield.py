@@ -17,35 +17,32 @@ T = TypeVar("T")
 
 
 @attrs.define
-class Outcome:
-    """The outcome of the work: a result, an error, or neither yet."""
+class _Work:
+    """Work that a cancellation ends until `hold` is called, and from then on only after `seconds` more."""
 
+    seconds: float
+    scope: anyio.CancelScope = attrs.field(factory=anyio.CancelScope)
+    cancelled: bool = False
     done: anyio.Event = attrs.field(factory=anyio.Event)
     results: list[object] = attrs.field(factory=list)
     error: Exception | None = None
 
-
-class Shield:
-    """Around the work: open until `hold` is called, from then on closed for at most `seconds` after a cancellation."""
-
-    def __init__(self, seconds: float) -> None:
-        self.scope: anyio.CancelScope = anyio.CancelScope()
-        self._seconds = seconds
-        self._cancelled = False
-
     def hold(self) -> None:
-        """From now on the work must not be torn down."""
         self.scope.shield = True
-        self._limit()
+        self.limit()
 
-    def cancelled(self) -> None:
-        """The task around it was cancelled."""
-        self._cancelled = True
-        self._limit()
+    def limit(self) -> None:
+        if self.cancelled and self.scope.shield:
+            self.scope.deadline = anyio.current_time() + self.seconds
 
-    def _limit(self) -> None:
-        if self._cancelled and self.scope.shield:
-            self.scope.deadline = anyio.current_time() + self._seconds
+    async def run(self, work: Callable[[Callable[[], None]], Awaitable[object]]) -> None:
+        try:
+            with self.scope:
+                self.results.append(await work(self.hold))
+        except Exception as error:  # noqa: BLE001  (it is raised again by `shielded`)
+            self.error = error
+        finally:
+            self.done.set()
 
 
 async def shielded(work: Callable[[Callable[[], None]], Awaitable[T]], seconds: float) -> T:
@@ -56,45 +53,27 @@ async def shielded(work: Callable[[Callable[[], None]], Awaitable[T]], seconds: 
         the cancellation, with the result of the work as its attribute `result` or its error as `failure`, if it came
         to one, or with a true `unsent` if the work has not called that function; otherwise whatever `work` raises.
     """
-    await _begin()
-    outcome = Outcome()
-    shield = Shield(seconds)
+    state = _Work(seconds)
     # Outside of the group, because on trio leaving a group raises another cancellation than the one that came in.
     try:
+        await anyio.lowlevel.checkpoint()
         async with anyio.create_task_group() as group:
-            group.start_soon(_run, work, shield, outcome)
+            group.start_soon(state.run, work)
             try:
-                await outcome.done.wait()
+                await state.done.wait()
             except anyio.get_cancelled_exc_class():
-                shield.cancelled()
+                state.cancelled = True
+                state.limit()
                 raise
     except anyio.get_cancelled_exc_class() as cancelled:
-        if not shield.scope.shield:
+        if not state.scope.shield:
             cancelled.unsent = True  # type: ignore[attr-defined]
-        for result in outcome.results:
+        for result in state.results:
             cancelled.result = result  # type: ignore[attr-defined]
-        if outcome.error is not None:
-            cancelled.failure = outcome.error  # type: ignore[attr-defined]
+        if state.error is not None:
+            cancelled.failure = state.error  # type: ignore[attr-defined]
         raise
-    if outcome.error is not None:
-        raise outcome.error
-    answer: T = outcome.results[0]  # type: ignore[assignment]
+    if state.error is not None:
+        raise state.error
+    answer: T = state.results[0]  # type: ignore[assignment]
     return answer
-
-
-async def _begin() -> None:
-    try:
-        await anyio.lowlevel.checkpoint()
-    except anyio.get_cancelled_exc_class() as cancelled:
-        cancelled.unsent = True  # type: ignore[attr-defined]
-        raise
-
-
-async def _run(work: Callable[[Callable[[], None]], Awaitable[object]], shield: Shield, outcome: Outcome) -> None:
-    try:
-        with shield.scope:
-            outcome.results.append(await work(shield.hold))
-    except Exception as error:  # noqa: BLE001  (it is raised again by `shielded`)
-        outcome.error = error
-    finally:
-        outcome.done.set()

@@ -187,8 +187,7 @@ class SyncTransport(BaseTransport):
                 response = self.response(request, received, bodies.read(received))
             finally:
                 received.close()
-        trace.result = request.endpoint.parse(response)
-        result: T = trace.result
+        trace.result = result = request.endpoint.parse(response)
         return result
 
     def close(self) -> None:
@@ -256,19 +255,11 @@ class AsyncTransport(BaseTransport):
         before_sending: Callable[[], Awaitable[object]] | None = None,
         trace: SendTrace | None = None,
     ) -> T:
-        """Send the request once and return its result.
+        """Send the request once and return its result, as `SyncTransport.send` does; `before_sending` is awaited.
 
         A call that charges credits is not torn down by a cancellation once its first byte is out: it may wait for its
         answer up to 10 seconds more, and the cancellation then carries the result as its attribute `result`. A
         cancellation before that has a true `unsent`.
-
-        Args:
-            request: the request.
-            timeout: seconds the whole of it may take.
-            extra_headers: the caller's own headers.
-            before_sending: awaited directly before the first byte goes out; what it raises is passed on unchanged, and
-                nothing is sent. It may be run more than once. For calls that charge credits.
-            trace: filled while the request is sent.
         """
         trace = trace or SendTrace()
         trace.before_sending = before_sending
@@ -305,8 +296,7 @@ class AsyncTransport(BaseTransport):
                     response = self.response(request, received, await bodies.aread(received))
                 finally:
                     await bodies.close(received)
-        trace.result = request.endpoint.parse(response)
-        result: T = trace.result
+        trace.result = result = request.endpoint.parse(response)
         return result
 
     async def close(self) -> None:

@@ -181,7 +181,7 @@ __all__ = [
     "V1VideoProjectsGetResponse",
     "VideoProjectEvent",
     "VideoProjectEventType",
-]  # pyright: ignore[reportUnsupportedDunderAll]
+]
 
 
 # Type checkers must not see it: to them any name would be one of ours.

@@ -101,7 +101,7 @@ __all__ = [
     "V1AiTalkingPhotoCreateBodyStyleParams",
     "V1FilesUploadUrlsCreateBodyParams",
     "V1FilesUploadUrlsCreateBodyItemsItemParams",
-]  # pyright: ignore[reportUnsupportedDunderAll]
+]
 
 
 # Type checkers must not see it: to them any name would be one of ours.
