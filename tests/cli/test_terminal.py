@@ -10,6 +10,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,20 @@ def test_no_field_can_take_an_option_of_the_command(monkeypatch: pytest.MonkeyPa
     ]
     assert len(set(typed)) == len(typed)
     assert "--field-format" in typed
+
+
+@pytest.mark.parametrize(("extra", "install"), [("batch", "cli,batch"), ("emulator", "emulator")])
+def test_every_package_of_an_extra_is_named_with_it(extra: str, install: str) -> None:
+    required = {line.split(">")[0].lower() for line in metadata.requires("magic-hour-workflows") or [] if extra in line}
+    modules = [
+        module
+        for module, projects in metadata.packages_distributions().items()
+        if required & {project.lower() for project in projects} and not module.startswith("_")
+    ]
+    assert len(modules) > 1
+    for module in modules:
+        text = exit_status.message(ModuleNotFoundError(name=module), exit_status.ErrorContext())
+        assert text == f"this command needs {module}: pip install 'magic-hour-workflows[{install}]'"
 
 
 def test_what_is_left_of_the_time() -> None:
