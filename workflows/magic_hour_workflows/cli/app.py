@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import attrs
 import typer
@@ -18,6 +18,7 @@ from magic_hour_client.errors import InvalidArgument
 
 from .. import __version__
 from .._operations import complete, document, operations
+from .._results import Kind
 from . import batch, exit_status, generate, jobs, signals
 from .command import Argument, Option, command, exit_codes, new_group
 from .flags import Flag, flags
@@ -39,17 +40,18 @@ Examples:
 {exit_codes()}
 """
 
+_GROUPS = {"image": "Create and edit images; manage image jobs.", "video": "Create talking photos; manage video jobs."}
+
 
 def build() -> typer.Typer:
     app = new_group(HELP)
-    image = new_group("Create and edit images; manage image jobs.")
-    video = new_group("Create talking photos; manage video jobs.")
+    groups = {kind: new_group(_GROUPS.get(kind, f"Create and manage {kind} jobs.")) for kind in get_args(Kind)}
+    generate.add(groups)
+    for kind, group in groups.items():
+        jobs.add(group, kind)
     files = new_group("Files in the service's storage.")
-    generate.add({"image": image, "video": video})
-    jobs.add(image, "image")
-    jobs.add(video, "video")
     jobs.add_upload(files)
-    for name, group in {"image": image, "video": video, "files": files, "batch": batch.GROUP}.items():
+    for name, group in {**groups, "files": files, "batch": batch.GROUP}.items():
         app.add_typer(group, name=name)
     _add_schema(app)
     _add_program(app, "demo", _demo, "Run all four endpoints on this machine, free of charge.")
