@@ -43,11 +43,11 @@ class Database:
 
     url: str = attrs.field(repr=lambda url: _without_secrets(url))
     path: Path | None = None
-    file: Path | None = attrs.field(init=False, repr=False)
-
-    @file.default
-    def _real_file(self) -> Path | None:
-        return None if self.path is None else Path(os.path.realpath(self.path))
+    file: Path | None = attrs.field(
+        init=False,
+        repr=False,
+        default=attrs.Factory(lambda self: self.path and Path(os.path.realpath(self.path)), takes_self=True),
+    )
 
     @property
     def address(self) -> sa.URL:
