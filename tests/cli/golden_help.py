@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -41,8 +42,29 @@ COMMANDS = [
 
 
 def pages(help_of: Callable[[tuple[str, ...]], str]) -> str:
-    """Every page, under the command that prints it."""
-    return "\n".join(f"$ {' '.join(['magic-hour', *command, '--help'])}\n{help_of(command)}" for command in COMMANDS)
+    """Every page, under the command that prints it; an option is written out once, and named where it comes again."""
+    known: dict[str, str] = {}
+    return "\n".join(
+        f"$ {' '.join(['magic-hour', *command, '--help'])}\n{_shortened(help_of(command), known)}"
+        for command in COMMANDS
+    )
+
+
+def _shortened(page: str, known: dict[str, str]) -> str:
+    """The page without the options whose words are those that were last written out under this name."""
+    text, heading, options = page.partition("Options:\n")
+    options, *others = options.split("\n\n")
+    new, again = [], []
+    for option in re.split(r"\n(?=  \S)", options.rstrip("\n")):
+        words = " ".join(option.split())
+        name = words.split()[1 if words[2] == "," else 0]
+        if known.get(name) == words:
+            again.append(name)
+        else:
+            new.append(option)
+            known[name] = words
+    shown = [*new, *([f"  as before: {' '.join(again)}"] if again else [])]
+    return "\n\n".join([text + heading + "\n".join(shown), *others]).rstrip("\n") + "\n"
 
 
 def _help_of(command: tuple[str, ...]) -> str:
