@@ -18,20 +18,10 @@ from pathlib import Path
 from typing import Any, Self
 
 LOADED = [
-    "magic_hour_workflows.batch._batch",
-    "magic_hour_workflows.batch._engine",
-    "magic_hour_workflows.cli.app",
-    "magic_hour_client._runtime.deadline",
-    "magic_hour_client._runtime.http_clients",
-    "magic_hour_client.models",
-    "magic_hour_emulator.samples",
-    "anyio._backends._asyncio",
-    "certifi",
-    "filetype",
-    "httpcore",
-    "httpx",
-    "PIL",
-]
+    "magic_hour_workflows.batch._batch", "magic_hour_workflows.batch._engine", "magic_hour_workflows.cli.app",
+    "magic_hour_client._runtime.deadline", "magic_hour_client._runtime.http_clients", "magic_hour_client.models",
+    "magic_hour_emulator.samples", "anyio._backends._asyncio", "certifi", "filetype", "httpcore", "httpx", "PIL",
+]  # fmt: skip
 """Modules that a program would otherwise import itself. One that does not exist is skipped, and costs time only."""
 
 

@@ -74,16 +74,10 @@ def exchange(one: Path, other: Path) -> None:
 
 
 DAMAGES: dict[Damage, FileProblem] = {
-    truncate: FileProblem.SIZE,
-    empty: FileProblem.SIZE,
-    flip_a_byte: FileProblem.CONTENT,
-    other_bytes: FileProblem.CONTENT,
-    append: FileProblem.SIZE,
-    remove: FileProblem.MISSING,
-    link: FileProblem.SYMLINK,
-    dangling_link: FileProblem.SYMLINK,
-    directory: FileProblem.NOT_A_FILE,
-}
+    truncate: FileProblem.SIZE, empty: FileProblem.SIZE, flip_a_byte: FileProblem.CONTENT,
+    other_bytes: FileProblem.CONTENT, append: FileProblem.SIZE, remove: FileProblem.MISSING, link: FileProblem.SYMLINK,
+    dangling_link: FileProblem.SYMLINK, directory: FileProblem.NOT_A_FILE,
+}  # fmt: skip
 """Each with the problem that must be found."""
 
 

@@ -19,15 +19,9 @@ from magic_hour_workflows.batch._rows import RowResult, RowStatus, Summary
 
 RUNS = "window.pwned = true"
 HOSTILE = (
-    f"</script><script>{RUNS}</script>",
-    f"<img src=x onerror='{RUNS}'>",
-    f'" onmouseover="{RUNS}" x=\'',
-    "{{ 7 * 7 }}{% raw %}<!--",
-    "שלום ‮gnp.exe",
-    "W" * 300,
-    "a\u2028b\x00c\x1b[201~d",
-    "--project $(touch pwned)",
-)
+    f"</script><script>{RUNS}</script>", f"<img src=x onerror='{RUNS}'>", f'" onmouseover="{RUNS}" x=\'',
+    "{{ 7 * 7 }}{% raw %}<!--", "שלום ‮gnp.exe", "W" * 300, "a\u2028b\x00c\x1b[201~d", "--project $(touch pwned)",
+)  # fmt: skip
 """Keys, names and errors that would break a careless page."""
 
 _PROMPTS = ("A red fox in the snow", "An orchid at night", "A harbour in the fog", "A kite over the dunes")

@@ -73,11 +73,8 @@ OF_A_ROW: dict[str, tuple[dict[str, Any] | bytes, str | None, str]] = {
     "an empty file": (face("empty.png"), "assets.image_file_path", "empty.png is empty"),
     "a directory for a file": (face("pictures"), "assets.image_file_path", "is a directory"),
     "a file of another kind": (face("voice.mp3"), "assets.image_file_path", "expected an image"),
-    "sound of another kind": (
-        {**TALK, "assets": {"image_file_path": "face.jpg", "audio_file_path": "face.jpg"}},
-        "assets.audio_file_path",
-        "expected an audio file",
-    ),
+    "sound of another kind": ({**TALK, "assets": {"image_file_path": "face.jpg", "audio_file_path": "face.jpg"}},
+     "assets.audio_file_path", "expected an audio file"),
     "a second file that is missing": (edit(["face.jpg", "b.png"]), "assets.image_file_paths[1]", "there is no file"),
     "a number for a file": (face(7), "assets.image_file_path", "expected the path of a file or a URL, got int 7"),
     "a download directory": (image(download_directory="out"), "download_directory", "--output DIR"),
@@ -114,12 +111,9 @@ OF_A_ROW: dict[str, tuple[dict[str, Any] | bytes, str | None, str]] = {
         "the body cannot be written as JSON",
     ),
     "a NUL": (json.dumps(image(key="nul")).encode() + b"\0", None, "it contains a NUL byte"),
-    "another encoding": (
-        json.dumps(image(key="latin", name="caf#")).encode().replace(b"#", b"\xe9"),
-        None,
-        "it is not UTF-8 (byte 0xe9 at offset",
-    ),
-}
+    "another encoding": (json.dumps(image(key="latin", name="caf#")).encode().replace(b"#", b"\xe9"), None,
+     "it is not UTF-8 (byte 0xe9 at offset",),
+}  # fmt: skip
 """Mistakes that only a manifest can have; bytes are a whole line."""
 
 FILE, FILES = "assets.image_file_path", "assets.image_file_paths"

@@ -12,33 +12,12 @@ from pathlib import Path
 
 GOLDEN = Path(__file__).with_name("help.txt")
 COMMANDS = [
-    (),
-    ("image",),
-    ("image", "generate"),
-    ("image", "edit"),
-    ("image", "headshot"),
-    ("image", "get"),
-    ("image", "wait"),
-    ("image", "download"),
-    ("image", "delete"),
-    ("video",),
-    ("video", "talking-photo"),
-    ("video", "get"),
-    ("video", "wait"),
-    ("video", "download"),
-    ("video", "delete"),
-    ("files",),
-    ("files", "upload"),
-    ("batch",),
-    ("batch", "run"),
-    ("batch", "status"),
-    ("batch", "verify"),
-    ("batch", "retry"),
-    ("batch", "settle"),
-    ("batch", "worker"),
-    ("batch", "report"),
-    ("schema",),
-]
+    (), ("image",), ("image", "generate"), ("image", "edit"), ("image", "headshot"), ("image", "get"),
+    ("image", "wait"), ("image", "download"), ("image", "delete"), ("video",), ("video", "talking-photo"),
+    ("video", "get"), ("video", "wait"), ("video", "download"), ("video", "delete"), ("files",), ("files", "upload"),
+    ("batch",), ("batch", "run"), ("batch", "status"), ("batch", "verify"), ("batch", "retry"), ("batch", "settle"),
+    ("batch", "worker"), ("batch", "report"), ("schema",),
+]  # fmt: skip
 
 
 def pages(help_of: Callable[[tuple[str, ...]], str]) -> str:

@@ -165,19 +165,12 @@ class TestDryRun:
     @pytest.mark.parametrize(
         "more",
         [
-            ("--timeout", "0"),
-            ("--poll-interval", "0"),
-            ("--output", "portrait.jpg/"),
-            ("--output", "portrait.jpg/below/"),
-            ("--output", "con.png"),
-            ("--output", "fox.mp4"),
-            ("--output", "fox.svg"),
-            ("--output", "s3://bucket/"),
-            ("--output", "~there-is-no-such-user/x/"),
-            ("--extra-body", "{"),
-            ("--extra-body", "[]"),
+            ("--timeout", "0"), ("--poll-interval", "0"), ("--output", "portrait.jpg/"),
+            ("--output", "portrait.jpg/below/"), ("--output", "con.png"), ("--output", "fox.mp4"),
+            ("--output", "fox.svg"), ("--output", "s3://bucket/"), ("--output", "~there-is-no-such-user/x/"),
+            ("--extra-body", "{"), ("--extra-body", "[]"),
         ],
-    )
+    )  # fmt: skip
     def test_refuses_options_that_generate_refuses(self, run: Run, folder: Path, more: tuple[str, ...]) -> None:
         """With the same words."""
         dry, wet = run(*FOX, *more, "--dry-run"), run(*FOX, *more)

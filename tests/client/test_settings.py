@@ -61,21 +61,15 @@ def test_an_empty_address_variable_is_none(make: Any, monkeypatch: pytest.Monkey
 
 
 NO_ADDRESSES: list[Any] = [
-    *(
-        "api.magichour.ai",
-        "//api.magichour.ai",
-        "ftp://api.magichour.ai",
-        "file:///etc/passwd",
-        5,
-        b"https://api.example",
-    ),
+    *("api.magichour.ai", "//api.magichour.ai", "ftp://api.magichour.ai", "file:///etc/passwd", 5,
+     b"https://api.example"),
     *("https:api.magichour.ai", "https://", "https:///v1", "https://:443", "https://user@api.example"),
     *("https://user:s3cret@api.example", "https://@api.example", "https://api.example\\@evil.example"),
     *("https://api.example?key=1", "https://api.example?", "https://api.example#x", "https://api.example#"),
     *("https://api example", " https://api.example", "https://api.example\n", "https://api.example\x00"),
     *("https://api.example:x", "https://api.example:99999", "https://[::1", "https://999.1.1.1", "https://."),
     *("https://a..b", "https://" + "a" * 70 + ".example"),
-]
+]  # fmt: skip
 
 
 @both

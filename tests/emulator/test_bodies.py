@@ -45,16 +45,11 @@ REFUSED = {
     "clock": [{"advance": 1e300}, {"advance": [1]}, {"advance": -1}, {"advance": "soon"}],
     "fail-next": [{"times": 1.5}, {"times": "2"}, {"resource": []}, {"resource": "ai-nothing"}],
     "jobs/JOB": [{"status": []}, {"status": "gone"}],
-    "faults": [
-        *({}, {"self": 1}, {"kind": []}, {"kind": "reset", "fault": "x"}),
-        *({"kind": "reset", "on": []}, {"kind": "reset", "on": ["get"]}, {"kind": "reset", "seed": {}}),
-        {"kind": "reset", "probability": "x"},
-        {"kind": "huge_body", "size": 10**12},
-        {"kind": "deep_json", "depth": 10**12},
-        {"kind": "rate_limited", "retry_after": 10**15, "date": True},
-        {"kind": "delay", "seconds": 1e300},
-    ],
-}
+    "faults": [*({}, {"self": 1}, {"kind": []}, {"kind": "reset", "fault": "x"}), *({"kind": "reset", "on": []},
+     {"kind": "reset", "on": ["get"]}, {"kind": "reset", "seed": {}}), {"kind": "reset", "probability": "x"},
+     {"kind": "huge_body", "size": 10**12}, {"kind": "deep_json", "depth": 10**12}, {"kind": "rate_limited",
+     "retry_after": 10**15, "date": True}, {"kind": "delay", "seconds": 1e300}],
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("path", "body"), [(path, body) for path in REFUSED for body in REFUSED[path]], ids=str)

@@ -30,23 +30,15 @@ CHANGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "missing": (lambda root: (root / OTHER_MODULE).unlink(), "missing: magic_hour_client/types.py"),
     "extra": (lambda root: (root / MODULE).with_name("mine.py").touch(), "extra: magic_hour_client/mine.py"),
     "extra not Python": (lambda root: (root / MODULE).with_name("a.txt").touch(), "extra: magic_hour_client/a.txt"),
-    "page edited": (
-        lambda root: (root / PAGE).write_text((root / PAGE).read_text().replace("### AI Images", "### Mine")),
-        "different: reference/v1.ai_image_generator.md",
-    ),
+    "page edited": (lambda root: (root / PAGE).write_text((root / PAGE).read_text().replace("### AI Images",
+     "### Mine")), "different: reference/v1.ai_image_generator.md"),
     "page missing": (lambda root: (root / OTHER_PAGE).unlink(), "missing: reference/v1.ai_image_editor.md"),
     "page extra": (lambda root: (root / PAGE).with_name("mine.md").touch(), "extra: reference/mine.md"),
-    "stale": (
-        lambda root: generate.DEFAULT_SPEC.write_text(
-            generate.DEFAULT_SPEC.read_text().replace("Number of", "Count of").replace("What the images", "What images")
-        ),
-        "different: reference/v1.ai_image_generator.md",
-    ),
-    "stale template": (
-        lambda root: append(root / "templates/client.py.jinja"),
-        "different: magic_hour_client/client.py",
-    ),
-}
+    "stale": (lambda root: generate.DEFAULT_SPEC.write_text(generate.DEFAULT_SPEC.read_text().replace("Number of",
+     "Count of").replace("What the images", "What images")), "different: reference/v1.ai_image_generator.md"),
+    "stale template": (lambda root: append(root / "templates/client.py.jinja"),
+     "different: magic_hour_client/client.py"),
+}  # fmt: skip
 
 
 def test_committed_tree_is_up_to_date(command: Any) -> None:
@@ -136,32 +128,17 @@ def test_missing_document(command: Any, tmp_path: Path) -> None:
 ANSWER = {"200": {"description": "."}}
 STOPS: dict[str, tuple[Callable[[Any], object], int, str]] = {
     # invalid
-    "reference to nowhere": (
-        lambda d: set_in(body(d), "properties", "part", {"$ref": "#/components/schemas/Nowhere"}),
-        3,
-        "components/schemas/Thing/properties/part: the reference '#/components/schemas/Nowhere' leads nowhere",
-    ),
-    "reference to a file": (
-        lambda d: set_in(body(d), "properties", "part", {"$ref": "/etc/passwd"}),
-        3,
-        "components/schemas/Thing/properties/part: the reference '/etc/passwd' leads out of the document",
-    ),
-    "reference to the network": (
-        lambda d: set_in(body(d), "properties", "part", {"$ref": "http://127.0.0.1:9/a.yaml"}),
-        3,
-        "leads out of the document",
-    ),
+    "reference to nowhere": (lambda d: set_in(body(d), "properties", "part", {"$ref": "#/components/schemas/Nowhere"}),
+     3, "components/schemas/Thing/properties/part: the reference '#/components/schemas/Nowhere' leads nowhere"),
+    "reference to a file": (lambda d: set_in(body(d), "properties", "part", {"$ref": "/etc/passwd"}), 3,
+     "components/schemas/Thing/properties/part: the reference '/etc/passwd' leads out of the document"),
+    "reference to the network": (lambda d: set_in(body(d), "properties", "part", {"$ref": "http://127.0.0.1:9/a.yaml"}),
+     3, "leads out of the document"),
     "unknown type": (lambda d: set_in(body(d), "properties", "name", {"type": "text"}), 3, "not a valid OpenAPI"),
-    "undeclared path parameter": (
-        lambda d: set_in(d["paths"], "/things/{id}/{other}", {"get": {"operationId": "x", "responses": ANSWER}}),
-        3,
-        "'other'",
-    ),
-    "one operationId twice": (
-        lambda d: set_in(d, "paths", "/things/{id}", "get", "operationId", "make_thing"),
-        3,
-        "make_thing",
-    ),
+    "undeclared path parameter": (lambda d: set_in(d["paths"], "/things/{id}/{other}", {"get": {"operationId": "x",
+     "responses": ANSWER}}), 3, "'other'"),
+    "one operationId twice": (lambda d: set_in(d, "paths", "/things/{id}", "get", "operationId", "make_thing"), 3,
+     "make_thing"),
     # names
     "field of a model": (lambda d: set_in(body(d), "properties", "to_dict", {}), 4, "schema Thing: 'to_dict'"),
     "field like a type": (lambda d: set_in(body(d), "properties", "list", {}), 4, "schema Thing: 'list'"),
@@ -169,64 +146,31 @@ STOPS: dict[str, tuple[Callable[[Any], object], int, str]] = {
     "two fields in one": (lambda d: set_in(body(d), "properties", "Name", {}), 4, "are both 'name' in Python"),
     "two schemas in one file": (lambda d: set_in(d, "components", "schemas", "thing", {"type": "object"}), 5, "Thing"),
     "schema in other letters": (lambda d: set_in(d, "components", "schemas", "Ключ", {"type": "string"}), 3, "'Ключ'"),
-    "schema like a name of ours": (
-        lambda d: set_in(d, "components", "schemas", "Any", {"type": "object", "properties": {"a": {}}}),
-        4,
-        "'Any' is the name of a class",
-    ),
-    "resource like a method": (
-        lambda d: set_in(d["paths"], "/send", {"get": {"operationId": "x", "responses": ANSWER}}),
-        4,
-        "resource send: the client has a method 'send' already",
-    ),
-    "resource like a class of ours": (
-        lambda d: set_in(d["paths"], "/client", {"get": {"operationId": "x", "responses": ANSWER}}),
-        4,
-        "'Client' is the name of a class",
-    ),
-    "resource like a method beside it": (
-        lambda d: set_in(d["paths"], "/things/create", {"get": {"operationId": "x", "responses": ANSWER}}),
-        4,
-        "resource things: several things would be called 'create'",
-    ),
-    "very long path": (
-        lambda d: set_in(d["paths"], f"/{'a' * 300}", {"get": {"operationId": "x", "responses": ANSWER}}),
-        4,
-        "longer than 100 characters",
-    ),
+    "schema like a name of ours": (lambda d: set_in(d, "components", "schemas", "Any", {"type": "object",
+     "properties": {"a": {}}}), 4, "'Any' is the name of a class"),
+    "resource like a method": (lambda d: set_in(d["paths"], "/send", {"get": {"operationId": "x",
+     "responses": ANSWER}}), 4, "resource send: the client has a method 'send' already"),
+    "resource like a class of ours": (lambda d: set_in(d["paths"], "/client", {"get": {"operationId": "x",
+     "responses": ANSWER}}), 4, "'Client' is the name of a class"),
+    "resource like a method beside it": (lambda d: set_in(d["paths"], "/things/create", {"get": {"operationId": "x",
+     "responses": ANSWER}}), 4, "resource things: several things would be called 'create'"),
+    "very long path": (lambda d: set_in(d["paths"], f"/{'a' * 300}", {"get": {"operationId": "x",
+     "responses": ANSWER}}), 4, "longer than 100 characters"),
     "very long operationId": (lambda d: set_in(operation(d), "operationId", "a" * 300), 4, "POST /things"),
-    "very long schema": (
-        lambda d: set_in(d, "components", "schemas", "A" * 300, {"type": "object", "properties": {"a": {}}}),
-        4,
-        "cannot be a Python class name",
-    ),
+    "very long schema": (lambda d: set_in(d, "components", "schemas", "A" * 300, {"type": "object",
+     "properties": {"a": {}}}), 4, "cannot be a Python class name"),
     "title without letters": (lambda d: set_in(d, "info", "title", "Ключ 1"), 4, "`info.title`"),
     "title like an error of ours": (lambda d: set_in(d, "info", "title", "API"), 4, "two errors 'APIError'"),
     # lost
-    "body that is a form": (
-        lambda d: set_in(
-            operation(d), "requestBody", "content", {"multipart/form-data": {"schema": {"type": "object"}}}
-        ),
-        5,
-        "POST /things: its body is not JSON",
-    ),
-    "body of unknown kind": (
-        lambda d: set_in(
-            operation(d), "requestBody", "content", {"application/x-what": {"schema": {"type": "string"}}}
-        ),
-        5,
-        "POST /things within things. Endpoint will not be generated",
-    ),
-    "answer that is text": (
-        lambda d: set_in(operation(d), "responses", "200", "content", {"text/csv": {"schema": {"type": "string"}}}),
-        5,
-        "POST /things: its answer is not JSON",
-    ),
-    "cookie": (
-        lambda d: set_in(operation(d), "parameters", [{"name": "c", "in": "cookie", "schema": {"type": "string"}}]),
-        5,
-        "POST /things: cookie parameters",
-    ),
+    "body that is a form": (lambda d: set_in(operation(d), "requestBody", "content",
+     {"multipart/form-data": {"schema": {"type": "object"}}}), 5, "POST /things: its body is not JSON"),
+    "body of unknown kind": (lambda d: set_in(operation(d), "requestBody", "content",
+     {"application/x-what": {"schema": {"type": "string"}}}), 5,
+     "POST /things within things. Endpoint will not be generated"),
+    "answer that is text": (lambda d: set_in(operation(d), "responses", "200", "content",
+     {"text/csv": {"schema": {"type": "string"}}}), 5, "POST /things: its answer is not JSON"),
+    "cookie": (lambda d: set_in(operation(d), "parameters", [{"name": "c", "in": "cookie",
+     "schema": {"type": "string"}}]), 5, "POST /things: cookie parameters"),
     "parameters written another way": (
         lambda d: d["paths"]["/things/{id}"]["get"]["parameters"][1].update(
             explode=False, schema={"type": "array", "items": {"type": "string"}}
@@ -239,21 +183,13 @@ STOPS: dict[str, tuple[Callable[[Any], object], int, str]] = {
         5,
         "GET /things/{id}: the parameter 'depth'",
     ),
-    "path behind a reference": (
-        lambda d: (
-            set_in(d, "components", "pathItems", {"Other": {"get": {"operationId": "x", "responses": ANSWER}}}),
-            set_in(d["paths"], "/other", {"$ref": "#/components/pathItems/Other"}),
-        ),
-        5,
-        "/other: a path behind a reference",
-    ),
-    "array without items": (
-        lambda d: (d.update(openapi="3.1.0"), set_in(body(d), "properties", "many", {"type": "array"})),
-        5,
-        "items",
-    ),
+    "path behind a reference": (lambda d: (set_in(d, "components", "pathItems", {"Other": {"get": {"operationId": "x",
+     "responses": ANSWER}}}), set_in(d["paths"], "/other", {"$ref": "#/components/pathItems/Other"})), 5,
+     "/other: a path behind a reference"),
+    "array without items": (lambda d: (d.update(openapi="3.1.0"), set_in(body(d), "properties", "many",
+     {"type": "array"})), 5, "items"),
     "enum of mixed types": (lambda d: set_in(body(d), "properties", "mixed", {"enum": [1, "a"]}), 5, "/Thing"),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", STOPS)

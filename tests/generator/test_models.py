@@ -47,29 +47,17 @@ def fields(model: Any) -> dict[str, schema.Field]:
         ("models/v1_image_projects_get_response", "status", "ProjectStatus | str"),
         ("models/image_project_event", "type", "ImageProjectEventType | str"),
         ("models/project_error", "code", "ProjectErrorCode | str"),
-        (
-            "models/v1_ai_image_generator_create_body",
-            "aspect_ratio",
-            "V1AiImageGeneratorCreateBodyAspectRatio | str | None",
-        ),
+        ("models/v1_ai_image_generator_create_body", "aspect_ratio",
+         "V1AiImageGeneratorCreateBodyAspectRatio | str | None"),
         ("models/v1_ai_image_generator_create_body", "model", "ImageGeneratorModel | str | None"),
-        (
-            "params/v1_ai_image_generator_create_body",
-            "model",
-            "_t.NotRequired[_models.ImageGeneratorModel | str | None]",
-        ),
-        (
-            "params/v1_files_upload_urls_create_body_items_item",
-            "type",
-            "_models.V1FilesUploadUrlsCreateBodyItemsItemType | str",
-        ),
-        (
-            "models/v1_files_upload_urls_create_body_items_item",
-            "type",
-            "V1FilesUploadUrlsCreateBodyItemsItemType | str",
-        ),
+        ("params/v1_ai_image_generator_create_body", "model",
+         "_t.NotRequired[_models.ImageGeneratorModel | str | None]"),
+        ("params/v1_files_upload_urls_create_body_items_item", "type",
+         "_models.V1FilesUploadUrlsCreateBodyItemsItemType | str"),
+        ("models/v1_files_upload_urls_create_body_items_item", "type",
+         "V1FilesUploadUrlsCreateBodyItemsItemType | str"),
     ],
-)
+)  # fmt: skip
 def test_enums_are_open_in_answers_and_in_requests(module: str, field: str, typed: str) -> None:
     assert annotation(module, field) == typed
 

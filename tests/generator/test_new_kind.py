@@ -76,14 +76,9 @@ def with_audio(spec: dict[str, Any], *, get: bool) -> None:
         "example": {"style": {"prompt": "Hi"}},
     }
     paths[CREATE] = {
-        "post": {
-            **image,
-            "operationId": "create_voice",
-            "tags": ["v1.ai_voice_generator"],
-            "x-project-kind": "audio",
-            "requestBody": {"content": {"application/json": media}},
-        }
-    }
+        "post": {**image, "operationId": "create_voice", "tags": ["v1.ai_voice_generator"], "x-project-kind": "audio",
+         "requestBody": {"content": {"application/json": media}}}
+    }  # fmt: skip
     if get:
         project = paths["/v1/image-projects/{id}"]
         asking = {**project["get"], "operationId": "get_audio_project", "tags": ["v1.audio_projects"]}

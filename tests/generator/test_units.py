@@ -72,19 +72,11 @@ def test_markdown_stays_in_its_cell(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "written"),
     [
-        ("a|b", "a\\|b"),
-        ("a\\|b", "a\\\\\\|b"),
-        ("<!-- a -->", "&lt;!-- a --&gt;"),
-        ("# a", "\\# a"),
-        ("```python", "\\```python"),
-        ("- a", "\\- a"),
-        ("---", "\\---"),
-        ("`code` first", "`code` first"),
-        ("**bold** first", "**bold** first"),
-        ("-1 means", "-1 means"),
-        ("a\n\nb", "a b"),
+        ("a|b", "a\\|b"), ("a\\|b", "a\\\\\\|b"), ("<!-- a -->", "&lt;!-- a --&gt;"), ("# a", "\\# a"),
+        ("```python", "\\```python"), ("- a", "\\- a"), ("---", "\\---"), ("`code` first", "`code` first"),
+        ("**bold** first", "**bold** first"), ("-1 means", "-1 means"), ("a\n\nb", "a b"),
     ],
-)
+)  # fmt: skip
 def test_markdown(text: str, written: str) -> None:
     assert markdown(text) == written
 
@@ -116,20 +108,11 @@ def test_raw() -> None:
 @pytest.mark.parametrize(
     ("name", "python"),
     [
-        ("plain", "plain"),
-        ("type", "type"),
-        ("id", "id"),
-        ("class", "class_"),
-        ("camelCase", "camel_case"),
-        ("with-dash", "with_dash"),
-        ("X-Trace-Id", "x_trace_id"),
-        ("2nd", "field_2nd"),
-        ("from", "from_"),
-        ("match", "match"),
-        ("", "field"),
-        ("🙈", "field"),
+        ("plain", "plain"), ("type", "type"), ("id", "id"), ("class", "class_"), ("camelCase", "camel_case"),
+        ("with-dash", "with_dash"), ("X-Trace-Id", "x_trace_id"), ("2nd", "field_2nd"), ("from", "from_"),
+        ("match", "match"), ("", "field"), ("🙈", "field"),
     ],
-)
+)  # fmt: skip
 def test_attribute(name: str, python: str) -> None:
     assert attribute(name) == python
     assert problem_with(name, of="x") is None
@@ -201,17 +184,10 @@ def test_keywords_are_dropped_and_names_kept() -> None:
         "servers": [{"url": "https://{a}", "variables": {"a": {"default": "b"}}}],
         "webhooks": {"a": {}},
         "paths": {"/a": {"get": {"responses": {"default": {"description": "."}}, "x-b": {"default": 1}}}},
-        "components": {
-            "schemas": {
-                "default": {
-                    "properties": {"example": {"default": 1, "example": 2}, "properties": {"examples": [3]}},
-                    "example": {"a": 1},
-                    "enum": [{"default": 1}],
-                    "x-deprecated-values": {"default": "no"},
-                }
-            }
-        },
-    }
+        "components": {"schemas": {"default": {"properties": {"example": {"default": 1, "example": 2},
+         "properties": {"examples": [3]}}, "example": {"a": 1}, "enum": [{"default": 1}],
+         "x-deprecated-values": {"default": "no"}}}},
+    }  # fmt: skip
     cleaned = Contract(document).for_the_generator()
     assert "webhooks" not in cleaned
     assert cleaned["servers"] == document["servers"]

@@ -114,7 +114,7 @@ def _(here: Here) -> list[Case]:
 
 @row("an `extra_body` that cannot be written as JSON")
 def _(here: Here) -> list[Case]:
-    values = (float("nan"), object(), here.portrait, b"bytes")
+    values = (float("nan"), object(), here.portrait, b"bytes", "\ud800")
     uploading = headshot(here, here.portrait, extra_body={"new": float("nan")})
     return [*(image(here, extra_body={"new": value}) for value in values), *uploading]
 
@@ -141,7 +141,10 @@ def _(here: Here) -> list[Case]:
 def _(here: Here) -> list[Case]:
     async def listen(event: object) -> None: ...
 
-    return [image(here, on_progress=value) for value in (listen, "print", 7)]
+    class Listener:
+        __call__ = listen
+
+    return [image(here, on_progress=value) for value in (listen, Listener(), "print", 7)]
 
 
 @row("a file for a directory")
@@ -180,21 +183,9 @@ def _(here: Here) -> list[Case]:
 @row("an output name with a folder, or invalid on some systems")
 def _(here: Here) -> list[Case]:
     names = (
-        "../fox",
-        "a/fox",
-        "a\\fox",
-        "/fox",
-        "",
-        ".",
-        "..",
-        "con",
-        "NUL.png",
-        "fox?",
-        "a\x00b",
-        " fox",
-        "x" * 200,
-        7,
-    )
+        "../fox", "a/fox", "a\\fox", "/fox", "", ".", "..", "con", "NUL.png", "fox?", "a\x00b", " fox", "x" * 121,
+        "\N{CJK UNIFIED IDEOGRAPH-8096}" * 100, 7,
+    )  # fmt: skip
     return [image(here, output_name=name) for name in names] + headshot(here, here.portrait, output_name="../fox")
 
 

@@ -88,7 +88,7 @@ def _(here: Here) -> list[Case]:
 
 @row("a `max_parallel` below 1")
 def _(here: Here) -> list[Case]:
-    return [made(max_parallel=value) for value in (0, -1, 1.5, "4", None)]
+    return [made(max_parallel=value) for value in (0, -1, 1.5, True, "4", None)]
 
 
 @row("a `request_timeout` that is not a number above 0")

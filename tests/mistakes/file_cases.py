@@ -155,7 +155,15 @@ def _(here: Here) -> list[Case]:
 @row("a file for a list of files")
 def _(here: Here) -> list[Case]:
     picture = Image.new("RGB", (8, 8))
-    values = (here.portrait, str(here.portrait), b"bytes", ("a.png", b"bytes"), {"a": here.portrait}, picture)
+    values = (
+        here.portrait,
+        str(here.portrait),
+        b"bytes",
+        ("a.png", b"bytes"),
+        {"a": here.portrait},
+        picture,
+        io.BytesIO(b"x"),
+    )
     return [edit(here, value) for value in values]
 
 

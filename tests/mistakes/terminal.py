@@ -64,28 +64,21 @@ LINES: Mapping[str, Lines] = {
     "no key": lambda here: [key(None)],
     "an empty key": lambda here: [key(""), key(" ")],
     "a key with a space, a line break or `Bearer`": lambda here: [key("Bearer mhk_test"), key("mhk_test\n")],
-    "a base URL without a scheme, with a password or a query": lambda here: [
-        get("--base-url", "--base-url", "127.0.0.1:1"),
-        get("--base-url", "--base-url", "https://me:secret@127.0.0.1:1"),
-    ],
-    "such an address in the variable": lambda here: [
-        get("`MAGIC_HOUR_BASE_URL`", MAGIC_HOUR_BASE_URL="https://127.0.0.1:1?x=1"),
-    ],
+    "a base URL without a scheme, with a password or a query": lambda here: [get("--base-url", "--base-url",
+     "127.0.0.1:1"), get("--base-url", "--base-url", "https://me:secret@127.0.0.1:1")],
+    "such an address in the variable": lambda here: [get("`MAGIC_HOUR_BASE_URL`",
+     MAGIC_HOUR_BASE_URL="https://127.0.0.1:1?x=1")],
     "a base URL that ends in `/v1`": lambda here: [get("--base-url", "--base-url", "https://127.0.0.1:1/v1")],
-    "such an address with `/v1` in the variable": lambda here: [
-        get("`MAGIC_HOUR_BASE_URL`", MAGIC_HOUR_BASE_URL="https://127.0.0.1:1/v1"),
-    ],
+    "such an address with `/v1` in the variable": lambda here: [get("`MAGIC_HOUR_BASE_URL`",
+     MAGIC_HOUR_BASE_URL="https://127.0.0.1:1/v1")],
     "a proxy variable that cannot be used": lambda here: [get("`HTTPS_PROXY`", HTTPS_PROXY="http://[proxy")],
     "`http://` to another machine": lambda here: [get("--base-url", "--base-url", f"http://{THIS_MACHINE}")],
-    "`http://` to another machine in the variable": lambda here: [
-        get("`MAGIC_HOUR_BASE_URL`", MAGIC_HOUR_BASE_URL=f"http://{THIS_MACHINE}"),
-    ],
-    "a poll interval variable that is not a number": lambda here: [
-        get("`MAGIC_HOUR_POLL_INTERVAL`", MAGIC_HOUR_POLL_INTERVAL="fast")
-    ],
-    "a poll interval variable below zero": lambda here: [
-        get("`MAGIC_HOUR_POLL_INTERVAL`", MAGIC_HOUR_POLL_INTERVAL="-1")
-    ],
+    "`http://` to another machine in the variable": lambda here: [get("`MAGIC_HOUR_BASE_URL`",
+     MAGIC_HOUR_BASE_URL=f"http://{THIS_MACHINE}")],
+    "a poll interval variable that is not a number": lambda here: [get("`MAGIC_HOUR_POLL_INTERVAL`",
+     MAGIC_HOUR_POLL_INTERVAL="fast")],
+    "a poll interval variable below zero": lambda here: [get("`MAGIC_HOUR_POLL_INTERVAL`",
+     MAGIC_HOUR_POLL_INTERVAL="-1")],
     "a missing file": lambda here: headshots(str(here.folder / "none.png")),
     "a missing file, by a relative path": lambda here: headshots("none.png"),
     "the home folder of an unknown user": lambda here: headshots("~there-is-no-such-user/a.png"),
@@ -100,16 +93,13 @@ LINES: Mapping[str, Lines] = {
     "a file of another kind": lambda here: headshots(str(here.voice), "notes.txt"),
     "an audio file of another kind": lambda here: [talk(here, "--audio", audio=str(here.portrait))],
     "no image to edit": lambda here: [Line(("image", "edit", "--prompt", "Sunglasses", "--output", "out/"), "--image")],
-    "more images to edit than the service takes": lambda here: [
-        Line(("image", "edit", "--prompt", "Sunglasses", *("--image", str(here.portrait)) * 11), "--image")
-    ],
+    "more images to edit than the service takes": lambda here: [Line(("image", "edit", "--prompt", "Sunglasses",
+     *("--image", str(here.portrait)) * 11), "--image")],
     "another type for a number": lambda here: [talk(here, "--end-seconds", end=end) for end in ("inf", "nan")],
-    "fewer or more images than the service makes": lambda here: [
-        Line((*GENERATE[:2], "--image-count", count, "--prompt", "A fox"), "--image-count") for count in ("0", "99")
-    ],
-    "a prompt that is too long": lambda here: [
-        Line(("image", "edit", "--image", str(here.portrait), "--prompt", "x" * 15_001), "--prompt")
-    ],
+    "fewer or more images than the service makes": lambda here: [Line((*GENERATE[:2], "--image-count", count,
+     "--prompt", "A fox"), "--image-count") for count in ("0", "99")],
+    "a prompt that is too long": lambda here: [Line(("image", "edit", "--image", str(here.portrait), "--prompt",
+     "x" * 15_001), "--prompt")],
     "an empty prompt": lambda here: [Line((*GENERATE[:4], "--prompt", ""), "--prompt")],
     "a clip that starts before 0": lambda here: [talk(here, "--start-seconds", start="-1")],
     "a clip that ends before it begins": lambda here: [talk(here, "--end-seconds", start="3", end="2")],
@@ -120,24 +110,19 @@ LINES: Mapping[str, Lines] = {
     "a `poll_interval` that is not a number above 0": lambda here: generate("--poll-interval", "0", "-1"),
     "a `poll_interval` that is too short": lambda here: generate("--poll-interval", "0.001"),
     "a file for a directory": lambda here: generate("--output", "notes.txt/", "notes.txt/below/"),
-    "an unwritable directory": lambda here: [
-        *generate("--output", str(here.forbidden()) + "/new/", unprivileged=True),
-        *generate("--output", "~there-is-no-such-user/x/", "x" * 300),
-    ],
+    "an unwritable directory": lambda here: [*generate("--output", str(here.forbidden()) + "/new/", unprivileged=True),
+     *generate("--output", "~there-is-no-such-user/x/", "x" * 300)],
     "a URL for a directory": lambda here: generate("--output", "s3://bucket/"),
-    "an output name with a folder, or invalid on some systems": lambda here: generate(
-        "--output", "con.png", "out/fox?.png", "out/ fox.png"
-    ),
+    "an output name with a folder, or invalid on some systems": lambda here: generate("--output", "con.png",
+     "out/fox?.png", "out/ fox.png"),
     "an output name of another kind of file": lambda here: generate("--output", "fox.mp4", "out/fox.mp3"),
     "an id that is empty or has `/ ? # %` or dots alone": lambda here: ids("", "a/b", "..", "a?b", "a#b", "a%2Fb"),
     "an id of more than 500 characters": lambda here: ids("x" * 501),
-    "an upload of a file that is already remote": lambda here: [
-        Line(("files", "upload", "https://a.example/a.png?signature=secret"), "FILE")
-    ],
-    "an upload for an unknown role": lambda here: [
-        Line(("files", "upload", str(here.portrait), "--role", "photo"), "--role")
-    ],
-}
+    "an upload of a file that is already remote": lambda here: [Line(("files", "upload",
+     "https://a.example/a.png?signature=secret"), "FILE")],
+    "an upload for an unknown role": lambda here: [Line(("files", "upload", str(here.portrait), "--role", "photo"),
+     "--role")],
+}  # fmt: skip
 
 OWN_WORDS: tuple[tuple[str, ...], ...] = (
     ("image", "generate", "--image-count", "1"),

@@ -153,28 +153,25 @@ def test_an_unusual_answer_does_not_lose_the_job(
 
 INTERRUPTED = """
 import signal, sys
-import anyio
-from magic_hour_workflows import AsyncClient
+from worlds import World
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores Ctrl-C for what it runs in the background
 
-async def main():
-    async with AsyncClient(token=sys.argv[1], base_url=sys.argv[2]) as client:
-        await client.v1.ai_image_generator.generate(
-            image_count=1, style={"prompt": "a"}, download_outputs=False, on_progress=lambda e: print(e, flush=True)
-        )
+def generate(client):
+    return client.v1.ai_image_generator.generate(
+        image_count=1, style={"prompt": "a"}, download_outputs=False, on_progress=lambda e: print(e, flush=True)
+    )
 
-anyio.run(main, backend=sys.argv[3])
+World(sys.argv[3]).call(generate, token=sys.argv[1], base_url=sys.argv[2])
 """
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-@pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_ctrl_c_of_an_async_program_tells_the_id(backend: str) -> None:
+def test_ctrl_c_of_a_program_tells_the_id(world: World) -> None:
     with Emulator(frozen=True, seed=0) as emulator:
         program = subprocess.Popen(
-            [sys.executable, "-c", INTERRUPTED, emulator.token, emulator.url, backend],
+            [sys.executable, "-c", INTERRUPTED, emulator.token, emulator.url, world.name],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

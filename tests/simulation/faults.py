@@ -163,16 +163,8 @@ OTHER_BYTES = next(fault for fault in GET if fault.name == "download: other byte
 
 ODD_FAULTS = [Fault(name, Phase.ODD) for name in ODD]
 API = [
-    *BEFORE,
-    UNWRITTEN,
-    *LOST,
-    *_gateway(Phase.INSTEAD),
-    *REFUSED,
-    *SLOWED,
-    *AFTER,
-    *_gateway(Phase.REPLACED),
-    *GARBLED,
-]
+    *BEFORE, UNWRITTEN, *LOST, *_gateway(Phase.INSTEAD), *REFUSED, *SLOWED, *AFTER, *_gateway(Phase.REPLACED), *GARBLED,
+]  # fmt: skip
 EVERY = {fault.name for fault in [*API, *ODD_FAULTS, *PUT, *GET]} | {"silent stream"}
 
 

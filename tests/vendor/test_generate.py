@@ -49,31 +49,18 @@ def case(id: str, resource: str, type: str, credits: int, size: tuple[int, int],
 
 CASES = [
     case("headshot", *("ai_headshot_generator", "AI_HEADSHOT", 50, (640, 800)), assets=FACE, name="Headshot"),
-    case(
-        "talking-photo-new",
-        *("ai_talking_photo", "TALKING_PHOTO", 20, (720, 720)),
-        **{"assets": FACE_AND_VOICE, "start_seconds": 1.0, "end_seconds": 2.0, "name": "Größe 🙂"},
-        style={"generation_mode": "prompted", "prompt": "Smiling"},
-        resolution="720p",
-    ),
-    case(
-        "talking-photo-old",
-        *("ai_talking_photo", "TALKING_PHOTO", 30, (480, 480)),
-        **{"assets": FACE_AND_VOICE, "start_seconds": 0, "end_seconds": 1.5, "max_resolution": 1024},
-        style={"generation_mode": "expressive", "intensity": 0.29},
-    ),
-    case(
-        "image-generator-new",
-        *("ai_image_generator", "AI_IMAGE", 50, (1024, 576)),
-        **{"image_count": 1, "aspect_ratio": "16:9", "model": "nano-banana", "resolution": "1k", "name": "Fox"},
-        style={"prompt": "A red fox", "tool": "ai-anime-generator"},
-    ),
-    case(
-        "image-generator-old",
-        *("ai_image_generator", "AI_IMAGE", 5, (360, 640)),
-        **{"image_count": 1, "orientation": "portrait"},
-        style={"prompt": "A red fox", "tool": "movie-poster-generator", "quality_mode": "pro"},
-    ),
+    case("talking-photo-new", *("ai_talking_photo", "TALKING_PHOTO", 20, (720, 720)), **{"assets": FACE_AND_VOICE,
+     "start_seconds": 1.0, "end_seconds": 2.0, "name": "Größe 🙂"}, style={"generation_mode": "prompted",
+     "prompt": "Smiling"}, resolution="720p"),
+    case("talking-photo-old", *("ai_talking_photo", "TALKING_PHOTO", 30, (480, 480)), **{"assets": FACE_AND_VOICE,
+     "start_seconds": 0, "end_seconds": 1.5, "max_resolution": 1024}, style={"generation_mode": "expressive",
+     "intensity": 0.29}),
+    case("image-generator-new", *("ai_image_generator", "AI_IMAGE", 50, (1024, 576)), **{"image_count": 1,
+     "aspect_ratio": "16:9", "model": "nano-banana", "resolution": "1k", "name": "Fox"}, style={"prompt": "A red fox",
+     "tool": "ai-anime-generator"}),
+    case("image-generator-old", *("ai_image_generator", "AI_IMAGE", 5, (360, 640)), **{"image_count": 1,
+     "orientation": "portrait"}, style={"prompt": "A red fox", "tool": "movie-poster-generator",
+     "quality_mode": "pro"}),
     case(
         "image-editor-new",
         *("ai_image_editor", "AI_IMAGE_EDITOR", 40, (1024, 768)),
@@ -81,12 +68,9 @@ CASES = [
         **{"model": "seedream-v4", "aspect_ratio": "4:3", "resolution": "1k"},
         image_count=1.0,  # the vendor types it `number`
     ),
-    case(
-        "image-editor-old",
-        *("ai_image_editor", "AI_IMAGE_EDITOR", 50, (640, 640)),
-        **{"assets": FACE, "style": {"prompt": "Give me sunglasses", "model": "Nano Banana"}, "name": "Sunglasses"},
-    ),
-]
+    case("image-editor-old", *("ai_image_editor", "AI_IMAGE_EDITOR", 50, (640, 640)), **{"assets": FACE,
+     "style": {"prompt": "Give me sunglasses", "model": "Nano Banana"}, "name": "Sunglasses"}),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("asked", CASES)

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from magic_hour_client.models import V1AiTalkingPhotoCreateBodyStyle
 from magic_hour_emulator import Emulator
-from magic_hour_workflows import Client, Estimate, InvalidArgument, estimate_credits
+from magic_hour_workflows import Client, Estimate, estimate_credits
 
 CLIP = {"start_seconds": 1, "end_seconds": 3}
 CALLS: list[tuple[str, dict[str, Any], Estimate]] = [
@@ -54,28 +53,3 @@ def test_an_estimate_is_what_is_charged(
     with Client(token=emulator.token, base_url=emulator.url) as client:
         result = getattr(client.v1, resource).generate(**call, wait_for_completion=False)
     assert result.credits_charged == expected.credits
-
-
-def test_models_and_whole_names_are_understood() -> None:
-    style = V1AiTalkingPhotoCreateBodyStyle(generation_mode="prompted")
-    name = "v1.ai_talking_photo.create"
-    assert estimate_credits(name, start_seconds=0, end_seconds=1, style=style) == Estimate(20, True, 24)
-
-
-def test_the_words() -> None:
-    assert [str(Estimate(5, False)), str(Estimate(5, True))] == ["5 credits", "at least 5 credits"]
-
-
-@pytest.mark.parametrize(
-    ("operation", "parameters", "field"),
-    [
-        ("image_projects", {}, "operation"),
-        ("ai_talking_photo", {"start_seconds": 0}, "end_seconds"),
-        ("ai_talking_photo", {"start_seconds": 0, "end_seconds": "3"}, "end_seconds"),
-        ("ai_image_generator", {"image_count": float("inf")}, "image_count"),
-    ],
-)
-def test_what_cannot_be_estimated(operation: str, parameters: dict[str, Any], field: str) -> None:
-    with pytest.raises(InvalidArgument) as caught:
-        estimate_credits(operation, **parameters)
-    assert caught.value.field == field

@@ -15,7 +15,7 @@ from fakes import FakeBackend, call, created, lost, project, refused, unsent
 from magic_hour_client.api.v1_ai_image_generator.create_ai_image import request as create
 from magic_hour_client.api.v1_image_projects.delete_image_project import request as delete
 from magic_hour_client.api.v1_image_projects.get_image_project import request as get
-from magic_hour_client.errors import ConnectionFailed, NotFound, RequestTimeout, UnexpectedResponse
+from magic_hour_client.errors import ConnectionFailed, NotFound, UnexpectedResponse
 from magic_hour_workflows._backend import run_sync
 from magic_hour_workflows._flows.submit import query, send, submit
 from magic_hour_workflows._flows.wait import wait
@@ -136,19 +136,13 @@ class TestSubmit:
         backend.clock += 55
         assert run_sync(submit(late, paid_call()))[1].id == "abc"
 
-    def test_too_little_time_is_told_as_that(self) -> None:
-        late = call(backend := FakeBackend(), 60)
-        backend.clock += 56
-        with pytest.raises(RequestTimeout, match="too little time is left") as caught:
-            run_sync(submit(late, paid_call()))
-        assert (caught.value.operation, caught.value.sent) == (CREATE, False)
-
     def test_an_unknown_outcome_is_told_with_its_reason_everywhere(self, caplog: pytest.LogCaptureFixture) -> None:
         events: list[Event] = []
         backend = FakeBackend().script(CREATE, lost())
         with pytest.raises(SubmissionUnknown) as caught:
             run_sync(submit(call(backend, on_progress=events.append), paid_call()))
         assert caught.value.reason == "no answer"
+        assert "may have been charged" in str(caught.value)
         assert caplog.messages == [str(caught.value)]
         assert events == [
             SubmissionLost(operation=CREATE, name="my job", submitted_at=backend.utc(), reason="no answer")
@@ -179,18 +173,6 @@ class TestSubmit:
         assert caught.value.project_id == "abc"
         assert [event.id for event in events] == ["abc"]
         assert not hasattr(caught.value, "submission_unknown")
-
-    def test_ctrl_c_in_the_listener_tells_it_once_more_and_then_never_again(self) -> None:
-        """The listener may not have heard it: the interruption may have come before its first line."""
-        events: list[Event] = []
-
-        def interrupt(event: Event) -> None:
-            events.append(event)
-            raise KeyboardInterrupt
-
-        with pytest.raises(KeyboardInterrupt):
-            run_sync(submit(call(FakeBackend().script(CREATE, created()), on_progress=interrupt), paid_call()))
-        assert len(events) == 2
 
     def test_a_cancellation_whose_request_got_lost_carries_that_its_outcome_is_unknown(self) -> None:
         cancelled = KeyboardInterrupt()
@@ -236,13 +218,7 @@ class TestWait:
         backend = FakeBackend().script(GET, project("canceled", credits=7))
         with pytest.raises(JobCanceled) as caught:
             run_sync(wait(call(backend), JOB))
-        assert caught.value.credits_charged == 7
-
-    def test_the_status_of_a_job_that_was_never_seen_is_not_known(self) -> None:
-        backend = FakeBackend(random=1.0).script(GET, lost())
-        with pytest.raises(JobTimeout) as caught:
-            run_sync(wait(call(backend, 60), JOB))
-        assert caught.value.status is None
+        assert (caught.value.project_id, caught.value.credits_charged) == ("job-1", 7)
 
     def test_no_status_is_no_change_of_status(self) -> None:
         events: list[Event] = []
@@ -255,15 +231,6 @@ class TestWait:
         backend = FakeBackend().script(GET, project("queued"), project(None), project("complete"))
         run_sync(wait(call(backend, on_progress=events.append), JOB))
         assert [event.status for event in events] == ["queued", "unknown", "complete"]
-
-    def test_ctrl_c_before_the_first_look_carries_the_id(self) -> None:
-        class Stopped(FakeBackend):
-            async def sleep(self, seconds: float) -> None:
-                raise KeyboardInterrupt
-
-        with pytest.raises(KeyboardInterrupt) as caught:
-            run_sync(wait(call(Stopped()), JOB, new=True))
-        assert caught.value.project_id == "job-1"  # type: ignore[attr-defined]
 
     def test_a_fixed_interval_holds_before_the_first_look_too(self) -> None:
         backend = FakeBackend().script(GET, project())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import logging
 import threading
 from collections.abc import Generator
 from pathlib import Path
@@ -14,11 +13,9 @@ import av
 import pytest
 from PIL import Image
 
-from fakes import names_in
 from magic_hour_client._runtime import endpoints
 from magic_hour_emulator import Emulator
-from magic_hour_workflows import InvalidArgument, JobError
-from magic_hour_workflows.errors import JobCanceled, JobFailed, JobTimeout, NotFound, PaymentRequired, Unauthorized
+from magic_hour_workflows.errors import NotFound, PaymentRequired, Unauthorized
 from magic_hour_workflows.events import Created, Downloading, Uploading
 from worlds import World
 
@@ -143,36 +140,6 @@ class TestJobsById:
 
 
 class TestBadEnds:
-    def test_a_failed_job(self, world: World, options: Options, emulator: Emulator, tmp_path: Path) -> None:
-        emulator.fail_next("no_source_face", "There is no face")
-        with pytest.raises(JobFailed) as caught:
-            world.call(lambda client: generate_image(client, download_directory=tmp_path), **options)
-        assert (caught.value.code, caught.value.reason) == ("no_source_face", "There is no face")
-        assert caught.value.credits_charged == 0
-        assert names_in(tmp_path) == []
-
-    def test_a_canceled_job(self, world: World, options: Options, emulator: Emulator) -> None:
-        def scenario(client: Any) -> Generator[Any, Any, Any]:
-            emulator.faults.add("job_canceled")
-            started = yield generate_image(client, wait_for_completion=False)
-            with pytest.raises(JobCanceled) as caught:
-                yield client.v1.image_projects.wait(started.id)
-            return caught.value.project_id == started.id
-
-        assert world.run(scenario, **options)
-
-    def test_a_job_that_hangs(self, world: World, options: Options, emulator: Emulator) -> None:
-        def scenario(client: Any) -> Generator[Any, Any, Any]:
-            emulator.faults.add("job_stuck", status="queued")
-            started = yield generate_image(client, wait_for_completion=False)
-            with pytest.raises(JobTimeout) as caught:
-                yield client.v1.image_projects.wait(started.id, timeout=0.3)
-            return caught.value
-
-        error = world.run(scenario, **options)
-        assert isinstance(error, JobError)
-        assert error.status in ("queued", None), "None if even the first answer came too late"
-
     def test_a_wrong_key(self, world: World, options: Options, emulator: Emulator) -> None:
         with pytest.raises(Unauthorized, match="check the API key"):
             world.call(generate_image, **{**options, "token": "mhk_wrong"})
@@ -182,73 +149,6 @@ class TestBadEnds:
         with Emulator(credits=3) as poor, pytest.raises(PaymentRequired) as caught:
             world.call(generate_image, token=poor.token, base_url=poor.url)
         assert caught.value.code == "insufficient_credits"
-
-    def test_a_mistake_reaches_nobody(self, world: World, options: Options, emulator: Emulator, tmp_path: Path) -> None:
-        with pytest.raises(InvalidArgument):
-            world.call(
-                lambda client: client.v1.ai_headshot_generator.generate(
-                    assets={"image_file_path": tmp_path / "no.png"}
-                ),
-                **options,
-            )
-        assert len(list(emulator.requests)) == 0
-
-
-class TestNothingIsOverwritten:
-    def test_two_jobs_and_a_file_of_the_users_own(self, world: World, options: Options, tmp_path: Path) -> None:
-        (tmp_path / "fox.png").write_bytes(b"the user's own")
-
-        def scenario(client: Any) -> Generator[Any, Any, Any]:
-            results = []
-            for _ in range(2):
-                results.append(
-                    (yield generate_image(client, image_count=1, output_name="fox", download_directory=tmp_path))
-                )
-            four = yield generate_image(client, image_count=4, output_name="fox", download_directory=tmp_path)
-            return [path for result in [*results, four] for path in result.downloaded_paths]
-
-        paths = world.run(scenario, **options)
-        assert [path.name for path in paths] == [
-            "fox (2).png", "fox (3).png", "fox-1.png", "fox-2.png", "fox-3.png", "fox-4.png"
-        ]  # fmt: skip
-        assert len({path.read_bytes() for path in paths}) == 6
-        assert (tmp_path / "fox.png").read_bytes() == b"the user's own"
-        assert len(names_in(tmp_path)) == 7
-
-
-def test_no_secret_is_logged_or_shown(
-    world: World, options: Options, emulator: Emulator, tmp_path: Path, portrait: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.DEBUG)
-    shown: list[str] = []
-
-    def scenario(client: Any) -> Generator[Any, Any, Any]:
-        shown.append(repr(client))
-        result = yield client.v1.ai_headshot_generator.generate(
-            assets={"image_file_path": portrait},
-            download_directory=tmp_path,
-            on_progress=lambda e: shown.append(repr(e)),
-        )
-        shown.extend([repr(result), repr(result.project), str(result.project.downloads)])
-        return result
-
-    world.run(scenario, **options)
-    everything = caplog.text + "\n".join(shown)
-    signatures = [part for request in emulator.requests for part in str(request.path).split("?")[1:]]
-    assert "HTTP Request" in everything, "httpx logs requests, so this test can fail"
-    assert emulator.token not in everything
-    assert "ignature=" not in everything, signatures
-
-
-def test_authorization_goes_to_the_api_only(world: World, options: Options, emulator: Emulator, portrait: Path) -> None:
-    world.call(
-        lambda client: client.v1.ai_headshot_generator.generate(
-            assets={"image_file_path": portrait}, download_outputs=False
-        ),
-        **options,
-    )
-    origins = {request.origin: request.authorization for request in emulator.requests}
-    assert origins == {"api": "right", "storage": "absent"}
 
 
 def test_a_body_is_built_once_and_written_once(

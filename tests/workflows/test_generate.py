@@ -10,21 +10,22 @@ from typing import Any
 
 import pytest
 
-from fakes import FakeBackend, call, created, lost, names_in, project, refused, unsent
+from fakes import FakeBackend, call, created, names_in, project, refused, unsent
 from magic_hour_client._runtime.endpoints import encoded
 from magic_hour_client.endpoints import PROJECTS, endpoint
 from magic_hour_client.models import V1AiHeadshotGeneratorCreateBodyAssets
 from magic_hour_client.types import Placeholder
 from magic_hour_workflows._backend import run_sync
-from magic_hour_workflows._flows.generate import OutputOptions, check_result, generate, job_name, save
+from magic_hour_workflows._flows.generate import OutputOptions, check_result, generate, save
+from magic_hour_workflows._results import Result
 from magic_hour_workflows.errors import (
     APIError,
     DownloadFailed,
     InvalidArgument,
-    JobFailed,
-    SubmissionUnknown,
+    TransferFailed,
     UnknownField,
     UnprocessableEntity,
+    UploadFailed,
 )
 from magic_hour_workflows.events import Created, Downloading, Event, StatusChanged, Uploading
 
@@ -150,49 +151,10 @@ def test_a_name_is_always_sent(tmp_path: Path) -> None:
     assert backend.sent[0].body["name"] == "mine"
 
 
-def test_names_differ() -> None:
-    assert job_name(FakeBackend(random=0.1), ENDPOINTS["image"]) != job_name(
-        FakeBackend(random=0.2), ENDPOINTS["image"]
-    )
-
-
 def test_extra_body_reaches_the_service(tmp_path: Path) -> None:
     backend, _ = run("image", {**IMAGE, "extra_body": {"style": {"seed": 3}, "new": True}}, download_directory=tmp_path)
     assert backend.sent[0].body["style"] == {"prompt": "a", "seed": 3}
     assert backend.sent[0].body["new"] is True
-
-
-@pytest.mark.parametrize(
-    ("which", "parameters", "field"),
-    [
-        ("image", {**IMAGE, "aspekt_ratio": "1:1"}, "aspekt_ratio"),
-        ("image", {**IMAGE, "style": {"prompt": "a", "tol": "general"}}, "style.tol"),
-        ("image", {"style": {"prompt": "a"}}, "image_count"),
-        ("image", {"image_count": 1, "style": {}}, "style.prompt"),
-        ("image", {**IMAGE, "image_count": "1"}, "image_count"),
-        ("image", {**IMAGE, "image_count": 0}, "image_count"),
-        ("talking", {"assets": {"image_file_path": "image/a.png", "audio_file_path": "audio/a.mp3"},
-                     "start_seconds": 2, "end_seconds": 2}, "end_seconds"),
-        ("talking", {"assets": {"image_file_path": "image/a.png", "audio_file_path": "audio/a.mp3"},
-                     "start_seconds": 0, "end_seconds": 301}, "end_seconds"),
-        ("talking", {"assets": {"image_file_path": "image/a.png", "audio_file_path": "audio/a.mp3"},
-                     "start_seconds": -1, "end_seconds": 2}, "start_seconds"),
-        ("edit", {"assets": {}, "style": {"prompt": "a"}}, "assets.image_file_paths"),
-        ("edit", {"assets": {"image_file_paths": []}, "style": {"prompt": "a"}}, "assets.image_file_paths"),
-        ("edit", {"assets": {"image_file_paths": "a.png"}, "style": {"prompt": "a"}}, "assets.image_file_paths"),
-        ("headshot", {"assets": {"image_file_path": "no/such/file.png"}}, "assets.image_file_path"),
-        ("headshot", {"assets": {"image_file_path": 7}}, "assets.image_file_path"),
-        ("headshot", {"assets": {"image_path": "image/a.png"}}, "assets.image_path"),
-    ],
-    ids=lambda value: value if isinstance(value, str) else None,
-)  # fmt: skip
-def test_mistakes_are_found_before_anything_goes_out(which: str, parameters: dict[str, Any], field: str) -> None:
-    backend = io_for(which)
-    with pytest.raises(InvalidArgument) as caught:
-        run(which, parameters, backend=backend)
-    assert caught.value.field == field
-    assert backend.sent == []
-    assert backend.puts == []
 
 
 def test_a_misspelt_name_is_answered_with_the_right_one() -> None:
@@ -201,34 +163,10 @@ def test_a_misspelt_name_is_answered_with_the_right_one() -> None:
     assert isinstance(caught.value, TypeError)
 
 
-@pytest.mark.parametrize("directory", ["file.txt", "file.txt/below"])
-def test_a_directory_that_is_none_is_found_before_anything_goes_out(tmp_path: Path, directory: str) -> None:
-    (tmp_path / "file.txt").write_text("mine")
-    backend = io_for("headshot")
-    parameters = {"assets": {"image_file_path": ("a.png", b"bytes")}}
-    with pytest.raises(InvalidArgument, match="download_directory"):
-        run("headshot", parameters, backend=backend, download_directory=tmp_path / directory)
-    assert backend.sent == []
-    assert backend.puts == []
-
-
-@pytest.mark.parametrize("name", ["../x", "a/b", "", ".", "..", "a\x00b", "a\\b", " a", "con:1", 7])
-def test_an_output_name_cannot_lead_anywhere(tmp_path: Path, name: Any) -> None:
-    backend = io_for("image")
-    with pytest.raises(InvalidArgument, match="output_name"):
-        run("image", IMAGE, backend=backend, download_directory=tmp_path, output_name=name)
-    assert backend.sent == []
-
-
-def test_the_directory_is_made(tmp_path: Path) -> None:
-    _, result = run("image", IMAGE, download_directory=tmp_path / "a" / "b")
-    assert result.downloaded_paths == [tmp_path / "a" / "b" / "job-1-1.png"]
-
-
 def test_without_waiting_the_id_comes_back_at_once(tmp_path: Path) -> None:
     backend, result = run("image", IMAGE, wait_for_completion=False, download_directory=tmp_path / "not made")
     assert backend.names() == ["v1.ai_image_generator.create"]
-    assert (result.id, result.status, result.downloaded_paths) == ("job-1", "queued", [])
+    assert result == Result(id="job-1", kind="image", status="queued", credits_charged=5)
     assert not (tmp_path / "not made").exists()
 
 
@@ -269,30 +207,6 @@ def test_output_name(tmp_path: Path, outputs: int, name: str, expected: list[str
     assert [path.name for path in result.downloaded_paths] == expected
 
 
-def test_a_hostile_id_stays_in_the_directory(tmp_path: Path) -> None:
-    folder = tmp_path / "out"
-    backend = io_for("image").script("v1.ai_image_generator.create", created("..%2f..%2fetc"))
-    with pytest.raises(InvalidArgument):
-        run("image", IMAGE, backend=backend, download_directory=folder)
-    assert names_in(tmp_path) == ["out"]
-    assert names_in(folder) == []
-
-
-def test_a_failed_job_carries_everything(tmp_path: Path) -> None:
-    backend = io_for("image").script("v1.image_projects.get", project("error", credits=0))
-    with pytest.raises(JobFailed) as caught:
-        run("image", IMAGE, backend=backend, download_directory=tmp_path)
-    assert caught.value.project_id == "job-1"
-    assert names_in(tmp_path) == []
-
-
-def test_an_unknown_submission_ends_the_call(tmp_path: Path) -> None:
-    backend = io_for("image").script("v1.ai_image_generator.create", lost())
-    with pytest.raises(SubmissionUnknown):
-        run("image", IMAGE, backend=backend, download_directory=tmp_path)
-    assert backend.names() == ["v1.ai_image_generator.create"]
-
-
 def test_the_deadline_is_one_for_the_whole_call(tmp_path: Path) -> None:
     """40 s lost before the create are missing while waiting."""
     slowed = refused(429, headers={"retry-after": "20"})
@@ -304,15 +218,6 @@ def test_the_deadline_is_one_for_the_whole_call(tmp_path: Path) -> None:
     assert 1058 <= backend.clock <= 1060
 
 
-@pytest.mark.parametrize("value", [float("nan"), object(), b"bytes", "\ud800"])
-def test_what_json_cannot_say_is_found_before_anything_goes_out(value: Any) -> None:
-    backend = io_for("headshot")
-    parameters = {"assets": {"image_file_path": ("a.png", b"bytes")}, "extra_body": {"new": value}}
-    with pytest.raises(InvalidArgument, match="JSON"):
-        run("headshot", parameters, backend=backend)
-    assert backend.sent == []
-
-
 def test_the_callers_stream_stands_where_it_stood(tmp_path: Path) -> None:
     """So that the same call can be made again with the same stream."""
     stream = io.BytesIO(b"headbytes")
@@ -321,15 +226,6 @@ def test_the_callers_stream_stands_where_it_stood(tmp_path: Path) -> None:
         backend, _ = run("headshot", {"assets": {"image_file_path": ("a.png", stream)}}, download_directory=tmp_path)
         assert backend.puts[0][1] == b"bytes"
     assert stream.tell() == 4
-
-
-def test_one_stream_cannot_be_two_kinds_of_file() -> None:
-    backend = io_for("talking")
-    stream = io.BytesIO(b"bytes")
-    assets = {"image_file_path": ("a.png", stream), "audio_file_path": ("a.mp3", stream)}
-    with pytest.raises(InvalidArgument, match="cannot be both"):
-        run("talking", {"assets": assets, "start_seconds": 0, "end_seconds": 1}, backend=backend)
-    assert backend.sent == []
 
 
 class TestByItsId:
@@ -351,11 +247,6 @@ class TestByItsId:
         result = run_sync(check_result(call(io_for("image")), "image", "job-1", outputs))
         assert len(result.downloaded_paths) == 1
 
-    def test_download_refuses_what_is_not_complete(self, tmp_path: Path) -> None:
-        backend = io_for("image").script("v1.image_projects.get", project("queued"))
-        with pytest.raises(InvalidArgument, match="not complete yet"):
-            run_sync(save(call(backend), "image", "job-1", OutputOptions(download_directory=tmp_path)))
-
     @pytest.mark.parametrize("flow", [check_result, save])
     def test_a_look_at_a_paid_job_is_repeated_for_as_long_as_there_is_time(self, tmp_path: Path, flow: Any) -> None:
         backend = io_for("image").script("v1.image_projects.get", *[unsent()] * 20, project())
@@ -363,46 +254,17 @@ class TestByItsId:
         run_sync(flow(call(backend), "image", "job-1", outputs))
         assert names_in(tmp_path) == ["job-1-1.png"]
 
-    @pytest.mark.parametrize("id", ["", "a/b", "a?b", "a#b", "..", ".", "a b", "a%2Fb", "a\n", None])
-    def test_what_is_no_id_is_refused(self, tmp_path: Path, id: Any) -> None:
-        backend = io_for("image")
-        with pytest.raises(InvalidArgument, match="`id`"):
-            run_sync(check_result(call(backend), "image", id, OutputOptions(download_directory=tmp_path)))
-        assert backend.sent == []
-
 
 class TestDownload:
     """Saving outputs: what fails, what is kept, and what is asked for again."""
 
-    def test_an_expired_url_is_replaced(self, tmp_path: Path) -> None:
-        from magic_hour_workflows.errors import TransferFailed
-
-        fresh = project()
-        fresh.downloads[0].url = "https://storage.example/fresh.png?signature=canary"
-        backend = io_for("image").script("v1.image_projects.get", project(), fresh)
-        backend.script("fetch", TransferFailed("expired", status=403), b"\0media")
-        _, result = run("image", IMAGE, backend=backend, download_directory=tmp_path)
-        assert backend.fetched[1].startswith("https://storage.example/fresh.png")
-        assert result.downloaded_paths[0].read_bytes() == b"\0media"
-
     def test_a_url_that_never_works_is_not_tried_for_ever(self, tmp_path: Path) -> None:
-        from magic_hour_workflows.errors import TransferFailed
-
         backend = io_for("image").script("fetch", TransferFailed("forbidden", status=403))
         with pytest.raises(DownloadFailed) as caught:
             run("image", IMAGE, backend=backend, download_directory=tmp_path)
         assert (caught.value.status, caught.value.project_id) == (403, "job-1")
         assert len(backend.fetched) == 4
         assert names_in(tmp_path) == []
-
-    def test_what_arrived_before_a_failure_is_kept_and_told(self, tmp_path: Path) -> None:
-        from magic_hour_workflows.errors import TransferFailed
-
-        backend = io_for("image", outputs=2).script("fetch", b"\0first", TransferFailed("gone for good", status=405))
-        with pytest.raises(DownloadFailed) as caught:
-            run("image", IMAGE, backend=backend, download_directory=tmp_path)
-        assert [path.read_bytes() for path in caught.value.downloaded_paths] == [b"\0first"]
-        assert "check_result('job-1')" in str(caught.value)
 
     def test_a_short_answer_is_not_a_file(self, tmp_path: Path) -> None:
         class Cutting(FakeBackend):
@@ -465,22 +327,16 @@ class TestUpload:
     PARAMETERS = {"assets": {"image_file_path": ("a.png", b"bytes")}}  # noqa: RUF012
 
     def test_a_passing_failure_is_repeated_from_the_beginning(self, tmp_path: Path) -> None:
-        from magic_hour_workflows.errors import TransferFailed
-
         backend = io_for("headshot").script("put", unsent(), TransferFailed("busy", status=503), None)
         run("headshot", self.PARAMETERS, backend=backend, download_directory=tmp_path)
         assert [content for _, content in backend.puts] == [b"bytes"] * 3
 
     def test_an_expired_place_is_replaced(self, tmp_path: Path) -> None:
-        from magic_hour_workflows.errors import TransferFailed
-
         backend = io_for("headshot").script("put", TransferFailed("expired", status=403), None)
         run("headshot", self.PARAMETERS, backend=backend, download_directory=tmp_path)
         assert backend.names().count("v1.files.upload_urls.create") == 2
 
     def test_storage_that_never_takes_it_is_an_error_before_any_charge(self, tmp_path: Path) -> None:
-        from magic_hour_workflows.errors import TransferFailed, UploadFailed
-
         backend = io_for("headshot").script("put", TransferFailed("too large", status=413))
         with pytest.raises(UploadFailed, match="No job was submitted"):
             run("headshot", self.PARAMETERS, backend=backend, download_directory=tmp_path)
@@ -488,39 +344,6 @@ class TestUpload:
         with pytest.raises(UploadFailed, match="No job was submitted"):
             run("headshot", self.PARAMETERS, backend=backend, download_directory=tmp_path)
         assert "v1.ai_headshot_generator.create" not in backend.names()
-
-    def test_a_stream_that_cannot_be_read_names_the_file_and_is_not_repeated(self, tmp_path: Path) -> None:
-        class Broken(io.BytesIO):
-            def seekable(self) -> bool:
-                return False
-
-            def read(self, size: int | None = -1) -> bytes:
-                if size:
-                    raise OSError("unplugged")
-                return b""
-
-        from magic_hour_workflows.errors import UploadFailed
-
-        backend = io_for("headshot")
-        with pytest.raises(
-            UploadFailed, match=r"^a\.png was not uploaded: it cannot be read \(unplugged\)\. No job was"
-        ):
-            run(
-                "headshot",
-                {"assets": {"image_file_path": ("a.png", Broken(b"x"))}},
-                backend=backend,
-                download_directory=tmp_path,
-            )
-        assert backend.sent == []
-
-    def test_a_missing_place_is_an_error(self, tmp_path: Path) -> None:
-        from types import SimpleNamespace
-
-        from magic_hour_client.errors import UnexpectedResponse
-
-        backend = io_for("headshot").script("v1.files.upload_urls.create", SimpleNamespace(items=[]))
-        with pytest.raises(UnexpectedResponse, match="0 upload URLs for 1 files"):
-            run("headshot", self.PARAMETERS, backend=backend, download_directory=tmp_path)
 
 
 def test_a_refusal_says_which_value_may_be_misspelt(tmp_path: Path) -> None:

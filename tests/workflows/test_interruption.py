@@ -3,14 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import logging
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -18,8 +11,7 @@ import httpx
 import pytest
 
 from magic_hour_client._runtime import transport
-from magic_hour_emulator import Emulator
-from magic_hour_workflows import AsyncClient, Client
+from magic_hour_workflows import AsyncClient
 from magic_hour_workflows.events import Created, Event, SubmissionLost
 
 ASYNC = pytest.mark.parametrize("backend", ["asyncio", "trio"])
@@ -91,54 +83,6 @@ def test_cancelled_while_the_create_is_in_flight(backend: str) -> None:
     anyio.run(main, backend=backend)
 
 
-def test_ctrl_c_while_the_id_is_being_told_does_not_leave_it_untold() -> None:
-    """The listener had not heard of it, so the command line said that nothing was submitted."""
-    events: list[Event] = []
-
-    def filtered(record: logging.LogRecord) -> bool:
-        if "accepted" in record.getMessage() and not interruptions:
-            interruptions.append(record)
-            raise KeyboardInterrupt
-        return True
-
-    interruptions: list[logging.LogRecord] = []
-    answer = httpx.MockTransport(lambda _: httpx.Response(200, json={"id": "job-1", "credits_charged": 5}))
-    logger = logging.getLogger("magic_hour_workflows")
-    level = logger.level
-    logger.addFilter(filtered)
-    logger.setLevel(logging.INFO)
-    try:
-        with (
-            httpx.Client(transport=answer) as http,
-            Client(token="x", base_url="https://api.example", http_client=http) as client,
-            pytest.raises(KeyboardInterrupt) as caught,
-        ):
-            client.v1.ai_image_generator.generate(**JOB, download_outputs=False, on_progress=events.append)
-    finally:
-        logger.removeFilter(filtered)
-        logger.setLevel(level)
-    assert caught.value.project_id == "job-1"  # type: ignore[attr-defined]
-    assert events == [Created(id="job-1", kind="image", credits_charged=5, name=events[0].name)]  # type: ignore[union-attr]
-
-
-def test_a_listener_that_ends_the_program_is_not_called_at_every_step_out_of_it() -> None:
-    events: list[Event] = []
-
-    def leave(event: Event) -> None:
-        events.append(event)
-        raise SystemExit
-
-    answer = httpx.MockTransport(lambda _: httpx.Response(200, json={"id": "job-1", "credits_charged": 5}))
-    with (
-        httpx.Client(transport=answer) as http,
-        Client(token="x", base_url="https://api.example", http_client=http) as client,
-        pytest.raises(SystemExit) as caught,
-    ):
-        client.v1.ai_image_generator.generate(**JOB, download_outputs=False, on_progress=leave)
-    assert caught.value.project_id == "job-1"  # type: ignore[attr-defined]
-    assert len(events) == 2
-
-
 @ASYNC
 def test_cancelled_and_no_answer_comes(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "SHIELD_SECONDS", 0.1)
@@ -194,42 +138,3 @@ def test_a_timeout_of_asyncio_replaces_the_exception_but_not_the_event() -> None
         return events
 
     assert [event.id for event in asyncio.run(main()) if isinstance(event, Created)] == ["job-1"]
-
-
-PROGRAM = """
-import signal, sys
-from magic_hour_workflows import Client
-
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores Ctrl-C for what it runs in the background
-
-with Client(token=sys.argv[1], base_url=sys.argv[2]) as client:
-    client.v1.ai_image_generator.generate(
-        image_count=1, style={"prompt": "a"}, download_outputs=False, on_progress=lambda e: print(e, flush=True)
-    )
-"""
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-def test_ctrl_c_of_a_real_program_tells_the_id(tmp_path: Path) -> None:
-    with Emulator(durations={"ai-image-generator": 600}) as emulator:
-        program = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, emulator.token, emulator.url],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        )
-        with program:
-            try:
-                assert program.stdout is not None
-                first = program.stdout.readline()
-                program.send_signal(signal.SIGINT)
-                _, errors = program.communicate(timeout=20)
-            finally:
-                program.kill()
-        [create] = emulator.ledger.creates
-    assert create.id in first
-    assert "KeyboardInterrupt" in errors
-    assert f"check_result('{create.id}')" in errors
-    assert json.dumps(emulator.token) not in errors

@@ -12,17 +12,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = [
-    "magic_hour_client",
-    "magic_hour_client.client",
-    "magic_hour_resources",
-    "magic_hour_resources.v1",
-    "magic_hour_resources.v1_image_projects",
-    "magic_hour_workflows",
-    "magic_hour_workflows.runner",
-    "magic_hour_workflows._flows.generate",
-    "magic_hour_workflows.batch",
-    "magic_hour_emulator",
-]
+    "magic_hour_client", "magic_hour_client.client", "magic_hour_resources", "magic_hour_resources.v1",
+    "magic_hour_resources.v1_image_projects", "magic_hour_workflows", "magic_hour_workflows.runner",
+    "magic_hour_workflows._flows.generate", "magic_hour_workflows.batch", "magic_hour_emulator",
+]  # fmt: skip
 NEVER_NAMED = {
     "generated/magic_hour_client": "magic_hour_(resources|workflows|emulator)",
     "templates/runtime": "magic_hour",
@@ -61,18 +54,12 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 PLANTS = {
     "an upper layer": ("workflows/magic_hour_workflows/_flows/wait.py", "from ..runner import Runner", "cli -> batch"),
-    "an upper layer, for type checking": (
-        "generated/magic_hour_resources/v1.py",
-        "if _t.TYPE_CHECKING:\n    from magic_hour_workflows import _client",
-        "cli -> batch",
-    ),
-    "another way in": (
-        "generated/magic_hour_resources/v1.py",
-        "from magic_hour_workflows import _flows",
-        "Resources import one module",
-    ),
+    "an upper layer, for type checking": ("generated/magic_hour_resources/v1.py",
+     "if _t.TYPE_CHECKING:\n    from magic_hour_workflows import _client", "cli -> batch"),
+    "another way in": ("generated/magic_hour_resources/v1.py", "from magic_hour_workflows import _flows",
+     "Resources import one module"),
     "a cycle": ("workflows/magic_hour_workflows/batch/_rows.py", "from . import _store", "No cycle"),
-}
+}  # fmt: skip
 
 
 @pytest.mark.slow

@@ -7,7 +7,6 @@ import errno
 import gzip
 import hashlib
 import os
-import stat
 import sys
 import zlib
 from collections.abc import Callable
@@ -17,9 +16,8 @@ from typing import Any
 import pytest
 
 from fakes import names_in
-from magic_hour_client.errors import InvalidArgument
 from magic_hour_workflows import _unpacking as unpacking
-from magic_hour_workflows._outputs import checked_directory, checked_output_name, output_names, safe_stem
+from magic_hour_workflows._outputs import checked_directory, output_names, safe_stem
 from magic_hour_workflows._partial_download import PartialDownload
 from magic_hour_workflows._results import Job
 from magic_hour_workflows._storage_http import checked_url
@@ -53,33 +51,6 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     assert [path.name for path in paths] == ["a (2).png", "a (3).png", "a (4).png"]
     assert (tmp_path / "a.png").read_bytes() == b"the user's own"
     assert [path.read_bytes() for path in paths] == [b"\0", b"\1", b"\2"]
-
-
-def test_a_symlink_in_the_way_is_not_followed(tmp_path: Path) -> None:
-    victim = tmp_path / "victim"
-    (tmp_path / "a.png").symlink_to(victim)
-    assert arrived(tmp_path).finish().name == "a (2).png"
-    assert not victim.exists()
-
-
-def test_nothing_is_overwritten_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_links(*_: object) -> None:
-        raise PermissionError
-
-    monkeypatch.setattr(os, "link", no_links)
-    (tmp_path / "a.png").write_bytes(b"the user's own")
-    assert arrived(tmp_path).finish().name == "a (2).png"
-    assert (tmp_path / "a.png").read_bytes() == b"the user's own"
-    assert names_in(tmp_path) == ["a (2).png", "a.png"]
-
-
-def test_permissions_follow_the_umask(tmp_path: Path) -> None:
-    before = os.umask(0o027)
-    try:
-        path = arrived(tmp_path).finish()
-    finally:
-        os.umask(before)
-    assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
 
 def test_discard_touches_nothing_that_is_not_its_own(tmp_path: Path) -> None:
@@ -215,12 +186,6 @@ def test_a_directory_that_vanishes_does_not_hide_what_went_wrong(tmp_path: Path)
     assert partial._file is None
 
 
-@pytest.mark.parametrize("name", ["\N{CJK UNIFIED IDEOGRAPH-8096}" * 100, "a" * 121, "CON", "nul.png"])
-def test_an_output_name_that_no_file_system_takes_is_refused(name: str) -> None:
-    with pytest.raises(InvalidArgument):
-        checked_output_name(name)
-
-
 def test_redirects_are_followed_only_to_safe_places(tmp_path: Path) -> None:
     partial = PartialDownload(tmp_path, "a", ".png")
     assert (
@@ -255,21 +220,11 @@ def test_plain_http_may_be_allowed() -> None:
 @pytest.mark.parametrize(
     ("text", "stem"),
     [
-        ("cuid-example", "cuid-example"),
-        ("../../etc/passwd", "etc_passwd"),
-        ("...", "output"),
-        ("", "output"),
-        ("CON", "_CON"),
-        ("nul.txt", "_nul.txt"),
-        ("a" * 500, "a" * 120),
-        ("ä/ö", "ä_ö"),
-        ("a\u0308", "ä"),
-        ("日本 2026", "日本_2026"),
-        ("हिन्दी", "हिन्दी"),
-        ("日" * 41, "日" * 40),
-        ("a\u202eb\x00c\ud800d", "a_b_c_d"),
+        ("cuid-example", "cuid-example"), ("../../etc/passwd", "etc_passwd"), ("...", "output"), ("", "output"),
+        ("CON", "_CON"), ("nul.txt", "_nul.txt"), ("a" * 500, "a" * 120), ("ä/ö", "ä_ö"), ("a\u0308", "ä"),
+        ("日本 2026", "日本_2026"), ("हिन्दी", "हिन्दी"), ("日" * 41, "日" * 40), ("a\u202eb\x00c\ud800d", "a_b_c_d"),
     ],
-)
+)  # fmt: skip
 def test_safe_stem(text: str, stem: str) -> None:
     assert safe_stem(text) == stem
 
@@ -340,36 +295,13 @@ def test_a_directory_is_tried_out_without_a_name(tmp_path: Path, monkeypatch: py
     assert names_in(tmp_path) == []
 
 
-def test_an_unwritable_directory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Root may write anywhere, so the refusal of the system is played."""
-
-    def refuse(*_: object) -> int:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(os, "open", refuse)
-    with pytest.raises(InvalidArgument, match="Permission denied"):
-        checked_directory(tmp_path)
-
-
 BAD_URLS = [
-    None,
-    7,
-    b"https://storage.example/a",
-    "",
-    "http://[bad",
-    "https://storage.example:99999/a",
-    "https://storage.example:0/a",
-    "https://storage.example:x/a",
-    "https://a\N{FULLWIDTH SOLIDUS}b/c",
-    "https://storage.example/\ud800",
-    "https://\ud800.example/a",
-    "https://a..b/c",
-    f"https://{'a' * 64}.example/c",
-    "https://[v1.example:]/a",
-    "https://storage.example/a\nb",
-    " https://storage.example/a",
+    None, 7, b"https://storage.example/a", "", "http://[bad", "https://storage.example:99999/a",
+    "https://storage.example:0/a", "https://storage.example:x/a", "https://a\N{FULLWIDTH SOLIDUS}b/c",
+    "https://storage.example/\ud800", "https://\ud800.example/a", "https://a..b/c", f"https://{'a' * 64}.example/c",
+    "https://[v1.example:]/a", "https://storage.example/a\nb", " https://storage.example/a",
     f"https://storage.example/{'a' * 70_000}",
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("url", BAD_URLS)

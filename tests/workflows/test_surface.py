@@ -17,14 +17,9 @@ from magic_hour_resources.v1 import V1, AsyncV1
 from magic_hour_workflows import AsyncClient, Client, runner
 
 RESOURCES = [
-    "files",
-    "ai_headshot_generator",
-    "ai_talking_photo",
-    "ai_image_generator",
-    "ai_image_editor",
-    "image_projects",
+    "files", "ai_headshot_generator", "ai_talking_photo", "ai_image_generator", "ai_image_editor", "image_projects",
     "video_projects",
-]
+]  # fmt: skip
 GENERATORS = [name for name in RESOURCES if name.startswith("ai_")]
 
 
@@ -71,15 +66,9 @@ def test_the_options_of_generate_are_those_the_generator_guards(name: str) -> No
 
 
 OPTIONS: dict[str, Any] = {
-    "wait_for_completion": True,
-    "download_outputs": True,
-    "download_directory": None,
-    "output_name": None,
-    "timeout": None,
-    "poll_interval": None,
-    "on_progress": None,
-    "extra_body": None,
-}
+    "wait_for_completion": True, "download_outputs": True, "download_directory": None, "output_name": None,
+    "timeout": None, "poll_interval": None, "on_progress": None, "extra_body": None,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", GENERATORS)

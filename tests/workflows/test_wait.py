@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,9 +14,10 @@ from fakes import FakeBackend, call, lost, project, refused
 from magic_hour_client.errors import NotFound, TooManyRequests, Unauthorized, UnexpectedResponse
 from magic_hour_workflows._backend import run_sync
 from magic_hour_workflows._flows.download import download
+from magic_hour_workflows._flows.generate import OutputOptions, check_result
 from magic_hour_workflows._flows.wait import interval, wait
 from magic_hour_workflows._results import Job
-from magic_hour_workflows.errors import JobCanceled, JobFailed, JobTimeout
+from magic_hour_workflows.errors import JobFailed, JobTimeout
 from magic_hour_workflows.events import Event, StatusChanged
 
 GET = "v1.image_projects.get"
@@ -127,14 +129,6 @@ def test_a_reason_that_is_only_words_is_told() -> None:
         run_sync(wait(call(backend), JOB))
 
 
-def test_an_answer_about_another_job_is_not_believed() -> None:
-    backend = FakeBackend(random=1.0).script(GET, project(id="job-2"))
-    with pytest.raises(JobTimeout) as caught:
-        run_sync(wait(call(backend, 60), JOB))
-    assert isinstance(caught.value.__cause__, UnexpectedResponse)
-    assert "a job other than job-1" in str(caught.value.__cause__)
-
-
 def test_error_raises_with_the_reason_and_the_refund() -> None:
     error = SimpleNamespace(code="no_source_face", message="We could not detect a face")
     backend = FakeBackend().script(GET, project("error", credits=0, error=error))
@@ -181,20 +175,6 @@ def test_a_status_that_is_no_word_is_none(status: object) -> None:
     assert (caught.value.status, events) == (None, [])
 
 
-def test_a_status_that_goes_is_told() -> None:
-    events: list[Event] = []
-    backend = FakeBackend().script(GET, project("queued"), project(None), project())
-    run_sync(wait(call(backend, on_progress=events.append), JOB))
-    assert [event.status for event in events if isinstance(event, StatusChanged)] == ["queued", "unknown", "complete"]
-
-
-def test_canceled_raises() -> None:
-    backend = FakeBackend().script(GET, project("canceled"))
-    with pytest.raises(JobCanceled) as caught:
-        run_sync(wait(call(backend), JOB))
-    assert caught.value.project_id == "job-1"
-
-
 @pytest.mark.parametrize(
     "error",
     [
@@ -219,7 +199,7 @@ def test_an_outage_longer_than_the_deadline_is_a_timeout_with_the_id() -> None:
     backend = FakeBackend(random=1.0).script(GET, lost())
     with pytest.raises(JobTimeout) as caught:
         run_sync(wait(call(backend, 60), JOB))
-    assert caught.value.project_id == "job-1"
+    assert (caught.value.project_id, caught.value.status) == ("job-1", None)
     assert backend.clock <= 1060
     assert len(backend.sent) < 20
 
@@ -254,27 +234,26 @@ def test_a_refused_look_carries_the_id() -> None:
     assert "check_result('job-1')" in str(caught.value)
 
 
-def test_ctrl_c_while_waiting_carries_the_id() -> None:
-    backend = FakeBackend().script(GET, KeyboardInterrupt())
+class Interrupted(FakeBackend):
+    async def sleep(self, seconds: float) -> None:
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    "flow",
+    [
+        lambda backend, _: wait(call(backend.script(GET, KeyboardInterrupt())), JOB),
+        lambda backend, _: wait(call(backend), JOB),
+        lambda backend, _: wait(call(backend), JOB, new=True),
+        lambda backend, _: check_result(call(backend), "image", "job-1", OutputOptions(download_outputs=False)),
+        lambda backend, folder: download(call(backend), JOB, project(outputs=0), folder),
+    ],
+    ids=["in a poll", "between polls", "before the first poll", "by its id", "before its outputs are listed"],
+)
+def test_ctrl_c_carries_the_id(flow: Any, tmp_path: Path) -> None:
+    backend = Interrupted().script(GET, project("queued", outputs=0))
     with pytest.raises(KeyboardInterrupt) as caught:
-        run_sync(wait(call(backend), JOB))
-    assert caught.value.project_id == "job-1"
-
-
-@pytest.mark.parametrize("status", ["queued", "complete"])
-def test_ctrl_c_between_two_looks_carries_the_id(status: str, tmp_path: Path) -> None:
-    """The second sleeps because the job is complete and lists no outputs yet."""
-
-    class Interrupted(FakeBackend):
-        async def sleep(self, seconds: float) -> None:
-            raise KeyboardInterrupt
-
-    backend = Interrupted().script(GET, project(status, outputs=0))
-    flow = (
-        wait(call(backend), JOB) if status == "queued" else download(call(backend), JOB, project(outputs=0), tmp_path)
-    )
-    with pytest.raises(KeyboardInterrupt) as caught:
-        run_sync(flow)
+        run_sync(flow(backend, tmp_path))
     assert caught.value.project_id == "job-1"
 
 

@@ -71,69 +71,19 @@ _NO_IDS = [
 ]
 _IDS = [
     *("@\x1b[31m", "\x1b]0;title\x07@", "@\r\nX: y", "@\0", "@\x7f", "@\x9b31m", "@\u202eabc", "@\u200b", "@\ufeff"),
-    *(
-        "@\ud800",
-        "\udfff@",
-        "@\U0001f600",
-        "@\udc80",
-        "@ @",
-        " @",
-        "@ ",
-        "@/../x",
-        "../@",
-        "@?a=b",
-        "@#x",
-        "@%2e",
-        "@\\",
-    ),
-    *(
-        "@" + "x" * 500,
-        "@" + "x" * 100_000,
-        "@é",
-        "@漢字",
-        "@'; DROP TABLE paid; --",
-        '@"<script>',
-        "{{ @ }}",
-        "-@",
-        "@\t",
-    ),
+    *("@\ud800", "\udfff@", "@\U0001f600", "@\udc80", "@ @", " @", "@ ", "@/../x", "../@", "@?a=b", "@#x", "@%2e",
+     "@\\"),
+    *("@" + "x" * 500, "@" + "x" * 100_000, "@é", "@漢字", "@'; DROP TABLE paid; --", '@"<script>', "{{ @ }}", "-@",
+     "@\t"),
     *("@https://h.example/?signature=abcdef0123", "$(@)", "@\u2028", "@`id`", "@" + "\x1b" * 50),
-]
+]  # fmt: skip
 _CREDITS = [
-    *(
-        "NaN",
-        "-NaN",
-        "Infinity",
-        "-Infinity",
-        "1e999",
-        "-1e999",
-        "-1",
-        "-0",
-        "-0.0",
-        "0",
-        "0.5",
-        "5.0",
-        "1e300",
-        "-1e300",
-    ),
-    *(
-        "1e9",
-        "1e10",
-        "1e-300",
-        "9" * 30,
-        "-" + "9" * 30,
-        "9" * 400,
-        '"5"',
-        '""',
-        '"NaN"',
-        "null",
-        "true",
-        "false",
-        "[]",
-        "[5]",
-    ),
+    *("NaN", "-NaN", "Infinity", "-Infinity", "1e999", "-1e999", "-1", "-0", "-0.0", "0", "0.5", "5.0", "1e300",
+     "-1e300"),
+    *("1e9", "1e10", "1e-300", "9" * 30, "-" + "9" * 30, "9" * 400, '"5"', '""', '"NaN"', "null", "true", "false", "[]",
+     "[5]"),
     *("{}", '{"amount": 5}', "9" * 5000, "1" + "0" * 308, "1e308", '"\\ud800"', "5e-324", "0." + "3" * 400),
-]
+]  # fmt: skip
 _CREDITS.remove("-NaN")  # not JSON in any reading
 _WHOLE = {
     "no credits": '{"id": "@"}',
@@ -224,32 +174,12 @@ _PACKED: list[tuple[str, str, Callable[[bytes], bytes], frozenset[Told]]] = [
     ("gzip of gzip", "gzip, gzip", lambda body: gzip.compress(gzip.compress(body)), ID_OR_UNKNOWN),
     ("gzip of deflate", "deflate, gzip", lambda body: gzip.compress(zlib.compress(body)), ID_OR_UNKNOWN),
     ("gzip and identity", "identity, gzip", gzip.compress, ID_OR_UNKNOWN),
-    (
-        "4 times gzip",
-        ",".join(["gzip"] * 4),
-        lambda body: gzip.compress(gzip.compress(gzip.compress(gzip.compress(body)))),
-        ID_OR_UNKNOWN,
-    ),
+    ("4 times gzip", ",".join(["gzip"] * 4),
+     lambda body: gzip.compress(gzip.compress(gzip.compress(gzip.compress(body)))), ID_OR_UNKNOWN),
     ("100 times gzip, said", ",".join(["gzip"] * 100), gzip.compress, UNKNOWN),
     *((f"plain, said to be {name!r}", name, bytes, ID) for name in ("identity", "")),
-    *(
-        (f"plain, said to be {name!r}", name, bytes, ID_OR_UNKNOWN)
-        for name in (
-            "aws-chunked",
-            "none",
-            "br",
-            "zstd",
-            "compress",
-            "utf-8",
-            "gzip",
-            "deflate",
-            "exi",
-            "x",
-            ",,,",
-            "*",
-            "\xe9",
-        )
-    ),
+    *((f"plain, said to be {name!r}", name, bytes, ID_OR_UNKNOWN) for name in ("aws-chunked", "none", "br", "zstd",
+     "compress", "utf-8", "gzip", "deflate", "exi", "x", ",,,", "*", "\xe9")),
     ("gzip, said to be plain", "identity", gzip.compress, UNKNOWN),
     ("gzip, said to be deflate", "deflate", gzip.compress, ID_OR_UNKNOWN),
     ("deflate, said to be gzip", "gzip", zlib.compress, ID_OR_UNKNOWN),
@@ -261,12 +191,8 @@ _PACKED: list[tuple[str, str, Callable[[bytes], bytes], frozenset[Told]]] = [
     ("gzip without its end", "gzip", lambda body: gzip.compress(body)[:-8], ID_OR_UNKNOWN),
     ("gzip cut in its head", "gzip", lambda body: gzip.compress(body)[:5], UNKNOWN),
     ("gzip cut in its body", "gzip", lambda body: gzip.compress(body)[:30], UNKNOWN),
-    (
-        "gzip with a bit turned",
-        "gzip",
-        lambda body: (lambda p: p[:20] + bytes([p[20] ^ 255]) + p[21:])(gzip.compress(body)),
-        ID_OR_UNKNOWN,
-    ),
+    ("gzip with a bit turned", "gzip",
+     lambda body: (lambda p: p[:20] + bytes([p[20] ^ 255]) + p[21:])(gzip.compress(body)), ID_OR_UNKNOWN),
     ("gzip of nothing", "gzip", lambda body: gzip.compress(b""), UNKNOWN),
     ("nothing, said to be gzip", "gzip", lambda body: b"", UNKNOWN),
     ("deflate cut", "deflate", lambda body: zlib.compress(body)[:20], UNKNOWN),
@@ -277,7 +203,7 @@ _PACKED: list[tuple[str, str, Callable[[bytes], bytes], frozenset[Told]]] = [
     ("a gzip bomb", "gzip", _zeros(lambda body: gzip.compress(body, 1)), UNKNOWN),
     ("a deflate bomb", "deflate", _zeros(lambda body: zlib.compress(body, 1)), UNKNOWN),
     ("a bomb of two layers", "gzip, gzip", _zeros(lambda body: gzip.compress(gzip.compress(body, 1))), UNKNOWN),
-]
+]  # fmt: skip
 
 
 def encodings() -> Iterator[Answer]:

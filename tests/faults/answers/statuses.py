@@ -108,18 +108,8 @@ _LOCATIONS = {
 }
 _WAITS = ("0", "0.05", "1", "3600", "Mon, 30 Nov 2020 12:00:00 GMT", "Mon, 30 Nov 2099 12:00:00 GMT")
 _NO_WAITS = (
-    "",
-    "-1",
-    "soon",
-    "1e999",
-    "NaN",
-    "Infinity",
-    "9" * 400,
-    "1,000",
-    "\xb2",
-    "Mon, 99 Nov 2020 12:00:00 GMT",
-    KEY,
-)
+    "", "-1", "soon", "1e999", "NaN", "Infinity", "9" * 400, "1,000", "\xb2", "Mon, 99 Nov 2020 12:00:00 GMT", KEY,
+)  # fmt: skip
 _LONG = "Mon, 30 Nov 2099 12:00:00 GMT"
 """Beyond the longest delay that is accepted, so it counts as none."""
 
