@@ -25,6 +25,18 @@ LOADED = [
 """Modules that a program would otherwise import itself. One that does not exist is skipped, and costs time only."""
 
 
+def ran(*command: object, **options: Any) -> subprocess.CompletedProcess[str]:
+    """A command that has ended, however it did. `variables` add to those of the tests, other options replace ours."""
+    variables = {**os.environ, **options.pop("variables", {})}
+    how: dict[str, Any] = {"capture_output": True, "text": True, "check": False, "timeout": 300, "env": variables}
+    return subprocess.run([str(part) for part in command], **{**how, **options})
+
+
+def python(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
+    """The same for this interpreter with these arguments."""
+    return ran(sys.executable, *arguments, **options)
+
+
 class Program:
     """A function in its own process, with the part of `subprocess.Popen` that tests need.
 

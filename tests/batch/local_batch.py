@@ -5,8 +5,9 @@ Rule: one way to run a batch for sync, asyncio and trio; a scenario is written o
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,13 @@ import anyio
 
 from magic_hour_emulator import Emulator
 from magic_hour_workflows.batch._batch import Batch
+from magic_hour_workflows.batch._fleet import Session, StopSignal
+from magic_hour_workflows.batch._output_dir import OutputDir
+from magic_hour_workflows.batch._row_workflow import Steps
 from magic_hour_workflows.batch._rows import Row, RowResult, RowStatus
+from magic_hour_workflows.batch._side_file import SideFile
+from magic_hour_workflows.batch._store import Store
+from magic_hour_workflows.batch._submission import Submitter
 
 Rows = list[tuple[str, str, dict[str, Any]]]
 PRICE = 5
@@ -48,6 +55,20 @@ def broken_promises(results: Iterable[RowResult], creates: Iterable[tuple[str, s
     found += [f"job {id} ({name}) is in no row" for id, name in jobs if id not in known and name not in named]
     ended = (RowStatus.SAVED, RowStatus.DOUBTFUL)
     return found + [f"row {row.key} is {row.status}: {row.error}" for row in rows if row.status not in ended]
+
+
+def steps_of(store: Store, folder: Path, stop_signal: StopSignal) -> Steps:
+    """The steps of a worker, without a service."""
+    client: Any = None  # nothing here talks to the service
+    submitter = Submitter(store.claims, Session(store.engine, "worker"), SideFile([]), stop_signal, "worker")
+    return Steps(client, store, OutputDir(folder / "out", "w"), stop_signal, submitter, lambda *_: None)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Let the others go on until they have come so far; what never comes so far fails here."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110  (there is no event for "it waits for a lock")
+            await asyncio.sleep(0)
 
 
 class LocalBatch:

@@ -6,8 +6,6 @@ Every test ends by looking at what the browser had to say and what it asked for:
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +15,7 @@ import pytest
 from batch.sample_report import HOSTILE, SampleReport, render_media, summary
 from magic_hour_workflows.batch._report import write_report
 from magic_hour_workflows.batch._rows import RowResult, RowStatus
+from programs import python
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
@@ -124,8 +123,8 @@ def test_every_thumbnail_and_the_first_frame_of_every_video_are_shown(opened: Op
 
 
 def test_the_report_of_the_demo(opened: Open, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "magic_hour_workflows.demo_batch", "--rows", str(DEMO_ROWS), "--speed", "5"]
-    subprocess.run(command, cwd=tmp_path, capture_output=True, check=True, timeout=170)
+    done = python("-m", "magic_hour_workflows.demo_batch", "--rows", DEMO_ROWS, "--speed", "5", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
     page = opened(tmp_path / "outputs" / "batch-1" / "report.html")
     pictures = page.locator(".media img")
     assert pictures.count() > 0

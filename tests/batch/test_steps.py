@@ -4,33 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from batch.local_batch import steps_of, until
 from magic_hour_workflows._sources import Source, from_path
 from magic_hour_workflows.batch import _row_workflow as steps
-from magic_hour_workflows.batch._fleet import Session, StopSignal
-from magic_hour_workflows.batch._output_dir import OutputDir
-from magic_hour_workflows.batch._row_workflow import Steps
-from magic_hour_workflows.batch._side_file import SideFile
+from magic_hour_workflows.batch._fleet import StopSignal
 from magic_hour_workflows.batch._store import Store
-from magic_hour_workflows.batch._submission import Submitter
-
-
-def at_work(store: Store, folder: Path, stop_signal: StopSignal) -> Steps:
-    client: Any = None  # nothing here talks to the service
-    submitter = Submitter(store.claims, Session(store.engine, "worker"), SideFile([]), stop_signal, "worker")
-    return Steps(client, store, OutputDir(folder / "out", "w"), stop_signal, submitter, lambda *_: None)
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Let the others go on until they have come so far; what never comes so far fails here."""
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110  (there is no event for "it waits for a lock")
-            await asyncio.sleep(0)
 
 
 class Lock(asyncio.Lock):
@@ -62,7 +46,7 @@ def test_rows_with_the_same_files_in_another_order_do_not_wait_for_each_other(
             return [f"remote/{source.name}" for source in sources]
 
         monkeypatch.setattr(steps, "upload", upload)
-        work = at_work(store, tmp_path, StopSignal())
+        work = steps_of(store, tmp_path, StopSignal())
         monkeypatch.setattr(asyncio, "Lock", Lock)
         call: Any = None
         rows = []
@@ -87,4 +71,4 @@ def test_an_upload_is_not_believed_to_be_recent_because_a_clock_was_ahead(
 ) -> None:
     key = ("digest", "image", "png")
     store.add_upload(*key, "remote", time.time() - age)
-    assert at_work(store, tmp_path, StopSignal())._recent_uploads([key]) == ({key: "remote"} if known else {})
+    assert steps_of(store, tmp_path, StopSignal())._recent_uploads([key]) == ({key: "remote"} if known else {})

@@ -4,44 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from batch.local_batch import LocalBatch
+from batch.local_batch import LocalBatch, steps_of, until
 from magic_hour_workflows.batch import _database as database
 from magic_hour_workflows.batch import _submission as submission
 from magic_hour_workflows.batch._claims import Claim
 from magic_hour_workflows.batch._fleet import Instant, Session, StopSignal
 from magic_hour_workflows.batch._manifest import planned
-from magic_hour_workflows.batch._output_dir import OutputDir
-from magic_hour_workflows.batch._row_workflow import Steps
 from magic_hour_workflows.batch._rows import Row, RowStatus
 from magic_hour_workflows.batch._side_file import Note, SideFile
 from magic_hour_workflows.batch._store import Store
-from magic_hour_workflows.batch._submission import Environment, Submitter
+from magic_hour_workflows.batch._submission import Environment
 
 NOTE = Note(key="a", name="a", token="token", estimate=5)
 
 
-def at_work(store: Store, folder: Path, stop_signal: StopSignal) -> Steps:
-    client: Any = None  # nothing here talks to the service
-    submitter = Submitter(store.claims, Session(store.engine, "worker"), SideFile([]), stop_signal, "worker")
-    return Steps(client, store, OutputDir(folder / "out", "w"), stop_signal, submitter, lambda *_: None)
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Let the others go on until they have come so far; what never comes so far fails here."""
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110  (there is no event for "it waits for a lock")
-            await asyncio.sleep(0)
-
-
 def test_a_row_that_stood_in_line_when_the_batch_was_halted_claims_nothing(store: Store, tmp_path: Path) -> None:
     stop_signal = StopSignal()
-    work = at_work(store, tmp_path, stop_signal)
+    work = steps_of(store, tmp_path, stop_signal)
 
     async def story() -> None:
         await work.submitter._claim_lock.acquire()  # another row asks for its claim
@@ -71,7 +55,7 @@ def test_a_claim_that_came_after_a_long_stop_is_given_back_and_asked_for_anew(
         return claim(*args, **named)
 
     monkeypatch.setattr(store.claims, "claim", stopped)
-    work = at_work(store, tmp_path, StopSignal())
+    work = steps_of(store, tmp_path, StopSignal())
     work.submitter._environment = Environment(now=lambda: Instant(clock[0], clock[0]))
     granted, permit = asyncio.run(work.submitter._claim(NOTE))
     assert (granted, permit.since.boot) == (Claim.GRANTED, 60)
@@ -85,7 +69,7 @@ def test_a_submission_that_is_cut_off_is_in_doubt_at_once(store: Store, tmp_path
     store.claims.claim("a", name="a", estimate=5, token=token, worker="worker")
     cut_off = asyncio.CancelledError()
     cut_off.submission_unknown = "nobody knows"  # type: ignore[attr-defined]
-    at_work(store, tmp_path, StopSignal()).submitter._settle(NOTE, cut_off)
+    steps_of(store, tmp_path, StopSignal()).submitter._settle(NOTE, cut_off)
     row = store.result("a")
     assert row is not None
     mine = token == NOTE.token

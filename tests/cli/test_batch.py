@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -21,7 +20,6 @@ from magic_hour_workflows.cli.batch.options import VARIABLE, BatchLocation, loca
 from magic_hour_workflows.cli.batch.status import RunContext, exit_code, finish
 from magic_hour_workflows.cli.signals import Terminated
 from magic_hour_workflows.cli.terminal import Terminal
-from servers import LIMIT_SECONDS
 
 Write = Callable[[int], str]
 
@@ -417,15 +415,3 @@ def test_a_missing_extra_is_named(run: Run, prompts: Write, monkeypatch: pytest.
     ended = run("batch", "run", prompts(1), "--output", "out")
     assert ended.code == 1
     assert "this command needs dbos: pip install 'magic-hour-workflows[cli,batch]'" in ended.err
-
-
-def test_help_imports_nothing_of_batches() -> None:
-    script = (
-        "import sys; from magic_hour_workflows.cli import main; main(['batch', 'run', '--help']);"
-        "heavy = {'dbos', 'sqlalchemy', 'jinja2', 'rich', 'httpx', 'magic_hour_workflows.batch'};"
-        "found = sorted(heavy & set(sys.modules)); sys.exit(', '.join(found) or 0)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=LIMIT_SECONDS
-    )
-    assert done.returncode == 0, done.stderr

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from PIL import Image
 
 from commands import Run, saved
 from magic_hour_emulator import Emulator
+from programs import python
 
 FOX = ("image", "generate", "--image-count", "1", "--prompt", "A red fox")
 TALK = (
@@ -418,59 +417,12 @@ class TestOthers:
 
     def test_without_the_extra(self, run: Run, tmp_path: Path) -> None:
         (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['typer'] = None\n", encoding="utf-8")
-        done = subprocess.run(
-            [sys.executable, "-m", "magic_hour_workflows", "schema"],
-            env={**os.environ, "PYTHONPATH": str(tmp_path)},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
+        done = python("-m", "magic_hour_workflows", "schema", variables={"PYTHONPATH": str(tmp_path)})
         assert done.returncode == 1
         assert done.stderr == "magic-hour: the command line needs typer: pip install 'magic-hour-workflows[cli]'\n"
 
-    def test_help_and_completion_are_quick(self, run: Run) -> None:
-        """Not timed: slow modules are not imported."""
-        code = (
-            "import sys; from magic_hour_workflows.cli import main; main(['image', 'generate', '--help']);"
-            "print([name for name in ('httpx', 'rich', 'anyio', 'asyncio') if name in sys.modules], file=sys.stderr)"
-        )
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-        assert done.stderr == "[]\n"
-
     def test_completion_offers_what_the_contract_knows(self, folder: Path) -> None:
         typed = "magic-hour image generate --aspect-ratio 1"
-        environment = {
-            "_MAGIC_HOUR_COMPLETE": "complete_bash",
-            "COMP_WORDS": typed,
-            "COMP_CWORD": "4",
-        }
-        done = subprocess.run(
-            [sys.executable, "-c", "from magic_hour_workflows.cli import main; main([])"],
-            env={**os.environ, **environment},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
+        environment = {"_MAGIC_HOUR_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": "4"}
+        done = python("-c", "from magic_hour_workflows.cli import main; main([])", variables=environment)
         assert done.stdout.split() == ["1:1", "16:9"], done.stderr
-
-
-def test_results_nobody_reads(folder: Path, emulator: Emulator) -> None:
-    """The job is done and its files are saved; stdout is closed."""
-    reader, writer = os.pipe()
-    os.close(reader)
-    with os.fdopen(writer, "wb") as pipe:
-        done = subprocess.run(
-            [sys.executable, "-m", "magic_hour_workflows", *FOX, "--output", "fox.png"],
-            stdout=pipe,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-    assert done.returncode == 1
-    assert "Broken pipe" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert "Exception ignored" not in done.stderr
-    assert (folder / "fox.png").exists()

@@ -5,11 +5,10 @@ from __future__ import annotations
 import io
 import json
 import logging
+import socket
 import sys
-import threading
 import unicodedata
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from commands import Run
 from magic_hour_client._runtime.redaction import escaped
 from magic_hour_workflows.cli import main
 from magic_hour_workflows.cli.printing import to_stderr, to_stdout
+from servers import read_request, serving
 
 BAD = "\x1b]0;owned\x07\x1b[31mred\r\n\x9b2J\u202egnp\u2066\u2028\x7f\ud800"
 """Window title, colour, a faked line, a C1 control, marks of direction, a line separator, half a character."""
@@ -63,30 +63,17 @@ class Service:
 def service(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     service = Service()
 
-    class Handler(BaseHTTPRequestHandler):
-        def handle_any(self) -> None:
-            self.rfile.read(int(self.headers.get("content-length", 0)))
-            status, body = service.answer(self.command, self.path)
-            content = b"" if body is None else json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+    def behave(connection: socket.socket, request: bytes) -> None:
+        method, path, *_ = request.decode("latin-1").split(" ")
+        status, body = service.answer(method, path)
+        content = b"" if body is None else json.dumps(body).encode()
+        head = "HTTP/1.1 {} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n"
+        connection.sendall(head.format(status, len(content)).encode() + content)
 
-        do_GET = do_POST = do_PUT = do_DELETE = handle_any
-
-        def log_message(self, *_: Any) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    service.url = f"http://127.0.0.1:{server.server_address[1]}"
-    monkeypatch.setenv("MAGIC_HOUR_BASE_URL", service.url)
-    yield service
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(behave, read=read_request) as server:
+        service.url = server.url
+        monkeypatch.setenv("MAGIC_HOUR_BASE_URL", server.url)
+        yield service
 
 
 def obeyed(text: str) -> set[str]:

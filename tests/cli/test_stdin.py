@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from magic_hour_client.errors import InvalidArgument
 from magic_hour_emulator import Emulator
 from magic_hour_workflows.cli.flags import Flag, flags
 from magic_hour_workflows.cli.stdin import outputs
+from programs import ran
 from storages import Answer, raw_service
 
 EDIT = ("image", "edit", "--image", "-", "--prompt", "Make it night")
@@ -208,7 +208,7 @@ def test_a_prompt_on_stdin(run: Run, bytes_on_stdin: Any) -> None:
 
 def test_process_substitution(folder: Path, emulator: Emulator, portrait: Path) -> None:
     command = f"{sys.executable} -m magic_hour_workflows image headshot --no-wait --image <(cat {portrait})"
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, timeout=60)
+    done = ran("bash", "-c", command)
     assert done.returncode == 0, done.stderr
     [put] = emulator.requests.find(origin="storage", method="PUT")
     assert put.received == portrait.stat().st_size
@@ -228,7 +228,7 @@ def test_a_real_pipe(folder: Path, emulator: Emulator, more: str) -> None:
         f"set -o pipefail; {command} image generate --image-count 1 --prompt 'A red fox' --no-download --format json"
         f" {more} | {command} image edit --image - --prompt 'Make it sunset' --output sunset.png --format json {more}"
     )
-    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False, timeout=60)
+    done = ran("bash", "-c", script)
     assert done.returncode == 0, done.stderr
     data = json.loads(done.stdout)
     assert data["downloaded_paths"] == ["sunset.png"]
@@ -243,7 +243,7 @@ def test_a_pipe_fails_with_its_first_command(folder: Path, emulator: Emulator) -
         f"set -o pipefail; {command} image headshot --image missing.png --format json"
         f" | {command} image edit --image - --prompt x"
     )
-    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False, timeout=60)
+    done = ran("bash", "-c", script)
     assert done.returncode == 2
     assert "the previous command failed: --image: there is no file missing.png" in done.stderr
     assert not list(emulator.requests)

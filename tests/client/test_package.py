@@ -2,12 +2,11 @@
 
 import importlib
 import importlib.resources
-import subprocess
-import sys
 
 import pytest
 
 from client.harness import KEY, polite, server
+from programs import python
 
 PACKAGES = ["magic_hour_client", "magic_hour_client.models", "magic_hour_client.params", "magic_hour_workflows"]
 MODULES = [
@@ -37,8 +36,7 @@ asyncio.run(main())
 @pytest.mark.slow
 def test_the_client_works_without_the_other_packages() -> None:
     with server(polite) as running:
-        command = [sys.executable, "-W", "error", "-c", ALONE, running.url, KEY]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        done = python("-W", "error", "-c", ALONE, running.url, KEY)
     assert (done.stdout.split(), done.stderr) == (["cuid-1", "complete", "complete"], "")
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from cli.golden_help import COMMANDS
 from magic_hour_workflows.cli.exit_status import EXIT_CODES
+from programs import ran
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -69,15 +70,7 @@ def exported(port: str) -> dict[str, str]:
 
 
 def in_shell(script: str, environment: dict[str, str], place: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script],
-        env=environment,
-        cwd=place,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
+    return ran("bash", "-euo", "pipefail", "-c", script, env=environment, cwd=place)
 
 
 def test_readme(port: str, environment: dict[str, str], place: Path) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import pytest
 from PIL import Image
 
 from magic_hour_workflows import demo, demo_batch
+from programs import python
 
 NO_PROXY_THERE = "http://127.0.0.1:9"
 """As in an office: nothing on this machine can be reached through it."""
@@ -22,14 +21,8 @@ ASPECTS = {"ai_headshot_generator": (4, 5), "ai_image_generator": (16, 9), "ai_i
 
 @pytest.mark.slow
 def test_demo(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "magic_hour_workflows.demo", "--output", "outputs"],
-        cwd=tmp_path,
-        env={**os.environ, "HTTP_PROXY": NO_PROXY_THERE, "http_proxy": NO_PROXY_THERE, "ALL_PROXY": NO_PROXY_THERE},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    proxies = dict.fromkeys(("HTTP_PROXY", "http_proxy", "ALL_PROXY"), NO_PROXY_THERE)
+    done = python("-m", "magic_hour_workflows.demo", "--output", "outputs", cwd=tmp_path, variables=proxies)
     assert done.returncode == 0, done.stderr
     header, *lines = done.stdout.splitlines()
     assert max(map(len, [header, *lines])) <= 100
@@ -69,14 +62,7 @@ def test_a_demo_without_the_emulator_says_what_to_install(
 
 @pytest.mark.slow
 def test_demo_batch(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "magic_hour_workflows.demo_batch", "--rows", "24", "--speed", "5"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=150,
-    )
+    done = python("-m", "magic_hour_workflows.demo_batch", "--rows", "24", "--speed", "5", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert re.search(r"^[1-9]\d* faults happened", done.stderr, re.MULTILINE)
     assert "ledger: 24 jobs paid for, 24 rows, 0 jobs that belong to no row" in done.stderr

@@ -21,6 +21,7 @@ import pytest
 import magic_hour_emulator
 from magic_hour_emulator import Emulator, samples
 from magic_hour_emulator._server import listen
+from programs import python
 from servers import LIMIT_SECONDS, wait_until
 
 PACKAGES = Path(magic_hour_emulator.__file__).parents[1]
@@ -111,9 +112,7 @@ def test_help_and_version(option):
 
 def test_importing_the_package_loads_no_server():
     code = "import sys, magic_hour_emulator; print([m for m in ('starlette', 'av', 'PIL', 'yaml') if m in sys.modules])"
-    environment = {**os.environ, "PYTHONPATH": str(PACKAGES)}
-    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert result.stdout == "[]\n"
+    assert python("-c", code, variables={"PYTHONPATH": str(PACKAGES)}).stdout == "[]\n"
     with pytest.raises(AttributeError, match="Emulators"):
         _ = magic_hour_emulator.Emulators
 

@@ -17,6 +17,7 @@ import pytest
 from magic_hour_emulator import Emulator
 from magic_hour_workflows import Client
 from media import picture, video
+from programs import python
 from servers import serving
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -70,15 +71,8 @@ def run(folder: Path, emulator: Emulator) -> Run:
             "MAGIC_HOUR_POLL_INTERVAL": "0.05",
             **variables,
         }
-        return subprocess.run(
-            [sys.executable, "-W", "error", str(EXAMPLES / name), *arguments],
-            cwd=folder,
-            env={**environ, **{key: value for key, value in settings.items() if value is not None}},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=150,
-        )
+        given = {**environ, **{key: value for key, value in settings.items() if value is not None}}
+        return python("-W", "error", EXAMPLES / name, *arguments, cwd=folder, env=given)
 
     return start
 

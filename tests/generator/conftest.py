@@ -7,7 +7,6 @@ import copy
 import io
 import json
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -165,15 +164,3 @@ def _copy(target: Path, parts: tuple[str, ...]) -> Path:
     for part in parts:
         shutil.copytree(ROOT / part, target / part, ignore=shutil.ignore_patterns("__pycache__"))
     return target
-
-
-@pytest.fixture(scope="session")
-def python() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs a fresh interpreter with these arguments."""
-
-    def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, *arguments], capture_output=True, text=True, timeout=120, check=False, **options
-        )
-
-    return run

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from generator.tree import differences, files_in
+from programs import python
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMAND = [sys.executable, str(ROOT / "scripts" / "generate.py")]
+SCRIPT = ROOT / "scripts" / "generate.py"
 PLAIN = {"PYTHONHASHSEED": "0", "TZ": "UTC", "LC_ALL": "C.UTF-8"}
 # PYTHONUTF8=0 and PYTHONCOERCECLOCALE=0: otherwise Python quietly replaces the C locale by UTF-8.
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
@@ -25,14 +23,7 @@ ENVIRONMENTS = [
 
 def generated(output: Path, environment: dict[str, str], folder: Path) -> dict[str, bytes]:
     folder.mkdir(exist_ok=True)
-    done = subprocess.run(
-        [*COMMAND, "--output", str(output)],
-        env={**os.environ, **PLAIN, **environment},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = python(SCRIPT, "--output", output, variables={**PLAIN, **environment}, cwd=folder)
     assert done.returncode == 0, done.stderr
     return files_in(output)
 

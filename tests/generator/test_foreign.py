@@ -14,6 +14,8 @@ from uuid import UUID
 
 import pytest
 
+from programs import python
+
 ID = "00000000-0000-4000-8000-000000000001"
 
 
@@ -49,7 +51,7 @@ def test_size_and_imports(foreign: Any) -> None:
 
 
 @pytest.mark.slow
-def test_types(foreign: Any, python: Any) -> None:
+def test_types(foreign: Any) -> None:
     program = foreign.package.parent / "program.py"
     program.write_text(
         "import uuid\n"

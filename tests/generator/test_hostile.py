@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -27,6 +26,7 @@ from generator.contract import load
 from generator.problems import BrokenOutput, Problem
 from generator.reference import END, START, pages
 from generator.texts import Code, raw
+from programs import python
 
 ROOT = Path(__file__).resolve().parents[2]
 MARK = "/tmp/magic-hour-generator-was-hacked"  # noqa: S108  (never made, unless a payload runs)
@@ -327,9 +327,7 @@ print("used", used, "ran" if os.path.exists(mark) else "clean")
 
 
 def use(roots: list[Path], mark: str = MARK) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", USE, mark, *map(str, roots)], capture_output=True, text=True, check=False
-    )
+    return python("-c", USE, mark, *roots)
 
 
 class Attacked:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
+
+from programs import python
 
 pytestmark = pytest.mark.slow
 
@@ -93,43 +92,40 @@ def changed(copied_with_workflows: Path) -> Path:
     spec.write_text(text, encoding="utf-8")
     script = copied_with_workflows / "scripts" / "generate.py"
     for arguments, code in ((["--check"], 1), ([], 0), (["--check"], 0)):
-        done = subprocess.run([sys.executable, str(script), *arguments], capture_output=True, text=True, check=False)
+        done = python(script, *arguments)
         assert done.returncode == code, done.stderr
     return copied_with_workflows
 
 
 def environment(changed: Path) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": f"{changed / 'generated'}{os.pathsep}{changed / 'workflows'}"}
+    return {"PYTHONPATH": f"{changed / 'generated'}{os.pathsep}{changed / 'workflows'}"}
 
 
-def test_calls_take_and_send_it(changed: Path, python: Any) -> None:
-    done = python("-c", PROGRAM, env=environment(changed))
+def test_calls_take_and_send_it(changed: Path) -> None:
+    done = python("-c", PROGRAM, variables=environment(changed))
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(str(changed)), "the test must run against the copy"
 
 
-def test_command_line_has_flags_for_it(changed: Path, python: Any) -> None:
+def test_command_line_has_flags_for_it(changed: Path) -> None:
     command = ("-m", "magic_hour_workflows", "image", "generate")
-    shown = python(*command, "--help", env=environment(changed)).stdout
+    shown = python(*command, "--help", variables=environment(changed)).stdout
     assert re.search(r"--seed NUMBER +Where chance starts\.", shown), shown
     assert re.search(r"--mood TEXT +How it feels\. Known: calm, wild\.", shown), shown
     given = ("--image-count", "1", "--prompt", "x", "--seed", "3", "--mood", "wild", "--dry-run", "--format", "json")
-    done = python(*command, *given, env=environment(changed))
+    done = python(*command, *given, variables=environment(changed))
     body = json.loads(done.stdout)["body"]
     assert (body["seed"], body["style"]["mood"]) == (3, "wild")
-    wrong = python(*command, *given, "--seed", "three", env=environment(changed))
+    wrong = python(*command, *given, "--seed", "three", variables=environment(changed))
     assert wrong.returncode == 2
 
 
-def test_type_checker_knows_it(changed: Path, python: Any) -> None:
+def test_type_checker_knows_it(changed: Path) -> None:
     program = changed / "program.py"
     program.write_text(TYPED, encoding="utf-8")
     paths = f"{changed / 'generated'}:{changed / 'workflows'}"
-    done = python(
-        *("-m", "mypy", "--strict", "--explicit-package-bases", "--config-file", os.devnull, str(program)),
-        cwd=changed,
-        env={**os.environ, "MYPYPATH": paths},
-    )
+    command = ("-m", "mypy", "--strict", "--explicit-package-bases", "--config-file", os.devnull, program)
+    done = python(*command, cwd=changed, variables={"MYPYPATH": paths})
     # Errors elsewhere are for `make types` to find.
     errors = [line for line in done.stdout.splitlines() if line.startswith("program.py:") and " error: " in line]
     wrong = {number for number, line in enumerate(TYPED.splitlines(), 1) if "# wrong" in line}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
+
+from programs import python
 
 CREATE, GET = "/v1/ai-voice-generator", "/v1/audio-projects/{id}"
 
@@ -99,18 +100,18 @@ def generated(spec: Path, *, get: bool) -> subprocess.CompletedProcess[str]:
         YAML().dump(document, file)
     script = spec.parents[1] / "scripts" / "generate.py"
     try:
-        return subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False)
+        return python(script)
     finally:
         spec.write_text(text, encoding="utf-8")
 
 
 @pytest.mark.slow
-def test_jobs_are_waited_for_at_their_own_projects(spec: Path, python: Any) -> None:
+def test_jobs_are_waited_for_at_their_own_projects(spec: Path) -> None:
     done = generated(spec, get=True)
     assert done.returncode == 0, done.stderr
     project = spec.parents[1]
     path = f"{project / 'generated'}{os.pathsep}{project / 'workflows'}"
-    done = python("-c", PROGRAM, env={**os.environ, "PYTHONPATH": path})
+    done = python("-c", PROGRAM, variables={"PYTHONPATH": path})
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(str(project)), "the test must run against the copy"
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from generator import runtime
 from generator.problems import BrokenOutput
+from programs import python
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 
@@ -25,8 +24,7 @@ print(BaseError.__name__, BaseError.__module__)
 with BaseClient("key", base_url=None, request_timeout=1, http_client=None, allow_http=False) as client:
     print(client)
 """
-    command = [sys.executable, "-P", "-W", "error", "-c", f"import sys; sys.path[:0] = [{str(TEMPLATES)!r}]\n{program}"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = python("-P", "-W", "error", "-c", f"import sys; sys.path[:0] = [{str(TEMPLATES)!r}]\n{program}")
     assert done.stdout.splitlines() == [
         "ExampleError runtime.errors",
         "BaseClient(base_url='https://api.example.com')",

@@ -8,8 +8,6 @@ from __future__ import annotations
 import builtins
 import json
 import os
-import subprocess
-import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, nullcontext
@@ -27,6 +25,7 @@ from mistakes import call_cases, client_cases, file_cases  # noqa: F401  (they f
 from mistakes.case import CASES, Case, Here, as_nobody, image
 from mistakes.table import Row, rows, says
 from mistakes.terminal import GENERATE, LINES, OWN_WORDS, Line
+from programs import python
 from worlds import Scenario, World
 
 ROWS = {row.name: row for row in rows()}
@@ -183,10 +182,9 @@ class TestInTheTerminal:
     def test_as_a_process(self, name: str, here: Here, emulator: Emulator) -> None:
         line = next(iter(LINES[name](here)))
         changed = {key: value for key, value in {**os.environ, **line.environment}.items() if value is not None}
-        command = [sys.executable, "-m", "magic_hour_workflows", *line.arguments]
-        ran = subprocess.run(command, capture_output=True, text=True, env=changed, timeout=150, check=False)
-        assert (ran.returncode, ran.stdout) == (2, "")
-        assert says(in_the_terminal(ROWS[name]).message(line.named), self.paragraph(ran.stderr))
+        done = python("-m", "magic_hour_workflows", *line.arguments, env=changed)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert says(in_the_terminal(ROWS[name]).message(line.named), self.paragraph(done.stderr))
         assert list(emulator.requests) == []
 
     @pytest.mark.parametrize("arguments", OWN_WORDS, ids=" ".join)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from functools import cache
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from magic_hour_workflows import errors, events
+from programs import python
 from simulation.faults import EVERY
 from simulation.run import Report, simulate
 
@@ -56,16 +56,9 @@ def test_the_seeds_cover_everything() -> None:
 
 def test_the_same_seed_is_the_same_story_in_every_process(tmp_path: Path) -> None:
     program = "from simulation.run import simulate; print([simulate(seed).fingerprint for seed in range(8)])"
+    path = os.pathsep.join(sys.path)
     stories = {
-        subprocess.run(
-            [sys.executable, "-c", program],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONHASHSEED": str(hash_seed)},
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=60,
-        ).stdout
-        for hash_seed in (1, 2)
+        python("-c", program, variables={"PYTHONPATH": path, "PYTHONHASHSEED": seed}, cwd=tmp_path).stdout
+        for seed in ("1", "2")
     }
     assert stories == {f"{[report(seed).fingerprint for seed in range(8)]}\n"}

@@ -3,11 +3,12 @@
 import json
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from programs import python
 
 pytestmark = pytest.mark.slow
 
@@ -23,10 +24,7 @@ ENVIRONMENT = {
 
 
 def run(*arguments: str) -> str:
-    command = [sys.executable, "-m", *arguments]
-    return subprocess.run(
-        command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=300, check=False
-    ).stdout
+    return python("-m", *arguments, cwd=ROOT, env=ENVIRONMENT).stdout
 
 
 def mypy() -> dict[Path, set[int]]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from programs import python
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = [
@@ -29,7 +29,8 @@ NEVER_NAMED = {
 @pytest.mark.slow
 @pytest.mark.parametrize("package", PACKAGES)
 def test_each_package_can_be_imported_first(package: str) -> None:
-    subprocess.run([sys.executable, "-W", "error", "-c", f"import {package}"], check=True, timeout=60)
+    done = python("-W", "error", "-c", f"import {package}")
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("folder", NEVER_NAMED)
@@ -73,9 +74,7 @@ def test_a_planted_import_breaks_a_rule(name: str, copy: Path) -> None:
         program = "import sys; sys.path[:0] = ['generated', 'workflows', 'emulator']; " + (
             "from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True))"
         )
-        done = subprocess.run(
-            [sys.executable, "-c", program], cwd=copy, capture_output=True, text=True, timeout=120, check=False
-        )
+        done = python("-c", program, cwd=copy)
     finally:
         path.write_text(before, encoding="utf-8")
     assert done.returncode == 1, done.stdout + done.stderr
@@ -86,14 +85,14 @@ def test_a_planted_private_access_breaks_a_rule() -> None:
     def ruff(line: str) -> int:
         program = f"def address(client: object) -> object:\n    return client.{line}  # type: ignore[attr-defined]\n"
         name = "workflows/magic_hour_workflows/cli/planted.py"
-        command = [sys.executable, "-m", "ruff", "check", "--quiet", "--select", "SLF", "--stdin-filename", name, "-"]
-        return subprocess.run(command, cwd=ROOT, input=program, capture_output=True, text=True, check=False).returncode
+        command = ("-m", "ruff", "check", "--quiet", "--select", "SLF", "--stdin-filename", name, "-")
+        return python(*command, cwd=ROOT, input=program).returncode
 
     assert (ruff("_transport"), ruff("base_url")) == (1, 0)
 
 
 @pytest.mark.parametrize("package", ["magic_hour_client/api", "magic_hour_client/resources", "magic_hour_resources"])
 def test_generated_code_uses_nothing_private_of_others(package: str) -> None:
-    command = [sys.executable, "-m", "ruff", "check", "--isolated", "--quiet", "--select", "SLF", "--exclude", "none"]
-    done = subprocess.run([*command, str(ROOT / "generated" / package)], capture_output=True, text=True, check=False)
+    command = ("-m", "ruff", "check", "--isolated", "--quiet", "--select", "SLF", "--exclude", "none")
+    done = python(*command, ROOT / "generated" / package)
     assert done.returncode == 0, done.stdout
