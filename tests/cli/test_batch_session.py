@@ -7,14 +7,13 @@ import os
 import shlex
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pexpect
 import pytest
 
-from cli.test_session import Screen
+from cli.test_session import PROGRAM, Screen
 from magic_hour_emulator import Emulator
 from servers import LIMIT_SECONDS
 
@@ -93,13 +92,8 @@ def test_ctrl_c_twice_stops_now_and_loses_nothing(folder: Path, frozen: Emulator
 
 
 def test_a_service_manager_ends_it_at_once(folder: Path, frozen: Emulator) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "magic_hour_workflows", *COMMAND, "--verbose", "--format", "json"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    with process:
+    command, pipe = [*PROGRAM, *COMMAND, "--verbose", "--format", "json"], subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
         assert process.stderr is not None
         for _ in range(AT_A_TIME):
             while "accepted" not in process.stderr.readline():
@@ -116,7 +110,7 @@ def test_a_service_manager_ends_it_at_once(folder: Path, frozen: Emulator) -> No
 
 
 def test_events_reach_a_file_while_the_panel_is_drawn(folder: Path, frozen: Emulator) -> None:
-    words = shlex.join([sys.executable, "-m", "magic_hour_workflows", *COMMAND, "--format", "json"])
+    words = shlex.join([*PROGRAM, *COMMAND, "--format", "json"])
     child = pexpect.spawn(
         "bash",
         ["-c", f"{words} > events"],

@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ import pytest
 from commands import Run
 from magic_hour_emulator import Emulator
 from programs import python, ran
-from servers import LIMIT_SECONDS, Server, serving, wait_until
+from servers import LIMIT_SECONDS, Server, says, serving, wait_until
 
 PROGRAM = [sys.executable, "-m", "magic_hour_workflows"]
 FOX = ("image", "generate", "--image-count", "1", "--prompt", "A red fox", "--name", "canary")
@@ -105,13 +104,6 @@ def resetting(connection: socket.socket, head: bytes) -> None:
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
 
 
-def answering(answer: bytes) -> Callable[[socket.socket, bytes], None]:
-    def behave(connection: socket.socket, head: bytes) -> None:
-        connection.sendall(answer)
-
-    return behave
-
-
 BAD_GATEWAY = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 5\r\n\r\noops!"
 NO_JSON = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\noops!"
 CUT = b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"
@@ -122,7 +114,7 @@ class TestUnknown:
 
     @pytest.mark.parametrize(
         "behave",
-        [resetting, answering(BAD_GATEWAY), answering(NO_JSON), answering(CUT)],
+        [resetting, says(BAD_GATEWAY), says(NO_JSON), says(CUT)],
         ids=["reset", "502", "text", "cut"],
     )
     @pytest.mark.parametrize("format", ["text", "json"])

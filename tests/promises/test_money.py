@@ -170,14 +170,8 @@ World(sys.argv[3]).call(generate, token=sys.argv[1], base_url=sys.argv[2])
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_ctrl_c_of_a_program_tells_the_id(world: World) -> None:
     with Emulator(frozen=True, seed=0) as emulator:
-        program = subprocess.Popen(
-            [sys.executable, "-c", INTERRUPTED, emulator.token, emulator.url, world.name],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=environment(),
-        )
-        with program:
+        command, pipe = [sys.executable, "-c", INTERRUPTED, emulator.token, emulator.url, world.name], subprocess.PIPE
+        with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment()) as program:
             try:
                 assert program.stdout is not None
                 first = program.stdout.readline()

@@ -7,18 +7,13 @@ import hashlib
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from fakes import FakeBackend, call, names_in, project
-from magic_hour_workflows._backend import run_sync
 from magic_hour_workflows._checksums import reported
-from magic_hour_workflows._flows.download import download
 from magic_hour_workflows._partial_download import PartialDownload
-from magic_hour_workflows._results import Job
 from magic_hour_workflows._retry import may_repeat
-from magic_hour_workflows.errors import DownloadFailed, TransferFailed
+from magic_hour_workflows.errors import TransferFailed
 
 URL = "https://storage.example/a.png?signature=canary"
 CONTENT = b"\x01234567890"
@@ -197,37 +192,6 @@ class TestPartial:
         partial.reset()
         begin(partial, CONTENT)
         partial.check_complete()
-
-
-class Storage(FakeBackend):
-    """Tells the checksum of `CONTENT`, and gives what it is told to."""
-
-    def __init__(self, *contents: bytes) -> None:
-        super().__init__()
-        self.contents = contents
-
-    async def fetch(self, url: str, target: PartialDownload, deadline: float, on_bytes: Any) -> Path:
-        content = self.contents[min(len(self.fetched), len(self.contents) - 1)]
-        self.fetched.append(url)
-        begin(target, content, x_amz_checksum_sha256=_sha256(CONTENT))
-        return target.finish()
-
-
-def test_other_bytes_are_fetched_again(tmp_path: Path) -> None:
-    backend = Storage(b"\x01234567899", b"\x00234567890", b"\x01234567899", CONTENT)
-    [path] = run_sync(download(call(backend), Job("image", "job-1"), project(), tmp_path))
-    assert path.read_bytes() == CONTENT
-    assert names_in(tmp_path) == ["job-1-1.png"]
-
-
-def test_storage_whose_bytes_never_fit_is_not_asked_for_ever(tmp_path: Path) -> None:
-    backend = Storage(b"\x01234567899")
-    with pytest.raises(DownloadFailed, match="checksum mismatch") as caught:
-        run_sync(download(call(backend), Job("image", "job-1"), project(), tmp_path))
-    assert len(backend.fetched) == 4
-    assert caught.value.project_id == "job-1"
-    assert "check_result('job-1')" in str(caught.value)
-    assert names_in(tmp_path) == []
 
 
 @pytest.mark.parametrize(

@@ -17,24 +17,6 @@ TALKING, EDIT, IMAGE = (f"v1.ai_{name}.create" for name in ("talking_photo", "im
 
 
 @pytest.mark.parametrize(
-    ("operation", "body", "message"),
-    [
-        (TALKING, {"start_seconds": 2, "end_seconds": 2},
-         "`end_seconds`: 2 is not after `start_seconds` 2; give a later second"),
-        (TALKING, {"start_seconds": 1, "end_seconds": 301.5},
-         "`end_seconds`: a clip of 300.5 s is longer than the 300 s that any plan allows; ask for a shorter one"),
-        (EDIT, {"style": {"prompt": "a"}},
-         "`assets.image_file_paths`: there is no image to edit; give at least one"),
-    ],
-)  # fmt: skip
-def test_what_can_never_be_accepted_is_told(operation: str, body: dict[str, Any], message: str) -> None:
-    with pytest.raises(InvalidArgument) as caught:
-        check(operation, body)
-    assert str(caught.value) == message
-    assert caught.value.field == message.split("`")[1]
-
-
-@pytest.mark.parametrize(
     ("operation", "body"),
     [
         (TALKING, {"start_seconds": 0, "end_seconds": 300}),

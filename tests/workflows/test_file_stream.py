@@ -15,13 +15,10 @@ from magic_hour_client.errors import InvalidArgument
 from magic_hour_workflows import _file_stream as reading
 from magic_hour_workflows._assets import to_source
 from magic_hour_workflows._sources import Source
+from worlds import ignore_bytes
 
 MIB = 1024 * 1024
 CONTENT = bytes(range(256)) * 800
-
-
-def nothing(done: int, total: int | None) -> None:
-    """Nobody listens."""
 
 
 @pytest.fixture(params=["asyncio", "trio"])
@@ -35,7 +32,7 @@ def sent(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Cal
         return await run_in_thread(function, abandon_on_cancel=abandon_on_cancel)
 
     async def read(source: Source) -> tuple[bytes, int]:
-        async with reading.reading(source, nothing) as chunks:
+        async with reading.reading(source, ignore_bytes) as chunks:
             content = b"".join([chunk async for chunk in chunks])
         assert len(content) == chunks.size == source.size
         return content, len(asked)

@@ -430,23 +430,6 @@ def md5(content: bytes) -> str:
     return base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
 
 
-def test_what_is_only_called_packed_is_taken_as_it_is(tmp_path: Path) -> None:
-    assert saved(tmp_path, PNG, content_encoding="gzip").read_bytes() == PNG
-
-
-@pytest.mark.parametrize("of", ["packed", "unpacked", "neither"])
-def test_a_checksum_may_be_of_the_packed_bytes_or_of_the_unpacked(tmp_path: Path, of: str) -> None:
-    content = PNG + bytes(1000)
-    packed = gzip.compress(content)
-    digest = {"packed": packed, "unpacked": content, "neither": b""}[of]
-    told = base64.b64encode(hashlib.sha256(digest).digest()).decode()
-    if of == "neither":
-        with pytest.raises(TransferFailed, match="SHA-256 checksum mismatch"):
-            saved(tmp_path, packed, content_encoding="gzip", x_amz_checksum_sha256=told)
-    else:
-        assert saved(tmp_path, packed, content_encoding="gzip", x_amz_checksum_sha256=told).read_bytes() == content
-
-
 @pytest.mark.parametrize("change", [lambda packed: packed[:-4], lambda packed: packed[:-8] + bytes(8)])
 def test_a_packed_output_that_is_damaged_is_fetched_again(tmp_path: Path, change: Callable[[bytes], bytes]) -> None:
     with pytest.raises(TransferFailed, match="decompressed") as caught:
