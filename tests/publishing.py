@@ -54,7 +54,7 @@ def run(*command: object, cwd: Path, **variables: str) -> subprocess.CompletedPr
         capture_output=True,
         text=True,
         check=False,
-        timeout=170,
+        timeout=500,  # builds and downloads, which a busy machine and a slow network make long
     )
 
 

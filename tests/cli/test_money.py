@@ -16,7 +16,8 @@ import pytest
 
 from commands import Run
 from magic_hour_emulator import Emulator
-from programs import python, ran
+from magic_hour_workflows.cli import main
+from programs import Program, python, ran
 from servers import LIMIT_SECONDS, Server, says, serving, wait_until
 
 PROGRAM = [sys.executable, "-m", "magic_hour_workflows"]
@@ -143,12 +144,12 @@ class TestUnknown:
         """A second Ctrl-C does not turn the doubt into an interruption."""
         with serving(waiting) as server:
             monkeypatch.setenv("MAGIC_HOUR_BASE_URL", server.url)
-            process = started(*FOX, "--format", "json")
+            process = started(folder, *FOX, "--format", "json")
             until_asked(server, process)
             for number in numbers:
                 process.send_signal(number)
-            out, err = process.communicate(timeout=LIMIT_SECONDS)
-        assert process.returncode == 4, err
+            code, out, err = ended(process, folder)
+        assert code == 4, err
         self.check(out, err, "json")
 
     def check(self, out: str, err: str, format: str) -> None:
@@ -172,16 +173,29 @@ def waiting(connection: socket.socket, head: bytes) -> None:
         pass
 
 
-def started(*arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", LISTENING, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+def command_line(folder: Path, arguments: list[str]) -> int:
+    """The command in a folder, as a shell starts it in the foreground."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    os.chdir(folder)
+    return main(arguments)
 
 
-def until_asked(server: Server, process: subprocess.Popen[str]) -> None:
+def started(folder: Path, *arguments: str) -> Program:
+    files = {"out": folder / "stdout", "err": folder / "stderr"}
+    return Program(command_line, folder, [*arguments], environment={}, **files)
+
+
+def ended(process: Program, folder: Path) -> tuple[int, str, str]:
+    """Its exit code, and what it printed to both streams."""
+    code = process.wait(LIMIT_SECONDS)
+    return code, (folder / "stdout").read_text(), (folder / "stderr").read_text()
+
+
+def until_asked(server: Server, process: Program) -> None:
     """Wait until the request is there."""
     wait_until(lambda: server.heads or process.poll() is not None)
-    assert process.poll() is None, process.communicate()
+    assert process.poll() is None
 
 
 class TestSignals:
@@ -192,11 +206,11 @@ class TestSignals:
         """While the request for an upload URL is unanswered."""
         with serving(waiting) as server:
             monkeypatch.setenv("MAGIC_HOUR_BASE_URL", server.url)
-            process = started("image", "headshot", "--image", "portrait.jpg", "--format", "json")
+            process = started(folder, "image", "headshot", "--image", "portrait.jpg", "--format", "json")
             until_asked(server, process)
             process.send_signal(number)
-            out, err = process.communicate(timeout=LIMIT_SECONDS)
-        assert process.returncode == code
+            exited, out, err = ended(process, folder)
+        assert exited == code
         assert "nothing was submitted or charged" in err
         assert json.loads(out)["error"]["type"] in ("Interrupted", "Terminated")
 
@@ -212,16 +226,14 @@ class TestSignals:
     ) -> None:
         with Emulator(token="mhk_test_canary", frozen=True, seed=0) as service:
             monkeypatch.setenv("MAGIC_HOUR_BASE_URL", service.url)
-            process = started("demo", "--live")
-            assert process.stderr is not None
-            line = process.stderr.readline()
+            process = started(folder, "demo", "--live")
+            wait_until(lambda: (folder / "stderr").exists() and "\n" in (folder / "stderr").read_text())
             process.send_signal(number)
-            _, err = process.communicate(timeout=LIMIT_SECONDS)
+            exited, _, err = ended(process, folder)
             [charge] = service.ledger.charges
-        assert process.returncode == code
-        assert line == f"accepted: image job {charge.id}\n"
-        *again, last = err.splitlines()  # a listener that is interrupted is told an id once more
-        assert set(again) <= {line.strip()}
+        assert exited == code
+        *accepted, last = err.splitlines()  # a listener that is interrupted is told an id once more
+        assert set(accepted) == {f"accepted: image job {charge.id}"}
         assert last.startswith("magic-hour: ")
 
 

@@ -7,7 +7,6 @@ import os
 import re
 import shlex
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,9 +14,10 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from cli.test_money import ended, started
 from commands import Run
 from magic_hour_emulator import Emulator
-from servers import LIMIT_SECONDS
+from servers import LIMIT_SECONDS, wait_until
 
 PROGRAM = [sys.executable, "-m", "magic_hour_workflows"]
 TALK = (
@@ -98,14 +98,11 @@ def test_bars_then_ctrl_c_then_the_command_that_was_shown(folder: Path, frozen: 
 
 def test_sigterm(folder: Path, frozen: Emulator) -> None:
     """Ctrl-C at the same moment is above, with a terminal."""
-    command, pipe = [*PROGRAM, *TALK, "--format", "json"], subprocess.PIPE
-    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
-        assert process.stderr is not None
-        while "accepted" not in process.stderr.readline():
-            assert process.poll() is None
-        process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=LIMIT_SECONDS)
-    assert process.returncode == 143
+    process = started(folder, *TALK, "--format", "json")
+    wait_until(lambda: (folder / "stderr").exists() and "accepted" in (folder / "stderr").read_text())
+    process.send_signal(signal.SIGTERM)
+    code, out, err = ended(process, folder)
+    assert code == 143
     [charge] = frozen.ledger.charges
     assert "terminated" in err
     assert f"magic-hour video wait {charge.id}" in err
