@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -24,6 +24,7 @@ from .command import (
     Output,
     PollInterval,
     Timeout,
+    among,
     command,
     output_options,
     print_result,
@@ -34,12 +35,13 @@ from .terminal import Terminal, projects_of
 Yes = Annotated[bool, Option("--yes", "-y", help="Do not ask for confirmation.")]
 File = Annotated[str, Argument(metavar="FILE", help="The file to upload; - reads it from stdin.")]
 Role = Annotated[
-    AssetRole | None,
+    str | None,
     Option(
         "--role",
         metavar="image|audio|video",
         help="The kind of file. Inferred from its extension or first bytes by default; required for sound in webm or "
         "mp4.",
+        autocompletion=among(get_args(AssetRole)),
     ),
 ]
 
