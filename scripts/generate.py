@@ -12,9 +12,9 @@ document, 4 unusable name, 5 something would be lost, 6 other generator version,
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,7 +30,12 @@ DEFAULT_SPEC = ROOT / "spec" / "magic-hour.openapi.yaml"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
-    parser = _parser()
+    parser = ArgumentParser("generate.py", description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="compare only; exit 1 if something would change")
+    parser.add_argument("--spec", type=Path, help="another OpenAPI document; needs --output")
+    more = "also write the resources with workflows (default without --spec)"
+    parser.add_argument("--resources", action="store_true", help=more)
+    parser.add_argument("--output", type=Path, help="where to put package and reference/ (default: this project)")
     arguments = parser.parse_args(argv)
     if arguments.spec is not None and arguments.output is None:
         parser.error("--spec needs --output DIR: without it, the project's own client would be overwritten")
@@ -81,19 +86,6 @@ def run(spec: Path, output: Path | None, *, check: bool = False, resources: bool
         return f"{count} files and {len(wanted[reference])} reference pages are up to date"
     changed = sum(sync(files, folder) for folder, files in wanted.items())
     return f"{count} files and {len(wanted[reference])} reference pages, {changed} changed"
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="generate.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--check", action="store_true", help="compare only; exit 1 if something would change")
-    parser.add_argument("--spec", type=Path, help="another OpenAPI document; needs --output")
-    parser.add_argument(
-        "--resources", action="store_true", help="also write the resources with workflows (default without --spec)"
-    )
-    parser.add_argument("--output", type=Path, help="where to put package and reference/ (default: this project)")
-    return parser
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ import sys
 import tempfile
 import tomllib
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import attrs
@@ -78,15 +79,7 @@ PARTS = {
     "batch": Part(
         package=_WORKFLOWS,
         targets=tuple(
-            f"batch/_{name}.py"
-            for name in (
-                "claims",
-                "submission",
-                "side_file",
-                "fleet",
-                "output_dir",
-                "row_workflow",
-            )
+            f"batch/_{name}.py" for name in ("claims", "submission", "side_file", "fleet", "output_dir", "row_workflow")
         ),
         tests=tuple(
             f"tests/batch/test_{name}.py"
@@ -158,17 +151,12 @@ def lay_out(copy: Path, part: Part, targets: list[str]) -> None:
 def run(copy: Path, memory: int) -> None:
     """Let mutmut try every mutant."""
     mutmut = [str(Path(sys.executable).with_name("mutmut")), "run", "--max-children", WORKERS]
+    # A mutant that repeats without end fills the memory with what the fake backend records; the limit ends it soon.
+    limit = partial(resource.setrlimit, resource.RLIMIT_AS, (memory, memory))
     with (copy / "log").open("w+", encoding="utf-8") as log:
-        done = subprocess.run(
-            mutmut, cwd=copy, stdout=log, stderr=log, check=False, preexec_fn=lambda: _limit_memory(memory)
-        )
+        done = subprocess.run(mutmut, cwd=copy, stdout=log, stderr=log, check=False, preexec_fn=limit)
     if done.returncode:
         sys.exit(f"mutmut did not get through:\n{(copy / 'log').read_text(encoding='utf-8')[-4000:]}")
-
-
-def _limit_memory(memory: int) -> None:
-    """A mutant that repeats without end fills the memory with what the fake backend records; the limit ends it soon."""
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
 
 
 def outcomes(copy: Path, part: Part, target: str) -> list[tuple[Mutant, str]]:

@@ -49,12 +49,10 @@ def tests() -> dict[str, set[str]]:
     for path in sorted((ROOT / "tests").glob("**/test_*.py")):
         file = path.relative_to(ROOT).as_posix()
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
-                found[node.name].add(file)
-            elif isinstance(node, ast.ClassDef) and node.name.startswith("Test"):
-                for inner in node.body:
-                    if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef) and inner.name.startswith("test_"):
-                        found[f"{node.name}::{inner.name}"].add(file)
+            group = f"{node.name}::" if isinstance(node, ast.ClassDef) and node.name.startswith("Test") else ""
+            for test in node.body if isinstance(node, ast.ClassDef) and group else [node]:
+                if isinstance(test, ast.FunctionDef | ast.AsyncFunctionDef) and test.name.startswith("test_"):
+                    found[group + test.name].add(file)
     return found
 
 

@@ -38,7 +38,9 @@ class Build:
     def __init__(self, contract: Contract, templates: Path) -> None:
         self.contract = contract
         self.templates = templates
-        config = _config(templates / "config.yaml")
+        path = templates / "config.yaml"
+        options: dict[str, Any] = {"document_source": path, "file_encoding": "utf-8", "output_path": None}
+        config = Config.from_sources(ConfigFile.load_from_path(path), MetaType.NONE, overwrite=False, **options)
         data = _parsed(contract, config)
         check_metadata(data)
         check_nothing_lost(contract, data)
@@ -150,17 +152,6 @@ class Build:
         render("endpoint_init.py.jinja", "resources/__init__.py")
         for node in self.endpoints.resources():
             render("resource.py.jinja", f"resources/{node.module}.py", view=node)
-
-
-def _config(path: Path) -> Config:
-    return Config.from_sources(
-        ConfigFile.load_from_path(path),
-        meta_type=MetaType.NONE,
-        document_source=path,
-        file_encoding="utf-8",
-        overwrite=False,
-        output_path=None,
-    )
 
 
 def _parsed(contract: Contract, config: Config) -> GeneratorData:

@@ -62,11 +62,7 @@ class Contract:
         return whole
 
     def at(self, reference: str) -> Any:
-        """The target of a reference within the document.
-
-        Raises:
-            LookupError: there is none.
-        """
+        """The target of a reference within the document; a LookupError if there is none."""
         node: Any = self.raw
         for part in reference[2:].split("/") if reference != "#" else []:
             key = unquote(part).replace("~1", "/").replace("~0", "~")
@@ -177,11 +173,7 @@ def _without_bare_requirements(node: dict[str, Any]) -> dict[str, Any]:
 
 
 def load(path: Path) -> Contract:
-    """Read and validate the document.
-
-    Raises:
-        InvalidSpec: it cannot be read, is not YAML or JSON, or is not valid OpenAPI 3.0 or 3.1.
-    """
+    """Read and validate the document; InvalidSpec if it is not valid OpenAPI 3.0 or 3.1."""
     try:
         with path.open(encoding="utf-8") as file:
             text = file.read(MOST_CHARACTERS + 1)

@@ -94,17 +94,13 @@ def made_up(schema: dict[str, Any], contract: Contract, depth: int = 0, room: li
     if (choice := next((c for c in choices if c.get("type") != "null"), None)) and depth < _DEEPEST:
         return made_up(choice, contract, depth + 1, room)
     if kind == "object":
-        return _made_up_object(schema, contract, depth, room)
+        required = schema.get("required") or [] if depth < _DEEPEST and room[0] > 0 else []
+        parts = {name: part for name, part in (schema.get("properties") or {}).items() if name in required}
+        room[0] -= len(parts)
+        return {name: made_up(contract.schema(part), contract, depth + 1, room) for name, part in parts.items()}
     if kind == "array":
         return [made_up(contract.schema(schema.get("items")), contract, depth + 1, room)] if depth < _DEEPEST else []
     return _PLAIN.get(kind) or _FORMATS.get(str(schema.get("format")), "string")
-
-
-def _made_up_object(schema: dict[str, Any], contract: Contract, depth: int, room: list[int]) -> dict[str, Any]:
-    properties, required = schema.get("properties") or {}, schema.get("required") or []
-    names = [name for name in properties if name in required] if depth < _DEEPEST and room[0] > 0 else []
-    room[0] -= len(names)
-    return {name: made_up(contract.schema(properties[name]), contract, depth + 1, room) for name in names}
 
 
 def type_of(schema: dict[str, Any]) -> str:

@@ -12,7 +12,6 @@ from typing import Any
 
 from openapi_python_client import strings
 from openapi_python_client.parser import GeneratorData
-from openapi_python_client.parser.errors import GeneratorError
 from openapi_python_client.parser.openapi import Endpoint
 
 from .contract import Contract
@@ -34,15 +33,12 @@ from .views import FieldView, Views
 
 
 def check_nothing_lost(contract: Contract, data: GeneratorData) -> None:
-    """Every operation of the document must have been parsed, without a single warning.
-
-    Raises:
-        LostOperation: listing each warning and each operation that is missing.
-    """
+    """Every operation of the document must have been parsed, without a single warning."""
     collections = data.endpoint_collections_by_tag.values()
     errors = [*data.errors, *(error for collection in collections for error in collection.parse_errors)]
     endpoints = [endpoint for collection in collections for endpoint in collection.endpoints]
-    lines = [_line(error) for error in errors]
+    parts = [(printable(part) for part in (error.header, error.detail) if part) for error in errors]
+    lines = [" ".join(each).replace("\n", " ")[:300] for each in parts]
     wanted = sum(1 for _ in contract.operations())
     if wanted != len(endpoints):
         lines.append(f"{wanted} operations in the document, {len(endpoints)} would be in the client")
@@ -83,28 +79,15 @@ def _losses(endpoint: Endpoint) -> Iterator[str]:
             yield "its answer is not JSON, which this generator does not read"
 
 
-def _line(error: GeneratorError) -> str:
-    parts = [error.header, error.detail]
-    return " ".join(printable(part) for part in parts if part).replace("\n", " ")[:300]
-
-
 def check_names(views: Views, endpoints: Endpoints) -> None:
-    """Every name must be usable in Python as it is, and free.
-
-    Raises:
-        UnusableName: listing each name that is not.
-    """
+    """Every name must be usable in Python as it is, and free."""
     found = (*_models(views), *_operations(endpoints), *_resources(endpoints))
     if lines := [line for line in found if line]:
         raise UnusableName("these names cannot be used:", lines)
 
 
 def check_kinds(endpoints: Endpoints) -> None:
-    """Every kind of job must have its GET: without it, a paid job could not be waited for.
-
-    Raises:
-        LostOperation: listing each operation whose jobs could not be asked for.
-    """
+    """Every kind of job must have its GET: without it, a paid job could not be waited for."""
     gets = endpoints.project_gets()
     lines = [
         f"{_place(view)} makes projects of the kind {ascii(view.project_kind)[:80]}, "
@@ -178,11 +161,7 @@ def _repeated(names: Iterable[str]) -> list[str]:
 
 
 def check_metadata(data: GeneratorData) -> None:
-    """The title becomes the names of the package and of the base error.
-
-    Raises:
-        UnusableName: it cannot.
-    """
+    """The title becomes the names of the package and of the base error."""
     title, error = ascii_title(data), f"{strings.pascal_case(ascii_title(data))}Error"
     package = f"{strings.snake_case(title)}_client"
     if problem_with(package, of="") or not title[:1].isalpha() or not error.isidentifier():

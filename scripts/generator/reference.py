@@ -13,6 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
+from .contract import Contract
 from .endpoints import EndpointView, ResourceView
 from .examples import arguments, call_lines, made_up, schema_of, type_of
 from .names import attribute
@@ -38,7 +41,7 @@ def pages(build: Build, reference: Path, generated: Path) -> dict[str, bytes]:
     for node in build.endpoints.resources():
         if node.operations:
             name = f"{node.path}.md"
-            result[name] = Page(build, node, _block(reference / name), links).text().encode("utf-8")
+            result[name] = Page(build, build.contract, node, _block(reference / name), links).text().encode("utf-8")
     _check_kept(result, reference)
     return result
 
@@ -66,15 +69,15 @@ def _block(page: Path) -> str:
     return found.group(1)
 
 
+@attrs.frozen
 class Page:
     """The page of one resource."""
 
-    def __init__(self, build: Build, node: ResourceView, block: str, links: str) -> None:
-        self.build = build
-        self.contract = build.contract
-        self.node = node
-        self.block = block
-        self.links = links
+    build: Build
+    contract: Contract
+    node: ResourceView
+    block: str
+    links: str
 
     def text(self) -> str:
         lines = [f"# {self.node.path}", "", "## Module Functions", "", f"{START}{self.block}{END}"]

@@ -25,11 +25,7 @@ _UPPER = re.compile(r"magic_hour_\w+")
 
 
 def copy(runtime: Path, client: Path) -> None:
-    """Copy it into a client, byte for byte: a line number in a traceback is one of `templates/runtime/`.
-
-    Raises:
-        BrokenOutput: it is not closed.
-    """
+    """Copy it into a client, byte for byte: a line number in a traceback is one of `templates/runtime/`."""
     modules = sorted(runtime.glob("*.py"))
     own = frozenset(path.stem for path in modules)
     lines = [f"{path.name}:{line}" for path in modules for line in _leaks(path.read_text(encoding="utf-8"), own)]
@@ -43,25 +39,21 @@ def copy(runtime: Path, client: Path) -> None:
 @cache
 def _leaks(source: str, own: frozenset[str]) -> list[str]:
     """What a module must not mention, each with its line; `own` are the modules beside it."""
-    lines = [f"{line}: {what}" for line, what in _foreign_imports(source, own)]
-    for number, line in enumerate(source.splitlines(), start=1):
-        lines += (f"{number}: names {found}" for found in _UPPER.findall(line))
-    return lines
+    texts = enumerate(source.splitlines(), start=1)
+    named = [(line, f"names {name}") for line, text in texts for name in _UPPER.findall(text)]
+    return [f"{line}: {what}" for line, what in (*_foreign_imports(source, own), *named)]
 
 
 def _foreign_imports(source: str, own: frozenset[str]) -> Iterator[tuple[int, str]]:
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and not node.level:
-            names = [node.module or ""]
-        elif isinstance(node, ast.ImportFrom):
-            inside = [node.module] if node.module else [alias.name for alias in node.names]
-            if node.level > 1 or not own.issuperset(inside):
+        if not isinstance(node, ast.Import | ast.ImportFrom):
+            continue
+        names = [alias.name for alias in node.names]
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module]
+        if isinstance(node, ast.ImportFrom) and node.level:
+            if node.level > 1 or not own.issuperset(names):
                 yield node.lineno, f"imports {'.' * node.level}{node.module or ''} from outside"
-            continue
         else:
-            continue
-        for name in names:
-            if name.partition(".")[0] not in sys.stdlib_module_names | LIBRARIES:
-                yield node.lineno, f"imports {name}"
+            known = sys.stdlib_module_names | LIBRARIES
+            yield from ((node.lineno, f"imports {name}") for name in names if name.partition(".")[0] not in known)

@@ -146,13 +146,7 @@ class Shapes:
         return f"_models.{name} | {package}{name}{ending} | _types.AnyDict"
 
     def kind(self, prop: Any, source: Any = None, *, asset: bool = False) -> Code:
-        """The expression for the runtime's kind of the property.
-
-        Args:
-            prop: what openapi-python-client made of it.
-            source: its schema in the document, which has the bounds; None for none.
-            asset: whether it holds the path of an input file.
-        """
+        """The expression for the runtime's kind of the property; `source` is its schema, which has the bounds."""
         return Code(self._kind(prop, source or {}, asset))
 
     def _kind(self, prop: Any, source: dict[str, Any], asset: bool = False) -> str:
@@ -171,7 +165,9 @@ class Shapes:
             return f'_schema.Object("{prop.class_info.module_name}", "{prop.class_info.name}")'
         if isinstance(prop, UnionProperty):
             parts = self._parts(prop, source)
-            kinds = list(dict.fromkeys(self._kind(inner, parts[id(inner)], asset) for inner in self.present(prop)))
+            present = [inner for inner in prop.inner_properties if not isinstance(inner, NoneProperty)]
+            present = present or prop.inner_properties
+            kinds = list(dict.fromkeys(self._kind(inner, parts[id(inner)], asset) for inner in present))
             return kinds[0] if len(kinds) == 1 else f"_schema.Union(({', '.join(kinds)},))"
         return "_schema.ANY"
 
@@ -183,12 +179,6 @@ class Shapes:
         beside = {key: value for key, value in source.items() if key not in ("anyOf", "oneOf")}
         pairs = zip(prop.inner_properties, choices, strict=True)
         return {id(inner): {**beside, **self._schema(choice)} for inner, choice in pairs}
-
-    def present(self, prop: UnionProperty) -> list[Any]:
-        """The kinds of a union but for null; null alone if there is nothing else."""
-        return [inner for inner in prop.inner_properties if not isinstance(inner, NoneProperty)] or [
-            *prop.inner_properties
-        ]
 
     def nullable(self, prop: Any) -> bool:
         """Whether null is a value of its own."""

@@ -24,11 +24,7 @@ def files_in(folder: Path) -> dict[str, bytes]:
 
 
 def check_ours(folder: Path, pattern: str, mark: bytes) -> None:
-    """Refuse a folder that is not ours: everything in it that was not generated would be deleted.
-
-    Raises:
-        ForeignFolder: it holds files, but none of that name with that mark.
-    """
+    """Refuse a folder that is not ours: everything in it that was not generated would be deleted."""
     marked = any(mark in path.read_bytes() for path in folder.glob(pattern))
     if files_in(folder) and not marked:
         raise ForeignFolder("will not write into a folder with files of somebody else's:", [str(folder)])
