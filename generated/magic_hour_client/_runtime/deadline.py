@@ -167,17 +167,14 @@ class Stream(httpcore.NetworkStream):
         sock: socket.socket | None = self._inner.get_extra_info("socket")
         return sock if sock is not None and sock.fileno() >= 0 else None
 
-    def _decrypted(self) -> bool:
-        """Whether TLS already holds bytes to read, which the socket would not show."""
-        tls = self._inner.get_extra_info("ssl_object")
-        return tls is not None and tls.pending() > 0
-
     def _wait(self, event: int, limits: Limits, timeout: float | None, error: type[httpcore.TimeoutException]) -> None:
         """Return once the socket is ready; raise when time runs out or the stop flag is set."""
         limits.check(error)  # first, so that a call ends although the other side is always ready
-        sock = self._inner.get_extra_info("socket")
-        if sock.fileno() < 0 or (event == selectors.EVENT_READ and self._decrypted()):
-            return  # closed in another thread, as the read or write itself will report; or there is something to read
+        sock, tls = self._inner.get_extra_info("socket"), self._inner.get_extra_info("ssl_object")
+        if sock.fileno() < 0:
+            return  # closed in another thread, as the read or write itself will report
+        if event == selectors.EVENT_READ and tls is not None and tls.pending() > 0:
+            return  # TLS already holds bytes to read, which the socket would not show
         with _Selector() as selector:
             selector.register(sock, event)
             for seconds in limits.waits(timeout, error):

@@ -24,8 +24,6 @@ _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
 _HERE = ("localhost", "*.localhost", "127.0.0.1", "[::1]")
 
-_REPORTING = (httpx.HTTPTransport, httpx.AsyncHTTPTransport)
-
 _shared: list[ssl.SSLContext] = []
 
 
@@ -45,11 +43,7 @@ class NoCookies(CookieJar):
 
 
 def check_environment(*, secure: bool) -> None:
-    """Refuse an environment with which no client can be made; `secure` if it will use https.
-
-    Raises:
-        InvalidArgument: naming the variable.
-    """
+    """Refuse an environment with which no client can be made, naming the variable; `secure` if it will use https."""
     if secure and any(os.environ.get(name) for name in _CERTIFICATES):
         tls_context()
     for name in (*_PROXIES, "NO_PROXY"):
@@ -60,11 +54,7 @@ def check_environment(*, secure: bool) -> None:
 
 
 def tls_context() -> ssl.SSLContext:
-    """One TLS context for all clients: loading the certificates takes longer than most requests.
-
-    Raises:
-        InvalidArgument: the environment names certificates that cannot be read.
-    """
+    """One TLS context for all clients: loading the certificates takes longer than most requests."""
     if not _shared:
         name = next((name for name in _CERTIFICATES if os.environ.get(name)), None)
         try:
@@ -141,7 +131,8 @@ def _reports_steps(transport: Any) -> bool:
 
     Tools for tests and for browsers put functions of their own in its place, or in that of the pool behind it.
     """
-    return type(transport) in _REPORTING and _is_original(transport) and _is_original(transport._pool)
+    ours = type(transport) in (httpx.HTTPTransport, httpx.AsyncHTTPTransport)
+    return ours and _is_original(transport) and _is_original(transport._pool)
 
 
 def _is_original(sender: Any) -> bool:

@@ -14,6 +14,8 @@ from types import NoneType
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
+import attrs
+
 from .errors import InvalidArgument
 from .types import Placeholder
 
@@ -22,20 +24,14 @@ class Unreadable(ValueError):
     """A response that does not have the shape the contract promises."""
 
 
+@attrs.define(kw_only=True)
 class Writing:
-    """What was found while a body was written, besides the JSON itself.
+    """What was found while a body was written, besides the JSON itself."""
 
-    Args:
-        partial: True to check only the fields that are given; others may be missing.
-    """
-
-    def __init__(self, *, partial: bool = False) -> None:
-        self.deprecations: list[tuple[str, str | None, str]] = []
-        self.partial = partial
-
-    def deprecated(self, where: str, value: str | None, remedy: str) -> None:
-        if (where, value, remedy) not in self.deprecations:
-            self.deprecations.append((where, value, remedy))
+    partial: bool = False
+    """Whether only the fields that are given are checked; others may be missing."""
+    deprecations: dict[tuple[str, str | None, str], None] = attrs.field(factory=dict)
+    """Field, value and remedy, each once."""
 
 
 class Kind(Protocol):

@@ -261,10 +261,10 @@ def write_fields(model: type[Model], given: Mapping[str, Any], where: str, writi
         inner = prefix + field.attribute
         body[field.name] = None if value is None else field.kind.write(value, inner, writing)
         if field.deprecated is not None:
-            writing.deprecated(inner, None, field.deprecated)
+            writing.deprecations[inner, None, field.deprecated] = None
         retired = field.deprecated_values  # asked first: a number may have more digits than `str` writes
         if retired and isinstance(value, (str, int)) and str(value) in retired:
-            writing.deprecated(inner, repr(value), retired[str(value)])
+            writing.deprecations[inner, repr(value), retired[str(value)]] = None
     for field in () if writing.partial else model._fields:
         if field.required and field.name not in body:
             raise InvalidArgument("required, but missing", field=prefix + field.attribute)
@@ -272,11 +272,7 @@ def write_fields(model: type[Model], given: Mapping[str, Any], where: str, writi
 
 
 def check_given(kind: Object, given: Mapping[str, Any]) -> None:
-    """Check the fields that are given, and only those, as sending would.
-
-    Raises:
-        InvalidArgument: naming the field and what it may be.
-    """
+    """Check the fields that are given, and only those, as sending would."""
     write_fields(kind.model(), given, "", Writing(partial=True))
 
 

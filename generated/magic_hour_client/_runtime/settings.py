@@ -38,11 +38,7 @@ class Settings:
 
 
 def settings(token: str | None, base_url: str | None, request_timeout: float | None, *, allow_http: bool) -> Settings:
-    """Check the arguments of a client, with the environment filling in what was not given.
-
-    Raises:
-        InvalidArgument: there is no key, or a value is invalid.
-    """
+    """Check the arguments of a client, with the environment filling in what was not given."""
     variable = None if base_url else os.environ.get(BASE_URL_VARIABLE)
     address, field = (variable, BASE_URL_VARIABLE) if variable else (base_url or DEFAULT_BASE_URL, "base_url")
     return Settings(
@@ -115,9 +111,7 @@ def _parts(url: object) -> tuple[str, str] | None:
 
 def may_speak_to(scheme: str, host: str, allow_http: bool) -> bool:
     """Whether the connection is encrypted or local, or plain http was allowed."""
-    if scheme == "https" or allow_http:
-        return True
-    if host == "localhost" or host.endswith(".localhost"):
+    if scheme == "https" or allow_http or host == "localhost" or host.endswith(".localhost"):
         return True
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -132,10 +126,8 @@ def checked_seconds(name: str, value: Any) -> float | None:
     if not isinstance(value, bool) and hasattr(value, "__float__"):  # numbers of other libraries too, but not text
         try:
             seconds = float(value)
-        except OverflowError:  # an int that is larger than any float
-            seconds = LONGEST if value > 0 else -1.0
-        except (TypeError, ValueError):
-            seconds = -1.0
+        except (TypeError, ValueError, OverflowError) as error:  # an int may be larger than any float
+            seconds = LONGEST if isinstance(error, OverflowError) and value > 0 else -1.0
         if 0 < seconds < float("inf"):
             return min(seconds, LONGEST)
     shown = repr(value) if isinstance(value, (int, float)) else type(value).__name__

@@ -46,11 +46,7 @@ class BaseTransport:
     def outgoing(
         self, request: Request[Any], on_event: Any, extra_headers: Mapping[str, str] | None = None
     ) -> TracedRequest:
-        """The request as httpx sends it.
-
-        Raises:
-            InvalidArgument: it cannot be sent.
-        """
+        """The request as httpx sends it."""
         import httpx
 
         from .http_clients import TracedRequest
@@ -79,6 +75,13 @@ class BaseTransport:
         except httpx.InvalidURL:
             message = f"{request.name}: its parameters make a URL that is too long"
             raise InvalidArgument(message) from None
+
+    def client_options(self, *, fresh: bool, secure: bool) -> dict[str, Any]:
+        """How to make an HTTP client."""
+        from .http_clients import client_options
+
+        self.check_environment()  # it may have changed
+        return client_options(self.settings.request_timeout, fresh=fresh, secure=secure)
 
     def check_environment(self) -> None:
         """Refuse an environment with which no connection could be made."""
@@ -137,15 +140,11 @@ class SyncTransport(BaseTransport):
         if key not in self._clients:
             import httpx
 
-            from .http_clients import client_options
-
             # Files go several at a time, and their threads come here at once. One lock for each process, because a fork
             # could take over one that is held.
             with self._making.setdefault(os.getpid(), Lock()):
                 if key not in self._clients:
-                    self.check_environment()  # it may have changed
-                    options = client_options(self.settings.request_timeout, fresh=fresh, secure=secure)
-                    self._clients[key] = enforce(httpx.Client(**options))
+                    self._clients[key] = enforce(httpx.Client(**self.client_options(fresh=fresh, secure=secure)))
         return self._clients[key]
 
     def send(
@@ -226,19 +225,11 @@ class AsyncTransport(BaseTransport):
         if key not in self._clients:
             import httpx
 
-            from .http_clients import client_options
-
-            self.check_environment()  # it may have changed
-            options = client_options(self.settings.request_timeout, fresh=fresh, secure=secure)
-            self._clients[key] = httpx.AsyncClient(**options)
+            self._clients[key] = httpx.AsyncClient(**self.client_options(fresh=fresh, secure=secure))
         return self._clients[key]
 
     def check_loop(self) -> None:
-        """Connections belong to the event loop they were opened in, so a client serves one loop only.
-
-        Raises:
-            InvalidArgument: it is not the loop that was used first.
-        """
+        """Connections belong to the event loop they were opened in, so a client serves one loop only."""
         from anyio.lowlevel import current_token
 
         loop = current_token()
