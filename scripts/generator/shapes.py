@@ -39,8 +39,6 @@ _SIMPLE: dict[type, tuple[str, str]] = {
     UuidProperty: ("_uuid.UUID", "UUID_STRING"),
     NoneProperty: ("None", "NULL"),
 }
-
-
 _OF_NUMBERS = {"least": "minimum", "most": "maximum", "above": "exclusiveMinimum", "below": "exclusiveMaximum"}
 _BOUNDS: dict[type, dict[str, str]] = {
     StringProperty: {"least": "minLength", "most": "maxLength"},
