@@ -32,7 +32,9 @@ def client_options(timeout: float | None, *, fresh: bool, secure: bool) -> dict[
     # No ceiling of ours on connections: a large pool is slow, so callers with many jobs gate them in front.
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=0 if fresh else 32)
     verify = tls_context() if secure else without_certificates()
-    return {"limits": limits, "verify": verify, "timeout": timeout, "cookies": NoCookies(), "mounts": direct()}
+    # Requests to this machine stay away from the proxies of the environment.
+    mounts = {f"all://{host}": None for host in _HERE} if getproxies() else {}
+    return {"limits": limits, "verify": verify, "timeout": timeout, "cookies": NoCookies(), "mounts": mounts}
 
 
 class NoCookies(CookieJar):
@@ -73,11 +75,6 @@ def tls_context() -> ssl.SSLContext:
 def without_certificates() -> ssl.SSLContext:
     """A context for plain http, cheap to make: it trusts no certificate, so TLS would fail with it."""
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-
-
-def direct() -> dict[str, Any]:
-    """`mounts` that keep requests to this machine away from the proxies of the environment."""
-    return {f"all://{host}": None for host in _HERE} if getproxies() else {}
 
 
 def _try(name: str, proxy: str | None) -> None:
