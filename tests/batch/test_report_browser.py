@@ -15,7 +15,6 @@ import pytest
 from batch.sample_report import HOSTILE, SampleReport, render_media, summary
 from magic_hour_workflows.batch._report import write_report
 from magic_hour_workflows.batch._rows import RowResult, RowStatus
-from programs import python
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
@@ -26,7 +25,6 @@ ARGUMENTS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
-DEMO_ROWS = 8  # the demo itself does 200
 DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
 WITNESS = "window.refused = []; addEventListener('securitypolicyviolation', (e) => refused.push(e.effectiveDirective));"
@@ -120,20 +118,6 @@ def test_every_thumbnail_and_the_first_frame_of_every_video_are_shown(opened: Op
             if (video.readyState >= 2 && !video.seeking) look();
         })"""
         assert video.evaluate(first) == [480, 0.1, True]
-
-
-def test_the_report_of_the_demo(opened: Open, tmp_path: Path) -> None:
-    done = python("-m", "magic_hour_workflows.demo_batch", "--rows", DEMO_ROWS, "--speed", "5", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    page = opened(tmp_path / "outputs" / "batch-1" / "report.html")
-    pictures = page.locator(".media img")
-    assert pictures.count() > 0
-    for picture in pictures.all():
-        picture.scroll_into_view_if_needed()
-        assert picture.evaluate("async (img) => { await img.decode(); return img.naturalWidth; }") > 0
-    chip(page, "talking photo").click()
-    assert keys(page)[0] == "talk-001"
-    assert str(DEMO_ROWS // 4) in page.locator("#shown").inner_text().split()
 
 
 def test_videos_out_of_sight_are_not_loaded(opened: Open) -> None:

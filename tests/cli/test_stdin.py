@@ -221,9 +221,8 @@ def test_a_file_without_an_extension(run: Run, emulator: Emulator, portrait: Pat
         assert ended.code == 0, ended.err
 
 
-@pytest.mark.parametrize("more", ["--quiet", "--verbose --debug"])
-def test_a_real_pipe(folder: Path, emulator: Emulator, more: str) -> None:
-    command = f"{sys.executable} -m magic_hour_workflows"
+def test_a_real_pipe(folder: Path, emulator: Emulator) -> None:
+    command, more = f"{sys.executable} -m magic_hour_workflows", "--verbose --debug"
     script = (
         f"set -o pipefail; {command} image generate --image-count 1 --prompt 'A red fox' --no-download --format json"
         f" {more} | {command} image edit --image - --prompt 'Make it sunset' --output sunset.png --format json {more}"

@@ -90,10 +90,8 @@ def changed(copied_with_workflows: Path) -> Path:
         assert text.count(place) == 1, "the contract no longer begins these two objects like that; change the test"
         text = text.replace(place, place + field)
     spec.write_text(text, encoding="utf-8")
-    script = copied_with_workflows / "scripts" / "generate.py"
-    for arguments, code in ((["--check"], 1), ([], 0), (["--check"], 0)):
-        done = python(script, *arguments)
-        assert done.returncode == code, done.stderr
+    done = python(copied_with_workflows / "scripts" / "generate.py")
+    assert done.returncode == 0, done.stderr
     return copied_with_workflows
 
 

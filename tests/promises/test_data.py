@@ -13,7 +13,7 @@ import pytest
 from child_programs import child
 from fakes import names_in
 from magic_hour_emulator import Emulator
-from magic_hour_workflows import Client, InvalidArgument
+from magic_hour_workflows import Client
 from magic_hour_workflows.errors import DownloadFailed, UploadFailed
 from worlds import World
 
@@ -61,17 +61,6 @@ def test_a_disk_that_takes_no_more_leaves_no_cut_file(
     assert "cannot be written" in printed
     assert names_in(folder) == []
     assert "signature" not in printed.lower()
-
-
-def test_a_file_in_text_mode_is_refused_before_anything_is_sent(
-    world: World, options: Options, emulator: Emulator, tmp_path: Path
-) -> None:
-    """Text mode changes line ends and fails on bytes that are not text; the service would charge for a broken file."""
-    path = tmp_path / "a.png"
-    path.write_bytes(b"\x89PNG\r\n\x1a\n")
-    with path.open(encoding="latin-1") as file, pytest.raises(InvalidArgument, match="mode 'rb'"):
-        world.call(lambda client: client.v1.ai_headshot_generator.generate(assets={"image_file_path": file}), **options)
-    assert len(emulator.requests) == 0
 
 
 class Broken(io.BytesIO):

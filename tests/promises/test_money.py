@@ -27,20 +27,6 @@ def generate(client: Any, **more: Any) -> Any:
     return client.v1.ai_image_generator.generate(**{"image_count": 1, "style": {"prompt": "A red fox"}, **more})
 
 
-@pytest.mark.parametrize(
-    ("kind", "parameters"),
-    [("rate_limited", {"retry_after": 0}), ("status", {"status": 500}), ("proxy_error", {}), ("reset", {})],
-)
-def test_a_failed_poll_does_not_end_the_call(
-    world: World, options: Options, emulator: Emulator, tmp_path: Path, kind: str, parameters: Any
-) -> None:
-    emulator.faults.add(kind, on="get", **parameters)
-    result = world.call(lambda client: generate(client, download_directory=tmp_path), **options)
-    assert [fired.fault.kind for fired in emulator.faults.fired] == [kind]
-    assert [path.name for path in result.downloaded_paths] == names_in(tmp_path)
-    assert [create.id for create in emulator.ledger.creates] == [result.id]
-
-
 BAD_ENDS = {
     "refused": ("status", {"on": "get", "status": 401}, Unauthorized),
     "failed": ("job_error", {}, JobFailed),
@@ -124,31 +110,6 @@ def test_a_failed_download_stops_no_other(world: World, options: Options, emulat
     assert sorted(path.name for path in caught.value.downloaded_paths) == names_in(tmp_path)
     assert len(names_in(tmp_path)) == 3
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in caught.value.downloaded_paths)
-
-
-@pytest.mark.parametrize(
-    ("kind", "parameters", "credits"),
-    [
-        ("missing_field", {"on": "create", "field": "frame_cost"}, 5),
-        ("missing_field", {"on": "create", "field": "credits_charged"}, 5),
-        ("missing_field", {"on": "get", "field": "total_frame_cost"}, 5),
-        ("missing_field", {"on": "get", "field": "error"}, 5),
-        ("null_field", {"on": "create", "field": "credits_charged"}, 5),
-        ("null_field", {"on": "get", "field": "created_at"}, 5),
-        ("null_field", {"on": "get", "field": "credits_charged"}, 5),
-        ("unknown_status", {}, 5),
-        ("fractional_credits", {"times": None}, 5.5),
-        ("new_fields", {"times": None}, 5),
-    ],
-)
-def test_an_unusual_answer_does_not_lose_the_job(
-    world: World, options: Options, emulator: Emulator, tmp_path: Path, kind: str, parameters: Any, credits: float
-) -> None:
-    emulator.faults.add(kind, **parameters)
-    result = world.call(lambda client: generate(client, download_directory=tmp_path), **options)
-    assert emulator.faults.fired
-    assert (result.status, result.credits_charged) == ("complete", credits)
-    assert [path.name for path in result.downloaded_paths] == names_in(tmp_path)
 
 
 INTERRUPTED = """

@@ -181,7 +181,7 @@ class TestSubmit:
             run_sync(submit(call(FakeBackend().script(CREATE, cancelled)), paid_call()))
         assert caught.value.submission_unknown.reason == "interrupted by KeyboardInterrupt"
 
-    @pytest.mark.parametrize("id", ["", None, 7])
+    @pytest.mark.parametrize("id", ["", None, 7, {"unexpected": True}], ids=repr)
     def test_an_id_that_cannot_be_one_leaves_it_unknown(self, id: Any) -> None:
         with pytest.raises(SubmissionUnknown) as caught:
             run_sync(submit(call(FakeBackend().script(CREATE, created(id))), paid_call()))
