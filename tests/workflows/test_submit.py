@@ -17,7 +17,7 @@ from magic_hour_client.errors import (
 )
 from magic_hour_workflows._backend import run_sync
 from magic_hour_workflows._flows.call import Call
-from magic_hour_workflows._flows.submit import query, submit
+from magic_hour_workflows._flows.submit import query, send, submit
 from magic_hour_workflows._retry import Backoff
 from magic_hour_workflows.errors import SubmissionUnknown
 from magic_hour_workflows.events import Created, Event, Retrying, SubmissionLost
@@ -201,7 +201,7 @@ def test_ctrl_c_in_the_listener_carries_the_id() -> None:
 
     backend = FakeBackend().script(NAME, created("abc"))
     with pytest.raises(KeyboardInterrupt) as caught:
-        run_sync(submit(call(backend, on_progress=interrupt), operation()))
+        run_sync(send(call(backend, on_progress=interrupt), operation()))
     assert caught.value.project_id == "abc"
     assert len(events) == 2
 
