@@ -25,8 +25,8 @@ from .terminal import Terminal
 
 Work = TypeVar("Work", bound=Callable[..., object])
 
-Option = partial(typer.Option, show_default=False)
-Argument = partial(typer.Argument, show_default=False)
+Option: partial[Any] = partial(typer.Option, show_default=False)
+Argument: partial[Any] = partial(typer.Argument, show_default=False)
 """Defaults are in the help texts, in words."""
 
 
