@@ -5,9 +5,8 @@ Rule: nothing that the document states is repeated in the emulator's code.
 
 import functools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, Decimal
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
@@ -16,9 +15,10 @@ import yaml
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
+from ._prices import Price
 from ._request_checks import BodyCheck
 
-__all__ = ["AssetField", "Contract", "Json", "Operation", "Price", "load_contract"]
+__all__ = ["AssetField", "Contract", "Json", "Operation", "load_contract"]
 
 Json = dict[str, Any]
 
@@ -34,6 +34,7 @@ class AssetField:
 
     path: tuple[str, ...]
     role: str
+    """What it is used as; of several roles, the first."""
     deprecated: bool
 
     def values(self, body: Json) -> list[str]:
@@ -45,32 +46,6 @@ class AssetField:
             else:
                 found = [value[step] for value in found if step in value]
         return found
-
-
-@dataclass(frozen=True)
-class Price:
-    """The price of a create, from `x-credits`."""
-
-    price: Decimal
-    by: str | None
-    prices: Mapping[str, Any]
-    quantity: Mapping[str, str]
-
-    def credits(self, body: Json) -> int:
-        """The credits for this body, rounded up."""
-        chosen = _dig(body, self.by) if self.by else None
-        # A value without a price is charged the lowest one: estimates then say "at least".
-        cheapest = min(self.prices.values(), default=self.price)
-        unit = Decimal(str(self.prices.get(chosen, cheapest))) if isinstance(chosen, str) else self.price
-        return int((unit * self._amount(body)).to_integral_value(ROUND_CEILING))
-
-    def _amount(self, body: Json) -> Decimal:
-        if "count" in self.quantity:
-            return Decimal(body.get(self.quantity["count"], 1))
-        if "from" in self.quantity:
-            # As text first: 2.2 - 1.2 must be exactly one second.
-            return Decimal(str(body[self.quantity["to"]])) - Decimal(str(body[self.quantity["from"]]))
-        return Decimal(1)
 
 
 @dataclass(frozen=True)
@@ -138,20 +113,15 @@ def _parse(text: str) -> Contract:
 
 def _operation(document: Json, registry: Registry[Any], route: str, method: str, item: Json) -> Operation:
     schema = item.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
-    credits = item.get("x-credits")
     return Operation(
         id=item["operationId"],
         method=method.upper(),
         path=route,
         kind=item.get("x-project-kind"),
-        price=_price(credits) if credits else None,
+        price=Price(item.get("x-credits")) if item.get("x-charges-credits") else None,
         assets=tuple(_assets(document, schema, ())) if schema else (),
         check=BodyCheck(_absolute(schema), registry) if schema else None,
     )
-
-
-def _price(credits: Json) -> Price:
-    return Price(Decimal(credits["price"]), credits.get("by"), credits.get("prices", {}), credits.get("quantity", {}))
 
 
 def _absolute(schema: Json) -> Json:
@@ -163,7 +133,8 @@ def _absolute(schema: Json) -> Json:
 def _assets(document: Json, schema: Json, path: tuple[str, ...]) -> Iterator[AssetField]:
     schema = _resolve(document, schema)
     if "x-asset" in schema:
-        yield AssetField(path, schema["x-asset"], bool(schema.get("deprecated")))
+        roles = schema["x-asset"]
+        yield AssetField(path, roles if isinstance(roles, str) else roles[0], bool(schema.get("deprecated")))
     for name, property in schema.get("properties", {}).items():
         yield from _assets(document, property, (*path, name))
     if isinstance(schema.get("items"), dict):
@@ -178,12 +149,6 @@ def _resolve(document: Json, schema: Json) -> Json:
     for part in reference.removeprefix("#/").split("/"):
         target = target[part]
     return {**_resolve(document, target), **schema}
-
-
-def _dig(body: Any, dotted: str) -> Any:
-    for part in dotted.split("."):
-        body = body.get(part) if isinstance(body, dict) else None
-    return body
 
 
 def _strings(node: Any) -> Iterator[str]:

@@ -193,7 +193,29 @@ def _multiple_of(_: Any, step: float, value: Any, __: Any) -> Iterator[Validatio
         yield ValidationError(f"{value!r} is not a multiple of {step}")
 
 
-_Validator = extend(Draft202012Validator, {"multipleOf": _multiple_of})  # type: ignore[no-untyped-call]
+def _properties(validator: Any, properties: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
+    yield from Draft202012Validator.VALIDATORS["properties"](validator, properties, instance, schema)
+    for name, inner in properties.items() if isinstance(instance, dict) else ():
+        if "x-before" in inner:
+            row = inner["x-before"] if isinstance(inner["x-before"], dict) else {"field": inner["x-before"]}
+            yield from _out_of_order(name, row, instance)
+
+
+def _out_of_order(first: str, row: dict[str, Any], instance: dict[str, Any]) -> Iterator[ValidationError]:
+    """The contract's own keyword: one number comes before another, within limits."""
+    start, end = instance.get(first, 0), instance.get(row["field"])
+    if not isinstance(start, int | float) or not isinstance(end, int | float):
+        return
+    apart = Decimal(str(end)) - Decimal(str(start))
+    if apart <= 0 or not row.get("at_least", 0) <= apart <= row.get("at_most", math.inf):
+        limits = "".join(f", by {words} {row[key]}" for key, words in _LIMITS.items() if key in row)
+        yield ValidationError(f"must be after {first}{limits}", validator="x-before", path=(row["field"],))
+
+
+_LIMITS: Final = {"at_least": "at least", "at_most": "at most"}
+_Validator = extend(  # type: ignore[no-untyped-call]
+    Draft202012Validator, {"multipleOf": _multiple_of, "properties": _properties}
+)
 
 # What each keyword of the schema asks for; the name of the field comes before it.
 _MESSAGES: Final = {
@@ -236,6 +258,8 @@ def _describe(error: ValidationError) -> str:
             return f"{field} must be {_types(limit)}"
         case "enum":
             return f"{field} must be one of {', '.join(map(str, limit))}"
+        case "x-before":
+            return f"{field} {error.message}"
         case keyword:
             message = _MESSAGES.get(str(keyword), f"violates `{keyword}` of the contract")
             return f"{field} {message.format(limit=limit)}"

@@ -51,6 +51,7 @@ class Build:
         self.endpoints = Endpoints(self.views, data)
         check_names(self.views, self.endpoints)
         check_kinds(self.endpoints)
+        self.endpoints.check_rows()
         self.title = ascii_title(data)
         self.package = f"{strings.snake_case(self.title)}_client"
         self.resources_package = f"{strings.snake_case(self.title)}_resources"

@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from .bounds import MOST_CHARACTERS, Compositions, check_nodes, check_values
+from .conditions import conditions_of, is_condition, own_conditions, without_conditions
 from .problems import InvalidSpec
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
@@ -47,18 +48,23 @@ class Contract:
         return merged
 
     def schema(self, node: Any, seen: tuple[str, ...] = ()) -> dict[str, Any]:
-        """Like `resolve`, with the properties and requirements of all parts of an `allOf` put together."""
+        """Like `resolve`, with the properties and requirements of all parts of an `allOf` put together, and all
+        conditions under `x-conditions`."""
         whole = self.resolve(node)
+        conditions = [*own_conditions(whole), *conditions_of(whole)]
         for part in whole.pop("allOf", None) or []:
             name = str(part.get("$ref", "")) if isinstance(part, dict) else ""
-            if name and name in seen:
+            if is_condition(part) or (name and name in seen):
                 continue
             inner = self.schema(part, (*seen, name))
+            conditions += own_conditions(inner)
             properties = {**(inner.get("properties") or {}), **(whole.get("properties") or {})}
             required = [*(inner.get("required") or []), *(whole.get("required") or [])]
             whole = {**inner, **whole}
             if properties:
                 whole.update(properties=properties, required=required)
+        if conditions:
+            whole["x-conditions"] = conditions
         return whole
 
     def at(self, reference: str) -> Any:
@@ -115,11 +121,25 @@ class Contract:
         """The document without what must not reach generated code by itself.
 
         Defaults are the service's business: openapi-python-client would send them with every request. Examples are
-        for people; the reference pages take them from the document itself.
+        for people; the reference pages take them from the document itself. Conditions would become objects without
+        fields. What the rules of fields need of all this is kept in extensions.
         """
-        cleaned: dict[str, Any] = transformed(self.raw, _without("default", "example", "examples", "webhooks"))
-        cleaned = transformed(cleaned, _without_bare_requirements)
-        return cleaned
+        cleaned: dict[str, Any] = transformed(self.raw, self._kept_for_rules)
+        return transformed(cleaned, _without("default", "example", "examples", "webhooks"))  # type: ignore[no-any-return]
+
+    def _kept_for_rules(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """A schema with its conditions under `x-conditions`, its default under `x-default`, and the fields that follow
+        from others not under `required`, where callers could not leave them out, but under `x-completed`."""
+        if isinstance(schema.get("default"), str | int | float):
+            schema = {**schema, "x-default": schema["default"]}
+        schema = without_conditions(schema)
+        properties, required = schema.get("properties"), schema.get("required")
+        if not isinstance(properties, dict) or not isinstance(required, list):
+            return schema
+        completed = [name for name in required if "x-implied" in self.resolve(properties.get(name))]
+        needed = {"required": [name for name in required if name not in completed], "x-completed": completed}
+        others = {key: value for key, value in schema.items() if key != "required"}
+        return {**others, **{key: names for key, names in needed.items() if names}}
 
 
 Change = Callable[[dict[str, Any]], dict[str, Any]]
@@ -156,20 +176,6 @@ def _references(node: Any, where: str = "", *, free: bool = False) -> Iterator[t
         if not free and isinstance(key, str) and _is_data(key):
             continue
         yield from _references(value, f"{where}/{key}".lstrip("/"), free=not free and key in _FREE_NAMES)
-
-
-def _without_bare_requirements(node: dict[str, Any]) -> dict[str, Any]:
-    """Remove `anyOf` and similar keywords where they only say which fields must occur: openapi-python-client would take
-    the object for a choice of empty objects and lose its fields."""
-    if "properties" not in node:
-        return node
-    lost = [
-        key
-        for key in ("anyOf", "oneOf")
-        if isinstance(choices := node.get(key), list)
-        and all(isinstance(choice, dict) and set(choice) == {"required"} for choice in choices)
-    ]
-    return _without(*lost)(node)
 
 
 def load(path: Path) -> Contract:

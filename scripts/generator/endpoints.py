@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 from openapi_python_client import strings
@@ -18,9 +18,15 @@ from openapi_python_client.parser.properties import ModelProperty
 from openapi_python_client.parser.responses import Response
 
 from .names import attribute
+from .prices import Prices
+from .problems import WrongRow
+from .rows import Rows, check_commands, check_roles
+from .rules import Rules, RuleView
 from .shapes import Side
 from .texts import Code, raw
 from .views import AssetView, FieldView, Views
+
+T = TypeVar("T")
 
 _PREFIX = "field_"
 _VERBS = {"get": "get", "post": "create", "put": "replace", "patch": "update", "delete": "delete"}
@@ -40,6 +46,7 @@ class EndpointView:
     project_kind: str | None
     prices: dict[str, Any]
     assets: list[AssetView]
+    rules: list[RuleView]
     path_parameters: list[FieldView]
     query_parameters: list[FieldView]
     header_parameters: list[FieldView]
@@ -124,6 +131,7 @@ class Endpoints:
         self.views = views
         self.contract = views.contract
         self.by_place: dict[tuple[str, str], EndpointView] = {}
+        self._problems: list[str] = []
         self._parsed = {
             (_bare(raw(endpoint.path)), endpoint.method): (str(tag), endpoint)
             for tag, collection in data.endpoint_collections_by_tag.items()
@@ -166,6 +174,8 @@ class Endpoints:
         keywords = [*parameters["query"], *parameters["header"], *named]
         results, annotation = self._results(endpoint)
         media = self.contract.json_media(operation.get("requestBody"))
+        place = f"{method.upper()} {ascii(path)[1:-1]}"
+        prices, rules = Prices(self.views, place, model), Rules(self.views, place, model)
         return EndpointView(
             resource=_resource(path),
             method_name=name,
@@ -175,8 +185,9 @@ class Endpoints:
             path=path,
             charges=operation.get("x-charges-credits") is True,
             project_kind=_text(operation.get("x-project-kind")),
-            prices=operation.get("x-credits") or {},
+            prices=self._read(prices, prices.prices(operation.get("x-credits"))),
             assets=self.views.assets(model),
+            rules=self._read(rules, rules.rules()),
             path_parameters=parameters["path"],
             query_parameters=parameters["query"],
             header_parameters=parameters["header"],
@@ -196,6 +207,21 @@ class Endpoints:
             example=media.get("example"),
             source=operation,
         )
+
+    def _read(self, rows: Rows, found: T) -> T:
+        """What was found in rows, with what is wrong with them noted."""
+        self._problems += rows.problems
+        return found
+
+    def check_rows(self) -> None:
+        """Every row must name what exists.
+
+        Raises:
+            WrongRow: listing each mistake with its place.
+        """
+        lines = [*self._problems, *check_roles(self.views), *check_commands(self.contract.operations())]
+        if lines:
+            raise WrongRow("these rows of the document are wrong:", lines)
 
     def _fields(self, model: ModelProperty | None, side: Side) -> list[FieldView] | None:
         return None if model is None else [self.views.field(model, prop, side) for prop in self.views.properties(model)]

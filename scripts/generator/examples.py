@@ -13,14 +13,14 @@ import attrs
 from .contract import Contract
 from .endpoints import EndpointView
 from .texts import Code
-from .views import FieldView
+from .views import ITEMS, FieldView
 
 _PLAIN = {"integer": 1, "number": 1.0, "boolean": True}
 _FORMATS = {"date": "2026-01-31", "date-time": "2026-01-31T12:00:00Z", "uuid": "00000000-0000-4000-8000-000000000000"}
 _ODD = re.compile(r"[^ !#-\[\]-~]")
 _DEEPEST = 4
 _MOST_FIELDS = 500
-_SAMPLES = {"image": "portrait.jpg", "audio": "voice.mp3", "video": "clip.mp4"}
+_SAMPLES = {"image": "portrait.jpg", "audio": "voice.mp3", "video": "clip.mp4", "gif": "loop.gif"}
 """Files that examples upload."""
 Places = dict[tuple[str, str], EndpointView]
 
@@ -41,15 +41,17 @@ def _generate_lines(view: EndpointView, contract: Contract) -> list[Code]:
     """An example call of `generate` for an interactive session, with local files where the document has remote ones."""
     values = arguments(view, contract)
     for asset in view.assets:
-        values = _with_file(values, asset.path, [_SAMPLES[asset.role]] if asset.many else _SAMPLES[asset.role])
+        values = _with_file(values, asset.path, _SAMPLES[asset.roles[0]])
     lines = call_lines(attrs.evolve(view, method_name="generate"), values, "result = client")
     return [Code(f"{'...' if number else '>>>'} {_escaped(line)}") for number, line in enumerate(lines)]
 
 
-def _with_file(values: Any, path: tuple[str, ...], file: Any) -> Any:
-    """A copy of `values` with `file` at `path`, if there is something."""
+def _with_file(values: Any, path: tuple[str, ...], file: str) -> Any:
+    """A copy of `values` with `file` at `path`, if there is something; in a list of files, it is the only one."""
     if not path:
         return file
+    if path[0] == ITEMS and isinstance(values, list):
+        return [_with_file(item, path[1:], file) for item in values][: None if path[1:] else 1]
     if not isinstance(values, dict) or path[0] not in values:
         return values
     return {**values, path[0]: _with_file(values[path[0]], path[1:], file)}

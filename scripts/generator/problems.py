@@ -56,6 +56,10 @@ class BrokenOutput(Problem, exit_code=7):
     """The generated code is not Python. A mistake of the templates."""
 
 
+class WrongRow(Problem, exit_code=8):
+    """A price, a condition or another extension names what the document does not have."""
+
+
 def check_pins() -> None:
     """Stop unless these releases are installed: the templates rewrite files of one, another may need other templates.
 

@@ -292,18 +292,18 @@ def test_rows_credits_and_uploads(portrait: Path, voice: Path) -> None:
         rows=3,
         by_endpoint={"ai_headshot_generator": 1, "ai_image_generator": 1, "ai_talking_photo": 1},
         credits=50 + 4 * 5 + 72,
-        at_least=True,
+        at_most=None,
         uploads=2,
         upload_bytes=portrait.stat().st_size + voice.stat().st_size,
     )
     assert plan(iter(rows[:1])) == plan([rows[0]])
     assert plan(rows[:1]).at_least is False
-    assert plan([]) == Plan(rows=0, by_endpoint={}, credits=0, at_least=False, uploads=0, upload_bytes=0)
+    assert plan([]) == Plan(rows=0, by_endpoint={}, credits=0, at_most=0, uploads=0, upload_bytes=0)
 
 
 def test_an_extra_body_can_change_the_price() -> None:
     row = Row(key="a", endpoint="ai_image_generator", parameters={**FOUR_FOXES, "extra_body": {"model": "nano-banana"}})
-    assert estimate_row(row) == Estimate(200, at_least=True)
+    assert estimate_row(row) == Estimate(200, at_most=None)
     assert row.parameters["extra_body"] == {"model": "nano-banana"}
 
 

@@ -58,7 +58,7 @@ GENERATE_REFUSES: dict[str, tuple[dict[str, Any], str | None, str]] = {
     "an empty prompt": (image(style={"prompt": ""}), "style.prompt", "must not be empty"),
     "a clip that begins before the sound": ({**TALK, "start_seconds": -1}, "start_seconds", "must be at least 0"),
     "a clip that ends before it begins": ({**TALK, "start_seconds": 3}, "end_seconds", "is not after"),
-    "a clip that no plan has": ({**TALK, "end_seconds": 301}, "end_seconds", "longer than the 300 s"),
+    "a clip that no plan has": ({**TALK, "end_seconds": 301}, "end_seconds", "must be at most 300 after"),
     "an empty path": (face(""), "assets.image_file_path", "the path is empty"),
     "the home of nobody": (face("~nobody-at-all/a.png"), "assets.image_file_path", "is not a valid file path"),
     "a URL that is not for the web": (face("s3://bucket/a.png"), "assets.image_file_path", "begins with s3://"),

@@ -150,7 +150,7 @@ class TestDryRun:
             "uploads": [
                 {"name": name, "bytes": (folder / name).stat().st_size} for name in ("voice.mp3", "portrait.jpg")
             ],
-            "estimated_credits": {"credits": 72, "at_least": False},
+            "estimated_credits": {"credits": 72, "at_most": 72, "at_least": False, "documented": True},
         }
         assert not list(emulator.requests)
         assert saved(folder) == []

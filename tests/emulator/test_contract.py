@@ -62,7 +62,7 @@ def test_another_contract_changes_routes_checks_and_prices(start, tmp_path, imag
     changed = yaml.safe_load(SPEC.read_text(encoding="utf-8"))
     body = changed["components"]["schemas"]["V1AiImageGeneratorCreateBody"]
     body["properties"]["mood"] = {"type": "string", "enum": ["calm", "wild"]}
-    changed["paths"]["/v1/ai-image-generator"]["post"]["x-credits"]["price"] = 7
+    changed["paths"]["/v1/ai-image-generator"]["post"]["x-credits"]["prices"][0]["price"] = 7
     changed["paths"]["/v1/ai-other"] = {"post": {"operationId": "other", "responses": {}}}
     spec = tmp_path / "other.yaml"
     spec.write_text(yaml.safe_dump(changed), encoding="utf-8")

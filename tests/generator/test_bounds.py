@@ -154,7 +154,7 @@ def test_objects_that_share_their_parts(document: dict[str, Any], tmp_path: Path
 
 def test_files_in_objects_that_share_their_parts(document: dict[str, Any], tmp_path: Path) -> None:
     shared_parts(document, 40, {"type": "string", "x-asset": "image"})
-    with pytest.raises(LostOperation, match="more than 1000 file fields"):
+    with pytest.raises(LostOperation, match="more than 1000 objects with files or rules"):
         Build(loaded(document, tmp_path), ROOT / "templates")
 
 

@@ -245,8 +245,8 @@ def test_endpoints_carry_what_the_flows_need() -> None:
         "v1.ai_image_editor.create",
     )
     assert endpoint.assets == (
-        types.AssetField(("assets", "image_file_path"), "image"),
-        types.AssetField(("assets", "image_file_paths"), "image", many=True),
+        types.AssetField(("assets", "image_file_path"), ("image",)),
+        types.AssetField(("assets", "image_file_paths", "*"), ("image",)),
     )
     assert endpoint.prices == SPEC["paths"]["/v1/ai-image-editor"]["post"]["x-credits"]
     assert endpoint.required == ("assets", "style")

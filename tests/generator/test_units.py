@@ -193,7 +193,7 @@ def test_keywords_are_dropped_and_names_kept() -> None:
     assert cleaned["servers"] == document["servers"]
     assert cleaned["paths"] == document["paths"]
     assert cleaned["components"]["schemas"]["default"] == {
-        "properties": {"example": {}, "properties": {}},
+        "properties": {"example": {"x-default": 1}, "properties": {}},
         "enum": [{"default": 1}],
         "x-deprecated-values": {"default": "no"},
     }
@@ -204,7 +204,7 @@ def test_requirements_alone_are_no_choice() -> None:
     dropped = {"anyOf": [{"required": ["a"]}, {"required": ["b"]}], "properties": {}}
     odd = {"anyOf": [True], "properties": {}}
     schemas = contract(A=kept, B=dropped, C=odd).for_the_generator()["components"]["schemas"]
-    assert schemas == {"A": kept, "B": {"properties": {}}, "C": odd}
+    assert schemas == {"A": kept, "B": {"properties": {}, "x-conditions": [{"anyOf": dropped["anyOf"]}]}, "C": odd}
 
 
 def test_json_is_read_as_json(tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def test_types_are_told_by_our_own_table(monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.setattr(mimetypes, name, ask)
     for role, group in EXTENSIONS.items():
         for extension in group:
-            assert checked_extension(f"a.{extension}", role, "file") == (extension, role)
+            assert checked_extension(f"a.{extension}", role, "file").extension == extension
     assert output_names(Job("image", "a"), ["https://s.example/output.webp?x=1"], None) == [("a-1", ".webp")]
 
 

@@ -12,22 +12,22 @@ from magic_hour_workflows import Client, Estimate, estimate_credits
 
 CLIP = {"start_seconds": 1, "end_seconds": 3}
 CALLS: list[tuple[str, dict[str, Any], Estimate]] = [
-    ("ai_headshot_generator", {}, Estimate(50, False)),
-    ("ai_talking_photo", {"start_seconds": 0, "end_seconds": 1.01}, Estimate(49, False)),
+    ("ai_headshot_generator", {}, Estimate(50)),
+    ("ai_talking_photo", {"start_seconds": 0, "end_seconds": 1.01}, Estimate(48, 49)),
     (
         "ai_talking_photo",
         {"start_seconds": 1.2, "end_seconds": 2.2},
-        Estimate(48, False),
+        Estimate(48),
     ),  # floats differ by a little more
-    ("ai_talking_photo", {**CLIP, "style": {"generation_mode": "prompted"}}, Estimate(40, True, 48)),
-    ("ai_talking_photo", {**CLIP, "style": {"generation_mode": "expressive"}}, Estimate(40, True, 48)),
-    ("ai_image_generator", {"image_count": 3}, Estimate(15, True)),
-    ("ai_image_generator", {"image_count": 4, "model": "nano-banana-pro"}, Estimate(600, True)),
-    ("ai_image_generator", {"image_count": 2, "model": "next-year"}, Estimate(10, True, 300)),
-    ("ai_image_editor", {}, Estimate(50, True)),
-    ("ai_image_editor", {"model": "krea-2"}, Estimate(10, True)),
-    ("ai_image_editor", {"model": "next-year"}, Estimate(5, True, 150)),
-    ("ai_image_editor", {"image_count": 4, "model": "qwen-edit"}, Estimate(40, True)),
+    ("ai_talking_photo", {**CLIP, "style": {"generation_mode": "prompted"}}, Estimate(40, 48)),
+    ("ai_talking_photo", {**CLIP, "style": {"generation_mode": "expressive"}}, Estimate(40, 48)),
+    ("ai_image_generator", {"image_count": 3}, Estimate(15, None)),
+    ("ai_image_generator", {"image_count": 4, "model": "nano-banana-pro"}, Estimate(600, None)),
+    ("ai_image_generator", {"image_count": 2, "model": "next-year"}, Estimate(10, None, 300)),
+    ("ai_image_editor", {}, Estimate(50, None)),
+    ("ai_image_editor", {"model": "krea-2"}, Estimate(10, None)),
+    ("ai_image_editor", {"model": "next-year"}, Estimate(5, None, 150)),
+    ("ai_image_editor", {"image_count": 4, "model": "qwen-edit"}, Estimate(40, None)),
 ]
 NEEDED: dict[str, dict[str, Any]] = {
     "ai_headshot_generator": {"assets": {"image_file_path": "portrait"}},
@@ -52,4 +52,5 @@ def test_an_estimate_is_what_is_charged(
     assert estimate_credits(resource, **call) == expected
     with Client(token=emulator.token, base_url=emulator.url) as client:
         result = getattr(client.v1, resource).generate(**call, wait_for_completion=False)
-    assert result.credits_charged == expected.credits
+    assert result.credits_charged is not None
+    assert expected.credits <= result.credits_charged <= (expected.at_most or result.credits_charged)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -16,13 +17,15 @@ import attrs
 
 from magic_hour_client._runtime.schema import Model, vars_of
 from magic_hour_client.errors import InvalidArgument
-from magic_hour_client.types import AssetField, AssetRole, Endpoint, Placeholder
+from magic_hour_client.types import Endpoint, Placeholder
 
 from ._foreign_inputs import Picture, data_in, is_answer, is_picture, refused, upload_of
 from ._formatting import reason, shown
-from ._sources import Source, checked_extension, from_bytes, from_path, from_stream
+from ._sources import Roles, Source, checked_extension, from_bytes, from_path, from_stream
 from ._streams import ask
 
+ITEMS = "*"
+"""The step of a path into the items of a list."""
 REMOTE_PREFIXES = ("api-assets/", "image/", "video/", "audio/", "saved-items/")
 """How paths in the service's storage begin."""
 _OTHER_URL = re.compile(r"(?i)[a-z][a-z0-9+.-]+://")
@@ -47,10 +50,11 @@ class Assets:
         Raises:
             InvalidArgument: it is a stream that was already given as another kind of file.
         """
-        key = (source.identity, source.role)
+        kind = source.form or source.role
+        key = (source.identity, kind)
         for other in self.sources:
-            if source.is_read_once and other.identity == source.identity and other.role != source.role:
-                kinds = f"{source.role} and {other.role}"
+            if source.is_read_once and other.identity == source.identity and (other.form or other.role) != kind:
+                kinds = f"{source.known.role} and {other.known.role}"
                 raise InvalidArgument(f"one stream cannot be both {kinds}", "open the file twice", field=source.field)
         if key not in self._known:
             self._known[key] = Placeholder(source.name)
@@ -76,29 +80,35 @@ def collect(endpoint: Endpoint[..., Any], parameters: Mapping[str, Any]) -> tupl
         InvalidArgument: a file is missing, empty, unreadable or of the wrong type.
     """
     assets = Assets()
-    prepared = dict(parameters)
+    prepared: Any = dict(parameters)
     for field in endpoint.assets:
-        prepared = _within(prepared, field, field.path, assets)
+        prepared = replaced(prepared, field.path, partial(_marked, role=field.roles, assets=assets))
     return prepared, assets
 
 
-def _within(node: Any, field: AssetField, path: Sequence[str], assets: Assets) -> Any:
-    """A copy of `node` with placeholders for the files at `path`; values of another type are left to the contract."""
+def replaced(node: Any, path: Sequence[str], change: Callable[[Any, str], Any], where: str = "") -> Any:
+    """A copy of `node` with what `change` makes of the values at `path`; values of another type stay as they are, for
+    the contract to refuse.
+
+    Args:
+        node: parameters, or a part of them.
+        path: the names that lead to the values; `*` are the items of a list.
+        change: is given the value of a file, and its field with the numbers of items.
+        where: the field of `node`.
+    """
+    if not path:
+        return change(node, where)
+    step, *rest = path
+    if step == ITEMS:
+        if rest and (isinstance(node, (str, bytes, Mapping)) or not isinstance(node, Sequence)):
+            return node
+        items = node if rest else listed(node, where)
+        return [replaced(item, rest, change, f"{where}[{number}]") for number, item in enumerate(items)]
     if isinstance(node, Model):
         node = {**node.additional_properties, **vars_of(node)}
-    name, *rest = path
-    if not isinstance(node, Mapping) or node.get(name) is None:
+    if not isinstance(node, Mapping) or node.get(step) is None:
         return node
-    value = node[name]
-    if rest:
-        return {**node, name: _within(value, field, rest, assets)}
-    where = ".".join(field.path)
-    if not field.many:
-        return {**node, name: _marked(value, field.role, where, assets)}
-    marked = [
-        _marked(item, field.role, f"{where}[{number}]", assets) for number, item in enumerate(listed(value, where))
-    ]
-    return {**node, name: marked}
+    return {**node, step: replaced(node[step], rest, change, f"{where}.{step}" if where else step)}
 
 
 def listed(value: Any, where: str) -> list[Any]:
@@ -138,7 +148,7 @@ def _reads(value: object) -> bool:
     return ask(lambda: callable(getattr(value, "read", None)), otherwise=False)
 
 
-def _marked(value: Any, role: AssetRole, where: str, assets: Assets) -> str | Placeholder:
+def _marked(value: Any, where: str, *, role: Roles, assets: Assets) -> str | Placeholder:
     if isinstance(value, str) and is_remote(value):
         return value
     return assets.placeholder(to_source(value, role, where))
@@ -151,7 +161,7 @@ def is_remote(value: str) -> bool:
     return value.startswith(REMOTE_PREFIXES) and not os.path.exists(value)
 
 
-def to_source(value: Any, role: AssetRole | None, where: str) -> Source:
+def to_source(value: Any, role: Roles, where: str) -> Source:
     """The input file for any value that can be one.
 
     Raises:

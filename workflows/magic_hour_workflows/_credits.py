@@ -1,7 +1,7 @@
 """What a call will cost, before it is made, from the prices in the contract.
 
-Rule: an estimate says what is not known. Prices of models and resolutions change; where the contract only has the
-lowest price, the estimate says "at least".
+Rule: an estimate is never wrong, only wide. A row of the price list counts unless a given field contradicts it; what
+the contract does not say, the estimate does not say either.
 """
 
 from __future__ import annotations
@@ -23,27 +23,57 @@ from ._hints import meant, nearest
 from ._operations import paid
 from ._results import LARGEST_NUMBER, plain_number
 
+_OF_A_ROW = ("price", "up_to", "at_least")
+"""What a row of the price list says besides the values of fields."""
+
 
 @attrs.frozen
 class Estimate:
     """How many credits a call will cost.
 
     Attributes:
-        credits: the number of credits, rounded up.
-        at_least: True if the contract only knows the lowest price.
-        highest: the credits at the highest price that the contract names for the call: what a budget counts.
+        credits: the least it costs.
+        at_most: the most it costs; None if the contract only knows the lowest price, or none at all.
+        highest: the credits at the highest price that the contract names for the call, which a budget counts; None if
+            its price is not documented.
 
     Example:
-        >>> print(Estimate(20, at_least=True))
-        at least 20 credits
+        >>> print(Estimate(50), Estimate(20, 24), Estimate(20, None), sep=", ")
+        50 credits, 20 to 24 credits, at least 20 credits
     """
 
     credits: int
-    at_least: bool
-    highest: int = attrs.field(default=attrs.Factory(lambda self: self.credits, takes_self=True), repr=False)
+    at_most: int | None = attrs.field(default=attrs.Factory(lambda self: self.credits, takes_self=True))
+    highest: int | None = attrs.field(
+        default=attrs.Factory(lambda self: self.credits if self.at_most is None else self.at_most, takes_self=True),
+        repr=False,
+    )
+
+    @property
+    def at_least(self) -> bool:
+        """Whether it may cost more than the contract says."""
+        return self.at_most is None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The estimate as JSON."""
+        known = {"credits": self.credits, "at_most": self.at_most, "at_least": self.at_least}
+        return {**known, "documented": self.highest is not None}
 
     def __str__(self) -> str:
-        return f"{'at least ' if self.at_least else ''}{self.credits} credits"
+        return credits_text(self.credits, self.at_most, documented=self.highest is not None)
+
+
+NOT_DOCUMENTED = Estimate(0, None, None)
+"""For a call whose price the contract does not have."""
+
+
+def credits_text(credits: int, at_most: int | None, *, documented: bool = True) -> str:
+    """A number of credits in words."""
+    if not documented:
+        return "an unknown number of credits: the price is not documented"
+    if at_most is None:
+        return f"at least {credits:,} credits"
+    return f"{credits:,} credits" if at_most == credits else f"{credits:,} to {at_most:,} credits"
 
 
 def estimate_credits(operation: str, **parameters: Any) -> Estimate:
@@ -59,9 +89,9 @@ def estimate_credits(operation: str, **parameters: Any) -> Estimate:
 
     Example:
         >>> estimate_credits("ai_image_generator", image_count=4, model="nano-banana", style={"prompt": "A red fox"})
-        Estimate(credits=200, at_least=True)
+        Estimate(credits=200, at_most=None)
         >>> estimate_credits("ai_talking_photo", start_seconds=0, end_seconds=2.5)
-        Estimate(credits=120, at_least=False)
+        Estimate(credits=120, at_most=120)
     """
     priced = paid()
     name = operation if operation in priced else f"v1.{operation}.create"
@@ -77,32 +107,50 @@ def estimate_credits(operation: str, **parameters: Any) -> Estimate:
 
 
 def estimate(endpoint: Endpoint[..., Any], parameters: Mapping[str, Any]) -> Estimate:
-    """The estimate for the parameters of an endpoint that has prices."""
-    rule = endpoint.prices
-    quantity = rule.get("quantity", {})
-    low, high = _prices(rule, _at(parameters, str(rule.get("by", ""))))
-    amount = _quantity(quantity, parameters)
-    at_least = high > low or rule.get("at_least", False)
-    return Estimate(_credits(low, amount, quantity), at_least, _credits(high, amount, quantity))
+    """The estimate for the parameters of an endpoint."""
+    table = endpoint.prices
+    if not table:
+        return NOT_DOCUMENTED
+    default = table.get("default", {})
+    rows = [row for row in table["prices"] if _fits(row, parameters, default)]
+    quantity = table.get("quantity", {})
+    amount = _quantity(quantity, parameters, default)
+    named = rows or table["prices"]  # a value without a row costs at least the lowest price of all
+    low = _exact(min(row["price"] for row in named)) * amount
+    high = _exact(max(row.get("up_to", row["price"]) for row in named)) * amount
+    if high > LARGEST_NUMBER:
+        raise _too_many(_fields_of(quantity)[-1])
+    most = math.ceil(high)
+    is_open = not rows or table.get("at_least") or any(row.get("at_least") for row in rows)
+    least = math.ceil(low) if table.get("round") == "up" else math.floor(low)
+    return Estimate(least, None if is_open else most, most)
 
 
-def _prices(rule: Mapping[str, Any], chosen: Any) -> tuple[Decimal, Decimal]:
-    """The lowest and the highest price of the chosen value. A value without a price may have any price of the list."""
-    prices, up_to = rule.get("prices", {}), rule.get("up_to", {})
-    if chosen is None:
-        named = [rule["price"]]
-    elif isinstance(chosen, str) and chosen in prices:
-        named = [prices[chosen], up_to.get(chosen, prices[chosen])]
-    else:
-        named = [*prices.values(), *up_to.values()] or [rule["price"]]
-    return _exact(min(named)), _exact(max(named))
+def _fits(row: Mapping[str, Any], parameters: Mapping[str, Any], default: Mapping[str, Any]) -> bool:
+    """Whether no given value contradicts a row of the price list."""
+    for name, wanted in row.items():
+        if name in _OF_A_ROW:
+            continue
+        value = _given(parameters, name, default)
+        if value is not None and not any(
+            _same(value, each) for each in (wanted if isinstance(wanted, list) else [wanted])
+        ):
+            return False
+    return True
 
 
-def _credits(price: Decimal, amount: Decimal, rule: Mapping[str, str]) -> int:
-    credits = price * amount
-    if credits > LARGEST_NUMBER:
-        raise _too_many(rule.get("to") or rule.get("count", ""))
-    return math.ceil(credits)
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Equality in JSON, where true is not 1."""
+    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
+
+
+def _given(parameters: Mapping[str, Any], name: str, default: Mapping[str, Any]) -> Any:
+    value = _at(parameters, name)
+    return default.get(name) if value is None else value
 
 
 def _without_files(endpoint: Endpoint[..., Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -114,18 +162,37 @@ def _without_files(endpoint: Endpoint[..., Any], parameters: Mapping[str, Any]) 
     return {name: value for name, value in parameters.items() if name in endpoint.fields and name not in files}
 
 
-def _quantity(rule: Mapping[str, str], parameters: Mapping[str, Any]) -> Decimal:
+def _quantity(rule: Mapping[str, Any], parameters: Mapping[str, Any], default: Mapping[str, Any]) -> Decimal:
+    """The number of units that are paid for."""
+
+    def number(name: str, otherwise: float | None = None) -> Decimal:
+        return _number(_given(parameters, name, default), name, otherwise)
+
     if "from" in rule:
-        amount = _number(parameters, rule["to"], None) - _number(parameters, rule["from"], 0)
+        amount = number(rule["to"]) - number(rule["from"], 0)
+    elif "count" in rule:
+        value = _given(parameters, rule["count"], default)
+        amount = Decimal(len(value)) if isinstance(value, (list, tuple)) else _number(value, rule["count"], 1)
+    elif "characters" in rule:
+        text = _given(parameters, rule["characters"], default)
+        amount = Decimal(len(text) if isinstance(text, str) else 0)
     else:
-        amount = _number(parameters, rule["count"], 1) if "count" in rule else Decimal(1)
+        amount = Decimal(1)
+        for name in rule.get("product", ()):
+            amount *= number(name)
     return max(Decimal(0), amount)  # no value adds room to a budget, not even a negative one in `extra_body`
 
 
-def _number(parameters: Mapping[str, Any], name: str, default: float | None) -> Decimal:
-    value = _at(parameters, name)
-    if value is None and default is not None:
-        return Decimal(default)
+def _fields_of(quantity: Mapping[str, Any]) -> list[str]:
+    """The fields that a quantity is made of."""
+    return [name for value in quantity.values() for name in (value if isinstance(value, list) else [value])] or [
+        "price"
+    ]
+
+
+def _number(value: Any, name: str, otherwise: float | None) -> Decimal:
+    if value is None and otherwise is not None:
+        return Decimal(otherwise)
     number = plain_number(value)
     if number is None:
         raise InvalidArgument("expected a number, to estimate the credits", field=name)

@@ -27,6 +27,17 @@ _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\.|$)")  # device nam
 _LONGEST_NAME = 120
 
 
+def checked_flag(name: str, value: object) -> bool:
+    """True or False, and no value that only counts as one: the word "no" from a configuration file would be True.
+
+    Raises:
+        InvalidArgument: it is neither.
+    """
+    if isinstance(value, bool):
+        return value
+    raise InvalidArgument(f"expected True or False, got {type(value).__name__}", field=name)
+
+
 def checked_directory(directory: str | os.PathLike[str] | None, *, make: bool = True) -> Path:
     """The directory to save into, created if it is missing and checked to be writable; the current one by default.
 
@@ -88,7 +99,8 @@ def checked_output_name(name: object, kind: Kind | None = None) -> str | None:
         wanted = "give a plain name without a folder, such as 'portrait'"
         raise InvalidArgument(f"{shown(name)} is not a valid file name on all systems", wanted, field="output_name")
     extension = os.path.splitext(name)[1].lstrip(".").lower()
-    kinds = [known for known, extensions in EXTENSIONS.items() if extension in extensions]
+    # A GIF can be an image or a video.
+    kinds = [known for known, extensions in EXTENSIONS.items() if extension in extensions and known != "gif"]
     if kind is not None and kinds and kind not in kinds:
         other = f"is a name for {kinds[0]}, and the outputs are {kind}s"
         raise InvalidArgument(f"{shown(name)} {other}", f"leave .{extension} out", field="output_name")

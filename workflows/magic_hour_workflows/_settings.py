@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from magic_hour_client._runtime.settings import checked_seconds
 from magic_hour_client.errors import InvalidArgument
 
-from ._checks import checked_flag
+from ._outputs import checked_flag
 
 if TYPE_CHECKING:
     from .events import Event

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, TypeAlias
 
 import attrs
 
@@ -27,12 +27,19 @@ from ._media import FIRST_BYTES, Media, sniff
 from ._streams import Pipe, ask, extent, read_chunk, seek, spooled
 from .errors import AssetNotFound, TransferFailed
 
+Roles: TypeAlias = AssetRole | tuple[AssetRole, ...] | None
+"""What a file may be used as: one role, one of several, or whatever its extension says."""
+
 # The extensions the service takes (upload URLs API, Input Files). webm is both: the role of the field decides.
 EXTENSIONS: dict[AssetRole, tuple[str, ...]] = {
     "video": ("mp4", "m4v", "mov", "webm"),
     "audio": ("mp3", "wav", "aac", "flac", "webm", "weba", "m4a", "opus", "ogg", "oga", "aiff", "amr"),
     "image": ("png", "jpg", "jpeg", "jfif", "heic", "heif", "webp", "avif", "jp2", "tiff", "tif", "bmp"),
+    "gif": ("gif", "webp", "webm"),
 }
+_UPLOADED_AS: dict[AssetRole, AssetRole] = {"gif": "video"}
+"""The service takes a GIF as a video."""
+_ARTICLES = {"image": "an image", "audio": "an audio file", "video": "a video", "gif": "a GIF"}
 _SOUND_OF = {"mp4": "m4a"}
 """Containers of sound, and the names that the service has for them."""
 _IN_URL = re.compile(r"[?#].*", re.DOTALL)
@@ -45,6 +52,7 @@ class Form(NamedTuple):
     extension: str
     """Lowercase, without its dot."""
     role: AssetRole
+    """What it is uploaded as."""
 
 
 @attrs.define(eq=False)
@@ -53,7 +61,7 @@ class Source:
     """For messages and events; never a whole path, and safe to print."""
     form: Form | None
     """None while it depends on the first bytes, which cannot be read without waiting."""
-    role: AssetRole | None
+    role: Roles
     """The requested role."""
     identity: object
     """Equal for the same file given twice."""
@@ -180,7 +188,7 @@ def _busy(name: str, field: str) -> InvalidArgument:
     )
 
 
-def from_path(value: str | os.PathLike[str], role: AssetRole | None, field: str) -> Source:
+def from_path(value: str | os.PathLike[str], role: Roles, field: str) -> Source:
     """A file on disk, or a pipe; `~` is the home folder."""
     try:
         path = Path(os.fspath(value)).expanduser()
@@ -218,7 +226,7 @@ def from_path(value: str | os.PathLike[str], role: AssetRole | None, field: str)
     )
 
 
-def form_of(path: Path, role: AssetRole | None, field: str) -> Form:
+def form_of(path: Path, role: Roles, field: str) -> Form:
     """The form of a file on disk.
 
     Raises:
@@ -228,7 +236,7 @@ def form_of(path: Path, role: AssetRole | None, field: str) -> Form:
     return checked_extension(path.name, role, field, _first_bytes(path, role))
 
 
-def _first_bytes(path: Path, role: AssetRole | None) -> bytes:
+def _first_bytes(path: Path, role: Roles) -> bytes:
     """The first bytes of a file whose name does not say what it is; always opened, to check that it can be read."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -237,7 +245,7 @@ def _first_bytes(path: Path, role: AssetRole | None) -> bytes:
         os.close(descriptor)
 
 
-def from_stream(stream: Any, name: str | None, role: AssetRole | None, field: str) -> Source:
+def from_stream(stream: Any, name: str | None, role: Roles, field: str) -> Source:
     """An open binary file or any other readable object, with the name it has or was given."""
     name = _own_name(stream, field) if name is None else name
     base = file_name(name)
@@ -295,14 +303,14 @@ def _check_readable(stream: Any, base: str, field: str) -> None:
     raise InvalidArgument(problem, remedy, field=field)
 
 
-def from_bytes(content: bytes, name: str, role: AssetRole | None, field: str) -> Source:
+def from_bytes(content: bytes, name: str, role: Roles, field: str) -> Source:
     """Bytes in memory, with a file name to infer their type from."""
     source = from_stream(io.BytesIO(content), name, role, field)
     source.identity = ("bytes", id(content))
     return source
 
 
-def form_by_name(name: str, role: AssetRole | None) -> Form | None:
+def form_by_name(name: str, role: Roles) -> Form | None:
     """The form of a file by its extension, or None if that is not enough.
 
     Our own table decides, not the system's, which differs from machine to machine. Without a role, the extension
@@ -311,39 +319,46 @@ def form_by_name(name: str, role: AssetRole | None) -> Form | None:
     base = last_part(name)
     for text in (base, _IN_URL.sub("", base)):
         extension = Path(text).suffix.lstrip(".").lower()
-        roles: list[AssetRole] = [known for known, extensions in EXTENSIONS.items() if extension in extensions]
-        if role in roles:
-            return Form(extension, role)
-        if role is None and roles:
-            return Form(extension, roles[0])
+        for known in _each(role) or EXTENSIONS:
+            if extension in EXTENSIONS.get(known, ()):
+                return Form(extension, _UPLOADED_AS.get(known, known))
     return None
 
 
-def _form_of(media: Media | None, role: AssetRole | None) -> Form | None:
+def _each(role: Roles) -> tuple[AssetRole, ...]:
+    """Every role that a file may have; empty for any."""
+    if role is None:
+        return ()
+    return role if isinstance(role, tuple) else (role,)
+
+
+def _form_of(media: Media | None, role: Roles) -> Form | None:
     if media is None:
         return None
-    for known in media.roles:
+    for known in _each(role) or EXTENSIONS:
         extension = _SOUND_OF.get(media.extension, media.extension) if known == "audio" else media.extension
-        if role in (known, None) and extension in EXTENSIONS[known]:
-            return Form(extension, known)
+        if extension in EXTENSIONS[known] and (known in media.roles or known == "gif"):
+            return Form(extension, _UPLOADED_AS.get(known, known))
     return None
 
 
-def checked_extension(name: str, role: AssetRole | None, field: str, first_bytes: bytes = b"") -> Form:
+def checked_extension(name: str, role: Roles, field: str, first_bytes: bytes = b"") -> Form:
     """The form of a file by its extension, or else by its first bytes.
 
     Raises:
         InvalidArgument: the service does not accept such a file, or not for this role.
     """
-    if role is not None and role not in tuple(EXTENSIONS):
-        raise InvalidArgument(f"expected image, audio or video, got {shown(role)}", field="role")
+    roles = _each(role)
+    for each in roles:
+        if each not in tuple(EXTENSIONS):
+            raise InvalidArgument(f"expected image, audio, video or gif, got {shown(each)}", field="role")
     found = form_by_name(name, role)
     media = None if found is not None or not first_bytes else sniff(first_bytes)
     found = found or _form_of(media, role)
     if found is not None:
         return found
-    wanted = EXTENSIONS[role] if role else tuple(e for group in EXTENSIONS.values() for e in group)
-    article = {"image": "an image", "audio": "an audio file", "video": "a video"}.get(role or "", "a media file")
+    wanted = [extension for known in roles or EXTENSIONS for extension in EXTENSIONS[known]]
+    article = " or ".join(_ARTICLES[each] for each in roles) or "a media file"
     extension = Path(file_name(name)).suffix
     has = f"ends in {extension[:20]}" if extension else "has no extension"
     has += f" and is {media.extension}" if media is not None else ""

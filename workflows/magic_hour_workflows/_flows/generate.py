@@ -19,8 +19,7 @@ from magic_hour_client.types import UNSET, Endpoint, Request
 
 from .._assets import Assets, collect, to_source
 from .._backend import Backend
-from .._checks import check, checked_flag
-from .._outputs import checked_directory, checked_output_name
+from .._outputs import checked_directory, checked_flag, checked_output_name
 from .._results import Job, Kind, Result, number
 from ..errors import name_job, naming
 from .call import Call
@@ -104,7 +103,6 @@ def prepare(
         parameters["name"] = job_name(backend, endpoint)
     prepared, assets = collect(endpoint, parameters)
     request: Request[Any] = endpoint.request(**prepared, extra_body=extra_body)
-    check(endpoint.name, request.body)
     return request, assets
 
 

@@ -25,7 +25,7 @@ from ..errors import DatabaseLost
 from ..events import Event
 from ._database import Database, database_of, open_beside_run
 from ._fleet import StopSignal
-from ._manifest import RowLike, plan, read
+from ._manifest import RowLike, check_budget, plan, read
 from ._output_dir import checked
 from ._rows import Plan, Row, RowResult, Summary, Verification
 from ._run import Run
@@ -115,8 +115,13 @@ class Batch:
 
         Raises:
             ManifestError: with every mistake of every row.
+            InvalidArgument: there is a budget, and the price of a row is not documented.
         """
-        return None if self._given is None else read(self._given, endpoint=self._endpoint)
+        if self._given is None:
+            return None
+        rows = read(self._given, endpoint=self._endpoint)
+        check_budget(rows, self._limits["max_credits"])
+        return rows
 
     @cached_property
     def plan(self) -> Plan:
@@ -254,6 +259,9 @@ class Batch:
 
     def _start(self, run: Run, retry: Iterable[str] | bool) -> None:
         self._make_client()
+        if self.rows is None and self._limits["max_credits"] is not None:
+            with open_beside_run(self.database) as store:
+                check_budget(store.rows(), self._limits["max_credits"])
         run.start(self.rows, self._output, self._limits, retry)
         self._identity = run.identity
 

@@ -27,10 +27,11 @@ from magic_hour_client._runtime.schema import merged, wrong_type
 from magic_hour_client.errors import InvalidArgument
 from magic_hour_client.types import AssetRole
 
-from .._credits import Estimate, estimate
+from .._assets import replaced
+from .._credits import NOT_DOCUMENTED, Estimate, estimate
 from .._formatting import looked_in, reason, shown
 from .._operations import operations
-from .._sources import form_of
+from .._sources import Roles, form_of
 from ..errors import AssetNotFound, ManifestError
 from ._csv_table import from_csv
 from ._entries import Collector, Entry, endpoint_of, from_jsonl, from_memory, resource
@@ -149,7 +150,9 @@ def planned(rows: Iterable[Row]) -> list[Planned]:
     """The rows as they are stored."""
     known = operations()
     return [
-        Planned(row, fingerprint(row), estimate_row(row).highest, known[f"v1.{row.endpoint}.create"]["project_kind"])
+        Planned(
+            row, fingerprint(row), estimate_row(row).highest or 0, known[f"v1.{row.endpoint}.create"]["project_kind"]
+        )
         for row in rows
     ]
 
@@ -182,19 +185,19 @@ def plan(rows: Iterable[Row]) -> Plan:
         1
     """
     by_endpoint: Counter[str] = Counter()
-    credits, at_least = 0, False
+    prices: list[Estimate] = []
     files: dict[Input, None] = {}
     for row in rows:
         by_endpoint[row.endpoint] += 1
-        price = estimate_row(row)
-        credits, at_least = credits + price.credits, at_least or price.at_least
+        prices.append(estimate_row(row))
         files.update(dict.fromkeys(inputs(row)))
     sizes = list(_distinct(files))
     return Plan(
         rows=by_endpoint.total(),
         by_endpoint=dict(by_endpoint),
-        credits=credits,
-        at_least=at_least,
+        credits=sum(price.credits for price in prices),
+        at_most=None if any(price.at_least for price in prices) else sum(price.at_most or 0 for price in prices),
+        undocumented=prices.count(NOT_DOCUMENTED),
         uploads=len(sizes),
         upload_bytes=sum(sizes),
     )
@@ -211,17 +214,37 @@ def estimate_row(row: Row) -> Estimate:
     return estimate(endpoint_of(row.endpoint), merged(parameters, row.parameters.get("extra_body")))
 
 
+def check_budget(rows: Iterable[Row], max_credits: float | None) -> None:
+    """Refuse a budget that cannot count every row.
+
+    Raises:
+        InvalidArgument: the price of a row is not documented.
+    """
+    for row in rows if max_credits is not None else ():
+        if not endpoint_of(row.endpoint).prices:
+            raise InvalidArgument(
+                f"the price of {row.endpoint} (row {shown(row.key)}) is not documented, so no budget can count it",
+                "run such rows in a batch of their own, without a budget",
+                field="max_credits",
+            )
+
+
 def inputs(row: Row) -> Iterator[Input]:
     """The files of a row to upload; URLs and remote paths are looked up by the service."""
+    found: list[Input] = []
     for field in endpoint_of(row.endpoint).assets:
-        value = _at(row.parameters, field.path)
-        for item in value if field.many and isinstance(value, list) else [value]:
+
+        def note(item: Any, where: str, roles: Roles = field.roles) -> Any:
             if isinstance(item, str) and os.path.isabs(item):
                 try:
-                    extension, role = form_of(Path(item), field.role, ".".join(field.path))
+                    extension, role = form_of(Path(item), roles, where)
                 except OSError:
                     raise _gone(item) from None
-                yield Input(role, extension, item)
+                found.append(Input(role, extension, item))
+            return item
+
+        replaced(row.parameters, field.path, note)
+    yield from found
 
 
 def _distinct(files: Iterable[Input]) -> Iterator[int]:
@@ -241,9 +264,3 @@ def _distinct(files: Iterable[Input]) -> Iterator[int]:
 
 def _gone(path: str) -> AssetNotFound:
     return AssetNotFound(f"{shown(path)} is no longer there", "check the path")
-
-
-def _at(node: Any, path: Sequence[str]) -> Any:
-    for name in path:
-        node = node.get(name) if isinstance(node, Mapping) else None
-    return node

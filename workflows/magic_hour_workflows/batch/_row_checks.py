@@ -11,20 +11,22 @@ import os
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from magic_hour_client._runtime.endpoints import check_fields
 from magic_hour_client._runtime.schema import Model, unknown_field, vars_of, wrong_type
 from magic_hour_client.errors import InvalidArgument
-from magic_hour_client.types import AssetField, AssetRole, Endpoint
+from magic_hour_client.types import Endpoint
 
-from .._assets import REMOTE_PREFIXES, is_remote, listed, to_source
-from .._checks import check
+from .._assets import REMOTE_PREFIXES, is_remote, replaced, to_source
 from .._credits import estimate
 from .._flows.generate import OPTIONS
 from .._formatting import shown
 from .._operations import operations
 from .._outputs import safe_stem
+from .._sources import Roles
 from ._entries import RESERVED, Collector, Entry, endpoint_of, reserved_option, resource
 from ._rows import Row
 
@@ -48,7 +50,7 @@ class Checker:
         self._found = found
         self._lines: dict[str, int] = {}
         self._stems: dict[str, str] = {}
-        self._files: dict[tuple[str, AssetRole], tuple[str, tuple[str, str | None] | None]] = {}
+        self._files: dict[tuple[str, Roles], tuple[str, tuple[str, str | None] | None]] = {}
 
     def row(self, entry: Entry) -> Row | None:
         """The row, with absolute paths; None if it has mistakes."""
@@ -99,7 +101,10 @@ class Checker:
             if given.get(name) is None:
                 self._add(entry, InvalidArgument("required, but missing", field=name))
         for field in endpoint.assets:
-            given = self._resolve_files(given, field, field.path, entry)
+            try:
+                given = replaced(given, field.path, partial(self._file, roles=field.roles, entry=entry))
+            except InvalidArgument as error:
+                self._add(entry, error)
         if len(self._found.mistakes) > before:
             self._refused(entry, endpoint, given, before)
             return given
@@ -124,7 +129,7 @@ class Checker:
         """Report everything else that the contract refuses.
 
         The contract reports one mistake at a time. So each refused field is replaced with the contract's example, or
-        left out, and the rest is checked again. Rules that compare fields wait until those fields are valid.
+        left out, and the rest is checked again. Rules about several fields wait until each of them is valid.
         """
         example = operations()[endpoint.name].get("example", {})
         reported = {mistake.field for mistake in self._found.mistakes[since:] if mistake.field}
@@ -133,7 +138,8 @@ class Checker:
                 given = _corrected(given, _INDEX.sub("", field).split("."), example)
         while True:
             try:
-                endpoint.request(**{**dict.fromkeys(endpoint.fields), **given})
+                fields = {name: value for name, value in given.items() if name != "extra_body"}
+                check_fields(endpoint, fields, given.get("extra_body"))
             except InvalidArgument as error:
                 if error.field is None or error.field in reported:
                     return
@@ -145,51 +151,30 @@ class Checker:
 
     # --- files ---------------------------------------------------------------------------------------------------
 
-    def _resolve_files(self, node: Any, field: AssetField, path: Sequence[str], entry: Entry) -> Any:
-        """A copy of `node` with the files of a field checked and their paths absolute; other values stay as they are,
-        for the contract to refuse.
-        """
-        if isinstance(node, Model):
-            node = {**node.additional_properties, **vars_of(node)}
-        name, *rest = path
-        if not isinstance(node, Mapping) or node.get(name) is None:
-            return node
-        if rest:
-            return {**node, name: self._resolve_files(node[name], field, rest, entry)}
-        where, value = ".".join(field.path), node[name]
-        if not field.many:
-            return {**node, name: self._file(value, field.role, where, entry)}
-        try:
-            items = listed(value, where)
-        except InvalidArgument as error:
-            self._add(entry, error)
-            return node
-        files = [self._file(item, field.role, f"{where}[{number}]", entry) for number, item in enumerate(items)]
-        return {**node, name: files}
-
-    def _file(self, value: Any, role: AssetRole, where: str, entry: Entry) -> Any:
+    def _file(self, value: Any, where: str, *, roles: Roles, entry: Entry) -> Any:
+        """The absolute path of a file; what is wrong with it is reported."""
         value = os.fspath(value) if isinstance(value, os.PathLike) else value
         if isinstance(value, (bytes, bytearray, memoryview, tuple)) or hasattr(value, "read"):
             self._add(entry, InvalidArgument(*_IN_MEMORY, field=where))
         elif not isinstance(value, str):
             self._add(entry, wrong_type(where, "the path of a file or a URL", value))
         else:
-            if (value, role) not in self._files:
-                self._files[value, role] = self._inspect(value, role)
-            path, complaint = self._files[value, role]
+            if (value, roles) not in self._files:
+                self._files[value, roles] = self._inspect(value, roles)
+            path, complaint = self._files[value, roles]
             if complaint is None:
                 return path
             self._add(entry, InvalidArgument(*complaint, field=where))
         return value
 
-    def _inspect(self, value: str, role: AssetRole) -> tuple[str, tuple[str, str | None] | None]:
+    def _inspect(self, value: str, roles: Roles) -> tuple[str, tuple[str, str | None] | None]:
         """The absolute path of a file, or what the service is to look up; and what is wrong with it."""
         as_it_is = value == "" or value.startswith("~") or _SCHEME.match(value)
         path = value if as_it_is else os.path.join(self._folder, value)
         if (is_remote(value) or value.startswith(REMOTE_PREFIXES)) and not os.path.exists(path):
             return value, None
         try:
-            source = to_source(path, role, "")
+            source = to_source(path, roles, "")
         except InvalidArgument as error:
             return value, (error.problem, error.remedy)
         if source.path is None or source.is_pipe:
@@ -230,11 +215,10 @@ def _written(endpoint: Endpoint[..., Any], given: Mapping[str, Any]) -> dict[str
     """The parameters as the contract writes them.
 
     Raises:
-        InvalidArgument: the contract or the checks refuse them, or their price is unknown.
+        InvalidArgument: the contract refuses them, or their price depends on something that is missing.
     """
     fields = {**dict.fromkeys(endpoint.fields), **given}
     request = endpoint.request(**fields)
-    check(endpoint.name, request.body)
     estimate(endpoint, request.body)
     extra = given.get("extra_body")
     body = request.body if extra is None else endpoint.request(**{**fields, "extra_body": None}).body

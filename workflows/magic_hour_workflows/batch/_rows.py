@@ -139,8 +139,9 @@ class Plan:
     Attributes:
         rows: number of rows.
         by_endpoint: number of rows per endpoint.
-        credits: the credits of all rows, by the prices in the contract.
-        at_least: True if the contract only knows the lowest price of some.
+        credits: the credits of all rows, by the lowest prices in the contract.
+        at_most: the same by the highest prices; None if the contract only knows the lowest price of some.
+        undocumented: number of rows whose price the contract does not have.
         uploads: number of files to upload; files with the same content count once.
         upload_bytes: their total size.
     """
@@ -148,9 +149,15 @@ class Plan:
     rows: int
     by_endpoint: Mapping[str, int]
     credits: int
-    at_least: bool
+    at_most: int | None
+    undocumented: int = 0
     uploads: int
     upload_bytes: int
+
+    @property
+    def at_least(self) -> bool:
+        """Whether it may cost more than the contract says."""
+        return self.at_most is None
 
 
 @attrs.frozen(kw_only=True)

@@ -44,7 +44,7 @@ class Flag:
         retired: values that still work, with a warning.
         many: may be given several times.
         is_json: written as JSON, because it is not a plain value.
-        role: `image`, `audio` or `video` if the value is an input file.
+        roles: what the value can be used as, such as `image`, if it is an input file.
         deprecation: what to do instead, for a field the service has retired.
     """
 
@@ -58,13 +58,18 @@ class Flag:
     retired: tuple[Any, ...] = ()
     many: bool = False
     is_json: bool = False
-    role: str | None = None
+    roles: tuple[str, ...] = ()
     deprecation: str | None = None
 
     @property
     def parameter(self) -> str:
         """A unique name for the value in Python."""
         return f"field_{self.number}"
+
+    @property
+    def role(self) -> str | None:
+        """The first of its roles, which can name the flag."""
+        return self.roles[0] if self.roles else None
 
     @property
     def reads_stdin(self) -> bool:
@@ -164,7 +169,7 @@ def _fields(schema: Schema, path: tuple[str, ...], required: bool) -> Iterator[F
     whole = simplified(schema)
     for name, inner in whole.get("properties", {}).items():
         here, found = (*path, name), simplified(inner)
-        needed = required and name in whole.get("required", [])
+        needed = required and name in whole.get("required", []) and "x-implied" not in found
         if found.get("properties") and len(here) < _DEEPEST:
             yield from _fields(inner, here, needed)
         else:
@@ -187,9 +192,13 @@ def _flag(schema: Schema, path: tuple[str, ...], required: bool) -> Flag:
         retired=tuple(retired),
         many=many and kind is not None,
         is_json=kind is None,
-        role=next((node["x-asset"] for node in nodes if "x-asset" in node), None),
+        roles=next((_roles(node["x-asset"]) for node in nodes if "x-asset" in node), ()),
         deprecation=schema.get("x-deprecation", "leave it out") if schema.get("deprecated") else None,
     )
+
+
+def _roles(given: str | Sequence[str]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def simplified(schema: Schema, depth: int = 0) -> dict[str, Any]:

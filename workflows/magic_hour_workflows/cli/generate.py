@@ -158,7 +158,7 @@ def _preview(
         "url": url,
         "body": body,
         "uploads": [{"name": name, "bytes": length} for name, length in files],
-        "estimated_credits": {"credits": price.credits, "at_least": price.at_least},
+        "estimated_credits": price.to_dict(),
     }
     uploads = [f"upload  {name}, {size(length)}" for name, length in files]
     text = json.dumps(body, indent=2, ensure_ascii=False)

@@ -121,8 +121,9 @@ def outputs(flag: Flag, text: str, find: Find) -> list[str]:
         return [path]
     paths, kind, id = data.get("downloaded_paths"), data.get("kind"), data.get("id")
     output = next((known for known in get_args(Kind) if known == kind), None)
-    if output and flag.role is not None and output != flag.role and (output, flag.role) != _SOUND_OF_A_VIDEO:
-        raise refused(f"the output of the previous command is {kind}, not {flag.role}")
+    fits = output in flag.roles or any((output, role) == _SOUND_OF_A_VIDEO for role in flag.roles)
+    if output and flag.roles and not fits:
+        raise refused(f"the output of the previous command is {kind}, not {' or '.join(flag.roles)}")
     if isinstance(paths, list) and paths and all(isinstance(path, str) for path in paths):
         return paths
     if output and isinstance(id, str):

@@ -19,6 +19,7 @@ import attrs
 
 from magic_hour_client.errors import InvalidArgument
 
+from ..._credits import credits_text
 from ..._formatting import shown
 from ..._hints import unlisted
 from ...batch._batch import Batch
@@ -56,7 +57,7 @@ def run_manifest(
     with database_errors():
         before = _earlier_summary(batch)
     so_far = {} if before is None else {"so_far": summary_data(before)}
-    data = {**attrs.asdict(plan), "database": str(batch.database), **so_far}
+    data = {**attrs.asdict(plan), "at_least": plan.at_least, "database": str(batch.database), **so_far}
     lines = _plan_lines(batch, before, shown(Path(manifest).name))
     if dry_run:
         terminal.result({"dry_run": True, **data}, lines)
@@ -158,8 +159,9 @@ def _plan_lines(batch: Batch, before: Summary | None, name: str) -> list[str]:
     width = max(len(f"{count:,}") for count in plan.by_endpoint.values())
     lines = [f"{name}: {counted(plan.rows, 'row')}"]
     lines += [f"  {count:>{width},} {endpoint}" for endpoint, count in sorted(plan.by_endpoint.items())]
-    least = "at least " if plan.at_least else ""
-    lines.append(f"cost      {least}{plan.credits:,} credits for all rows")
+    lines.append(f"cost      {credits_text(plan.credits, plan.at_most)} for all rows")
+    if plan.undocumented:
+        lines.append(f"          the price of {counted(plan.undocumented, 'row')} is not documented")
     files = f"{counted(plan.uploads, 'file')}, {size(plan.upload_bytes)}"
     lines.append(f"uploads   {files if plan.uploads else 'none'}")
     lines.append(f"database  {shown(str(batch.database))}")

@@ -1,0 +1,101 @@
+"""What the contract says beyond types, and what every reader of such a row shares.
+
+Rule: whatever a row names must exist. A mistake in a row stops the generator with its place.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeGuard
+
+from openapi_python_client.parser.properties import ModelProperty
+
+from .views import ROLES, Views
+
+_TYPES: dict[type, set[str]] = {
+    bool: {"boolean"},
+    int: {"integer", "number"},
+    float: {"number"},
+    str: {"string"},
+}
+
+
+class Rows:
+    """Reads the rows of one operation.
+
+    Args:
+        views: the models of the document.
+        place: the operation, for messages, such as `POST /v1/things`.
+        body: the model of its body, if it has one.
+    """
+
+    def __init__(self, views: Views, place: str, body: ModelProperty | None) -> None:
+        self.views = views
+        self.body = body
+        self.place = place
+        self.problems: list[str] = []
+
+    def wrong(self, where: str, what: str) -> None:
+        self.problems.append(f"{self.place}: {where}: {what}")
+
+    def check_value(self, place: str, value: Any, field: dict[str, Any]) -> None:
+        """A value must have the type of its field: in YAML, yes is a text and 720 a number."""
+        types = types_of(field)
+        if type(value) not in _TYPES or (types and not types & _TYPES[type(value)]):
+            self.wrong(place, f"{shown(value)} is no {' or '.join(sorted(types)) or 'plain value'}")
+
+
+def check_roles(views: Views) -> Iterator[str]:
+    """A line for each field of a file that nobody could upload to."""
+    for model in views.models.values():
+        for name, field in views.fields(model).items():
+            for node in (field, views.contract.schema(field.get("items"))):
+                roles = node.get("x-asset", [])
+                roles = roles if isinstance(roles, list) else [roles]
+                if "x-asset" in node and (not roles or not all(role in ROLES for role in roles)):
+                    yield (
+                        f"schema {model.class_info.name}: {name}.x-asset: {shown(node['x-asset'])} is not "
+                        f"made of {', '.join(ROLES)}"
+                    )
+                elif "x-asset" in node and not types_of(node) <= {"string", "array"}:
+                    yield f"schema {model.class_info.name}: {name}.x-asset: only a string can be the path of a file"
+
+
+def check_commands(operations: Iterator[tuple[str, str, dict[str, Any]]]) -> Iterator[str]:
+    """A line for each command of the command line that two operations have."""
+    taken: dict[tuple[Any, Any], str] = {}
+    for path, method, operation in operations:
+        command = operation.get("x-command")
+        if command is None:
+            continue
+        place = f"{method.upper()} {path}"
+        if not isinstance(command, dict) or not all(isinstance(command.get(key), str) for key in ("group", "name")):
+            yield f"{place}: x-command: expected a group and a name"
+            continue
+        words = command["group"], command["name"]
+        if words in taken:
+            yield f"{place}: x-command: {taken[words]} is `{' '.join(words)}` already"
+        taken.setdefault(words, place)
+
+
+def default_of(field: Mapping[str, Any]) -> Any:
+    """The default of a field, wherever the document was read from."""
+    return field.get("x-default", field.get("default"))
+
+
+def types_of(field: Mapping[str, Any]) -> set[str]:
+    """The types of JSON that a field may have, but for null; none if the document does not say."""
+    types = field.get("type") or []
+    found = {types} if isinstance(types, str) else {str(each) for each in types}
+    for choice in (*(field.get("anyOf") or []), *(field.get("oneOf") or [])):
+        found |= types_of(choice) if isinstance(choice, dict) else set()
+    return found - {"null"}
+
+
+def is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def shown(value: Any) -> str:
+    return ascii(value)[:80]
