@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 import attrs
 
+from . import conditions
 from ._contract import PACKAGE, ProjectKind
 from .errors import FieldDeprecated, InvalidArgument, UnexpectedResponse, error_from_response
 from .schema import Kind, Object, Unreadable, Writing, merged, write_fields, wrong_type
@@ -50,7 +51,8 @@ class Endpoint(Generic[P, T_co]):
         body: the kind of the body, if there is one.
         fields: the names of the body's fields, as keyword arguments of `request`.
         required: those of them that are required.
-        prices: what it costs, the contract's `x-credits`.
+        prices: what it costs, the contract's `x-credits`; empty if the contract does not say.
+        rules: what the contract says about fields of the body together.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Endpoint(Generic[P, T_co]):
     fields: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
     prices: Mapping[str, Any] = MappingProxyType({})
+    rules: tuple[conditions.Rule, ...] = attrs.field(default=(), repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -137,6 +140,10 @@ def build(
         content = write_fields(endpoint.body.model(), fields, "", writing)
     elif body is not None and endpoint.body is not None:
         content = endpoint.body.write(body, "body", writing)
+    conditions.complete(endpoint.rules, content)
+    if extra_body is not None:
+        extra_body = _checked_extra(endpoint, extra_body)
+    conditions.check(endpoint.rules, content, extra_body)
     for field, value, remedy in writing.deprecations:
         warn_caller(FieldDeprecated(endpoint.name, field, value, remedy))
     return Request(
@@ -144,8 +151,20 @@ def build(
         path=filled(endpoint.path, path),
         query=tuple(_pairs(query)) if query else (),
         headers=dict(_pairs(headers)) if headers else {},
-        body=content if extra_body is None else merged(content, _checked_extra(endpoint, extra_body)),
+        body=content if extra_body is None else merged(content, extra_body),
     )
+
+
+def check_fields(endpoint: Endpoint[..., Any], fields: Mapping[str, Any], extra_body: Any = None) -> None:
+    """Check each argument by itself, and not what the contract says about several together.
+
+    Raises:
+        InvalidArgument: a field is unknown, missing or invalid.
+    """
+    if isinstance(endpoint.body, Object):
+        write_fields(endpoint.body.model(), fields, "", Writing())
+    if extra_body is not None:
+        merged({}, _checked_extra(endpoint, extra_body))
 
 
 def _checked_extra(endpoint: Endpoint[..., Any], extra_body: Mapping[str, Any]) -> Mapping[str, Any]:

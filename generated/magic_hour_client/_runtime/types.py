@@ -82,7 +82,8 @@ AssetSource: TypeAlias = (
 upload of a web framework, a Pillow image, or, as a string, a URL, a `data:` URI or the `file_path` of an earlier
 upload."""
 
-AssetRole: TypeAlias = Literal["image", "audio", "video"]
+AssetRole: TypeAlias = Literal["image", "audio", "video", "gif"]
+"""What an input file is used as. The service takes a GIF as a video."""
 
 
 @attrs.define(eq=False, repr=False)
@@ -100,11 +101,13 @@ class Placeholder:
 
 
 class AssetField(NamedTuple):
-    """A body field that holds an input file, found by its names from the outside in."""
+    """A body field that holds an input file, found by its names from the outside in; `*` are the items of a list.
+
+    If it takes files of several roles, the extension of the file decides.
+    """
 
     path: tuple[str, ...]
-    role: AssetRole
-    many: bool = False
+    roles: tuple[AssetRole, ...]
 
 
 @attrs.frozen

@@ -65,9 +65,9 @@ ENDPOINT: _t.Final = _endpoints.Endpoint(
     },
     charges_credits=True,
     project_kind="image",
-    assets=(_types.AssetField(("assets", "image_file_path"), "image"),),
+    assets=(_types.AssetField(("assets", "image_file_path"), ("image",)),),
     body=_schema.Object("v1_ai_headshot_generator_create_body", "V1AiHeadshotGeneratorCreateBody"),
     fields=("assets", "name", "style"),
     required=("assets",),
-    prices={"unit": "headshot", "price": 50},
+    prices={"unit": "headshot", "prices": [{"price": 50}]},
 )

@@ -6,6 +6,7 @@ from __future__ import annotations
 import typing as _t
 from collections.abc import Mapping
 
+from ..._runtime import conditions as _conditions
 from ..._runtime import endpoints as _endpoints
 from ..._runtime import schema as _schema
 from ..._runtime import types as _types
@@ -69,32 +70,32 @@ ENDPOINT: _t.Final = _endpoints.Endpoint(
     charges_credits=True,
     project_kind="image",
     assets=(
-        _types.AssetField(("assets", "image_file_path"), "image"),
-        _types.AssetField(("assets", "image_file_paths"), "image", many=True),
+        _types.AssetField(("assets", "image_file_path"), ("image",)),
+        _types.AssetField(("assets", "image_file_paths", "*"), ("image",)),
     ),
     body=_schema.Object("v1_ai_image_editor_create_body", "V1AiImageEditorCreateBody"),
     fields=("assets", "style", "aspect_ratio", "image_count", "model", "name", "resolution"),
     required=("assets", "style"),
     prices={
         "unit": "image",
-        "price": 50,
-        "at_least": True,
         "quantity": {"count": "image_count"},
-        "by": "model",
-        "prices": {
-            "default": 50,
-            "flux-2-klein": 5,
-            "qwen-edit": 10,
-            "krea-2": 10,
-            "seedream-v4": 40,
-            "seedream-v4.5": 50,
-            "nano-banana": 50,
-            "nano-banana-2-lite": 50,
-            "gpt-image-2": 50,
-            "seedream-v5-pro": 75,
-            "nano-banana-2": 100,
-            "gpt-image-2.5-flare": 100,
-            "nano-banana-pro": 150,
-        },
+        "default": {"model": "default"},
+        "at_least": True,
+        "prices": [
+            {"model": "flux-2-klein", "price": 5},
+            {"model": ["qwen-edit", "krea-2"], "price": 10},
+            {"model": "seedream-v4", "price": 40},
+            {"model": ["default", "seedream-v4.5", "nano-banana", "nano-banana-2-lite", "gpt-image-2"], "price": 50},
+            {"model": "seedream-v5-pro", "price": 75},
+            {"model": ["nano-banana-2", "gpt-image-2.5-flare"], "price": 100},
+            {"model": "nano-banana-pro", "price": 150},
+        ],
     },
+    rules=(
+        _conditions.Rule(
+            ("assets",),
+            conditions=({"anyOf": [{"required": ["image_file_paths"]}, {"required": ["image_file_path"]}]},),
+            retired=("image_file_path",),
+        ),
+    ),
 )

@@ -6,6 +6,7 @@ from __future__ import annotations
 import typing as _t
 from collections.abc import Mapping
 
+from ..._runtime import conditions as _conditions
 from ..._runtime import endpoints as _endpoints
 from ..._runtime import schema as _schema
 from ..._runtime import types as _types
@@ -72,18 +73,26 @@ ENDPOINT: _t.Final = _endpoints.Endpoint(
     charges_credits=True,
     project_kind="video",
     assets=(
-        _types.AssetField(("assets", "audio_file_path"), "audio"),
-        _types.AssetField(("assets", "image_file_path"), "image"),
+        _types.AssetField(("assets", "audio_file_path"), ("audio",)),
+        _types.AssetField(("assets", "image_file_path"), ("image",)),
     ),
     body=_schema.Object("v1_ai_talking_photo_create_body", "V1AiTalkingPhotoCreateBody"),
     fields=("assets", "end_seconds", "start_seconds", "max_resolution", "name", "resolution", "style"),
     required=("assets", "end_seconds", "start_seconds"),
     prices={
         "unit": "second",
-        "price": 48,
         "quantity": {"from": "start_seconds", "to": "end_seconds"},
-        "by": "style.generation_mode",
-        "prices": {"realistic": 48, "prompted": 20, "pro": 48, "stable": 48, "standard": 20, "expressive": 20},
-        "up_to": {"prompted": 24, "standard": 24, "expressive": 24},
+        "default": {"style.generation_mode": "realistic"},
+        "prices": [
+            {"style.generation_mode": ["realistic", "pro", "stable"], "price": 48},
+            {"style.generation_mode": ["prompted", "standard", "expressive"], "price": 20, "up_to": 24},
+        ],
     },
+    rules=(
+        _conditions.Rule(
+            (),
+            retired=("max_resolution",),
+            before=(_conditions.Before("start_seconds", "end_seconds", at_most=300),),
+        ),
+    ),
 )
