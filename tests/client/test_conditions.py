@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from magic_hour_client._runtime.json_schema import meets
 
 from magic_hour_client._runtime.conditions import Before, Rule, check, complete
+from magic_hour_client._runtime.json_schema import meets
 from magic_hour_client.errors import InvalidArgument
 
 SOURCE = Rule(

@@ -37,7 +37,6 @@ _UNFIT = ("Cc", "Cs", "Zl", "Zp")
 
 _SCHEME = re.compile(r"(?i)[a-z][a-z0-9+.-]+://|data:")
 
-_INDEX = re.compile(r"\[\d+\]")
 
 _IN_MEMORY = ("a batch outlives this process, but data in memory does not", "write it to a file and pass its path")
 
@@ -135,7 +134,7 @@ class Checker:
         reported = {mistake.field for mistake in self._found.mistakes[since:] if mistake.field}
         for field in (*reported, *endpoint.required):
             if field in reported or given.get(field) is None:
-                given = _corrected(given, _INDEX.sub("", field).split("."), example)
+                given = _corrected(given, _path(field), example)
         while True:
             try:
                 fields = {name: value for name, value in given.items() if name != "extra_body"}
@@ -145,7 +144,7 @@ class Checker:
                     return
                 self._add(entry, error)
                 reported.add(error.field)
-                given = _corrected(given, _INDEX.sub("", error.field).split("."), example)
+                given = _corrected(given, _path(error.field), example)
             else:
                 return
 
@@ -224,6 +223,11 @@ def _written(endpoint: Endpoint[..., Any], given: Mapping[str, Any]) -> dict[str
     body = request.body if extra is None else endpoint.request(**{**fields, "extra_body": None}).body
     written = {name: body.get(name, value) for name, value in given.items() if value is not None}
     return written if extra is None else {**written, "extra_body": json.loads(json.dumps(extra))}
+
+
+def _path(field: str) -> list[str]:
+    """The names that lead to a field, or to the list that it is in: of a list, all of it is replaced."""
+    return field.partition("[")[0].split(".")
 
 
 def _corrected(node: Any, path: Sequence[str], good: Any) -> Any:

@@ -1,0 +1,235 @@
+"""An operation that is added as rows works everywhere: files in lists, prices, conditions; no edit by hand."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from generator.contract import load
+from programs import python
+
+pytestmark = pytest.mark.slow
+
+BODY: dict[str, Any] = {
+    "type": "object",
+    "required": ["assets", "end_seconds"],
+    "properties": {
+        "name": {"type": "string"},
+        "start_seconds": {"type": "number", "default": 0, "x-before": "end_seconds"},
+        "end_seconds": {"type": "number"},
+        "mode": {"type": "string", "enum": ["flat", "deep"]},
+        "assets": {
+            "type": "object",
+            "required": ["source"],
+            "properties": {
+                "source": {
+                    "type": "string",
+                    "enum": ["file", "youtube"],
+                    "x-implied": {"video_file_path": "file", "youtube_url": "youtube"},
+                },
+                "video_file_path": {"type": "string", "x-asset": ["video", "gif"]},
+                "youtube_url": {"type": "string"},
+                "faces": {
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "required": ["original_face", "new_face"],
+                        "properties": {
+                            "original_face": {"type": "string"},
+                            "new_face": {"type": "string", "x-asset": "image"},
+                        },
+                    },
+                },
+            },
+            "allOf": [
+                {
+                    "if": {"properties": {"source": {"const": value}}, "required": ["source"]},
+                    "then": {"required": [field]},
+                }
+                for value, field in (("file", "video_file_path"), ("youtube", "youtube_url"))
+            ],
+        },
+    },
+}
+PRICES = [{"mode": "flat", "price": 2}, {"mode": "deep", "price": 3, "up_to": 4}]
+
+START = """
+import json, pathlib, sys
+import httpx
+from magic_hour_workflows import Client, InvalidArgument, estimate_credits
+
+here = pathlib.Path(sys.argv[1])
+sent, uploads, puts = [], [], []
+
+def answer(request):
+    if request.method == "PUT":
+        puts.append(request.url.path)
+        return httpx.Response(200)
+    if request.url.path == "/v1/files/upload-urls":
+        items = json.loads(request.content)["items"]
+        uploads.extend((item["type"], item["extension"]) for item in items)
+        return httpx.Response(200, json={"items": [
+            {"upload_url": f"https://storage.example/{n}", "file_path": f"api-assets/{n}.{item['extension']}"}
+            for n, item in enumerate(items)
+        ]})
+    if request.method == "POST":
+        sent.append(json.loads(request.content))
+        return httpx.Response(200, json={"id": "job-1", "credits_charged": 7})
+    return httpx.Response(200, json={"id": "job-1", "status": "complete", "downloads": [], "credits_charged": 7})
+
+client = Client("key", base_url="https://api.example", http_client=httpx.Client(transport=httpx.MockTransport(answer)))
+hologram = client.v1.hologram
+
+def told(work):
+    try:
+        return str(work())
+    except InvalidArgument as error:
+        return str(error)
+"""
+
+
+@pytest.fixture(scope="module")
+def project(copied_with_workflows: Path) -> Path:
+    """A copy of the project with the operation in its contract, generated."""
+    spec = copied_with_workflows / "spec" / "magic-hour.openapi.yaml"
+    text = spec.read_text(encoding="utf-8")
+    spec.write_text(json.dumps(with_hologram(load(spec).raw)), encoding="utf-8")
+    script = copied_with_workflows / "scripts" / "generate.py"
+    done = python(script)
+    spec.write_text(text, encoding="utf-8")
+    assert done.returncode == 0, done.stderr
+    for name, content in (("loop.gif", b"GIF89a"), ("me.png", b"\x89PNG"), ("me.txt", b"words")):
+        (copied_with_workflows / name).write_bytes(content)
+    return copied_with_workflows
+
+
+def with_hologram(document: dict[str, Any]) -> dict[str, Any]:
+    paths = document["paths"]
+    paths["/v1/hologram"] = {"post": {
+        **copy.deepcopy(paths["/v1/ai-headshot-generator"]["post"]),
+        "operationId": "create_hologram",
+        "tags": ["v1.hologram"],
+        "x-project-kind": "hologram",
+        "x-command": {"group": "hologram", "name": "make", "examples": []},
+        "x-credits": {"unit": "second", "quantity": {"from": "start_seconds", "to": "end_seconds"}, "prices": PRICES},
+        "requestBody": {"content": {"application/json": {
+            "schema": BODY, "example": {"assets": {"youtube_url": "https://a.example"}, "end_seconds": 2},
+        }}},
+    }}  # fmt: skip
+    get = copy.deepcopy(paths["/v1/video-projects/{id}"])
+    get.pop("delete", None)
+    get["get"] |= {"operationId": "get_hologram", "tags": ["v1.hologram_projects"]}
+    paths["/v1/hologram-projects/{id}"] = get
+    return document
+
+
+@pytest.fixture
+def told(project: Path) -> Callable[[str], Any]:
+    """What a program prints as JSON, run against the copy."""
+
+    def run(program: str) -> Any:
+        path = f"{project / 'generated'}{os.pathsep}{project / 'workflows'}"
+        done = python("-c", START + program, str(project), variables={"PYTHONPATH": path})
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return run
+
+
+def test_files_in_lists_are_uploaded_once_and_what_follows_is_sent(told: Callable[[str], Any]) -> None:
+    body, uploads, puts = told("""
+faces = [{"original_face": "api-assets/f.png", "new_face": here / "me.png"},
+         {"original_face": "api-assets/g.png", "new_face": str(here / "me.png")}]
+hologram.generate(name="x", assets={"video_file_path": here / "loop.gif", "faces": faces}, end_seconds=2,
+                  download_outputs=False)
+print(json.dumps([sent[0], uploads, puts]))
+""")
+    assert uploads == [["video", "gif"], ["image", "png"]]
+    assert len(puts) == 2
+    assert body["assets"] == {
+        "video_file_path": "api-assets/0.gif",
+        "source": "file",
+        "faces": [
+            {"original_face": "api-assets/f.png", "new_face": "api-assets/1.png"},
+            {"original_face": "api-assets/g.png", "new_face": "api-assets/1.png"},
+        ],
+    }
+
+
+def test_a_mistake_is_refused_before_anything_is_sent(told: Callable[[str], Any]) -> None:
+    messages, requests = told("""
+video = {"video_file_path": here / "loop.gif"}
+messages = [
+    told(lambda: hologram.generate(assets={**video, "faces": [{"original_face": "f", "new_face": 5}]}, end_seconds=1)),
+    told(lambda: hologram.generate(assets={"video_file_path": here / "me.txt"}, end_seconds=1)),
+    told(lambda: hologram.generate(assets={"source": "youtube"}, end_seconds=1)),
+    told(lambda: hologram.create(assets={"source": "youtube"}, end_seconds=1)),
+    told(lambda: hologram.create(assets={}, end_seconds=1)),
+    told(lambda: hologram.generate(assets=video, start_seconds=2, end_seconds=1)),
+]
+print(json.dumps([messages, sent + uploads + puts]))
+""")
+    youtube = "`assets.youtube_url`: needed when `assets.source` is youtube; give it, or change `assets.source`"
+    assert messages[0].startswith("`assets.faces[0].new_face`: ")
+    assert "5" in messages[0] or "int" in messages[0]
+    assert messages[1].startswith("`assets.video_file_path`: expected a video or a GIF, but me.txt ends in .txt")
+    assert messages[2:] == [
+        youtube,
+        youtube,
+        "`assets.source`: required, but missing; give `assets.video_file_path` or `assets.youtube_url`",
+        "`end_seconds`: 1 is not after `start_seconds` 2; give a larger number",
+    ]
+    assert requests == []
+
+
+def test_estimates(told: Callable[[str], Any]) -> None:
+    assert told("""
+calls = ({}, {"mode": "flat"}, {"mode": "deep"}, {"mode": "x"})
+print(json.dumps([str(estimate_credits("hologram", end_seconds=2, **each)) for each in calls]))
+""") == ["4 to 8 credits", "4 credits", "6 to 8 credits", "at least 4 credits"]
+
+
+def test_the_plan_of_a_batch(told: Callable[[str], Any]) -> None:
+    plan, mistakes = told("""
+from magic_hour_workflows.batch import Batch
+from magic_hour_workflows.errors import ManifestError
+face = {"original_face": "api-assets/f.png", "new_face": str(here / "me.png")}
+def row(key, **assets):
+    return {"key": key, "endpoint": "hologram", "end_seconds": 2, "assets": assets}
+batch = Batch([row("a", video_file_path=str(here / "loop.gif"), faces=[face]), row("b", youtube_url="u", faces=[face])],
+              output=here / "out", database=here / "b.db", token="key")
+plan = batch.plan
+wrong = [row("a", source="youtube"), row("b", youtube_url="u", faces=[{**face, "new_face": "no.png"}]), row("c")]
+try:
+    Batch(wrong, output=here / "out", database=here / "b.db", token="key").plan
+except ManifestError as error:
+    print(json.dumps([[plan.credits, plan.at_most, plan.uploads], [str(each.field) for each in error.mistakes]]))
+""")
+    assert plan == [8, 16, 2]
+    assert mistakes == ["assets.youtube_url", "assets.faces[0].new_face", "assets.source"]
+
+
+def test_the_command_line(project: Path) -> None:
+    path = f"{project / 'generated'}{os.pathsep}{project / 'workflows'}"
+    faces = json.dumps([{"original_face": "api-assets/f.png", "new_face": str(project / "me.png")}])
+
+    def run(*arguments: str) -> Any:
+        line = ("-m", "magic_hour_workflows", "hologram", "make", "--end-seconds", "2", *arguments)
+        return python(*line, variables={"PYTHONPATH": path})
+
+    done = run("--video", str(project / "loop.gif"), "--faces", faces, "--dry-run", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    data = json.loads(done.stdout)
+    assert [each["name"] for each in data["uploads"]] == ["loop.gif", "me.png"]
+    assert data["body"]["assets"]["source"] == "file"
+    assert data["body"]["assets"]["faces"][0]["new_face"] == "<upload of me.png>"
+    assert data["estimated_credits"] == {"credits": 4, "at_most": 8, "at_least": False, "documented": True}
+    done = run("--source", "youtube", "--dry-run")
+    assert done.returncode != 0
+    assert "--youtube-url: needed when --source is youtube; give it, or change --source" in done.stderr
