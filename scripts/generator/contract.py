@@ -5,26 +5,21 @@ Rule: everything in here is untrusted. What leaves this module for a template go
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 from openapi_spec_validator import OpenAPIV30SpecValidator, OpenAPIV31SpecValidator
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
-from .bounds import MOST_CHARACTERS, Compositions, check_nodes, check_values
+from .bounds import Compositions
+from .bundle import read_bundled
 from .conditions import conditions_of, is_condition, own_conditions, without_conditions
 from .problems import InvalidSpec
+from .walk import references, transformed, without
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 _MAX_LINES = 20
-_FREE_NAMES = {"paths", "properties", "patternProperties", "$defs", "responses", "content", "headers", "callbacks"}
-_FREE_NAMES |= {"links", "mapping", "schemas", "parameters", "requestBodies", "securitySchemes", "pathItems"}
-_DATA = {"servers", "enum", "const", "default", "example", "examples"}
-"""Keywords whose values are not schemas; so are those of extensions. (Variables of `servers` must have defaults.)"""
 
 
 class Contract:
@@ -80,7 +75,7 @@ class Contract:
     def dangling(self) -> Iterator[str]:
         """Every reference that leads out of the document, or nowhere. None is ever followed out: reading a document
         must not read other files or ask the network."""
-        for where, reference in _references(self.raw):
+        for where, reference in references(self.raw):
             try:
                 if reference != "#" and not reference.startswith("#/"):
                     yield f"{where}: the reference {reference!r} leads out of the document"
@@ -125,7 +120,7 @@ class Contract:
         fields. What the rules of fields need of all this is kept in extensions.
         """
         cleaned: dict[str, Any] = transformed(self.raw, self._kept_for_rules)
-        return transformed(cleaned, _without("default", "example", "examples", "webhooks"))  # type: ignore[no-any-return]
+        return transformed(cleaned, without("default", "example", "examples", "webhooks"))  # type: ignore[no-any-return]
 
     def _kept_for_rules(self, schema: dict[str, Any]) -> dict[str, Any]:
         """A schema with its conditions under `x-conditions`, its default under `x-default`, and the fields that follow
@@ -142,79 +137,14 @@ class Contract:
         return {**others, **{key: names for key, names in needed.items() if names}}
 
 
-Change = Callable[[dict[str, Any]], dict[str, Any]]
-
-
-def transformed(node: Any, change: Change, *, free: bool = False) -> Any:
-    """A copy of `node` with every object of keywords as `change` makes it; `free` where keys are names of the
-    document's own. Examples and other data stay as they are."""
-    if isinstance(node, list):
-        return [transformed(item, change) for item in node]
-    if not isinstance(node, dict):
-        return node
-    found = {}
-    for key, value in (node if free else change(node)).items():
-        is_data = not free and _is_data(key)
-        found[key] = value if is_data else transformed(value, change, free=not free and key in _FREE_NAMES)
-    return found
-
-
-def _without(*names: str) -> Change:
-    return lambda node: {key: value for key, value in node.items() if key not in names}
-
-
-def _is_data(key: str) -> bool:
-    return key in _DATA or key.startswith("x-")
-
-
-def _references(node: Any, where: str = "", *, free: bool = False) -> Iterator[tuple[str, str]]:
-    """Place and target of every `$ref`, but for those in examples and other values that are only data."""
-    items = enumerate(node) if isinstance(node, list) else node.items() if isinstance(node, dict) else ()
-    for key, value in items:
-        if not free and key == "$ref" and isinstance(value, str):
-            yield where or "document", value
-        if not free and isinstance(key, str) and _is_data(key):
-            continue
-        yield from _references(value, f"{where}/{key}".lstrip("/"), free=not free and key in _FREE_NAMES)
-
-
 def load(path: Path) -> Contract:
-    """Read and validate the document; InvalidSpec if it is not valid OpenAPI 3.0 or 3.1."""
-    try:
-        with path.open(encoding="utf-8") as file:
-            text = file.read(MOST_CHARACTERS + 1)
-        if len(text) > MOST_CHARACTERS:
-            raise ValueError(f"it has more than {MOST_CHARACTERS} characters")
-        raw = _document(text)
-        check_values(raw)
-        raw = json.loads(json.dumps(raw, default=str, allow_nan=False))
-        json.dumps(raw, ensure_ascii=False).encode()  # half a surrogate pair is not text
-    except (OSError, YAMLError, ValueError, TypeError, RecursionError) as error:
-        raise InvalidSpec(f"{path.name} cannot be read:", [str(error)]) from None
-    if not isinstance(raw, dict) or not isinstance(raw.get("openapi"), str):
+    """Read and validate the document with the files that it refers to; InvalidSpec if it is not valid OpenAPI."""
+    raw = read_bundled(path)
+    if not isinstance(raw.get("openapi"), str):
         raise InvalidSpec(f"{path.name} is not an OpenAPI document:", ["it has no `openapi` version"])
     contract = Contract(raw)
     _validate(path, contract)
     return contract
-
-
-def _document(text: str) -> Any:
-    """The document from JSON or YAML; YAML readers accept most JSON only, and slowly."""
-    if text.lstrip().startswith("{"):
-        try:
-            return json.loads(text, object_pairs_hook=_unique)
-        except json.JSONDecodeError:
-            pass  # a mapping in YAML's own notation
-    yaml = YAML(typ="safe", pure=True)
-    nodes = yaml.compose(text)
-    check_nodes(nodes)  # before values are made: merging expands too
-    return yaml.constructor.construct_document(nodes) if nodes else None
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len(dict(pairs)) < len(pairs):
-        raise ValueError(f"there is a duplicate among the keys {', '.join(ascii(key) for key, _ in pairs)[:200]}")
-    return dict(pairs)
 
 
 def _validate(path: Path, contract: Contract) -> None:
@@ -226,7 +156,7 @@ def _validate(path: Path, contract: Contract) -> None:
     if problem := Compositions(raw, contract.at).problem():
         raise InvalidSpec(f"{path.name} cannot be used:", [problem])
     # Without patterns: defaults are checked against them, and some would take years.
-    raw = transformed(raw, _without("pattern", "patternProperties"))
+    raw = transformed(raw, without("pattern", "patternProperties"))
     validator = OpenAPIV30SpecValidator if version.startswith("3.0") else OpenAPIV31SpecValidator
     try:
         errors = [

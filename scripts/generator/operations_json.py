@@ -9,8 +9,9 @@ import json
 import re
 from typing import Any
 
-from .contract import Contract, transformed
+from .contract import Contract
 from .endpoints import EndpointView
+from .walk import transformed
 
 _COMPONENT = "#/components/schemas/"
 
