@@ -152,21 +152,36 @@ class _Bundle:
 
     def _read(self, path: Path) -> dict[str, Any]:
         """One file as plain values; all files together have one limit."""
-        try:
-            with path.open(encoding="utf-8") as file:
-                text = file.read(self._room + 1)
-            if len(text) > self._room:
-                raise ValueError(f"it has more than {MOST_CHARACTERS} characters")
-            self._room -= len(text)
-            raw = _document(text)
-            check_values(raw)
-            raw = json.loads(json.dumps(raw, default=str, allow_nan=False))
-            json.dumps(raw, ensure_ascii=False).encode()  # half a surrogate pair is not text
-        except (OSError, YAMLError, ValueError, TypeError, RecursionError) as error:
-            raise InvalidSpec(f"{path.name} cannot be read:", [str(error)]) from None
-        if not isinstance(raw, dict):
-            raise InvalidSpec(f"{path.name} is not an OpenAPI document:", ["it has no `openapi` version"])
-        return raw
+        document, characters = _read(path, self._room)
+        self._room -= characters
+        return document
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """One YAML or JSON file with an object in it, as plain values.
+
+    Raises:
+        InvalidSpec: it cannot be read, or is something else.
+    """
+    return _read(path, MOST_CHARACTERS)[0]
+
+
+def _read(path: Path, room: int) -> tuple[dict[str, Any], int]:
+    """The document, and how many characters it has: at most `room`."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            text = file.read(room + 1)
+        if len(text) > room:
+            raise ValueError(f"it has more than {MOST_CHARACTERS} characters")
+        raw = _document(text)
+        check_values(raw)
+        raw = json.loads(json.dumps(raw, default=str, allow_nan=False))
+        json.dumps(raw, ensure_ascii=False).encode()  # half a surrogate pair is not text
+    except (OSError, YAMLError, ValueError, TypeError, RecursionError) as error:
+        raise InvalidSpec(f"{path.name} cannot be read:", [str(error)]) from None
+    if not isinstance(raw, dict):
+        raise InvalidSpec(f"{path.name} cannot be used:", ["it is not an object with keys"])
+    return raw, len(text)
 
 
 def _document(text: str) -> Any:
