@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Regenerate the low-level client and its reference pages from the contract.
+"""Regenerate the low-level client, its reference pages and the emulator's copy of the contract from the contract.
 
-    python scripts/generate.py                                  write generated/ and docs/reference/
+    python scripts/generate.py                                  write all of them
     python scripts/generate.py --check                          write nothing; exit 1 if something would change
     python scripts/generate.py --spec my.yaml --output DIR      the client and pages of any OpenAPI 3.0 or 3.1 document
     ... --resources                                             and its resources with workflows
@@ -78,6 +78,9 @@ def run(spec: Path, output: Path | None, *, check: bool = False, resources: bool
             write(made := Path(temporary) / folder.name)
             wanted[folder] = files_in(made)
     wanted[reference] = pages(build, reference, folders[0])
+    if output is None:
+        copy = ROOT / "emulator" / "magic_hour_emulator" / "spec"
+        wanted[copy] = {"contract.json": build.contract.as_one_file()}
     count = sum(len(wanted[folder]) for folder in folders)
     if check:
         lines = [line for folder, files in wanted.items() for line in differences(files, files_in(folder), folder.name)]
