@@ -154,6 +154,8 @@ class _Bundle:
         """One file as plain values; all files together have one limit."""
         document, characters = _read(path, self._room)
         self._room -= characters
+        if not isinstance(document, dict):
+            raise InvalidSpec(f"{path.name} is not an OpenAPI document:", ["it has no `openapi` version"])
         return document
 
 
@@ -163,11 +165,14 @@ def read_document(path: Path) -> dict[str, Any]:
     Raises:
         InvalidSpec: it cannot be read, or is something else.
     """
-    return _read(path, MOST_CHARACTERS)[0]
+    document = _read(path, MOST_CHARACTERS)[0]
+    if not isinstance(document, dict):
+        raise InvalidSpec(f"{path.name} cannot be used:", ["it is not an object with keys"])
+    return document
 
 
-def _read(path: Path, room: int) -> tuple[dict[str, Any], int]:
-    """The document, and how many characters it has: at most `room`."""
+def _read(path: Path, room: int) -> tuple[Any, int]:
+    """What is in a file, and how many characters it has: at most `room`."""
     try:
         with path.open(encoding="utf-8") as file:
             text = file.read(room + 1)
@@ -179,8 +184,6 @@ def _read(path: Path, room: int) -> tuple[dict[str, Any], int]:
         json.dumps(raw, ensure_ascii=False).encode()  # half a surrogate pair is not text
     except (OSError, YAMLError, ValueError, TypeError, RecursionError) as error:
         raise InvalidSpec(f"{path.name} cannot be read:", [str(error)]) from None
-    if not isinstance(raw, dict):
-        raise InvalidSpec(f"{path.name} cannot be used:", ["it is not an object with keys"])
     return raw, len(text)
 
 

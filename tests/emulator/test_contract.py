@@ -1,15 +1,15 @@
 """The emulator follows the contract: its responses match the schemas, and another contract changes its checks."""
 
+import json
 from pathlib import Path
 
 import jsonschema
 import pytest
-import yaml
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
-SPEC = Path(__file__).parents[2] / "spec" / "magic-hour.openapi.yaml"
-DOCUMENT = yaml.safe_load(SPEC.read_text(encoding="utf-8"))
+SPEC = Path(__file__).parents[2] / "emulator" / "magic_hour_emulator" / "spec" / "contract.json"
+DOCUMENT = json.loads(SPEC.read_text(encoding="utf-8"))
 CREATES = {
     path: item["post"] for path, item in DOCUMENT["paths"].items() if item.get("post", {}).get("x-charges-credits")
 }
@@ -59,13 +59,13 @@ def test_a_failed_job_fits_its_schema_too(api, image_body):
 
 
 def test_another_contract_changes_routes_checks_and_prices(start, tmp_path, image_body):
-    changed = yaml.safe_load(SPEC.read_text(encoding="utf-8"))
+    changed = json.loads(SPEC.read_text(encoding="utf-8"))
     body = changed["components"]["schemas"]["V1AiImageGeneratorCreateBody"]
     body["properties"]["mood"] = {"type": "string", "enum": ["calm", "wild"]}
     changed["paths"]["/v1/ai-image-generator"]["post"]["x-credits"]["prices"][0]["price"] = 7
     changed["paths"]["/v1/ai-other"] = {"post": {"operationId": "other", "responses": {}}}
     spec = tmp_path / "other.yaml"
-    spec.write_text(yaml.safe_dump(changed), encoding="utf-8")
+    spec.write_text(json.dumps(changed), encoding="utf-8")
     with start(spec=spec) as api:
         assert api.create("/v1/ai-image-generator", {**image_body, "mood": "calm"})["credits_charged"] == 7
         wrong = api.http.post("/v1/ai-image-generator", json={**image_body, "mood": "sad"})

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from ruamel.yaml import YAML
 
+from generator.contract import load
 from magic_hour_client import models, params, types
 from magic_hour_client._runtime import schema
 from magic_hour_client.api.v1_ai_headshot_generator import create_ai_headshot
@@ -25,7 +25,7 @@ from magic_hour_client.errors import UnexpectedResponse
 ROOT = Path(__file__).resolve().parents[2]
 GENERATED = ROOT / "generated" / "magic_hour_client"
 RUNTIME = ROOT / "templates" / "runtime"
-SPEC = YAML(typ="safe").load((ROOT / "spec" / "magic-hour.openapi.yaml").read_text(encoding="utf-8"))
+SPEC = load(ROOT / "spec" / "magic-hour.openapi.yaml").raw
 SCHEMAS = SPEC["components"]["schemas"]
 
 

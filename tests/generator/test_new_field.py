@@ -84,7 +84,7 @@ async def main(client: Client, async_client: AsyncClient) -> None:
 @pytest.fixture(scope="module")
 def changed(copied_with_workflows: Path) -> Path:
     """A copy of the project whose contract has two more fields, regenerated."""
-    spec = copied_with_workflows / "spec" / "magic-hour.openapi.yaml"
+    spec = copied_with_workflows / "spec" / "ai-image-generator.yaml"
     text = spec.read_text(encoding="utf-8")
     for place, field in ((BODY, TOP), (STYLE, NESTED)):
         assert text.count(place) == 1, "the contract no longer begins these two objects like that; change the test"

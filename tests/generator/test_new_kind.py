@@ -1,24 +1,21 @@
-"""A new kind of job in the contract is waited for at its own projects: one run of the generator, no edit by hand."""
+"""A new kind of job is one file in spec/ and two lines in its root: one run of the generator, no edit by hand."""
 
 from __future__ import annotations
 
 import os
-import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
 
 from programs import python
-
-CREATE, GET = "/v1/ai-voice-generator", "/v1/audio-projects/{id}"
 
 PROGRAM = """
 import typing
 from types import SimpleNamespace
 import magic_hour_client
-from magic_hour_client.api.v1_ai_voice_generator import create_voice
+from magic_hour_client.api.v1_hologram_maker import create_hologram
 from magic_hour_client.types import Placeholder
 from magic_hour_workflows._flows.generate import OutputOptions, generate
 from magic_hour_workflows._flows.submit import kind_of
@@ -29,11 +26,12 @@ from magic_hour_workflows._operations import paid
 from magic_hour_workflows._outputs import output_names
 from magic_hour_workflows._results import Kind
 
-assert typing.get_args(Kind) == ("image", "video", "audio"), Kind
-call = create_voice.request(style={"prompt": "Hello"})
-assert kind_of(call) == "audio"
-assert project_endpoint("audio").request("job-1").path == "/v1/audio-projects/job-1"
-assert paid()["v1.ai_voice_generator.create"]["project_kind"] == "audio"
+assert typing.get_args(Kind) == ("image", "video", "audio", "hologram"), Kind
+given = {"views": [{"image_file_path": "https://example.com/front.png"}], "depth": "deep", "layers": 3}
+call = create_hologram.request(**given)
+assert kind_of(call) == "hologram"
+assert project_endpoint("hologram").request("job-1").path == "/v1/hologram-projects/job-1"
+assert paid()["v1.hologram_maker.create"]["project_kind"] == "hologram"
 
 import datetime
 sent = []
@@ -52,64 +50,105 @@ class World:
 
 begun = Call(World(), 60.0)
 options = OutputOptions(download_outputs=False)
-result = run_sync(generate(begun, create_voice.ENDPOINT, {"style": {"prompt": "Hello"}}, options))
-assert (result.kind, result.status) == ("audio", "complete"), result
-assert sent == ["/v1/ai-voice-generator", "/v1/audio-projects/job-1"], sent
+result = run_sync(generate(begun, create_hologram.ENDPOINT, given, options))
+assert (result.kind, result.status) == ("hologram", "complete"), result
+assert sent == ["/v1/hologram-maker", "/v1/hologram-projects/job-1"], sent
 print(magic_hour_client.__file__)
 """
 
 
-def with_audio(spec: dict[str, Any], *, get: bool) -> None:
-    """Add an operation whose jobs are sound, as the service documents one, and where to ask for them."""
-    paths = spec["paths"]
-    image = paths["/v1/ai-headshot-generator"]["post"]
-    body = {
-        "type": "object",
-        "required": ["style"],
-        "properties": {
-            "name": {"type": "string"},
-            "style": {"type": "object", "properties": {"prompt": {"type": "string"}}, "required": ["prompt"]},
-        },
-    }
-    media = {
-        **image["requestBody"]["content"]["application/json"],
-        "schema": body,
-        "example": {"style": {"prompt": "Hi"}},
-    }
-    paths[CREATE] = {
-        "post": {**image, "operationId": "create_voice", "tags": ["v1.ai_voice_generator"], "x-project-kind": "audio",
-         "requestBody": {"content": {"application/json": media}}}
-    }  # fmt: skip
-    if get:
-        project = paths["/v1/image-projects/{id}"]
-        asking = {**project["get"], "operationId": "get_audio_project", "tags": ["v1.audio_projects"]}
-        paths[GET] = {"parameters": project["parameters"], "get": asking}
+ROWS = """
+paths:
+  /v1/hologram-maker:
+    post:
+      operationId: create_hologram
+      tags: [v1.hologram_maker]
+      summary: Holograms
+      description: Create a hologram from views of a thing.
+      x-charges-credits: true
+      x-project-kind: hologram
+      x-command: {group: hologram, name: make}
+      x-credits:
+        unit: layer
+        quantity: {count: layers}
+        prices: [{depth: flat, price: 2}, {depth: deep, price: 4}]
+      x-median-seconds: 10
+      x-emulator: {type: HOLOGRAM, media: image/png}
+      requestBody:
+        required: true
+        content:
+          application/json:
+            schema: {$ref: "#/components/schemas/V1HologramMakerCreateBody"}
+            example: {views: [{image_file_path: api-assets/id/1234.png}], depth: flat}
+      responses:
+        "200":
+          description: The hologram job was accepted and charged.
+          content:
+            application/json:
+              schema: {$ref: "shared.yaml#/components/schemas/NewAudioProject"}
+              example: {credits_charged: 2, id: cuid-example}
+        default: {$ref: "shared.yaml#/components/responses/ServerError"}
+  /v1/hologram-projects/{id}:
+    parameters:
+      - {$ref: "shared.yaml#/components/parameters/ProjectId"}
+    get:
+      operationId: get_hologram_project
+      tags: [v1.hologram_projects]
+      summary: Get hologram details
+      description: Get the state of a hologram job.
+      responses:
+        "200":
+          description: The current state of the hologram job.
+          content:
+            application/json:
+              schema: {$ref: "projects.yaml#/components/schemas/V1AudioProjectsGetResponse"}
+        default: {$ref: "shared.yaml#/components/responses/ServerError"}
+components:
+  schemas:
+    V1HologramMakerCreateBody:
+      type: object
+      required: [views]
+      allOf:
+        - if: {properties: {depth: {const: deep}}, required: [depth]}
+          then: {required: [layers]}
+      properties:
+        views:
+          type: array
+          minItems: 1
+          description: The thing from several sides.
+          items: {$ref: "#/components/schemas/V1HologramMakerCreateBodyViewsItem"}
+        depth: {type: string, enum: [flat, deep], description: "Whether it has `layers`."}
+        layers: {type: integer, minimum: 1, description: "How many layers, with `depth: deep`."}
+    V1HologramMakerCreateBodyViewsItem:
+      type: object
+      required: [image_file_path]
+      properties:
+        image_file_path: {type: string, x-asset: image, description: One view.}
+"""
+PATHS = """
+  /v1/hologram-maker: {$ref: "hologram-maker.yaml#/paths/~1v1~1hologram-maker"}
+  "/v1/hologram-projects/{id}": {$ref: "hologram-maker.yaml#/paths/~1v1~1hologram-projects~1{id}"}
+
+webhooks:
+"""
 
 
 @pytest.fixture
-def spec(copied_with_workflows: Path) -> Path:
-    return copied_with_workflows / "spec" / "magic-hour.openapi.yaml"
-
-
-def generated(spec: Path, *, get: bool) -> subprocess.CompletedProcess[str]:
-    """One run of the generator on the contract with the operation in it, in a copy of the project."""
-    text = spec.read_text(encoding="utf-8")
-    document = YAML(typ="safe").load(text)
-    with_audio(document, get=get)
-    with spec.open("w", encoding="utf-8") as file:
-        YAML().dump(document, file)
-    script = spec.parents[1] / "scripts" / "generate.py"
-    try:
-        return python(script)
-    finally:
-        spec.write_text(text, encoding="utf-8")
+def project(copied_with_workflows: Path) -> Iterator[Path]:
+    """A copy of the project with these rows in its contract."""
+    root, rows = (copied_with_workflows / "spec" / name for name in ("magic-hour.openapi.yaml", "hologram-maker.yaml"))
+    text = root.read_text(encoding="utf-8")
+    root.write_text(text.replace("\n\nwebhooks:\n", PATHS), encoding="utf-8")
+    rows.write_text(ROWS, encoding="utf-8")
+    yield copied_with_workflows
+    root.write_text(text, encoding="utf-8")
+    rows.unlink()
 
 
 @pytest.mark.slow
-def test_jobs_are_waited_for_at_their_own_projects(spec: Path) -> None:
-    done = generated(spec, get=True)
+def test_jobs_are_waited_for_at_their_own_projects(project: Path) -> None:
+    done = python(project / "scripts" / "generate.py")
     assert done.returncode == 0, done.stderr
-    project = spec.parents[1]
     path = f"{project / 'generated'}{os.pathsep}{project / 'workflows'}"
     done = python("-c", PROGRAM, variables={"PYTHONPATH": path})
     assert done.returncode == 0, done.stderr

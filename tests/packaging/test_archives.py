@@ -42,7 +42,7 @@ def test_the_sdist_holds_what_git_does(published: Published) -> None:
 
 
 def test_the_wheel_holds_the_three_packages_and_nothing_else(published: Published) -> None:
-    expected = {"magic_hour_emulator/magic-hour.openapi.yaml"}
+    expected: set[str] = set()
     for package, folder in PACKAGES.items():
         inside = f"{folder}/{package}/"
         names = {name.removeprefix(f"{folder}/") for name in published.sdist_names if name.startswith(inside)}
@@ -58,8 +58,8 @@ def test_the_wheel_holds_the_samples_with_their_licences_and_the_contract(publis
     for name in ("portrait.jpg", "voice.mp3", "README.md"):
         packed = wheel.read(f"magic_hour_emulator/samples/{name}")
         assert packed == (ROOT / "emulator/magic_hour_emulator/samples" / name).read_bytes()
-    contract = wheel.read("magic_hour_emulator/magic-hour.openapi.yaml")
-    assert contract == (ROOT / "spec/magic-hour.openapi.yaml").read_bytes()
+    contract = wheel.read("magic_hour_emulator/spec/contract.json")
+    assert contract == (ROOT / "emulator/magic_hour_emulator/spec/contract.json").read_bytes()
 
 
 def test_version(published: Published) -> None:
