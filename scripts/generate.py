@@ -5,6 +5,7 @@
     python scripts/generate.py --check                          write nothing; exit 1 if something would change
     python scripts/generate.py --spec my.yaml --output DIR      the client and pages of any OpenAPI 3.0 or 3.1 document
     ... --resources                                             and its resources with workflows
+    ... --overlay rows.yaml                                     with rows of an OpenAPI overlay laid over it
 
 Exit codes: 0 done, 1 --check found differences, 2 wrong arguments or a place that must not be overwritten, 3 invalid
 document, 4 unusable name, 5 something would be lost, 6 other generator version, 7 broken output.
@@ -33,22 +34,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = ArgumentParser("generate.py", description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="compare only; exit 1 if something would change")
     parser.add_argument("--spec", type=Path, help="another OpenAPI document; needs --output")
+    rows = "an OpenAPI overlay to lay over the document; may be given several times"
+    parser.add_argument("--overlay", type=Path, action="append", default=[], metavar="FILE", help=rows)
     more = "also write the resources with workflows (default without --spec)"
     parser.add_argument("--resources", action="store_true", help=more)
     parser.add_argument("--output", type=Path, help="where to put package and reference/ (default: this project)")
     arguments = parser.parse_args(argv)
     if arguments.spec is not None and arguments.output is None:
         parser.error("--spec needs --output DIR: without it, the project's own client would be overwritten")
+    if arguments.overlay and arguments.output is None:
+        parser.error("--overlay needs --output DIR: the project's own client has its rows in spec/")
     try:
         spec, resources = arguments.spec or DEFAULT_SPEC, arguments.resources or arguments.spec is None
-        print(run(spec, arguments.output, check=arguments.check, resources=resources))
+        options = {"check": arguments.check, "resources": resources}
+        print(run(spec, arguments.output, overlays=arguments.overlay, **options))
     except Problem as problem:
         print(f"generate.py: {problem}", file=sys.stderr)
         return problem.exit_code
     return 0
 
 
-def run(spec: Path, output: Path | None, *, check: bool = False, resources: bool = False) -> str:
+def run(
+    spec: Path, output: Path | None, *, check: bool = False, resources: bool = False, overlays: Sequence[Path] = ()
+) -> str:
     """Generate everything, then compare or write it; returns the message for the user.
 
     Args:
@@ -56,6 +64,7 @@ def run(spec: Path, output: Path | None, *, check: bool = False, resources: bool
         output: where to put the packages and `reference/`; this project if not given.
         check: only compare.
         resources: also the package of resources with workflows, which needs `magic_hour_workflows`.
+        overlays: OpenAPI overlays to lay over the document, in this order.
 
     Raises:
         Problem: something stops the generator; nothing was written.
@@ -66,7 +75,7 @@ def run(spec: Path, output: Path | None, *, check: bool = False, resources: bool
     from generator.contract import load
     from generator.reference import pages
 
-    build = Build(load(spec), ROOT / "templates")
+    build = Build(load(spec, overlays), ROOT / "templates")
     packages, reference = (output or ROOT / "generated"), (output or ROOT / "docs") / "reference"
     folders = [packages / build.package, *([packages / build.resources_package] if resources else [])]
     for folder in folders:

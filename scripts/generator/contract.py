@@ -5,7 +5,8 @@ Rule: everything in here is untrusted. What leaves this module for a template go
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -15,6 +16,7 @@ from openapi_spec_validator import OpenAPIV30SpecValidator, OpenAPIV31SpecValida
 from .bounds import Compositions
 from .bundle import read_bundled
 from .conditions import conditions_of, is_condition, own_conditions, without_conditions
+from .overlay import laid_over
 from .problems import InvalidSpec
 from .walk import references, transformed, without
 
@@ -143,9 +145,12 @@ class Contract:
         return {**others, **{key: names for key, names in needed.items() if names}}
 
 
-def load(path: Path) -> Contract:
-    """Read and validate the document with the files that it refers to; InvalidSpec if it is not valid OpenAPI."""
+def load(path: Path, overlays: Sequence[Path] = ()) -> Contract:
+    """Read and validate the document with the files that it refers to and the overlays laid over it; InvalidSpec if
+    it is not valid OpenAPI 3.0 or 3.1."""
     raw = read_bundled(path)
+    for overlay in overlays:
+        raw = laid_over(raw, overlay)
     if not isinstance(raw.get("openapi"), str):
         raise InvalidSpec(f"{path.name} is not an OpenAPI document:", ["it has no `openapi` version"])
     contract = Contract(raw)
