@@ -15,7 +15,7 @@ SEEDS ?= 1000
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:  # the steps of test share one environment, and pytest's closing line comes last
-.PHONY: help demo demo-batch packages test test-all test-long pytest coverage simulate audit answers kills batch-kills batch-damage batch-lost batch-fleet batch-late claims machine deadlines memory bench bench-quick mutants check lint imports types drift generate docs dist format clean
+.PHONY: help demo demo-batch packages test test-all test-long pytest coverage simulate audit answers kills batch-kills batch-damage batch-lost batch-fleet batch-late claims machine deadlines memory bench bench-quick mutants check lint imports types drift generate contract-diff docs dist format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -62,8 +62,11 @@ imports: $(VENV)/.stamp ## Import rules between and inside the packages
 drift: $(VENV)/.stamp ## Are generated/, docs/reference/ and docs/promises-tests.md up to date?
 	@$(RUN) scripts/check.py drift
 
-generate: $(VENV)/.stamp ## spec/ + templates/ -> generated/ and docs/reference/
+generate: $(VENV)/.stamp ## spec/ + templates/ -> generated/, docs/reference/ and the emulator's copy of the contract
 	@$(RUN) scripts/generate.py
+
+contract-diff: $(VENV)/.stamp ## How another OpenAPI document of the service differs from ours: make contract-diff SPEC=FILE (ARGS=--all)
+	@$(RUN) scripts/contract_diff.py "$(or $(SPEC),$(error which document? make contract-diff SPEC=FILE))" $(ARGS)
 
 docs: $(VENV)/.stamp ## Write docs/promises-tests.md (make generate writes the reference pages)
 	@$(RUN) scripts/promise_tests.py
