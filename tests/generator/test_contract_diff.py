@@ -214,9 +214,7 @@ def test_a_list_of_known_differences_that_is_none(text: str, message: str, tmp_p
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ours, theirs, known = (tmp_path / name for name in ("ours.json", "theirs.json", "known.yaml"))
-    changed = table(
-        lambda text: text.replace("maxLength 500", "maxLength 900").replace("gif | mp4", "gif | x | mp4")
-    )
+    changed = table(lambda text: text.replace("maxLength 500", "maxLength 900").replace("gif | mp4", "gif | x | mp4"))
     ours.write_text(json.dumps(table()), encoding="utf-8")
     theirs.write_text(json.dumps(changed), encoding="utf-8")
     reason = {"at": f"{GIF} style.prompt", "what": "maxLength", "reason": "Measured."}

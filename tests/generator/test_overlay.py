@@ -70,7 +70,10 @@ REFUSED: dict[str, tuple[list[Any], str]] = {
     "no target": ([{"update": {}}], "actions/0: it needs a `target`"),
     "no object": (["$.a"], "actions/0: it needs a `target`"),
     "nothing to do": ([{"target": "$.a"}], "actions/0: it needs an `update`, or `remove: true`"),
-    "an unknown key": ([{"target": "$.a", "updat": {}}], "actions/0: unknown: 'updat'; known are description, remove"),
+    "an unknown key": (
+        [{"target": "$.a", "updates": {}}],
+        "actions/0: unknown: 'updates'; known are description, remove",
+    ),
     "a key that is not there": ([{"target": "$.a.z", "update": {}}], "actions/0: $.a.z is not in the document"),
     "a key of a value": ([{"target": "$.a.b.c.d", "update": {}}], "there is no 'd'"),
     "an entry that is not there": ([{"target": "$.a.list[2]", "update": {}}], "there is no 2"),
