@@ -22,5 +22,6 @@ ENV_PREFIX: Final = "MAGIC_HOUR"
 ProjectKind: TypeAlias = Literal[
     "image",
     "video",
+    "audio",
 ]
 """What jobs make. Each kind has its own projects, which can be asked for by the id of the job."""

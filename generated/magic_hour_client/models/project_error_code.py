@@ -13,4 +13,6 @@ ProjectErrorCode: TypeAlias = Literal[
     "content_policy_violation",
     "processing_timeout",
     "unknown_error",
+    "text_too_long",
+    "invalid_voice",
 ]

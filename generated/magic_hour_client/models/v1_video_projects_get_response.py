@@ -36,7 +36,7 @@ class V1VideoProjectsGetResponse(_schema.Model):
         start_seconds: Where in the input the video starts, in seconds.
         status: `queued`, `rendering`, then `complete`, `error` (credits are refunded) or `canceled` (only from the web
             app). `draft` means created but never submitted.
-        type: The type of job, such as `TALKING_PHOTO`.
+        type: The type of job, such as `TALKING_PHOTO` or `FACE_SWAP`.
         width: The width in pixels; -1 means not known yet.
         download: Deprecated: use `downloads`. The video, once the job is complete.
         total_frame_cost: Deprecated: use `credits_charged`. The older name of `credits_charged`, with the same value.

@@ -7,6 +7,37 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .face_mapping import FaceMappingGenerateParams as FaceMappingGenerateParams
+    from .face_mapping import FaceMappingParams as FaceMappingParams
+    from .v1_ai_clothes_changer_create_body import (
+        V1AiClothesChangerCreateBodyGenerateParams as V1AiClothesChangerCreateBodyGenerateParams,
+    )
+    from .v1_ai_clothes_changer_create_body import (
+        V1AiClothesChangerCreateBodyParams as V1AiClothesChangerCreateBodyParams,
+    )
+    from .v1_ai_clothes_changer_create_body_assets import (
+        V1AiClothesChangerCreateBodyAssetsGenerateParams as V1AiClothesChangerCreateBodyAssetsGenerateParams,
+    )
+    from .v1_ai_clothes_changer_create_body_assets import (
+        V1AiClothesChangerCreateBodyAssetsParams as V1AiClothesChangerCreateBodyAssetsParams,
+    )
+    from .v1_ai_face_editor_create_body import (
+        V1AiFaceEditorCreateBodyGenerateParams as V1AiFaceEditorCreateBodyGenerateParams,
+    )
+    from .v1_ai_face_editor_create_body import V1AiFaceEditorCreateBodyParams as V1AiFaceEditorCreateBodyParams
+    from .v1_ai_face_editor_create_body_assets import (
+        V1AiFaceEditorCreateBodyAssetsGenerateParams as V1AiFaceEditorCreateBodyAssetsGenerateParams,
+    )
+    from .v1_ai_face_editor_create_body_assets import (
+        V1AiFaceEditorCreateBodyAssetsParams as V1AiFaceEditorCreateBodyAssetsParams,
+    )
+    from .v1_ai_face_editor_create_body_style import (
+        V1AiFaceEditorCreateBodyStyleParams as V1AiFaceEditorCreateBodyStyleParams,
+    )
+    from .v1_ai_gif_generator_create_body import V1AiGifGeneratorCreateBodyParams as V1AiGifGeneratorCreateBodyParams
+    from .v1_ai_gif_generator_create_body_style import (
+        V1AiGifGeneratorCreateBodyStyleParams as V1AiGifGeneratorCreateBodyStyleParams,
+    )
     from .v1_ai_headshot_generator_create_body import (
         V1AiHeadshotGeneratorCreateBodyGenerateParams as V1AiHeadshotGeneratorCreateBodyGenerateParams,
     )
@@ -41,6 +72,29 @@ if TYPE_CHECKING:
     from .v1_ai_image_generator_create_body_style import (
         V1AiImageGeneratorCreateBodyStyleParams as V1AiImageGeneratorCreateBodyStyleParams,
     )
+    from .v1_ai_image_upscaler_create_body import (
+        V1AiImageUpscalerCreateBodyGenerateParams as V1AiImageUpscalerCreateBodyGenerateParams,
+    )
+    from .v1_ai_image_upscaler_create_body import V1AiImageUpscalerCreateBodyParams as V1AiImageUpscalerCreateBodyParams
+    from .v1_ai_image_upscaler_create_body_assets import (
+        V1AiImageUpscalerCreateBodyAssetsGenerateParams as V1AiImageUpscalerCreateBodyAssetsGenerateParams,
+    )
+    from .v1_ai_image_upscaler_create_body_assets import (
+        V1AiImageUpscalerCreateBodyAssetsParams as V1AiImageUpscalerCreateBodyAssetsParams,
+    )
+    from .v1_ai_image_upscaler_create_body_style import (
+        V1AiImageUpscalerCreateBodyStyleParams as V1AiImageUpscalerCreateBodyStyleParams,
+    )
+    from .v1_ai_meme_generator_create_body import V1AiMemeGeneratorCreateBodyParams as V1AiMemeGeneratorCreateBodyParams
+    from .v1_ai_meme_generator_create_body_style import (
+        V1AiMemeGeneratorCreateBodyStyleParams as V1AiMemeGeneratorCreateBodyStyleParams,
+    )
+    from .v1_ai_qr_code_generator_create_body import (
+        V1AiQrCodeGeneratorCreateBodyParams as V1AiQrCodeGeneratorCreateBodyParams,
+    )
+    from .v1_ai_qr_code_generator_create_body_style import (
+        V1AiQrCodeGeneratorCreateBodyStyleParams as V1AiQrCodeGeneratorCreateBodyStyleParams,
+    )
     from .v1_ai_talking_photo_create_body import (
         V1AiTalkingPhotoCreateBodyGenerateParams as V1AiTalkingPhotoCreateBodyGenerateParams,
     )
@@ -54,12 +108,220 @@ if TYPE_CHECKING:
     from .v1_ai_talking_photo_create_body_style import (
         V1AiTalkingPhotoCreateBodyStyleParams as V1AiTalkingPhotoCreateBodyStyleParams,
     )
+    from .v1_ai_video_editor_create_body import (
+        V1AiVideoEditorCreateBodyGenerateParams as V1AiVideoEditorCreateBodyGenerateParams,
+    )
+    from .v1_ai_video_editor_create_body import V1AiVideoEditorCreateBodyParams as V1AiVideoEditorCreateBodyParams
+    from .v1_ai_video_editor_create_body_assets import (
+        V1AiVideoEditorCreateBodyAssetsGenerateParams as V1AiVideoEditorCreateBodyAssetsGenerateParams,
+    )
+    from .v1_ai_video_editor_create_body_assets import (
+        V1AiVideoEditorCreateBodyAssetsParams as V1AiVideoEditorCreateBodyAssetsParams,
+    )
+    from .v1_ai_video_editor_create_body_style import (
+        V1AiVideoEditorCreateBodyStyleParams as V1AiVideoEditorCreateBodyStyleParams,
+    )
+    from .v1_ai_voice_cloner_create_body import (
+        V1AiVoiceClonerCreateBodyGenerateParams as V1AiVoiceClonerCreateBodyGenerateParams,
+    )
+    from .v1_ai_voice_cloner_create_body import V1AiVoiceClonerCreateBodyParams as V1AiVoiceClonerCreateBodyParams
+    from .v1_ai_voice_cloner_create_body_assets import (
+        V1AiVoiceClonerCreateBodyAssetsGenerateParams as V1AiVoiceClonerCreateBodyAssetsGenerateParams,
+    )
+    from .v1_ai_voice_cloner_create_body_assets import (
+        V1AiVoiceClonerCreateBodyAssetsParams as V1AiVoiceClonerCreateBodyAssetsParams,
+    )
+    from .v1_ai_voice_cloner_create_body_style import (
+        V1AiVoiceClonerCreateBodyStyleParams as V1AiVoiceClonerCreateBodyStyleParams,
+    )
+    from .v1_ai_voice_generator_create_body import (
+        V1AiVoiceGeneratorCreateBodyParams as V1AiVoiceGeneratorCreateBodyParams,
+    )
+    from .v1_ai_voice_generator_create_body_style import (
+        V1AiVoiceGeneratorCreateBodyStyleParams as V1AiVoiceGeneratorCreateBodyStyleParams,
+    )
+    from .v1_animation_create_body import V1AnimationCreateBodyGenerateParams as V1AnimationCreateBodyGenerateParams
+    from .v1_animation_create_body import V1AnimationCreateBodyParams as V1AnimationCreateBodyParams
+    from .v1_animation_create_body_assets import (
+        V1AnimationCreateBodyAssetsGenerateParams as V1AnimationCreateBodyAssetsGenerateParams,
+    )
+    from .v1_animation_create_body_assets import V1AnimationCreateBodyAssetsParams as V1AnimationCreateBodyAssetsParams
+    from .v1_animation_create_body_style import V1AnimationCreateBodyStyleParams as V1AnimationCreateBodyStyleParams
+    from .v1_audio_to_video_create_body import (
+        V1AudioToVideoCreateBodyGenerateParams as V1AudioToVideoCreateBodyGenerateParams,
+    )
+    from .v1_audio_to_video_create_body import V1AudioToVideoCreateBodyParams as V1AudioToVideoCreateBodyParams
+    from .v1_audio_to_video_create_body_assets import (
+        V1AudioToVideoCreateBodyAssetsGenerateParams as V1AudioToVideoCreateBodyAssetsGenerateParams,
+    )
+    from .v1_audio_to_video_create_body_assets import (
+        V1AudioToVideoCreateBodyAssetsParams as V1AudioToVideoCreateBodyAssetsParams,
+    )
+    from .v1_audio_to_video_create_body_style import (
+        V1AudioToVideoCreateBodyStyleParams as V1AudioToVideoCreateBodyStyleParams,
+    )
+    from .v1_auto_subtitle_generator_create_body import (
+        V1AutoSubtitleGeneratorCreateBodyGenerateParams as V1AutoSubtitleGeneratorCreateBodyGenerateParams,
+    )
+    from .v1_auto_subtitle_generator_create_body import (
+        V1AutoSubtitleGeneratorCreateBodyParams as V1AutoSubtitleGeneratorCreateBodyParams,
+    )
+    from .v1_auto_subtitle_generator_create_body_assets import (
+        V1AutoSubtitleGeneratorCreateBodyAssetsGenerateParams as V1AutoSubtitleGeneratorCreateBodyAssetsGenerateParams,
+    )
+    from .v1_auto_subtitle_generator_create_body_assets import (
+        V1AutoSubtitleGeneratorCreateBodyAssetsParams as V1AutoSubtitleGeneratorCreateBodyAssetsParams,
+    )
+    from .v1_auto_subtitle_generator_create_body_style import (
+        V1AutoSubtitleGeneratorCreateBodyStyleParams as V1AutoSubtitleGeneratorCreateBodyStyleParams,
+    )
+    from .v1_auto_subtitle_generator_create_body_style_custom_config import (
+        V1AutoSubtitleGeneratorCreateBodyStyleCustomConfigParams as V1AutoSubtitleGeneratorCreateBodyStyleCustomConfigParams,
+    )
+    from .v1_body_swap_create_body import V1BodySwapCreateBodyGenerateParams as V1BodySwapCreateBodyGenerateParams
+    from .v1_body_swap_create_body import V1BodySwapCreateBodyParams as V1BodySwapCreateBodyParams
+    from .v1_body_swap_create_body_assets import (
+        V1BodySwapCreateBodyAssetsGenerateParams as V1BodySwapCreateBodyAssetsGenerateParams,
+    )
+    from .v1_body_swap_create_body_assets import V1BodySwapCreateBodyAssetsParams as V1BodySwapCreateBodyAssetsParams
+    from .v1_character_replace_create_body import (
+        V1CharacterReplaceCreateBodyGenerateParams as V1CharacterReplaceCreateBodyGenerateParams,
+    )
+    from .v1_character_replace_create_body import (
+        V1CharacterReplaceCreateBodyParams as V1CharacterReplaceCreateBodyParams,
+    )
+    from .v1_character_replace_create_body_assets import (
+        V1CharacterReplaceCreateBodyAssetsGenerateParams as V1CharacterReplaceCreateBodyAssetsGenerateParams,
+    )
+    from .v1_character_replace_create_body_assets import (
+        V1CharacterReplaceCreateBodyAssetsParams as V1CharacterReplaceCreateBodyAssetsParams,
+    )
+    from .v1_character_replace_create_body_style import (
+        V1CharacterReplaceCreateBodyStyleParams as V1CharacterReplaceCreateBodyStyleParams,
+    )
+    from .v1_character_replace_create_body_style_points_item import (
+        V1CharacterReplaceCreateBodyStylePointsItemParams as V1CharacterReplaceCreateBodyStylePointsItemParams,
+    )
+    from .v1_face_detection_create_body import (
+        V1FaceDetectionCreateBodyGenerateParams as V1FaceDetectionCreateBodyGenerateParams,
+    )
+    from .v1_face_detection_create_body import V1FaceDetectionCreateBodyParams as V1FaceDetectionCreateBodyParams
+    from .v1_face_detection_create_body_assets import (
+        V1FaceDetectionCreateBodyAssetsGenerateParams as V1FaceDetectionCreateBodyAssetsGenerateParams,
+    )
+    from .v1_face_detection_create_body_assets import (
+        V1FaceDetectionCreateBodyAssetsParams as V1FaceDetectionCreateBodyAssetsParams,
+    )
+    from .v1_face_swap_create_body import V1FaceSwapCreateBodyGenerateParams as V1FaceSwapCreateBodyGenerateParams
+    from .v1_face_swap_create_body import V1FaceSwapCreateBodyParams as V1FaceSwapCreateBodyParams
+    from .v1_face_swap_create_body_assets import (
+        V1FaceSwapCreateBodyAssetsGenerateParams as V1FaceSwapCreateBodyAssetsGenerateParams,
+    )
+    from .v1_face_swap_create_body_assets import V1FaceSwapCreateBodyAssetsParams as V1FaceSwapCreateBodyAssetsParams
+    from .v1_face_swap_create_body_style import V1FaceSwapCreateBodyStyleParams as V1FaceSwapCreateBodyStyleParams
+    from .v1_face_swap_photo_create_body import (
+        V1FaceSwapPhotoCreateBodyGenerateParams as V1FaceSwapPhotoCreateBodyGenerateParams,
+    )
+    from .v1_face_swap_photo_create_body import V1FaceSwapPhotoCreateBodyParams as V1FaceSwapPhotoCreateBodyParams
+    from .v1_face_swap_photo_create_body_assets import (
+        V1FaceSwapPhotoCreateBodyAssetsGenerateParams as V1FaceSwapPhotoCreateBodyAssetsGenerateParams,
+    )
+    from .v1_face_swap_photo_create_body_assets import (
+        V1FaceSwapPhotoCreateBodyAssetsParams as V1FaceSwapPhotoCreateBodyAssetsParams,
+    )
     from .v1_files_upload_urls_create_body import V1FilesUploadUrlsCreateBodyParams as V1FilesUploadUrlsCreateBodyParams
     from .v1_files_upload_urls_create_body_items_item import (
         V1FilesUploadUrlsCreateBodyItemsItemParams as V1FilesUploadUrlsCreateBodyItemsItemParams,
     )
+    from .v1_head_swap_create_body import V1HeadSwapCreateBodyGenerateParams as V1HeadSwapCreateBodyGenerateParams
+    from .v1_head_swap_create_body import V1HeadSwapCreateBodyParams as V1HeadSwapCreateBodyParams
+    from .v1_head_swap_create_body_assets import (
+        V1HeadSwapCreateBodyAssetsGenerateParams as V1HeadSwapCreateBodyAssetsGenerateParams,
+    )
+    from .v1_head_swap_create_body_assets import V1HeadSwapCreateBodyAssetsParams as V1HeadSwapCreateBodyAssetsParams
+    from .v1_image_background_remover_create_body import (
+        V1ImageBackgroundRemoverCreateBodyGenerateParams as V1ImageBackgroundRemoverCreateBodyGenerateParams,
+    )
+    from .v1_image_background_remover_create_body import (
+        V1ImageBackgroundRemoverCreateBodyParams as V1ImageBackgroundRemoverCreateBodyParams,
+    )
+    from .v1_image_background_remover_create_body_assets import (
+        V1ImageBackgroundRemoverCreateBodyAssetsGenerateParams as V1ImageBackgroundRemoverCreateBodyAssetsGenerateParams,
+    )
+    from .v1_image_background_remover_create_body_assets import (
+        V1ImageBackgroundRemoverCreateBodyAssetsParams as V1ImageBackgroundRemoverCreateBodyAssetsParams,
+    )
+    from .v1_image_to_video_create_body import (
+        V1ImageToVideoCreateBodyGenerateParams as V1ImageToVideoCreateBodyGenerateParams,
+    )
+    from .v1_image_to_video_create_body import V1ImageToVideoCreateBodyParams as V1ImageToVideoCreateBodyParams
+    from .v1_image_to_video_create_body_assets import (
+        V1ImageToVideoCreateBodyAssetsGenerateParams as V1ImageToVideoCreateBodyAssetsGenerateParams,
+    )
+    from .v1_image_to_video_create_body_assets import (
+        V1ImageToVideoCreateBodyAssetsParams as V1ImageToVideoCreateBodyAssetsParams,
+    )
+    from .v1_image_to_video_create_body_style import (
+        V1ImageToVideoCreateBodyStyleParams as V1ImageToVideoCreateBodyStyleParams,
+    )
+    from .v1_lip_sync_create_body import V1LipSyncCreateBodyGenerateParams as V1LipSyncCreateBodyGenerateParams
+    from .v1_lip_sync_create_body import V1LipSyncCreateBodyParams as V1LipSyncCreateBodyParams
+    from .v1_lip_sync_create_body_assets import (
+        V1LipSyncCreateBodyAssetsGenerateParams as V1LipSyncCreateBodyAssetsGenerateParams,
+    )
+    from .v1_lip_sync_create_body_assets import V1LipSyncCreateBodyAssetsParams as V1LipSyncCreateBodyAssetsParams
+    from .v1_lip_sync_create_body_style import V1LipSyncCreateBodyStyleParams as V1LipSyncCreateBodyStyleParams
+    from .v1_photo_colorizer_create_body import (
+        V1PhotoColorizerCreateBodyGenerateParams as V1PhotoColorizerCreateBodyGenerateParams,
+    )
+    from .v1_photo_colorizer_create_body import V1PhotoColorizerCreateBodyParams as V1PhotoColorizerCreateBodyParams
+    from .v1_photo_colorizer_create_body_assets import (
+        V1PhotoColorizerCreateBodyAssetsGenerateParams as V1PhotoColorizerCreateBodyAssetsGenerateParams,
+    )
+    from .v1_photo_colorizer_create_body_assets import (
+        V1PhotoColorizerCreateBodyAssetsParams as V1PhotoColorizerCreateBodyAssetsParams,
+    )
+    from .v1_text_to_video_create_body import (
+        V1TextToVideoCreateBodyGenerateParams as V1TextToVideoCreateBodyGenerateParams,
+    )
+    from .v1_text_to_video_create_body import V1TextToVideoCreateBodyParams as V1TextToVideoCreateBodyParams
+    from .v1_text_to_video_create_body_references_item import (
+        V1TextToVideoCreateBodyReferencesItemGenerateParams as V1TextToVideoCreateBodyReferencesItemGenerateParams,
+    )
+    from .v1_text_to_video_create_body_references_item import (
+        V1TextToVideoCreateBodyReferencesItemParams as V1TextToVideoCreateBodyReferencesItemParams,
+    )
+    from .v1_text_to_video_create_body_style import (
+        V1TextToVideoCreateBodyStyleParams as V1TextToVideoCreateBodyStyleParams,
+    )
+    from .v1_video_to_video_create_body import (
+        V1VideoToVideoCreateBodyGenerateParams as V1VideoToVideoCreateBodyGenerateParams,
+    )
+    from .v1_video_to_video_create_body import V1VideoToVideoCreateBodyParams as V1VideoToVideoCreateBodyParams
+    from .v1_video_to_video_create_body_assets import (
+        V1VideoToVideoCreateBodyAssetsGenerateParams as V1VideoToVideoCreateBodyAssetsGenerateParams,
+    )
+    from .v1_video_to_video_create_body_assets import (
+        V1VideoToVideoCreateBodyAssetsParams as V1VideoToVideoCreateBodyAssetsParams,
+    )
+    from .v1_video_to_video_create_body_style import (
+        V1VideoToVideoCreateBodyStyleParams as V1VideoToVideoCreateBodyStyleParams,
+    )
 
 _EXPORTS: dict[str, str] = {
+    "FaceMappingGenerateParams": "face_mapping",
+    "FaceMappingParams": "face_mapping",
+    "V1AiClothesChangerCreateBodyGenerateParams": "v1_ai_clothes_changer_create_body",
+    "V1AiClothesChangerCreateBodyParams": "v1_ai_clothes_changer_create_body",
+    "V1AiClothesChangerCreateBodyAssetsGenerateParams": "v1_ai_clothes_changer_create_body_assets",
+    "V1AiClothesChangerCreateBodyAssetsParams": "v1_ai_clothes_changer_create_body_assets",
+    "V1AiFaceEditorCreateBodyGenerateParams": "v1_ai_face_editor_create_body",
+    "V1AiFaceEditorCreateBodyParams": "v1_ai_face_editor_create_body",
+    "V1AiFaceEditorCreateBodyAssetsGenerateParams": "v1_ai_face_editor_create_body_assets",
+    "V1AiFaceEditorCreateBodyAssetsParams": "v1_ai_face_editor_create_body_assets",
+    "V1AiFaceEditorCreateBodyStyleParams": "v1_ai_face_editor_create_body_style",
+    "V1AiGifGeneratorCreateBodyParams": "v1_ai_gif_generator_create_body",
+    "V1AiGifGeneratorCreateBodyStyleParams": "v1_ai_gif_generator_create_body_style",
     "V1AiHeadshotGeneratorCreateBodyGenerateParams": "v1_ai_headshot_generator_create_body",
     "V1AiHeadshotGeneratorCreateBodyParams": "v1_ai_headshot_generator_create_body",
     "V1AiHeadshotGeneratorCreateBodyAssetsGenerateParams": "v1_ai_headshot_generator_create_body_assets",
@@ -72,16 +334,121 @@ _EXPORTS: dict[str, str] = {
     "V1AiImageEditorCreateBodyStyleParams": "v1_ai_image_editor_create_body_style",
     "V1AiImageGeneratorCreateBodyParams": "v1_ai_image_generator_create_body",
     "V1AiImageGeneratorCreateBodyStyleParams": "v1_ai_image_generator_create_body_style",
+    "V1AiImageUpscalerCreateBodyGenerateParams": "v1_ai_image_upscaler_create_body",
+    "V1AiImageUpscalerCreateBodyParams": "v1_ai_image_upscaler_create_body",
+    "V1AiImageUpscalerCreateBodyAssetsGenerateParams": "v1_ai_image_upscaler_create_body_assets",
+    "V1AiImageUpscalerCreateBodyAssetsParams": "v1_ai_image_upscaler_create_body_assets",
+    "V1AiImageUpscalerCreateBodyStyleParams": "v1_ai_image_upscaler_create_body_style",
+    "V1AiMemeGeneratorCreateBodyParams": "v1_ai_meme_generator_create_body",
+    "V1AiMemeGeneratorCreateBodyStyleParams": "v1_ai_meme_generator_create_body_style",
+    "V1AiQrCodeGeneratorCreateBodyParams": "v1_ai_qr_code_generator_create_body",
+    "V1AiQrCodeGeneratorCreateBodyStyleParams": "v1_ai_qr_code_generator_create_body_style",
     "V1AiTalkingPhotoCreateBodyGenerateParams": "v1_ai_talking_photo_create_body",
     "V1AiTalkingPhotoCreateBodyParams": "v1_ai_talking_photo_create_body",
     "V1AiTalkingPhotoCreateBodyAssetsGenerateParams": "v1_ai_talking_photo_create_body_assets",
     "V1AiTalkingPhotoCreateBodyAssetsParams": "v1_ai_talking_photo_create_body_assets",
     "V1AiTalkingPhotoCreateBodyStyleParams": "v1_ai_talking_photo_create_body_style",
+    "V1AiVideoEditorCreateBodyGenerateParams": "v1_ai_video_editor_create_body",
+    "V1AiVideoEditorCreateBodyParams": "v1_ai_video_editor_create_body",
+    "V1AiVideoEditorCreateBodyAssetsGenerateParams": "v1_ai_video_editor_create_body_assets",
+    "V1AiVideoEditorCreateBodyAssetsParams": "v1_ai_video_editor_create_body_assets",
+    "V1AiVideoEditorCreateBodyStyleParams": "v1_ai_video_editor_create_body_style",
+    "V1AiVoiceClonerCreateBodyGenerateParams": "v1_ai_voice_cloner_create_body",
+    "V1AiVoiceClonerCreateBodyParams": "v1_ai_voice_cloner_create_body",
+    "V1AiVoiceClonerCreateBodyAssetsGenerateParams": "v1_ai_voice_cloner_create_body_assets",
+    "V1AiVoiceClonerCreateBodyAssetsParams": "v1_ai_voice_cloner_create_body_assets",
+    "V1AiVoiceClonerCreateBodyStyleParams": "v1_ai_voice_cloner_create_body_style",
+    "V1AiVoiceGeneratorCreateBodyParams": "v1_ai_voice_generator_create_body",
+    "V1AiVoiceGeneratorCreateBodyStyleParams": "v1_ai_voice_generator_create_body_style",
+    "V1AnimationCreateBodyGenerateParams": "v1_animation_create_body",
+    "V1AnimationCreateBodyParams": "v1_animation_create_body",
+    "V1AnimationCreateBodyAssetsGenerateParams": "v1_animation_create_body_assets",
+    "V1AnimationCreateBodyAssetsParams": "v1_animation_create_body_assets",
+    "V1AnimationCreateBodyStyleParams": "v1_animation_create_body_style",
+    "V1AudioToVideoCreateBodyGenerateParams": "v1_audio_to_video_create_body",
+    "V1AudioToVideoCreateBodyParams": "v1_audio_to_video_create_body",
+    "V1AudioToVideoCreateBodyAssetsGenerateParams": "v1_audio_to_video_create_body_assets",
+    "V1AudioToVideoCreateBodyAssetsParams": "v1_audio_to_video_create_body_assets",
+    "V1AudioToVideoCreateBodyStyleParams": "v1_audio_to_video_create_body_style",
+    "V1AutoSubtitleGeneratorCreateBodyGenerateParams": "v1_auto_subtitle_generator_create_body",
+    "V1AutoSubtitleGeneratorCreateBodyParams": "v1_auto_subtitle_generator_create_body",
+    "V1AutoSubtitleGeneratorCreateBodyAssetsGenerateParams": "v1_auto_subtitle_generator_create_body_assets",
+    "V1AutoSubtitleGeneratorCreateBodyAssetsParams": "v1_auto_subtitle_generator_create_body_assets",
+    "V1AutoSubtitleGeneratorCreateBodyStyleParams": "v1_auto_subtitle_generator_create_body_style",
+    "V1AutoSubtitleGeneratorCreateBodyStyleCustomConfigParams": "v1_auto_subtitle_generator_create_body_style_custom_config",
+    "V1BodySwapCreateBodyGenerateParams": "v1_body_swap_create_body",
+    "V1BodySwapCreateBodyParams": "v1_body_swap_create_body",
+    "V1BodySwapCreateBodyAssetsGenerateParams": "v1_body_swap_create_body_assets",
+    "V1BodySwapCreateBodyAssetsParams": "v1_body_swap_create_body_assets",
+    "V1CharacterReplaceCreateBodyGenerateParams": "v1_character_replace_create_body",
+    "V1CharacterReplaceCreateBodyParams": "v1_character_replace_create_body",
+    "V1CharacterReplaceCreateBodyAssetsGenerateParams": "v1_character_replace_create_body_assets",
+    "V1CharacterReplaceCreateBodyAssetsParams": "v1_character_replace_create_body_assets",
+    "V1CharacterReplaceCreateBodyStyleParams": "v1_character_replace_create_body_style",
+    "V1CharacterReplaceCreateBodyStylePointsItemParams": "v1_character_replace_create_body_style_points_item",
+    "V1FaceDetectionCreateBodyGenerateParams": "v1_face_detection_create_body",
+    "V1FaceDetectionCreateBodyParams": "v1_face_detection_create_body",
+    "V1FaceDetectionCreateBodyAssetsGenerateParams": "v1_face_detection_create_body_assets",
+    "V1FaceDetectionCreateBodyAssetsParams": "v1_face_detection_create_body_assets",
+    "V1FaceSwapCreateBodyGenerateParams": "v1_face_swap_create_body",
+    "V1FaceSwapCreateBodyParams": "v1_face_swap_create_body",
+    "V1FaceSwapCreateBodyAssetsGenerateParams": "v1_face_swap_create_body_assets",
+    "V1FaceSwapCreateBodyAssetsParams": "v1_face_swap_create_body_assets",
+    "V1FaceSwapCreateBodyStyleParams": "v1_face_swap_create_body_style",
+    "V1FaceSwapPhotoCreateBodyGenerateParams": "v1_face_swap_photo_create_body",
+    "V1FaceSwapPhotoCreateBodyParams": "v1_face_swap_photo_create_body",
+    "V1FaceSwapPhotoCreateBodyAssetsGenerateParams": "v1_face_swap_photo_create_body_assets",
+    "V1FaceSwapPhotoCreateBodyAssetsParams": "v1_face_swap_photo_create_body_assets",
     "V1FilesUploadUrlsCreateBodyParams": "v1_files_upload_urls_create_body",
     "V1FilesUploadUrlsCreateBodyItemsItemParams": "v1_files_upload_urls_create_body_items_item",
+    "V1HeadSwapCreateBodyGenerateParams": "v1_head_swap_create_body",
+    "V1HeadSwapCreateBodyParams": "v1_head_swap_create_body",
+    "V1HeadSwapCreateBodyAssetsGenerateParams": "v1_head_swap_create_body_assets",
+    "V1HeadSwapCreateBodyAssetsParams": "v1_head_swap_create_body_assets",
+    "V1ImageBackgroundRemoverCreateBodyGenerateParams": "v1_image_background_remover_create_body",
+    "V1ImageBackgroundRemoverCreateBodyParams": "v1_image_background_remover_create_body",
+    "V1ImageBackgroundRemoverCreateBodyAssetsGenerateParams": "v1_image_background_remover_create_body_assets",
+    "V1ImageBackgroundRemoverCreateBodyAssetsParams": "v1_image_background_remover_create_body_assets",
+    "V1ImageToVideoCreateBodyGenerateParams": "v1_image_to_video_create_body",
+    "V1ImageToVideoCreateBodyParams": "v1_image_to_video_create_body",
+    "V1ImageToVideoCreateBodyAssetsGenerateParams": "v1_image_to_video_create_body_assets",
+    "V1ImageToVideoCreateBodyAssetsParams": "v1_image_to_video_create_body_assets",
+    "V1ImageToVideoCreateBodyStyleParams": "v1_image_to_video_create_body_style",
+    "V1LipSyncCreateBodyGenerateParams": "v1_lip_sync_create_body",
+    "V1LipSyncCreateBodyParams": "v1_lip_sync_create_body",
+    "V1LipSyncCreateBodyAssetsGenerateParams": "v1_lip_sync_create_body_assets",
+    "V1LipSyncCreateBodyAssetsParams": "v1_lip_sync_create_body_assets",
+    "V1LipSyncCreateBodyStyleParams": "v1_lip_sync_create_body_style",
+    "V1PhotoColorizerCreateBodyGenerateParams": "v1_photo_colorizer_create_body",
+    "V1PhotoColorizerCreateBodyParams": "v1_photo_colorizer_create_body",
+    "V1PhotoColorizerCreateBodyAssetsGenerateParams": "v1_photo_colorizer_create_body_assets",
+    "V1PhotoColorizerCreateBodyAssetsParams": "v1_photo_colorizer_create_body_assets",
+    "V1TextToVideoCreateBodyGenerateParams": "v1_text_to_video_create_body",
+    "V1TextToVideoCreateBodyParams": "v1_text_to_video_create_body",
+    "V1TextToVideoCreateBodyReferencesItemGenerateParams": "v1_text_to_video_create_body_references_item",
+    "V1TextToVideoCreateBodyReferencesItemParams": "v1_text_to_video_create_body_references_item",
+    "V1TextToVideoCreateBodyStyleParams": "v1_text_to_video_create_body_style",
+    "V1VideoToVideoCreateBodyGenerateParams": "v1_video_to_video_create_body",
+    "V1VideoToVideoCreateBodyParams": "v1_video_to_video_create_body",
+    "V1VideoToVideoCreateBodyAssetsGenerateParams": "v1_video_to_video_create_body_assets",
+    "V1VideoToVideoCreateBodyAssetsParams": "v1_video_to_video_create_body_assets",
+    "V1VideoToVideoCreateBodyStyleParams": "v1_video_to_video_create_body_style",
 }
 
 __all__ = [
+    "FaceMappingGenerateParams",
+    "FaceMappingParams",
+    "V1AiClothesChangerCreateBodyGenerateParams",
+    "V1AiClothesChangerCreateBodyParams",
+    "V1AiClothesChangerCreateBodyAssetsGenerateParams",
+    "V1AiClothesChangerCreateBodyAssetsParams",
+    "V1AiFaceEditorCreateBodyGenerateParams",
+    "V1AiFaceEditorCreateBodyParams",
+    "V1AiFaceEditorCreateBodyAssetsGenerateParams",
+    "V1AiFaceEditorCreateBodyAssetsParams",
+    "V1AiFaceEditorCreateBodyStyleParams",
+    "V1AiGifGeneratorCreateBodyParams",
+    "V1AiGifGeneratorCreateBodyStyleParams",
     "V1AiHeadshotGeneratorCreateBodyGenerateParams",
     "V1AiHeadshotGeneratorCreateBodyParams",
     "V1AiHeadshotGeneratorCreateBodyAssetsGenerateParams",
@@ -94,13 +461,105 @@ __all__ = [
     "V1AiImageEditorCreateBodyStyleParams",
     "V1AiImageGeneratorCreateBodyParams",
     "V1AiImageGeneratorCreateBodyStyleParams",
+    "V1AiImageUpscalerCreateBodyGenerateParams",
+    "V1AiImageUpscalerCreateBodyParams",
+    "V1AiImageUpscalerCreateBodyAssetsGenerateParams",
+    "V1AiImageUpscalerCreateBodyAssetsParams",
+    "V1AiImageUpscalerCreateBodyStyleParams",
+    "V1AiMemeGeneratorCreateBodyParams",
+    "V1AiMemeGeneratorCreateBodyStyleParams",
+    "V1AiQrCodeGeneratorCreateBodyParams",
+    "V1AiQrCodeGeneratorCreateBodyStyleParams",
     "V1AiTalkingPhotoCreateBodyGenerateParams",
     "V1AiTalkingPhotoCreateBodyParams",
     "V1AiTalkingPhotoCreateBodyAssetsGenerateParams",
     "V1AiTalkingPhotoCreateBodyAssetsParams",
     "V1AiTalkingPhotoCreateBodyStyleParams",
+    "V1AiVideoEditorCreateBodyGenerateParams",
+    "V1AiVideoEditorCreateBodyParams",
+    "V1AiVideoEditorCreateBodyAssetsGenerateParams",
+    "V1AiVideoEditorCreateBodyAssetsParams",
+    "V1AiVideoEditorCreateBodyStyleParams",
+    "V1AiVoiceClonerCreateBodyGenerateParams",
+    "V1AiVoiceClonerCreateBodyParams",
+    "V1AiVoiceClonerCreateBodyAssetsGenerateParams",
+    "V1AiVoiceClonerCreateBodyAssetsParams",
+    "V1AiVoiceClonerCreateBodyStyleParams",
+    "V1AiVoiceGeneratorCreateBodyParams",
+    "V1AiVoiceGeneratorCreateBodyStyleParams",
+    "V1AnimationCreateBodyGenerateParams",
+    "V1AnimationCreateBodyParams",
+    "V1AnimationCreateBodyAssetsGenerateParams",
+    "V1AnimationCreateBodyAssetsParams",
+    "V1AnimationCreateBodyStyleParams",
+    "V1AudioToVideoCreateBodyGenerateParams",
+    "V1AudioToVideoCreateBodyParams",
+    "V1AudioToVideoCreateBodyAssetsGenerateParams",
+    "V1AudioToVideoCreateBodyAssetsParams",
+    "V1AudioToVideoCreateBodyStyleParams",
+    "V1AutoSubtitleGeneratorCreateBodyGenerateParams",
+    "V1AutoSubtitleGeneratorCreateBodyParams",
+    "V1AutoSubtitleGeneratorCreateBodyAssetsGenerateParams",
+    "V1AutoSubtitleGeneratorCreateBodyAssetsParams",
+    "V1AutoSubtitleGeneratorCreateBodyStyleParams",
+    "V1AutoSubtitleGeneratorCreateBodyStyleCustomConfigParams",
+    "V1BodySwapCreateBodyGenerateParams",
+    "V1BodySwapCreateBodyParams",
+    "V1BodySwapCreateBodyAssetsGenerateParams",
+    "V1BodySwapCreateBodyAssetsParams",
+    "V1CharacterReplaceCreateBodyGenerateParams",
+    "V1CharacterReplaceCreateBodyParams",
+    "V1CharacterReplaceCreateBodyAssetsGenerateParams",
+    "V1CharacterReplaceCreateBodyAssetsParams",
+    "V1CharacterReplaceCreateBodyStyleParams",
+    "V1CharacterReplaceCreateBodyStylePointsItemParams",
+    "V1FaceDetectionCreateBodyGenerateParams",
+    "V1FaceDetectionCreateBodyParams",
+    "V1FaceDetectionCreateBodyAssetsGenerateParams",
+    "V1FaceDetectionCreateBodyAssetsParams",
+    "V1FaceSwapCreateBodyGenerateParams",
+    "V1FaceSwapCreateBodyParams",
+    "V1FaceSwapCreateBodyAssetsGenerateParams",
+    "V1FaceSwapCreateBodyAssetsParams",
+    "V1FaceSwapCreateBodyStyleParams",
+    "V1FaceSwapPhotoCreateBodyGenerateParams",
+    "V1FaceSwapPhotoCreateBodyParams",
+    "V1FaceSwapPhotoCreateBodyAssetsGenerateParams",
+    "V1FaceSwapPhotoCreateBodyAssetsParams",
     "V1FilesUploadUrlsCreateBodyParams",
     "V1FilesUploadUrlsCreateBodyItemsItemParams",
+    "V1HeadSwapCreateBodyGenerateParams",
+    "V1HeadSwapCreateBodyParams",
+    "V1HeadSwapCreateBodyAssetsGenerateParams",
+    "V1HeadSwapCreateBodyAssetsParams",
+    "V1ImageBackgroundRemoverCreateBodyGenerateParams",
+    "V1ImageBackgroundRemoverCreateBodyParams",
+    "V1ImageBackgroundRemoverCreateBodyAssetsGenerateParams",
+    "V1ImageBackgroundRemoverCreateBodyAssetsParams",
+    "V1ImageToVideoCreateBodyGenerateParams",
+    "V1ImageToVideoCreateBodyParams",
+    "V1ImageToVideoCreateBodyAssetsGenerateParams",
+    "V1ImageToVideoCreateBodyAssetsParams",
+    "V1ImageToVideoCreateBodyStyleParams",
+    "V1LipSyncCreateBodyGenerateParams",
+    "V1LipSyncCreateBodyParams",
+    "V1LipSyncCreateBodyAssetsGenerateParams",
+    "V1LipSyncCreateBodyAssetsParams",
+    "V1LipSyncCreateBodyStyleParams",
+    "V1PhotoColorizerCreateBodyGenerateParams",
+    "V1PhotoColorizerCreateBodyParams",
+    "V1PhotoColorizerCreateBodyAssetsGenerateParams",
+    "V1PhotoColorizerCreateBodyAssetsParams",
+    "V1TextToVideoCreateBodyGenerateParams",
+    "V1TextToVideoCreateBodyParams",
+    "V1TextToVideoCreateBodyReferencesItemGenerateParams",
+    "V1TextToVideoCreateBodyReferencesItemParams",
+    "V1TextToVideoCreateBodyStyleParams",
+    "V1VideoToVideoCreateBodyGenerateParams",
+    "V1VideoToVideoCreateBodyParams",
+    "V1VideoToVideoCreateBodyAssetsGenerateParams",
+    "V1VideoToVideoCreateBodyAssetsParams",
+    "V1VideoToVideoCreateBodyStyleParams",
 ]
 
 
