@@ -93,7 +93,7 @@ class _Bundle:
 
     def _part(self, file: Path, name: str) -> Path | None:
         """The file of that name beside `file`, if it is one that may be read."""
-        if not _FILE.fullmatch(name) or name.startswith("/"):
+        if not _FILE.fullmatch(name):
             return None
         part = (file.parent / name).resolve()
         return part if part.is_relative_to(self._folder) and part.is_file() else None
