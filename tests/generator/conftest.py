@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SPEC = ROOT / "spec" / "magic-hour.openapi.yaml"
 FOREIGN = Path(__file__).with_name("foreign.openapi.yaml")
 TEMPLATES = ROOT / "templates"
-PARTS = ("spec", "templates", "scripts", "generated", "docs")
+PARTS = ("spec", "templates", "scripts", "generated", "docs", "emulator/magic_hour_emulator/spec")
 
 Document = dict[str, Any]
 

@@ -24,6 +24,10 @@ def append(path: Path) -> None:
     path.write_text(path.read_text() + "# more\n")
 
 
+def reworded(path: Path) -> None:
+    path.write_text(path.read_text().replace("What the images", "What images"))
+
+
 CHANGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "hand edit": (lambda root: (root / MODULE).write_text("# mine\n"), "different: magic_hour_client/client.py"),
     "one byte": (lambda root: append(root / MODULE), "different: magic_hour_client/client.py"),
@@ -34,8 +38,8 @@ CHANGES: dict[str, tuple[Callable[[Path], object], str]] = {
      "### Mine")), "different: reference/v1.ai_image_generator.md"),
     "page missing": (lambda root: (root / OTHER_PAGE).unlink(), "missing: reference/v1.ai_image_editor.md"),
     "page extra": (lambda root: (root / PAGE).with_name("mine.md").touch(), "extra: reference/mine.md"),
-    "stale": (lambda root: generate.DEFAULT_SPEC.write_text(generate.DEFAULT_SPEC.read_text().replace("Number of",
-     "Count of").replace("What the images", "What images")), "different: reference/v1.ai_image_generator.md"),
+    "stale": (lambda root: reworded(root / "spec/ai-image-generator.yaml"),
+     "different: reference/v1.ai_image_generator.md"),
     "stale template": (lambda root: append(root / "templates/client.py.jinja"),
      "different: magic_hour_client/client.py"),
 }  # fmt: skip
