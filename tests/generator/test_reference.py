@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from generator.contract import load
-from generator.names import attribute
 from generator.examples import made_up
+from generator.names import attribute
 from generator.reference import END, START, pages
 
 ROOT = Path(__file__).resolve().parents[2]
