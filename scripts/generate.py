@@ -8,7 +8,8 @@
     ... --overlay rows.yaml                                     with rows of an OpenAPI overlay laid over it
 
 Exit codes: 0 done, 1 --check found differences, 2 wrong arguments or a place that must not be overwritten, 3 invalid
-document, 4 unusable name, 5 something would be lost, 6 other generator version, 7 broken output.
+document, 4 unusable name, 5 something would be lost, 6 other generator version, 7 broken output,
+8 a row that names what the document does not have.
 """
 
 from __future__ import annotations
