@@ -13,8 +13,8 @@ import attrs
 
 from .contract import Contract
 
-_BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength")
-_BOUNDS += ("minItems", "maxItems", "pattern", "format", "default")
+_BOUNDS: tuple[str, ...] = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength")
+_BOUNDS += ("maxLength", "minItems", "maxItems", "pattern", "format", "default")
 _DEEPEST = 12
 _MOST_FIELDS = 20_000
 
