@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ._jobs import Clip, Job, JobError, Source
-from ._render import images, talking
+from ._render import images, videos
 from ._render.decoding import Undecodable, load_picture, sound_seconds
 
 __all__ = ["PRODUCTS", "Product"]
@@ -71,13 +71,13 @@ def _clip(body: Body, size: tuple[int, int], available: float) -> Clip | JobErro
     start = float(body["start_seconds"])
     if start >= available:
         return JobError("invalid_parameters", f"start_seconds is {start}, but the audio ends at {available:.2f}")
-    width, height = talking.frame_size(size, body.get("resolution", "480p"))
-    return Clip(start, min(float(body["end_seconds"]), available), width, height, talking.FPS)
+    width, height = videos.frame_size(size, body.get("resolution", "480p"))
+    return Clip(start, min(float(body["end_seconds"]), available), width, height, videos.FPS)
 
 
 PRODUCTS: Final[dict[str, Product]] = {
     "ai-headshot-generator": Product("AI_HEADSHOT", "png", images.render_headshot, 1.0, 14.0),
-    "ai-talking-photo": Product("TALKING_PHOTO", "mp4", talking.render, 2.0, 174.0, problem=_talking_problem),
+    "ai-talking-photo": Product("TALKING_PHOTO", "mp4", videos.render, 2.0, 174.0, problem=_talking_problem),
     "ai-image-generator": Product("AI_IMAGE", "png", images.render_prompt, 1.0, 5.0, _image_count),
     "ai-image-editor": Product("AI_IMAGE_EDITOR", "png", images.render_edit, 1.0, 9.0, _image_count),
 }

@@ -19,7 +19,7 @@ from PIL import Image
 
 from magic_hour_emulator import Emulator
 from magic_hour_emulator._jobs import Job
-from magic_hour_emulator._render import talking
+from magic_hour_emulator._render import videos
 from servers import LIMIT_SECONDS
 
 Json = dict[str, Any]
@@ -115,7 +115,7 @@ def held_frames(monkeypatch: pytest.MonkeyPatch) -> Callable[[Job, Path], list[i
                 drawn.append(number)
                 assert job.abandoned.wait(LIMIT_SECONDS), "it is not abandoned"
 
-        monkeypatch.setattr(talking, "_bars", draw)
+        monkeypatch.setattr(videos, "_bars", draw)
         return drawn
 
     return hold
