@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import inspect
 import os
@@ -18,7 +17,7 @@ from PIL import Image
 
 from magic_hour_emulator import Emulator, samples
 from magic_hour_emulator._jobs import Job
-from magic_hour_emulator._products import PRODUCTS
+from magic_hour_emulator._products import RENDERERS
 from servers import LIMIT_SECONDS
 from worlds import MODES, World
 
@@ -92,9 +91,7 @@ def _draw_small(job: Job, index: int, target: Path, seed: int) -> None:
 @pytest.fixture
 def small_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures of 32 by 32 pixels as outputs: where their content does not matter, drawing takes most of the time."""
-    for name, product in PRODUCTS.items():
-        if product.extension == "png":
-            monkeypatch.setitem(PRODUCTS, name, dataclasses.replace(product, render=_draw_small))
+    monkeypatch.setitem(RENDERERS, "image/png", _draw_small)
 
 
 @pytest.fixture

@@ -20,7 +20,6 @@ def main(arguments: Sequence[str] | None = None, *, program: str = "magic-hour-e
     """Run until interrupted. Returns 0, or 2 if the emulator could not start."""
     options = _parser(program).parse_args(arguments)
     from ._server import Emulator
-    from ._service import REALISTIC_DURATIONS
 
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -36,7 +35,7 @@ def main(arguments: Sequence[str] | None = None, *, program: str = "magic-hour-e
             speed=options.speed,
             frozen=options.frozen,
             polls_to_complete=options.polls,
-            durations=REALISTIC_DURATIONS if options.realistic else None,
+            realistic=options.realistic,
             spec=options.spec,
             allowed_hosts=options.allow_host,
         )
@@ -76,7 +75,7 @@ def _parser(program: str) -> argparse.ArgumentParser:
     add("--speed", type=float, default=1.0, help="how fast time passes; with 100, a second takes 10 ms (default: 1)")
     add("--frozen", action="store_true", help="let time pass only with POST /_emulator/clock")
     add("--polls", type=int, default=None, metavar="N", help="complete a job at its Nth GET instead of by time")
-    add("--realistic", action="store_true", help="let jobs take the service's median time: 5 to 174 seconds")
+    add("--realistic", action="store_true", help="let jobs take the service's median time: seconds to minutes")
     add("--seed", type=int, help="decides ids and pictures (default: random)")
     add("--spec", type=Path, default=None, metavar="FILE", help="OpenAPI file to take routes and checks from")
     name = "host name that the controls accept besides loopback names; may be repeated"

@@ -14,17 +14,14 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from ._answers import cost_fields
 from ._contract import Json, Operation
 from ._controls import control_routes
 from ._fault_kinds import Step
-from ._fault_schedule import step_of
 from ._request_checks import Refusal, check_origin, read_json
 from ._service import Service
 
 __all__ = ["api_app"]
-
-# Deprecated (spec/), but still sent, because older clients require them.
-_OLD_COST_FIELD: Final = {"image": "frame_cost", "video": "estimated_frame_cost"}
 
 Handler = Callable[[Service, Operation, Request], Awaitable[Response]]
 
@@ -53,7 +50,8 @@ def _endpoint(service: Service, operations: Mapping[str, Operation]) -> Callable
         operation = operations["GET" if request.method == "HEAD" else request.method]
         check_origin(request, service.settings.allowed_hosts)
         _check_key(request, service.settings.token)
-        return await _HANDLERS.get(step_of(operation), _not_emulated)(service, operation, request)
+        handler = _read if operation.reading is not None else _HANDLERS.get(operation.step, _not_emulated)
+        return await handler(service, operation, request)
 
     return endpoint
 
@@ -63,8 +61,8 @@ async def _create(service: Service, operation: Operation, request: Request) -> R
     # Before acceptance: nothing is charged yet.
     job = await anyio.to_thread.run_sync(service.accept, operation, body)
     # After acceptance: the job exists and is charged, whether or not this response arrives.
-    cost = job.credits_charged
-    return JSONResponse({"id": job.id, "credits_charged": cost, _OLD_COST_FIELD[job.kind]: cost})
+    costs = {name: cost for name, cost in cost_fields(job.credits_charged).items() if name in operation.answer}
+    return JSONResponse({"id": job.id, "credits_charged": job.credits_charged, **costs})
 
 
 async def _not_emulated(service: Service, operation: Operation, request: Request) -> Response:
@@ -76,16 +74,19 @@ async def _upload_urls(service: Service, operation: Operation, request: Request)
     return JSONResponse(service.upload_slots(await _checked_body(operation, request)))
 
 
-async def _get_project(service: Service, operation: Operation, request: Request) -> Response:
-    job = service.jobs.poll(request.path_params["id"], _project_kind(operation))
+async def _read(service: Service, operation: Operation, request: Request) -> Response:
+    return JSONResponse(service.readings.answer(operation, operation.query.values(request.query_params)))
+
+
+async def _get_job(service: Service, operation: Operation, request: Request) -> Response:
+    job = service.jobs.poll(_job_id(request), str(operation.kind))
     if job is None:
         _not_found(operation)
     return JSONResponse(service.describe(job))
 
 
-async def _delete_project(service: Service, operation: Operation, request: Request) -> Response:
-    job_id, kind = request.path_params["id"], _project_kind(operation)
-    if not await anyio.to_thread.run_sync(service.delete, job_id, kind):
+async def _delete_job(service: Service, operation: Operation, request: Request) -> Response:
+    if not await anyio.to_thread.run_sync(service.delete, _job_id(request), str(operation.kind)):
         _not_found(operation)
     return Response(status_code=204)
 
@@ -93,17 +94,18 @@ async def _delete_project(service: Service, operation: Operation, request: Reque
 _HANDLERS: Final[Mapping[Step | None, Handler]] = {
     "create": _create,
     "upload-urls": _upload_urls,
-    "get": _get_project,
-    "delete": _delete_project,
+    "get": _get_job,
+    "delete": _delete_job,
 }
 
 
-def _project_kind(operation: Operation) -> str:
-    return operation.resource.removesuffix("-projects")
+def _job_id(request: Request) -> str:
+    (job_id,) = request.path_params.values()
+    return str(job_id)
 
 
 def _not_found(operation: Operation) -> NoReturn:
-    raise Refusal(404, "not_found", f"There is no {_project_kind(operation)} project with this id")
+    raise Refusal(404, "not_found", f"There is no such {operation.resource.replace('-', ' ').removesuffix('s')}")
 
 
 def _check_key(request: Request, token: str) -> None:

@@ -6,7 +6,7 @@ Rule: nothing that the document states is repeated in the emulator's code.
 import functools
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -16,8 +16,10 @@ import yaml
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
+from ._emulation import Emulation, Reading, parse_emulation, parse_reading
+from ._fault_kinds import Step
 from ._prices import Price
-from ._request_checks import BodyCheck
+from ._request_checks import BodyCheck, QueryCheck
 
 __all__ = ["AssetField", "Contract", "Json", "Operation", "load_contract"]
 
@@ -26,7 +28,7 @@ Json = dict[str, Any]
 _METHODS = ("get", "put", "post", "delete", "patch")
 _OWN_NAME = "contract.json"
 """Written by scripts/generate.py: all files of `spec/` in one."""
-_EXAMPLE_ASSET = re.compile(r"^api-assets/id/[\w.-]+$")
+_EXAMPLE_ASSET = re.compile(r"^(?:api-assets|image|video|audio|saved-items)/id/[\w.-]+$")
 _VERBS: Final = {"POST": "create", "GET": "get", "DELETE": "delete"}
 
 
@@ -35,8 +37,7 @@ class AssetField:
     """A field of a request body that names an input file. `*` in the path stands for the items of a list."""
 
     path: tuple[str, ...]
-    role: str
-    """What it is used as; of several roles, the first."""
+    roles: tuple[str, ...]
     deprecated: bool
 
     def values(self, body: Json) -> list[str]:
@@ -46,7 +47,7 @@ class AssetField:
             if step == "*":
                 found = [item for values in found for item in values]
             else:
-                found = [value[step] for value in found if step in value]
+                found = [value[step] for value in found if value.get(step) is not None]
         return found
 
 
@@ -58,9 +59,19 @@ class Operation:
     method: str
     path: str
     kind: str | None
+    """The kind of job that it makes or, as a GET or DELETE, is about. The kind of a task is the id of its GET."""
+    step: Step | None
+    charges: bool
     price: Price | None
     assets: tuple[AssetField, ...]
     check: BodyCheck | None
+    query: QueryCheck
+    emulation: Emulation | None
+    reading: Reading | None
+    answer: frozenset[str]
+    """The fields of its answer."""
+    example: Json
+    """The documented body."""
 
     @property
     def resource(self) -> str:
@@ -100,39 +111,109 @@ def _own_contract() -> Contract:
 
 def _parse(document: Json) -> Contract:
     registry: Registry[Any] = Registry().with_resource("urn:contract", DRAFT202012.create_resource(document))
-    operations = tuple(
-        _operation(document, registry, route, method, item[method])
+    items = [
+        (route, method, item[method])
         for route, item in document["paths"].items()
         for method in _METHODS
         if method in item
-    )
+    ]
+    about = dict(_job_routes(items))
+    operations = tuple(_operation(document, registry, about, *item) for item in items)
     return Contract(operations, frozenset(text for text in _strings(document) if _EXAMPLE_ASSET.match(text)))
 
 
-def _operation(document: Json, registry: Registry[Any], route: str, method: str, item: Json) -> Operation:
-    schema = item.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
+def _job_routes(items: list[tuple[str, str, Json]]) -> Iterator[tuple[tuple[str, str], str]]:
+    """The kind of jobs that each GET and DELETE is about, by method and path: of projects and of tasks."""
+    routes = {item["operationId"]: (method, route) for route, method, item in items}
+    for _, _, item in items:
+        if "x-task" in item:
+            yield routes[item["x-task"]["get"]], item["x-task"]["get"]
+        elif "x-project-kind" in item:
+            kind = item["x-project-kind"]
+            for method in ("get", "delete"):
+                yield (method, f"/v1/{kind}-projects/{{id}}"), kind
+
+
+def _operation(
+    document: Json, registry: Registry[Any], about: Mapping[tuple[str, str], str], route: str, method: str, item: Json
+) -> Operation:
+    request = _content(item.get("requestBody", {}))
+    schema = request.get("schema")
+    answer = _content(_resolve(document, item.get("responses", {}).get("200", {})))
+    emulation = parse_emulation(item, _listed(document, item), f"{method.upper()} {route}")
+    reading = parse_reading(item, answer.get("example", {}))
     return Operation(
         id=item["operationId"],
         method=method.upper(),
         path=route,
-        kind=item.get("x-project-kind"),
+        kind=about.get((method, route)) or item.get("x-project-kind") or item.get("x-task", {}).get("get"),
+        step=_step(item, method, (method, route) in about, emulation, reading),
+        charges=bool(item.get("x-charges-credits")),
         price=Price(item.get("x-credits")) if item.get("x-charges-credits") else None,
         assets=tuple(_assets(document, schema, ())) if schema else (),
         check=BodyCheck(_absolute(schema), registry) if schema else None,
+        query=QueryCheck(dict(_query(document, item)), registry),
+        emulation=emulation,
+        reading=reading,
+        answer=frozenset(_resolve(document, answer.get("schema", {})).get("properties", ())),
+        example=request.get("example", {}),
     )
 
 
-def _absolute(schema: Json) -> Json:
-    """The schema of a body, with its reference resolved against the registered document."""
-    reference = schema.get("$ref")
-    return {**schema, "$ref": f"urn:contract{reference}"} if isinstance(reference, str) else schema
+def _query(document: Json, item: Json) -> Iterator[tuple[str, Json]]:
+    """The parameters of the query, each with its schema."""
+    for parameter in item.get("parameters", ()):
+        parameter = _resolve(document, parameter)
+        if parameter["in"] == "query":
+            yield parameter["name"], _absolute(_resolve(document, parameter["schema"]))
+
+
+def _listed(document: Json, item: Json) -> str | None:
+    """The field of a task's GET that lists what the task made; None if the operation is no task."""
+    wanted = item.get("x-task", {}).get("get")
+    for other in document["paths"].values() if wanted else ():
+        if other.get("get", {}).get("operationId") == wanted:
+            schema = _resolve(document, _content(other["get"]["responses"]["200"])["schema"])
+            fields: dict[str, Json] = {name: _resolve(document, field) for name, field in schema["properties"].items()}
+            return next((name for name, field in fields.items() if field.get("type") == "array"), None)
+    return None
+
+
+def _step(
+    item: Json, method: str, is_about_jobs: bool, emulation: Emulation | None, reading: Reading | None
+) -> Step | None:
+    """What an operation is to the emulator; None if it is not emulated."""
+    if item.get("x-upload-urls"):
+        return "upload-urls"
+    if emulation is not None:
+        return "create"
+    if is_about_jobs:
+        return "delete" if method == "delete" else "get"
+    return "get" if reading is not None else None
+
+
+def _content(part: Json) -> Json:
+    content: Json = part.get("content", {}).get("application/json", {})
+    return content
+
+
+def _absolute(node: Any) -> Any:
+    """A part of the document, with its references resolved against the registered document."""
+    if isinstance(node, list):
+        return [_absolute(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    reference = node.get("$ref")
+    absolute = {"$ref": f"urn:contract{reference}"} if isinstance(reference, str) else {}
+    return {**{name: _absolute(value) for name, value in node.items()}, **absolute}
 
 
 def _assets(document: Json, schema: Json, path: tuple[str, ...]) -> Iterator[AssetField]:
     schema = _resolve(document, schema)
     if "x-asset" in schema:
         roles = schema["x-asset"]
-        yield AssetField(path, roles if isinstance(roles, str) else roles[0], bool(schema.get("deprecated")))
+        roles = (roles,) if isinstance(roles, str) else tuple(roles)
+        yield AssetField(path, roles, bool(schema.get("deprecated")))
     for name, property in schema.get("properties", {}).items():
         yield from _assets(document, property, (*path, name))
     if isinstance(schema.get("items"), dict):

@@ -46,7 +46,7 @@ async def _respond(control: "Control", controls: "_Controls", request: Request) 
         raise Refusal(422, "unprocessable_entity", str(wrong)) from wrong
     if answer is None:
         return Response(status_code=204)
-    return JSONResponse(answer, 201 if control is _Controls.add_fault else 200)
+    return JSONResponse(answer, 201 if control in (_Controls.add_fault, _Controls.add_item) else 200)
 
 
 def force(service: Service, job: Job, status: str, error: JobError) -> None:
@@ -92,6 +92,14 @@ class _Controls:
         body = await read_json(request, may_be_empty=True)
         self.service.fail_next(_job_error(body), body.get("resource"), body.get("times", 1))
 
+    async def answers(self, request: Request) -> None:
+        body = await read_json(request)
+        self.service.readings.change(str(body.get("resource")), dict(body.get("fields", {})))
+
+    async def add_item(self, request: Request) -> Json:
+        body = await read_json(request)
+        return self.service.readings.add(str(body.get("resource")), dict(body.get("item", {})), ())
+
     async def faults(self, _: Request) -> Json:
         return self.service.faults.as_json()
 
@@ -119,6 +127,8 @@ CONTROLS: Final[Mapping[tuple[str, str], Control]] = {
     ("POST", "reset"): _Controls.reset,
     ("POST", "clock"): _Controls.clock,
     ("POST", "fail-next"): _Controls.fail_next,
+    ("POST", "answers"): _Controls.answers,
+    ("POST", "items"): _Controls.add_item,
     ("GET", "faults"): _Controls.faults,
     ("POST", "faults"): _Controls.add_fault,
     ("DELETE", "faults"): _Controls.clear_faults,

@@ -11,34 +11,35 @@ import threading
 import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from starlette.types import Scope
 
 from ._clock import Clock
-from ._contract import Contract, Operation
+from ._contract import Contract
 from ._fault_kinds import KINDS, STEPS, Step
-from ._products import PRODUCTS
 from .faults import Fault, Target, wrong_step
 
-__all__ = ["FaultSchedule", "Find", "Fired", "Hit", "api_targets", "operation_steps", "step_of", "storage_target"]
+__all__ = ["FaultSchedule", "Find", "Fired", "Hit", "api_targets", "operation_steps", "storage_target"]
 
 Find = Callable[[Scope], Target | None]
-
-_PROJECT_STEPS: Final[dict[str, Step]] = {"GET": "get", "DELETE": "delete"}
 
 
 def operation_steps(contract: Contract) -> dict[str, Step]:
     """The operations that faults can be set on, and the step that each of them is."""
-    return {operation.name: step for operation in contract.operations if (step := step_of(operation)) is not None}
+    return {operation.name: operation.step for operation in contract.operations if operation.step is not None}
 
 
 def api_targets(contract: Contract) -> Find:
     """A function that says what a request to the API is."""
     routes = [
-        (operation.method, re.compile(re.sub(r"\{\w+\}", "[^/]+", operation.path)), Target(operation.name, step))
+        (
+            operation.method,
+            re.compile(re.sub(r"\{\w+\}", "[^/]+", operation.path)),
+            Target(operation.name, operation.step),
+        )
         for operation in contract.operations
-        if (step := step_of(operation)) is not None
+        if operation.step is not None
     ]
 
     def find(scope: Scope) -> Target | None:
@@ -57,17 +58,6 @@ def storage_target(scope: Scope) -> Target | None:
         return Target("put", "put")
     if scope["method"] in ("GET", "HEAD"):
         return Target("download", "download", ranged=any(name == b"range" for name, _ in scope["headers"]))
-    return None
-
-
-def step_of(operation: Operation) -> Step | None:
-    """The step that an operation is; None if the emulator does not support it."""
-    if operation.resource in PRODUCTS and operation.method == "POST":
-        return "create"
-    if (operation.method, operation.resource) == ("POST", "files/upload-urls"):
-        return "upload-urls"
-    if operation.resource in ("image-projects", "video-projects"):
-        return _PROJECT_STEPS.get(operation.method)
     return None
 
 

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from ._clock import Clock
+from ._emulation import EXTENSIONS, Emulation
 from ._ledger import Ledger
+from ._prices import dig
 
 __all__ = ["NEXT", "UNFINISHED", "Abandoned", "Clip", "Ids", "Job", "JobError", "Jobs", "Source", "Status"]
 
@@ -68,16 +70,23 @@ class JobError:
 
 @dataclass(frozen=True)
 class Source:
-    """An input file. Without a path it is shown as a placeholder with this label; `endless` sound is repeated."""
+    """An input file: an `image`, a `video` or `audio`. Without a path it is shown as a placeholder with this label.
+
+    `endless` sound and video is repeated. A video that `may_be_gif` may also be an animated picture. Start and end of a
+    clip are about an input that is not `just_shown`.
+    """
 
     label: str
+    role: str
     path: Path | None = None
     endless: bool = False
+    may_be_gif: bool = False
+    just_shown: bool = False
 
 
 @dataclass(frozen=True)
 class Clip:
-    """The part of the sound that a video covers, and the format of the video."""
+    """The part of its input that a video or GIF covers, and its format."""
 
     start_seconds: float
     end_seconds: float
@@ -90,22 +99,21 @@ class Clip:
 class Job:
     """One accepted create and its state. Times in seconds since 1970, `duration` in seconds.
 
-    `lock` is held while an output is rendered; `abandoned` ends the rendering early.
+    `emulation` is the row of its operation. A free job is not in the ledger. `lock` is held while an output is
+    rendered; `abandoned` ends the rendering early.
     """
 
     id: str
     kind: str
-    type: str
     resource: str
     name: str | None
     body: dict[str, Any]
-    count: int
-    extension: str
+    emulation: Emulation
     credits_charged: int
     created_at: float
     duration: float
-    pictures: tuple[Source, ...] = ()
-    sound: Source | None = None
+    is_free: bool = False
+    inputs: tuple[Source, ...] = ()
     clip: Clip | None = None
     planned_error: JobError | None = None
     status: Status = "queued"
@@ -114,6 +122,35 @@ class Job:
     held: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     abandoned: threading.Event = field(default_factory=threading.Event, repr=False)
+
+    @property
+    def type(self) -> str:
+        """The type of the project, such as `AI_IMAGE`."""
+        return self.emulation.type
+
+    @property
+    def media(self) -> str:
+        """The media type of its outputs."""
+        return self.emulation.medium(self.body)
+
+    @property
+    def extension(self) -> str:
+        """The extension of its outputs."""
+        return EXTENSIONS[self.media]
+
+    @property
+    def count(self) -> int:
+        """The number of its outputs."""
+        return self.emulation.outputs_of(self.body)
+
+    @property
+    def prompt(self) -> str:
+        """The text that its outputs show; empty if there is none."""
+        return str(dig(self.body, self.emulation.prompt) or "")
+
+    def inputs_of(self, *roles: str) -> list[Source]:
+        """The inputs with one of these roles, in the order of the body."""
+        return [source for source in self.inputs if source.role in roles]
 
 
 class Jobs:
@@ -163,7 +200,8 @@ class Jobs:
             job.status = status
             if status == "error":
                 job.error = error
-                self._ledger.refund(job.id, job.credits_charged, self._clock.now())
+                if not job.is_free:
+                    self._ledger.refund(job.id, job.credits_charged, self._clock.now())
                 job.credits_charged = 0
             return True
 

@@ -36,6 +36,7 @@ class Ledger:
     def __init__(self, opening_balance: int) -> None:
         self.opening_balance = opening_balance
         self._lock = threading.Lock()
+        self._bought = 0
         self._creates: list[Create] = []
         self._charges: list[Movement] = []
         self._refunds: list[Movement] = []
@@ -68,7 +69,7 @@ class Ledger:
     @property
     def balance(self) -> int:
         """The remaining credits."""
-        return self.opening_balance - self.charged + self.refunded
+        return self.opening_balance + self._bought - self.charged + self.refunded
 
     def charge(self, create: Create) -> bool:
         """Enter an accepted create and its charge; False, without an entry, if the balance is too low."""
@@ -84,9 +85,17 @@ class Ledger:
         with self._lock:
             self._refunds.append(Movement(job_id, credits, at))
 
+    def set_balance(self, credits: int) -> None:
+        """Set the remaining credits, as a purchase does; what was charged and refunded stays."""
+        if type(credits) is not int or credits < 0:
+            raise ValueError(f"a balance must be an integer of at least 0, not {credits!r}")
+        with self._lock:
+            self._bought += credits - self.balance
+
     def clear(self) -> None:
         """Start again with the opening balance."""
         with self._lock:
+            self._bought = 0
             self._creates.clear()
             self._charges.clear()
             self._refunds.clear()

@@ -11,7 +11,7 @@ the headers that a page cannot forge: `Host` (a name rebound to 127.0.0.1 is sti
 import ipaddress
 import json
 import math
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, NoReturn
@@ -27,6 +27,7 @@ from starlette.responses import Response
 __all__ = [
     "MAX_BODY_BYTES",
     "BodyCheck",
+    "QueryCheck",
     "Refusal",
     "check_origin",
     "local_only",
@@ -240,6 +241,39 @@ class BodyCheck:
         """Everything that is wrong with `body`, by field, in one line; None if it is valid."""
         errors = sorted(self._validator.iter_errors(body), key=lambda error: list(map(str, error.absolute_path)))
         return "; ".join(dict.fromkeys(map(_describe, errors))) or None
+
+
+class QueryCheck:
+    """Reads the query of one operation: numbers as numbers, with the contract's defaults, within its bounds."""
+
+    def __init__(self, schemas: Mapping[str, dict[str, Any]], registry: Registry[Any]) -> None:
+        self._schemas = schemas
+        self._checks = {
+            name: _Validator({"type": "object", "properties": {name: schema}}, registry=registry)
+            for name, schema in self._schemas.items()
+        }
+
+    def values(self, query: Mapping[str, str]) -> dict[str, Any]:
+        """The values of a query; unknown names are ignored. Raises `Refusal` if one is wrong."""
+        values = {name: schema["default"] for name, schema in self._schemas.items() if "default" in schema}
+        for name in self._schemas.keys() & query.keys():
+            values[name] = _number(query[name]) if _is_number(self._schemas[name]) else query[name]
+            errors = [_describe(error) for error in self._checks[name].iter_errors({name: values[name]})]
+            if errors:
+                raise Refusal(422, "unprocessable_entity", "; ".join(errors))
+        return values
+
+
+def _is_number(schema: Mapping[str, Any]) -> bool:
+    types = schema.get("type")
+    return bool({"integer", "number"} & set([types] if isinstance(types, str) else types or ()))
+
+
+def _number(text: str) -> Any:
+    try:
+        return _parse_int(text)
+    except ValueError:
+        return text
 
 
 def _describe(error: ValidationError) -> str:

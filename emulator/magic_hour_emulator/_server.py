@@ -12,14 +12,14 @@ import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Final
+from typing import Any, Final
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from ._api import api_app
 from ._clock import Clock
-from ._contract import load_contract
+from ._contract import Contract, load_contract
 from ._controls import force
 from ._fault_injection import with_faults
 from ._fault_schedule import FaultSchedule, api_targets, storage_target
@@ -28,7 +28,7 @@ from ._jobs import Job, JobError
 from ._ledger import Ledger
 from ._recorder import Recorder
 from ._request_checks import loopback_address
-from ._service import DURATIONS, Service, Settings
+from ._service import Service, Settings
 from ._storage import storage_app
 
 __all__ = ["Emulator", "listen"]
@@ -59,8 +59,8 @@ class Emulator:
         speed: how fast the emulator's time passes; with 100, a second takes 10 ms.
         frozen: let time pass only with `clock.advance(seconds)`.
         polls_to_complete: complete a job at its nth GET instead of by time.
-        durations: how many seconds a job takes, by resource (such as "ai-talking-photo"). Default: 1 for images, 2 for
-            videos.
+        realistic: let jobs take the service's documented median time instead of a second or two.
+        durations: how many seconds a job takes, by resource (such as "ai-talking-photo").
         spec: another OpenAPI file to take routes and checks from.
         allowed_hosts: host names that the controls accept besides loopback names, such as "host.docker.internal".
 
@@ -81,6 +81,7 @@ class Emulator:
         speed: float = 1.0,
         frozen: bool = False,
         polls_to_complete: int | None = None,
+        realistic: bool = False,
         durations: Mapping[str, float] | None = None,
         spec: Path | None = None,
         allowed_hosts: Iterable[str] = (),
@@ -94,7 +95,8 @@ class Emulator:
             speed,
             frozen,
             polls_to_complete,
-            {**DURATIONS, **_known(durations or {})},
+            realistic,
+            dict(durations or {}),
             frozenset(name.lower() for name in allowed_hosts),
         )
         self._spec = spec
@@ -108,8 +110,10 @@ class Emulator:
         if self._service is not None:
             raise RuntimeError("the emulator is already running")
         with contextlib.ExitStack() as stack:
+            contract = load_contract(self._spec)
+            _check_durations(self._settings.durations, contract)
             directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="magic-hour-emulator-"))
-            service = Service(self._settings, load_contract(self._spec), Path(directory))
+            service = Service(self._settings, contract, Path(directory))
             api, storage, mirror = sockets = [stack.enter_context(listen(self._host, port)) for port in self._ports]
             self.url, self.storage_url, self.mirror_url = map(_url, sockets)
             service.url, service.storage_url, service.mirror_url = self.url, self.storage_url, self.mirror_url
@@ -202,6 +206,17 @@ class Emulator:
             raise KeyError(job_id)
         self.service.outputs.put(job, index, content)
 
+    def set_answer(self, resource: str, **fields: Any) -> None:
+        """Let a GET that is not about a job answer these fields: `set_answer("account", credits=12, tier="free")`.
+
+        ValueError if there is no such answer or field. The credits are the ledger's balance.
+        """
+        self.service.readings.change(resource, fields)
+
+    def add_item(self, resource: str, *files: Path, **item: Any) -> Mapping[str, Any]:
+        """Add an item with these files to a list, and return it: `add_item("saved-items", path, type="character")`."""
+        return self.service.readings.add(resource, item, files)
+
     @property
     def service(self) -> Service:
         """The whole state of the emulator, for its own tests. RuntimeError if it is not running."""
@@ -258,11 +273,11 @@ class _Serving:
         self._thread.join()
 
 
-def _known(durations: Mapping[str, float]) -> Mapping[str, float]:
-    unknown = set(durations) - set(DURATIONS)
+def _check_durations(durations: Mapping[str, float], contract: Contract) -> None:
+    resources = [each.resource for each in contract.operations if each.step == "create"]
+    unknown = set(durations) - set(resources)
     if unknown:
-        raise ValueError(f"no such resource: {', '.join(sorted(unknown))}; there are {', '.join(DURATIONS)}")
-    return durations
+        raise ValueError(f"no such resource: {', '.join(sorted(unknown))}; there are {', '.join(resources)}")
 
 
 def listen(host: str, port: int) -> socket.socket:

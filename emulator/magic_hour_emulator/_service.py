@@ -8,25 +8,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from ._answers import describe
 from ._clock import Clock, timestamp
 from ._contract import Contract, Json, Operation
 from ._fault_schedule import FaultSchedule, operation_steps
 from ._inputs import Inputs
 from ._jobs import Ids, Job, JobError, Jobs
 from ._ledger import Create, Ledger
-from ._products import PRODUCTS
+from ._products import RENDERERS, check_clip, inspect
+from ._readings import Readings
 from ._recorder import Recorder
 from ._request_checks import Refusal
-from ._stored_files import Outputs, Signer, Uploads, output_path
+from ._stored_files import DOWNLOAD_SECONDS, Outputs, Signer, Uploads, output_path
 from .faults import Target
 
-__all__ = ["DURATIONS", "REALISTIC_DURATIONS", "Service", "Settings"]
+__all__ = ["Service", "Settings"]
 
-DURATIONS: Final = {resource: product.seconds for resource, product in PRODUCTS.items()}
-REALISTIC_DURATIONS: Final = {resource: product.median_seconds for resource, product in PRODUCTS.items()}
-UPLOAD_SECONDS: Final = 3600.0
-# spec/: download URLs are valid for 24 hours.
-DOWNLOAD_SECONDS: Final = 24 * 3600.0
+_UPLOAD_SECONDS: Final = 3600.0
 
 
 @dataclass(frozen=True)
@@ -39,6 +37,7 @@ class Settings:
     speed: float
     frozen: bool
     polls_to_complete: int | None
+    realistic: bool
     durations: Mapping[str, float]
     allowed_hosts: frozenset[str] = frozenset()
 
@@ -64,6 +63,12 @@ class Service:
         self.signer = Signer(self.clock)
         self.jobs = Jobs(self.clock, self.ledger, settings.polls_to_complete)
         self.uploads = Uploads(_folder(self.directory, "uploads"), self.clock, self.ids)
+        self.readings = Readings(
+            self.contract, self.ledger, self.uploads, self.ids, self.signer, lambda: self.storage_url
+        )
+        self._job_fields = {
+            each.kind: each.answer for each in self.contract.operations if each.step == "get" and each.kind
+        }
         self.outputs = Outputs(_folder(self.directory, "outputs"), self._render)
         self._inputs = Inputs(
             self.uploads, self.jobs, self.outputs, self.signer, self.contract.example_assets, lambda: self.storage_url
@@ -71,31 +76,32 @@ class Service:
 
     def accept(self, operation: Operation, body: Json) -> Job:
         """Accept a create that matches its schema: check the rest, charge, start the job. Slow: decodes the inputs."""
-        product = PRODUCTS[operation.resource]
-        problem = product.problem(body)
+        emulation = operation.emulation
+        if emulation is None:
+            raise ValueError(f"{operation.id} makes nothing")
+        problem = check_clip(emulation, body)
         if problem:
             raise Refusal(422, "unprocessable_entity", problem)
-        sources = self._inputs.resolve(operation, body)
-        pictures, sounds = sources.get("image", ()), sources.get("audio", ())
-        verdict = product.inspect(body, pictures, sounds[0] if sounds else None)
+        inputs = self._inputs.resolve(operation, body)
+        verdict = inspect(emulation, body, inputs)
+        usual = emulation.median_seconds if self.settings.realistic else emulation.seconds
         job = Job(
             id=self.ids.next(),
-            kind=operation.kind or "image",
-            type=product.type,
+            kind=operation.kind or "",
             resource=operation.resource,
             name=body.get("name"),
             body=body,
-            count=product.count(body),
-            extension=product.extension,
+            emulation=emulation,
             credits_charged=operation.price.credits(body) if operation.price else 0,
             created_at=self.clock.now(),
-            duration=self.settings.durations[operation.resource],
-            pictures=pictures,
-            sound=sounds[0] if sounds else None,
+            duration=self.settings.durations.get(operation.resource, usual),
+            is_free=not operation.charges,
+            inputs=inputs,
             clip=None if isinstance(verdict, JobError) else verdict,
             planned_error=verdict if isinstance(verdict, JobError) else None,
         )
-        self._charge(job)
+        if operation.charges:
+            self._charge(job)
         self._apply_job_fault(job, operation.name)
         self.jobs.add(job)
         return job
@@ -105,23 +111,10 @@ class Service:
         return {"items": [self._upload_slot(item["type"], item["extension"]) for item in body["items"]]}
 
     def describe(self, job: Job) -> Json:
-        """A project as GET returns it, with fresh download URLs if it is complete."""
-        downloads = [self._download(job, index) for index in range(job.count)] if job.status == "complete" else []
-        shared: Json = {
-            "id": job.id,
-            "name": job.name,
-            "status": job.status,
-            "type": job.type,
-            "created_at": timestamp(job.created_at),
-            "enabled": True,
-            "credits_charged": job.credits_charged,
-            "total_frame_cost": job.credits_charged,
-            "downloads": downloads,
-            "error": {"message": job.error.message, "code": job.error.code} if job.error else None,
-        }
-        if job.kind == "image":
-            return {**shared, "image_count": job.count}
-        return {**shared, **_video_fields(job), "download": downloads[0] if downloads else None}
+        """A job as its GET returns it, with fresh download URLs if it is complete."""
+        places = [self._place(job, index) for index in range(job.count)] if job.status == "complete" else []
+        known, wanted = describe(job, places), self._job_fields.get(job.kind)
+        return {name: value for name, value in known.items() if name in wanted} if wanted else known
 
     def delete(self, job_id: str, kind: str) -> bool:
         """Delete a project; False if there is none. May wait a moment for a rendering to end."""
@@ -133,9 +126,10 @@ class Service:
 
     def fail_next(self, error: JobError, resource: str | None = None, times: int = 1) -> None:
         """Let the next accepted creates, of one resource or of any, end with an error."""
-        if resource is not None and resource not in PRODUCTS:
-            raise ValueError(f"no such resource: {resource!r}; there are {', '.join(PRODUCTS)}")
-        on = f"v1.{resource.replace('-', '_')}.create" if resource else "create"
+        creates = {each.resource: each.name for each in self.contract.operations if each.step == "create"}
+        if resource is not None and resource not in creates:
+            raise ValueError(f"no such resource: {resource!r}; there are {', '.join(creates)}")
+        on = creates[resource] if resource else "create"
         self.faults.add("job_error", on=on, times=times, code=error.code, message=error.message)
 
     def reset(self) -> None:
@@ -145,6 +139,7 @@ class Service:
         self.recorder.clear()
         self.uploads.clear()
         self.outputs.clear()
+        self.readings.clear()
         self.ids.reset()
         self.clock.reset()
         self.faults.reset()
@@ -175,33 +170,19 @@ class Service:
 
     def _upload_slot(self, type: str, extension: str) -> Json:
         file_path = self.uploads.issue(type, extension)
-        url, expires = self.signer.sign(self.storage_url, "PUT", f"/{file_path}", UPLOAD_SECONDS)
+        url, expires = self.signer.sign(self.storage_url, "PUT", f"/{file_path}", _UPLOAD_SECONDS)
         return {"upload_url": url, "expires_at": timestamp(expires), "file_path": file_path}
 
-    def _download(self, job: Job, index: int) -> Json:
-        url, expires = self.signer.sign(self.storage_url, "GET", output_path(job, index), DOWNLOAD_SECONDS)
-        return {"url": url, "expires_at": timestamp(expires)}
+    def _place(self, job: Job, index: int) -> Json:
+        path = output_path(job, index)
+        url, expires = self.signer.sign(self.storage_url, "GET", path, DOWNLOAD_SECONDS)
+        return {"path": path.removeprefix("/"), "url": url, "expires_at": timestamp(expires)}
 
     def _render(self, job: Job, index: int, target: Path) -> None:
-        PRODUCTS[job.resource].render(job, index, target, self.settings.seed)
+        RENDERERS[job.media](job, index, target, self.settings.seed)
 
 
 def _folder(parent: Path, name: str) -> Path:
     folder = parent / name
     folder.mkdir()
     return folder
-
-
-def _video_fields(job: Job) -> Json:
-    """Size, part and frame rate of a video; until it is complete, -1 and estimates, as on the service."""
-    clip = job.clip
-    if job.status != "complete" or clip is None:
-        asked = {"start_seconds": job.body["start_seconds"], "end_seconds": job.body["end_seconds"]}
-        return {"width": -1, "height": -1, "fps": 30.0, **asked}
-    return {
-        "width": clip.width,
-        "height": clip.height,
-        "fps": float(clip.fps),
-        "start_seconds": clip.start_seconds,
-        "end_seconds": clip.end_seconds,
-    }

@@ -69,8 +69,11 @@ class _Storage:
         return Response(headers={"etag": f'"{part.stem}"'})
 
     async def get(self, request: Request) -> Response:
-        """One output, or a range of it."""
+        """One output or kept asset, or a range of it."""
         self._check_permission(request)
+        kept = self._service.uploads.find(request.path_params["path"])
+        if kept is not None:
+            return _OutputResponse(kept, media_type="application/octet-stream")
         output = parse_output_path(request.url.path)
         job = self._service.jobs.find(output[0]) if output else None
         if output is None or job is None or job.status != "complete" or output[1] >= job.count:
@@ -81,7 +84,7 @@ class _Storage:
             path = await anyio.to_thread.run_sync(self._service.outputs.get, job, output[1], limiter=self._limiter)
         except Abandoned:
             raise Refusal(404, "NoSuchKey", "The specified key does not exist.") from None
-        return _OutputResponse(path, media_type="video/mp4" if path.suffix == ".mp4" else "image/png")
+        return _OutputResponse(path, media_type=job.media)
 
     def _check_permission(self, request: Request) -> None:
         if "authorization" in request.headers:

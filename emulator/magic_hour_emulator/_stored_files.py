@@ -21,11 +21,14 @@ from urllib.parse import quote
 from ._clock import Clock
 from ._jobs import Abandoned, Ids, Job
 
-__all__ = ["Outputs", "Signer", "Uploads", "output_path", "parse_output_path"]
+__all__ = ["DOWNLOAD_SECONDS", "Outputs", "Signer", "Uploads", "output_path", "parse_output_path"]
 
 # spec/: uploaded files are kept for 7 days.
 _UPLOAD_LIFETIME_SECONDS: Final = 7 * 24 * 3600
-_OUTPUT_PATH: Final = re.compile(r"/(?P<id>c[a-z0-9]{24})(?:/(?P<index>\d+))?/output\.(?:png|mp4)")
+# spec/: download URLs are valid for 24 hours.
+DOWNLOAD_SECONDS: Final = 24 * 3600.0
+_OUTPUT_PATH: Final = re.compile(r"/(?P<id>c[a-z0-9]{24})(?:/(?P<index>\d+))?/output\.\w+")
+_TASK_PATH: Final = re.compile(r"/api-assets/(?P<id>c[a-z0-9]{24})/0-(?P<index>\d+)\.\w+")
 
 
 class Uploads:
@@ -55,10 +58,10 @@ class Uploads:
         """Where to write the bytes of an upload until it is complete."""
         return self._directory / f"{next(self._numbers)}.bytes"
 
-    def store(self, file_path: str, complete: Path) -> None:
-        """Make a complete file available as `file_path`; it replaces an earlier one."""
+    def store(self, file_path: str, complete: Path, *, durable: bool = False) -> None:
+        """Make a complete file available as `file_path`; it replaces an earlier one. A durable one never expires."""
         with self._lock:
-            self._stored[file_path] = (complete, self._clock.now())
+            self._stored[file_path] = (complete, math.inf if durable else self._clock.now())
 
     def find(self, file_path: str) -> Path | None:
         """The uploaded file; None if there is none or it has expired."""
@@ -80,15 +83,18 @@ class Uploads:
 def output_path(job: Job, index: int) -> str:
     """The path of an output in storage: `/<id>/output.png`, or `/<id>/0/output.png` and so on if there are several.
 
-    As on the service, all outputs of a job have the same base name.
+    As on the service, all outputs of a job have the same base name. The outputs of a task are assets, which can be
+    inputs by their path: `/api-assets/<id>/0-0.png`.
     """
+    if job.emulation.outputs is not None:
+        return f"/api-assets/{job.id}/0-{index}.{job.extension}"
     folder = f"{job.id}/{index}" if job.count > 1 else job.id
     return f"/{folder}/output.{job.extension}"
 
 
 def parse_output_path(path: str) -> tuple[str, int] | None:
     """The job id and the index in an output's path; None for any other path."""
-    match = _OUTPUT_PATH.fullmatch(path)
+    match = _OUTPUT_PATH.fullmatch(path) or _TASK_PATH.fullmatch(path)
     return (match["id"], int(match["index"] or 0)) if match else None
 
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections import Counter
+from collections.abc import Iterator
 from itertools import count, cycle
 from pathlib import Path
 from typing import Any
 
 from magic_hour_emulator import samples
+from magic_hour_emulator._contract import Operation, load_contract
 from magic_hour_emulator._jobs import Clip, Job, Source
-from magic_hour_emulator._products import PRODUCTS
+from magic_hour_emulator._products import RENDERERS
 from magic_hour_workflows.batch._rows import RowResult, RowStatus, Summary
 
 RUNS = "window.pwned = true"
@@ -99,15 +101,23 @@ def render_media(directory: Path) -> dict[str, list[Path]]:
 
 
 def _draw(directory: Path, resource: str, job_id: str, prompt: str) -> Path:
-    product = PRODUCTS[resource]
-    video = product.extension == "mp4"
+    [operation] = [each for each in load_contract().operations if each.resource == resource and each.emulation]
+    video = operation.kind == "video"
+    assert operation.emulation is not None
     job = Job(
-        id=job_id, kind="video" if video else "image", type=product.type, resource=resource, name=prompt, count=1,
+        id=job_id, kind=str(operation.kind), resource=resource, name=prompt, emulation=operation.emulation,
         body={"style": {"prompt": prompt}, "aspect_ratio": "16:9" if "night" in prompt else "1:1"},
-        extension=product.extension, credits_charged=0, created_at=0, duration=0,
-        pictures=(Source("portrait", samples.portrait()),), sound=Source("voice", samples.voice()) if video else None,
-        clip=Clip(0.0, 1.0, 480, 480, 12) if video else None,
+        credits_charged=0, created_at=0, duration=0,
+        inputs=tuple(_inputs(operation)), clip=Clip(0.0, 1.0, 480, 480, 12) if video else None,
     )  # fmt: skip
-    path = directory / f"{job_id}.{product.extension}"
-    product.render(job, 0, path, 0)
+    path = directory / f"{job_id}.{job.extension}"
+    RENDERERS[job.media](job, 0, path, 0)
     return path
+
+
+def _inputs(operation: Operation) -> Iterator[Source]:
+    roles = {role for field in operation.assets for role in field.roles}
+    if "image" in roles:
+        yield Source("portrait", "image", samples.portrait())
+    if "audio" in roles:
+        yield Source("voice", "audio", samples.voice())

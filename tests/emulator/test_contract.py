@@ -1,8 +1,12 @@
 """The emulator follows the contract: its responses match the schemas, and another contract changes its checks."""
 
+import copy
+import io
 import json
 from pathlib import Path
 
+import av
+import httpx
 import jsonschema
 import pytest
 from referencing import Registry
@@ -79,3 +83,41 @@ def test_a_file_that_is_no_contract_is_refused(start, tmp_path):
     spec.write_text("- one\n- two\n", encoding="utf-8")
     with pytest.raises(ValueError, match="not an OpenAPI document"), start(spec=spec):
         pass
+
+
+HOLOGRAM = {
+    "operationId": "create_hologram",
+    "x-charges-credits": True,
+    "x-project-kind": "hologram",
+    "x-credits": {"unit": "view", "quantity": {"count": "views"}, "prices": [{"price": 3}]},
+    "x-emulator": {"type": "HOLOGRAM", "media": {"depth": {"flat": "image/png", "deep": "video/webm"}}, "count": 1},
+    "requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Hologram"}}}},
+    "responses": {},
+}
+VIEWS = {"type": "array", "items": {"properties": {"file": {"type": "string", "x-asset": ["video", "image"]}}}}
+DEEP = {"if": {"properties": {"depth": {"const": "deep"}}, "required": ["depth"]}, "then": {"required": ["views"]}}
+
+
+def test_an_invented_operation_of_an_invented_kind_works_by_its_rows(start, tmp_path):
+    changed = copy.deepcopy(DOCUMENT)
+    changed["components"]["schemas"]["Hologram"] = {"properties": {"views": VIEWS}, "allOf": [DEEP]}
+    changed["paths"]["/v1/hologram-maker"] = {"post": HOLOGRAM}
+    methods = {method: {"operationId": method, "responses": {}} for method in ("get", "delete")}
+    changed["paths"]["/v1/hologram-projects/{id}"] = methods
+    spec = tmp_path / "other.json"
+    spec.write_text(json.dumps(changed), encoding="utf-8")
+    body = {"depth": "deep", "views": [{"file": "api-assets/id/1234.png"}, {"file": "api-assets/id/1234.mp4"}]}
+    with start(spec=spec) as api:
+        refused = api.http.post("/v1/hologram-maker", json={"depth": "deep"})
+        assert (refused.status_code, refused.json()["message"]) == (422, "views is required")
+        job = api.create("/v1/hologram-maker", body)
+        api.emulator.clock.advance(10)
+        project = api.get(job["id"], "hologram")
+        assert (job["credits_charged"], project["type"], project["status"]) == (6, "HOLOGRAM", "complete")
+        (download,) = project["downloads"]
+        with av.open(io.BytesIO(httpx.get(download["url"]).content)) as made:
+            assert made.format.name == "matroska,webm"
+            assert made.duration / av.time_base == pytest.approx(1, abs=0.1)
+            assert sum(frame.samples for frame in made.decode(audio=0)) == pytest.approx(48_000, rel=0.1)
+        assert [source.role for source in api.emulator.jobs[0].inputs] == ["image", "video"]
+        assert api.http.delete(f"/v1/hologram-projects/{job['id']}").status_code == 204

@@ -248,4 +248,4 @@ def test_a_url_elsewhere_is_shown_in_the_picture(api):
 def test_pictures_of_odd_shapes(api, plain_picture, size):
     picture = plain_picture("red", size)
     assert max(edited(api, api.upload(picture), style={"prompt": "some words to fit in"}).size) == 640
-    assert headshot(api, picture).size == (640, 800)
+    assert headshot(api, picture).size == (512, 640)

@@ -77,7 +77,7 @@ def test_a_body_against_its_schema_names_the_field(api, path, body, message):
         ({"start_seconds": 5, "end_seconds": 5}, "end_seconds must be after start_seconds"),
         ({"start_seconds": 5, "end_seconds": 4}, "end_seconds must be after start_seconds"),
         ({"start_seconds": -1}, "start_seconds must be 0 or more"),
-        ({"end_seconds": 301}, "end_seconds must be at most 300"),
+        ({"end_seconds": 301}, "end_seconds must be after start_seconds, by at most 300"),
         ({"end_seconds": 46, "style": {"generation_mode": "prompted"}}, "end_seconds must be at most 45"),
         ({"end_seconds": 46, "style": {"generation_mode": "expressive"}}, "end_seconds must be at most 45"),
         ({"style": {"intensity": 2.1}}, "style.intensity must be 2 or less"),

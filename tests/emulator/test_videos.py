@@ -58,7 +58,7 @@ def test_a_talking_photo_has_the_asked_part_of_the_sound(api, plain_picture, wav
     (content,) = api.outputs(TALKING, {"assets": assets, "start_seconds": 0.75, "end_seconds": 2.25, "name": "Tones"})
     lengths, size, metadata = streams(content)
     assert lengths == {"video": pytest.approx(1.5, abs=1 / 15), "audio": pytest.approx(1.5, abs=1 / 30)}
-    assert size == (640, 480)
+    assert size == (480, 360)
     assert api.emulator.jobs[0].id in metadata["comment"]
     samples_heard = heard(content)
     for hertz, start, end in ((440, 0.0, 0.25), (1200, 0.25, 1.25), (3000, 1.25, 1.5)):
@@ -97,7 +97,7 @@ def test_preloaded_sound_is_as_long_as_asked(api, talking_body):
 
 
 @pytest.mark.parametrize(
-    ("size", "expected"), [((300, 400), (480, 640)), ((2000, 100), (854, 480)), ((1, 1), (480, 480))]
+    ("size", "expected"), [((300, 400), (360, 480)), ((2000, 100), (640, 360)), ((1, 1), (360, 360))]
 )
 def test_videos_keep_the_aspect_within_reason(api, plain_picture, talking_body, size, expected):
     assets = {**talking_body["assets"], "image_file_path": api.upload(plain_picture("red", size))}

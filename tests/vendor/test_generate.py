@@ -48,11 +48,11 @@ def case(id: str, resource: str, type: str, credits: int, size: tuple[int, int],
 
 
 CASES = [
-    case("headshot", *("ai_headshot_generator", "AI_HEADSHOT", 50, (640, 800)), assets=FACE, name="Headshot"),
+    case("headshot", *("ai_headshot_generator", "AI_HEADSHOT", 50, (512, 640)), assets=FACE, name="Headshot"),
     case("talking-photo-new", *("ai_talking_photo", "TALKING_PHOTO", 20, (720, 720)), **{"assets": FACE_AND_VOICE,
      "start_seconds": 1.0, "end_seconds": 2.0, "name": "Größe 🙂"}, style={"generation_mode": "prompted",
      "prompt": "Smiling"}, resolution="720p"),
-    case("talking-photo-old", *("ai_talking_photo", "TALKING_PHOTO", 30, (480, 480)), **{"assets": FACE_AND_VOICE,
+    case("talking-photo-old", *("ai_talking_photo", "TALKING_PHOTO", 30, (360, 360)), **{"assets": FACE_AND_VOICE,
      "start_seconds": 0, "end_seconds": 1.5, "max_resolution": 1024}, style={"generation_mode": "expressive",
      "intensity": 0.29}),
     case("image-generator-new", *("ai_image_generator", "AI_IMAGE", 50, (1024, 576)), **{"image_count": 1,

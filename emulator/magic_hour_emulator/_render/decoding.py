@@ -1,7 +1,7 @@
 """Input files as pixels and samples.
 
-Rule: inputs are decoded here and nowhere else, so that invalid bytes always end in `invalid_file_format`. Sound is cut
-exactly to the sample: nothing before `start` or after `end` gets into an output.
+Rule: inputs are decoded here and nowhere else, so that invalid bytes always end in the contract's error code. Sound is
+cut exactly to the sample: nothing before `start` or after `end` gets into an output.
 """
 
 import math
@@ -17,7 +17,17 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from .._jobs import Source
 
-__all__ = ["RATE", "Undecodable", "cut", "load_picture", "loudness", "sound_seconds"]
+__all__ = [
+    "RATE",
+    "Undecodable",
+    "cut",
+    "has_sound",
+    "load_frame",
+    "load_picture",
+    "loudness",
+    "picture_size",
+    "seconds_of",
+]
 
 # Samples per second of all outputs; one channel, 16 bits.
 RATE: Final = 44_100
@@ -28,8 +38,71 @@ _HEIC_BRANDS: Final = (b"heic", b"heix", b"heif", b"mif1", b"msf1", b"hevc", b"h
 _LONGEST_SIDE: Final = 4096
 
 
+# Demuxers of pictures, which av opens as if they were videos.
+_NOT_VIDEO: Final = ("image2", "_pipe", "gif")
+_NO_SIZE: Final = (640, 640)
+
+
 class Undecodable(Exception):
-    """The bytes are not a picture, or not sound, that can be decoded."""
+    """The bytes are not what the field asks for, or cannot be decoded. `code` is the error code of the job."""
+
+    def __init__(self, message: str, code: str = "invalid_file_format") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def picture_size(source: Source) -> tuple[int, int] | None:
+    """The size of a picture or video, which it decodes; None of a sound. Raises `Undecodable`."""
+    if source.role == "audio":
+        return None
+    picture = load_frame(source, 0) if source.role == "video" else load_picture(source)
+    return picture.size if picture else _NO_SIZE
+
+
+def seconds_of(source: Source) -> float:
+    """The duration of a sound or video in seconds; infinite if it is repeated or unknown. Raises `Undecodable`."""
+    if source.role == "audio":
+        return _sound_seconds(source)
+    if source.path is None or source.endless or _is_gif(source):
+        return float("inf")
+    with av.open(str(source.path)) as container:
+        length = container.duration
+    return float("inf") if length is None else length / av.time_base
+
+
+def load_frame(source: Source, at_seconds: float) -> Image.Image | None:
+    """A frame of a video, the last key frame up to this moment; None if only a placeholder can be shown.
+
+    Raises `Undecodable`.
+    """
+    if source.path is None:
+        return None
+    if _is_gif(source):
+        return load_picture(source)
+    try:
+        with av.open(str(source.path)) as container:
+            if container.format.name.endswith(_NOT_VIDEO) or not container.streams.video:
+                raise _no_video(source)
+            if at_seconds > 0 and not source.endless:
+                container.seek(round(at_seconds * av.time_base))
+            frame: av.VideoFrame = next(container.decode(video=0))
+            picture: Image.Image = frame.to_image()  # type: ignore[no-untyped-call]
+            return picture
+    except (FFmpegError, StopIteration) as broken:
+        raise _no_video(source) from broken
+
+
+def _no_video(source: Source) -> Undecodable:
+    return Undecodable(f"{source.label} cannot be decoded as a video", "invalid_video_file")
+
+
+def _is_gif(source: Source) -> bool:
+    """Whether a video is an animated picture, where the field accepts one: a GIF or a WebP."""
+    if source.path is None or not source.may_be_gif:
+        return False
+    with source.path.open("rb") as file:
+        start = file.read(12)
+    return start.startswith(b"GIF8") or (start.startswith(b"RIFF") and start.endswith(b"WEBP"))
 
 
 def load_picture(source: Source) -> Image.Image | None:
@@ -64,7 +137,7 @@ def _is_heic(path: Path) -> bool:
     return start[4:8] == b"ftyp" and start[8:12] in _HEIC_BRANDS
 
 
-def sound_seconds(source: Source) -> float:
+def _sound_seconds(source: Source) -> float:
     """The duration of the sound in seconds; infinite if it is repeated or unknown. Raises `Undecodable`."""
     if source.path is None or source.endless:
         return float("inf")
@@ -77,6 +150,14 @@ def sound_seconds(source: Source) -> float:
     except (FFmpegError, StopIteration) as broken:
         raise Undecodable(f"{source.label} cannot be decoded as sound") from broken
     return float("inf") if length is None else length / av.time_base
+
+
+def has_sound(source: Source) -> bool:
+    """Whether a video has sound."""
+    if source.path is None or _is_gif(source):
+        return False
+    with av.open(str(source.path)) as container:
+        return bool(container.streams.audio)
 
 
 def cut(path: Path, start_seconds: float, end_seconds: float, *, endless: bool) -> "array[int]":

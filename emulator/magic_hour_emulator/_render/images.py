@@ -1,21 +1,20 @@
-"""The three kinds of images: drawn from a prompt, edited from pictures, and headshots.
+"""Pictures: a collage of the inputs, or art drawn from a prompt.
 
 Rule: an image shows what it was made from, the prompt or the given pictures, and has exactly the requested shape.
 """
 
 import math
 import random
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from PIL import Image, ImageChops, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
 from .._jobs import Job
-from .decoding import load_picture
+from .decoding import load_frame, load_picture
 from .drawing import Colour, caption, long_side, palette, placeholder, random_for, save_png, sized
 
-__all__ = ["render_edit", "render_headshot", "render_prompt"]
+__all__ = ["art", "collage", "load_visuals", "render", "title"]
 
 _ORIENTATIONS: Final = {"square": "1:1", "landscape": "16:9", "portrait": "9:16"}
 # Art is drawn at most this large and then enlarged, so that 4k stays fast.
@@ -25,31 +24,60 @@ _FACE: Final = (0.5, 0.35)
 # Pixels between the pictures of a collage, and the share of its height that the caption leaves free.
 _GAP: Final = 6
 _ABOVE_CAPTION: Final = 0.82
-_HEADSHOT_SIZE: Final = (640, 800)
-_BACKDROPS: Final = ((94, 104, 120), (120, 112, 104), (86, 110, 112), (112, 104, 124))
-_HEADSHOT_ACCENT: Final = (214, 178, 110)
+
+
+def render(job: Job, index: int, target: Path, seed: int) -> None:
+    """Draw one picture: a collage of the inputs or, without any, art; with the prompt and the job's id below it."""
+    visuals = load_visuals(job)
+    size = _size(job, [visual.size for visual in visuals])
+    numbers = random_for(seed, job, index)
+    colours = palette(numbers)
+    if visuals:
+        image = _graded(collage(visuals, size), colours[index % 4], index)
+        _frame(image, colours[-1])
+    else:
+        image = art(size, colours, numbers)
+    caption(image, title(job), f"{job.resource} · {index + 1}/{job.count} · {job.id}", colours[-1])
+    save_png(image, target, job, index)
+
+
+def title(job: Job) -> str:
+    """What a caption says first: the prompt, else the name, else the type."""
+    return job.prompt or job.name or job.type.replace("_", " ").capitalize()
+
+
+def load_visuals(job: Job, at_seconds: float = 0) -> list[Image.Image]:
+    """The pictures of a job, and a frame of each video, in the order of its body."""
+    return [
+        (load_frame(source, at_seconds) if source.role == "video" else load_picture(source))
+        or placeholder(source.label)
+        for source in job.inputs_of("image", "video")
+    ]
+
+
+def art(size: tuple[int, int], colours: list[Colour], numbers: random.Random) -> Image.Image:
+    """Abstract art, different for every job and variant."""
+    scale = min(1.0, _DRAWN_SIDE / max(size))
+    image = _gradient((max(1, round(size[0] * scale)), max(1, round(size[1] * scale))), colours, numbers)
+    numbers.choice((_sun_and_hills, _ribbons, _bubbles))(image, colours, numbers)
+    return image.resize(size, Image.Resampling.LANCZOS) if image.size != size else image
+
+
+def _size(job: Job, inputs: list[tuple[int, int]]) -> tuple[int, int]:
+    """The asked shape, else the one of the row, else the one of the first input.
+
+    `aspect_ratio` takes precedence over the retired `orientation`; `auto` keeps the shape of the first input.
+    """
+    longest = long_side(job.body.get("resolution"), job.emulation.side)
+    asked = job.body.get("aspect_ratio") or _ORIENTATIONS.get(job.body.get("orientation", ""))
+    aspect = asked or job.emulation.aspect_ratio or "auto"
+    if aspect != "auto" or not inputs:
+        return sized("1:1" if aspect == "auto" else aspect, longest)
+    scale = longest / max(inputs[0])
+    return max(1, round(inputs[0][0] * scale)), max(1, round(inputs[0][1] * scale))
 
 
 # --- from a prompt
-
-
-def render_prompt(job: Job, index: int, target: Path, seed: int) -> None:
-    """Draw abstract art, different for every job and variant, with the prompt below it.
-
-    `aspect_ratio` takes precedence over the retired `orientation`.
-    """
-    style: Mapping[str, Any] = job.body["style"]
-    aspect = job.body.get("aspect_ratio") or _ORIENTATIONS[job.body.get("orientation", "square")]
-    size = sized(aspect, long_side(job.body.get("resolution")))
-    numbers = random_for(seed, job, index)
-    colours = palette(numbers)
-    drawn = sized(aspect, min(max(size), _DRAWN_SIDE))
-    image = _gradient(drawn, colours, numbers)
-    numbers.choice((_sun_and_hills, _ribbons, _bubbles))(image, colours, numbers)
-    image = image.resize(size, Image.Resampling.LANCZOS) if image.size != size else image
-    tool = style.get("tool", "general")
-    caption(image, style["prompt"], f"{tool} · {index + 1}/{job.count} · {job.id}", colours[-1])
-    save_png(image, target, job, index)
 
 
 def _gradient(size: tuple[int, int], colours: list[Colour], numbers: random.Random) -> Image.Image:
@@ -103,29 +131,7 @@ def _bubbles(image: Image.Image, colours: list[Colour], numbers: random.Random) 
 # --- from pictures
 
 
-def render_edit(job: Job, index: int, target: Path, seed: int) -> None:
-    """Combine the given pictures, with a colour grade, a frame and the prompt; each variant has another grade.
-
-    `auto` keeps the aspect of the first picture; any other aspect crops to it.
-    """
-    pictures = [load_picture(source) or placeholder(source.label) for source in job.pictures]
-    size = _edit_size(pictures[0], job.body.get("aspect_ratio", "auto"), long_side(job.body.get("resolution")))
-    colours = palette(random_for(seed, job, index))
-    image = _graded(_collage(pictures, size), colours[index % 4], index)
-    _frame(image, colours[-1])
-    tag = f"ai-image-editor · {index + 1}/{job.count} · {job.id}"
-    caption(image, job.body["style"]["prompt"], tag, colours[-1])
-    save_png(image, target, job, index)
-
-
-def _edit_size(first: Image.Image, aspect: str, longest: int) -> tuple[int, int]:
-    if aspect != "auto":
-        return sized(aspect, longest)
-    scale = longest / max(first.size)
-    return max(1, round(first.width * scale)), max(1, round(first.height * scale))
-
-
-def _collage(pictures: list[Image.Image], size: tuple[int, int]) -> Image.Image:
+def collage(pictures: list[Image.Image], size: tuple[int, int]) -> Image.Image:
     """All pictures in a grid that fills the size."""
     columns = math.ceil(math.sqrt(len(pictures)))
     rows = math.ceil(len(pictures) / columns)
@@ -155,25 +161,3 @@ def _graded(image: Image.Image, tint: Colour, index: int) -> Image.Image:
 def _frame(image: Image.Image, colour: Colour) -> None:
     width = max(4, min(image.size) // 60)
     ImageDraw.Draw(image).rectangle((0, 0, image.width - 1, image.height - 1), outline=colour, width=width)
-
-
-# --- headshots
-
-
-def render_headshot(job: Job, index: int, target: Path, seed: int) -> None:
-    """Crop the portrait to 4:5 and light it evenly, in front of a soft studio backdrop."""
-    source = job.pictures[0]
-    picture = load_picture(source) or placeholder(source.label)
-    fitted = ImageOps.fit(picture, _HEADSHOT_SIZE, Image.Resampling.LANCZOS, centering=_FACE)
-    lit = ImageEnhance.Contrast(ImageEnhance.Brightness(fitted).enhance(1.06)).enhance(1.05)
-    backdrop = Image.new("RGB", _HEADSHOT_SIZE, random_for(seed, job, index).choice(_BACKDROPS))
-    image = Image.composite(lit, backdrop, _spotlight())
-    title = job.body.get("style", {}).get("prompt") or job.name or "Headshot"
-    caption(image, title, f"ai-headshot-generator · {job.id}", _HEADSHOT_ACCENT)
-    save_png(image, target, job, index)
-
-
-def _spotlight() -> Image.Image:
-    """White where the person is and black in the corners, where the backdrop shows."""
-    falloff = Image.radial_gradient("L").resize(_HEADSHOT_SIZE)  # black in the middle, white in the corners
-    return ImageChops.invert(falloff.point([max(0, min(255, (value - 140) * 3)) for value in range(256)]))

@@ -1,11 +1,11 @@
-"""A portrait and a voice to try things with, so that no example has to start with "find a photo".
+"""A portrait, a voice and a video to try things with, so that no example has to start with "find a photo".
 
 Rule: anyone may redistribute these files; `README.md` in this folder says why.
 """
 
 from pathlib import Path
 
-__all__ = ["portrait", "voice"]
+__all__ = ["clip", "portrait", "voice"]
 
 _HERE = Path(__file__).parent
 
@@ -18,3 +18,8 @@ def portrait() -> Path:
 def voice() -> Path:
     """The path of an MP3 of about five seconds of speech, mono."""
     return _HERE / "voice.mp3"
+
+
+def clip() -> Path:
+    """The path of an MP4 of two seconds, 320 by 320 pixels: the portrait in motion, with the voice."""
+    return _HERE / "clip.mp4"
