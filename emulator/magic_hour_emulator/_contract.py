@@ -19,7 +19,7 @@ from referencing.jsonschema import DRAFT202012
 from ._emulation import Emulation, Reading, parse_emulation, parse_reading
 from ._fault_kinds import Step
 from ._prices import Price
-from ._request_checks import BodyCheck, QueryCheck
+from ._schema_checks import BodyCheck, QueryCheck
 
 __all__ = ["AssetField", "Contract", "Json", "Operation", "load_contract"]
 

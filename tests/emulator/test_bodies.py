@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 import pytest
 from referencing import Registry
 
-from magic_hour_emulator._request_checks import MAX_BODY_BYTES, BodyCheck
+from magic_hour_emulator._request_checks import MAX_BODY_BYTES
+from magic_hour_emulator._schema_checks import BodyCheck
 from servers import LIMIT_SECONDS
 
 IMAGE = "/v1/ai-image-generator"
