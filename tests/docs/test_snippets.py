@@ -47,19 +47,22 @@ def folder(tmp_path: Path, emulator: Emulator, portrait: Path, voice: Path, monk
     return tmp_path
 
 
-def existing_job(kind: str) -> str:
-    """The id of a job to stand in for the documents' `cuid-example`."""
+def existing_job(code: str) -> str:
+    """The id of a job to stand in for the documents' example of one, of the kind that the snippet is about."""
     with Client() as client:
-        if kind == "image":
-            return client.v1.ai_image_generator.generate(
-                image_count=1, style={"prompt": "a"}, download_outputs=False
+        if "face_detection" in code:
+            return client.v1.face_detection.create(assets={"target_file_path": "api-assets/id/1234.png"}).id
+        if "video_projects" in code:
+            return client.v1.ai_talking_photo.generate(
+                assets={"image_file_path": "portrait.jpg", "audio_file_path": "1234.mp3"},
+                start_seconds=0,
+                end_seconds=1,
+                download_outputs=False,
             ).id
-        return client.v1.ai_talking_photo.generate(
-            assets={"image_file_path": "portrait.jpg", "audio_file_path": "1234.mp3"},
-            start_seconds=0,
-            end_seconds=1,
-            download_outputs=False,
-        ).id
+        if "audio_projects" in code:
+            style = {"prompt": "a", "voice_name": "Any"}
+            return client.v1.ai_voice_generator.generate(style=style, download_outputs=False).id
+        return client.v1.ai_image_generator.generate(image_count=1, style={"prompt": "a"}, download_outputs=False).id
 
 
 def run(code: str, name: str) -> None:
@@ -89,8 +92,8 @@ def test_snippet(skipped: str, code: str, folder: Path, request: Any) -> None:
         compile(code, "snippet", "exec")
         return
     code = code.replace("/path/to/", f"{folder.as_posix()}/")
-    if "cuid-example" in code:
-        code = code.replace("cuid-example", existing_job("video" if "video_projects" in code else "image"))
+    if "uid-example" in code:  # of a project "cuid-example", of a task "uuid-example"
+        code = re.sub("[cu]uid-example", existing_job(code), code)
     run(code, request.node.name)
     if "download_directory=" in code:
         assert any((folder / "outputs").iterdir()), "the snippet says it saves, and nothing was saved"
