@@ -341,6 +341,35 @@ def test_a_gif_is_a_video_only_where_the_field_takes_it(api, plain_picture):
             assert code == (None if "gif" in field.roles else "invalid_video_file"), operation.id
 
 
+BY_FIELD = [
+    (operation, field, value, medium)
+    for operation in PAID
+    if not isinstance(operation.emulation.media, str)
+    for field, media in operation.emulation.media.items()
+    for value, medium in media.items()
+]
+FORMATS = {"image/gif": "gif", "video/mp4": "mov,mp4,m4a,3gp,3g2,mj2", "video/webm": "matroska,webm"}
+
+
+@pytest.mark.parametrize(("operation", "field", "value", "medium"), BY_FIELD, ids=lambda value: str(value)[:9])
+def test_a_field_may_decide_the_medium(api, operation, field, value, medium):
+    body = copy.deepcopy(operation.example)
+    put(body, field.split("."), value)
+    _, (content,) = made(api, operation, body)
+    with av.open(io.BytesIO(content)) as container:
+        assert container.format.name == FORMATS[medium]
+        assert sum(1 for _ in container.decode(video=0)) > 2
+
+
+@each({operation.kind: operation for operation in PAID}.values())
+def test_projects_of_every_kind_can_be_deleted(api, operation):
+    job_id = api.create(operation.path, operation.example)["id"]
+    [delete] = [each for each in load_contract().operations if (each.method, each.kind) == ("DELETE", operation.kind)]
+    path = delete.path.replace("{id}", job_id)
+    assert [api.http.delete(path).status_code, api.http.delete(path).status_code] == [204, 404]
+    assert api.http.get(path).status_code == 404
+
+
 def test_jobs_take_the_documented_time_if_asked(start):
     [operation] = [each for each in PAID if each.resource == "ai-talking-photo"]
     with start(realistic=True) as api:
