@@ -67,7 +67,6 @@ PARTS = {
             "_results.py",
             "_checksums.py",
             *(f"_flows/{name}.py" for name in ("submit", "wait", "call", "download", "upload", "generate")),
-            "_checks.py",
             "_credits.py",
         ),
         tests=tuple(
@@ -89,7 +88,9 @@ PARTS = {
     ),
     "client": Part(
         package=Path("generated/magic_hour_client"),
-        targets=tuple(f"_runtime/{name}.py" for name in ("transport", "deadline", "shield", "endpoints", "errors")),
+        targets=tuple(
+            f"_runtime/{name}.py" for name in ("transport", "deadline", "shield", "endpoints", "conditions", "errors")
+        ),
         tests=("tests/client",),
         needed=("tests/worlds.py", "tests/servers.py"),
     ),

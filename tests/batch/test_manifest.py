@@ -7,16 +7,20 @@ import json
 import os
 import tracemalloc
 from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import attrs
 import pytest
 
 from magic_hour_client.models import V1AiImageGeneratorCreateBodyStyle
 from magic_hour_emulator import samples
-from magic_hour_workflows import Estimate
+from magic_hour_workflows import Estimate, InvalidArgument
 from magic_hour_workflows._flows.generate import OPTIONS
-from magic_hour_workflows.batch import ManifestError, Plan, Row
+from magic_hour_workflows.batch import Batch, ManifestError, Plan, Row
+from magic_hour_workflows.batch import _batch as batch_module
 from magic_hour_workflows.batch import _manifest as module
 from magic_hour_workflows.batch import _row_checks as checking
 from magic_hour_workflows.batch._entries import RESERVED
@@ -316,6 +320,22 @@ def test_a_budget_counts_the_upper_end_of_a_price_that_is_a_range() -> None:
     ]
     assert [one.estimate for one in planned(rows)] == [48, 300]
     assert plan(rows).credits == 50  # what is shown says "at least"
+
+
+def test_a_budget_refuses_what_has_no_documented_price(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    given = {"image_count": 2, "style": {"prompt": "a"}}
+    rows = [Row(key="a", endpoint="ai_image_generator", parameters=given)]
+    undocumented = attrs.evolve(module.endpoint_of("ai_image_generator"), prices={})
+    monkeypatch.setattr(module, "endpoint_of", lambda name: undocumented)
+    database = tmp_path / "b.db"
+    plan = Batch(rows, output=tmp_path, database=database, token="key").plan
+    assert (plan.credits, plan.at_most, plan.undocumented, plan.at_least) == (0, None, 1, True)
+    problem = r"`max_credits`: the price of ai_image_generator \(row a\) is not documented, so no budget can count it"
+    with pytest.raises(InvalidArgument, match=problem):
+        _ = Batch(rows, output=tmp_path, database=database, token="key", max_credits=9).plan
+    monkeypatch.setattr(batch_module, "open_beside_run", lambda _: nullcontext(SimpleNamespace(rows=lambda: rows)))
+    with pytest.raises(InvalidArgument, match=problem):  # a budget for rows that were planned before
+        next(Batch(database=database, token="key", max_credits=9).run())
 
 
 def test_the_same_content_goes_up_once(tmp_path: Path) -> None:

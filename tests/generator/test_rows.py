@@ -150,7 +150,7 @@ def field(name: str, **changes: Any) -> Callable[[Document], None]:
 
 MISTAKES: list[tuple[Callable[[Document], None], str]] = [
     (row(size=3), "POST /things: x-credits.prices[1]: 'size' is not a field of the body"),
-    (row(**{"part.sise": 3}), "x-credits.prices[1]: 'part.sise' is not a field of the body"),
+    (row(**{"part.length": 3}), "x-credits.prices[1]: 'part.length' is not a field of the body"),
     (row(loud="yes"), "x-credits.prices[1]: 'yes' is no boolean"),
     (row(colour=[1]), "x-credits.prices[1]: 1 is no string"),
     (row(price="1"), "x-credits.prices[1]: '1' is not a price, or `up_to` is below it"),
@@ -172,8 +172,8 @@ MISTAKES: list[tuple[Callable[[Document], None], str]] = [
      "POST /things: assets.condition 3, if: 'vidio' is not a field of this object"),
     (condition({"if": {"required": ["link"]}, "then": {"properties": {"vidio": {}}}}),
      "assets.condition 3, then: 'vidio' is not a field of this object"),
-    (condition({"if": {"required": ["link"]}, "then": {"requird": ["video"]}}),
-     "assets.condition 3, then: 'requird' is no keyword of JSON Schema"),
+    (condition({"if": {"required": ["link"]}, "then": {"requires": ["video"]}}),
+     "assets.condition 3, then: 'requires' is no keyword of JSON Schema"),
     (condition({"if": {"properties": {"source": {"const": "url"}}}, "then": {"required": ["link"]}}),
      "assets.condition 3, if: it needs `required: [source]`, since it would hold where source is not given"),
     (field("start_seconds", **{"x-before": "finish"}),
