@@ -17,6 +17,7 @@ from openapi_python_client.parser.openapi import Endpoint
 from openapi_python_client.parser.properties import ModelProperty
 from openapi_python_client.parser.responses import Response
 
+from .models import AssetView
 from .names import attribute
 from .prices import Prices
 from .problems import WrongRow
@@ -24,7 +25,7 @@ from .rows import Rows, check_commands, check_roles
 from .rules import Rules, RuleView
 from .shapes import Side
 from .texts import Code, raw
-from .views import AssetView, FieldView, Views
+from .views import FieldView, Views
 
 T = TypeVar("T")
 

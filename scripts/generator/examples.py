@@ -12,8 +12,9 @@ import attrs
 
 from .contract import Contract
 from .endpoints import EndpointView
+from .models import ITEMS
 from .texts import Code
-from .views import ITEMS, FieldView
+from .views import FieldView
 
 _PLAIN = {"integer": 1, "number": 1.0, "boolean": True}
 _FORMATS = {"date": "2026-01-31", "date-time": "2026-01-31T12:00:00Z", "uuid": "00000000-0000-4000-8000-000000000000"}

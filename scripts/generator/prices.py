@@ -88,20 +88,20 @@ class Prices(Rows):
 
     def _field(self, place: str, path: Any) -> dict[str, Any] | None:
         """The schema of a field of the body, by its names with dots; reported if there is none."""
-        fields: Mapping[str, Any] | None = {} if self.body is None else self.views.fields(self.body)
+        fields: Mapping[str, Any] | None = {} if self.body is None else self.models.fields(self.body)
         found = None
         for name in str(path).split("."):
             if fields is None or name not in fields:
                 self.wrong(place, f"{shown(path)} is not a field of the body")
                 return None
             found = fields[name]
-            fields = self.views.fields_below(found)
+            fields = self.models.fields_below(found)
         return found
 
     def _is_needed(self, path: str) -> bool:
-        source = {} if self.body is None else self.views.source(self.body)
+        source = {} if self.body is None else self.models.source(self.body)
         for name in path.split("."):
             if name not in (source.get("required") or []):
                 return False
-            source = self.views.contract.schema((source.get("properties") or {}).get(name))
+            source = self.models.contract.schema((source.get("properties") or {}).get(name))
         return True

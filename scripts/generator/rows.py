@@ -11,7 +11,7 @@ from typing import Any, TypeGuard
 
 from openapi_python_client.parser.properties import ModelProperty
 
-from .views import ROLES, Views
+from .models import ROLES, Models
 
 _TYPES: dict[type, set[str]] = {
     bool: {"boolean"},
@@ -25,13 +25,13 @@ class Rows:
     """Reads the rows of one operation.
 
     Args:
-        views: the models of the document.
+        models: the models of the document.
         place: the operation, for messages, such as `POST /v1/things`.
         body: the model of its body, if it has one.
     """
 
-    def __init__(self, views: Views, place: str, body: ModelProperty | None) -> None:
-        self.views = views
+    def __init__(self, models: Models, place: str, body: ModelProperty | None) -> None:
+        self.models = models
         self.body = body
         self.place = place
         self.problems: list[str] = []
@@ -46,11 +46,11 @@ class Rows:
             self.wrong(place, f"{shown(value)} is no {' or '.join(sorted(types)) or 'plain value'}")
 
 
-def check_roles(views: Views) -> Iterator[str]:
+def check_roles(models: Models) -> Iterator[str]:
     """A line for each field of a file that nobody could upload to."""
-    for model in views.models.values():
-        for name, field in views.fields(model).items():
-            for node in (field, views.contract.schema(field.get("items"))):
+    for model in models.models.values():
+        for name, field in models.fields(model).items():
+            for node in (field, models.contract.schema(field.get("items"))):
                 roles = node.get("x-asset", [])
                 roles = roles if isinstance(roles, list) else [roles]
                 if "x-asset" in node and (not roles or not all(role in ROLES for role in roles)):

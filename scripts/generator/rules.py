@@ -56,14 +56,14 @@ class Rules(Rows):
     def rules(self) -> list[RuleView]:
         """The rules of the body and of the objects in it; what is wrong with them is in `problems`."""
         found = []
-        for path, model in self.views.places(self.body, self.views.with_rules):
+        for path, model in self.models.places(self.body, self.models.with_rules):
             if (rule := self._rule(path, model)) is not None:
                 found.append(rule)
         return found
 
     def _rule(self, path: tuple[str, ...], model: ModelProperty) -> RuleView | None:
-        source = self.views.source(model)
-        fields = self.views.fields(model)
+        source = self.models.source(model)
+        fields = self.models.fields(model)
         where = ".".join((*path, ""))
         before = [each for name, field in fields.items() if (each := self._before(where, name, field, fields))]
         implied = {
@@ -97,7 +97,7 @@ class Rules(Rows):
             if isinstance(default, str | int | float):
                 found[name] = default
         for name, inner in schema.get("properties", {}).items():
-            if (below := self.views.fields_below(fields[name])) and (nested := self._defaults(inner, below)):
+            if (below := self.models.fields_below(fields[name])) and (nested := self._defaults(inner, below)):
                 found[name] = {**found.get(name, {}), **nested}
         parts = [schema[key] for key in _BRANCHES if key in schema]
         for part in (*parts, *(part for key in _CHOICES for part in schema.get(key, ()))):
@@ -160,7 +160,7 @@ class Rules(Rows):
         if is_if and fields is not None:
             self._check_if(required, properties, fields, place)
         for name, inner in properties.items():
-            below = None if fields is None else self.views.fields_below(fields[name])
+            below = None if fields is None else self.models.fields_below(fields[name])
             checked &= self._is_checked(inner, below, f"{place}.{name}", is_if=is_if)
         for keyword in _BRANCHES:
             if keyword in schema:
