@@ -152,16 +152,19 @@ def values(d: Any, p: Any) -> None:
 
 @place(TEXTS)
 def extensions(d: Any, p: Any) -> None:
-    post(d).update({"x-charges-credits": True, "x-credits": {p: p, "prices": [p, {p: 1.5}]}})
-    fields(d)["name"].update({"deprecated": True, "x-deprecation": p, "x-what": p, "x-asset": p, "x-secret": p})
+    row = {"name": [p, "x"], "colour": p, "price": 1.5}
+    post(d).update({"x-charges-credits": True, "x-credits": {"unit": p, "default": {"name": p}, "prices": [row]}})
+    fields(d)["name"].update({"deprecated": True, "x-deprecation": p, "x-what": p, "x-secret": p})
+    fields(d)["name"].update({"x-implied": {"colour": p}, "default": p})
     fields(d)["colour"]["x-deprecated-values"] = {"red": p, p: p}
-    d["components"]["schemas"]["Thing"]["x-essential"] = [p]
+    condition = {"if": {"properties": {"name": {"const": p}}, "required": ["name"]}, "then": {"required": ["colour"]}}
+    d["components"]["schemas"]["Thing"].update({"x-essential": [p], "allOf": [{**condition, "title": p, "x-what": p}]})
 
 
 @place(TEXTS)
 def odd_extensions(d: Any, p: Any) -> None:
-    post(d).update({"x-credits": p, "x-charges-credits": p, "x-project-kind": {p: [p]}})
-    fields(d)["name"].update({"deprecated": True, "x-deprecation": {p: p}, "x-asset": [p], "format": p})
+    post(d).update({"x-charges-credits": p, "x-project-kind": {p: [p]}})
+    fields(d)["name"].update({"deprecated": True, "x-deprecation": {p: p}, "format": p})
     fields(d)["colour"]["x-deprecated-values"] = p
     d["components"]["schemas"]["Thing"].update({"x-essential": p, "x-secret": [p]})
 
@@ -174,6 +177,20 @@ def whole_document(d: Any, p: Any) -> None:
         {"url": f"https://a.example/{p}", "description": p, "variables": {"v": {"default": p, "description": p}}}
     ]
     d["x-what"] = p
+
+
+@place(NAMES)
+def rows(d: Any, p: Any) -> None:
+    post(d).update({"x-credits": {p: p, "prices": [p, {p: 1.5}], "quantity": {p: p}}, "x-command": {p: p}})
+    fields(d)["name"].update({"x-asset": [p], "x-implied": {p: p}, "x-before": {p: p}})
+    d["components"]["schemas"]["Thing"]["not"] = {"properties": {p: {p: p}}, "required": [p], p: p}
+
+
+@place(NAMES)
+def rows_of_another_form(d: Any, p: Any) -> None:
+    post(d).update({"x-credits": p, "x-command": p})
+    fields(d)["name"].update({"x-asset": p, "x-implied": [p], "x-before": [p]})
+    d["components"]["schemas"]["Thing"].update({"if": {"enum": [p]}, "then": p, "else": [p]})
 
 
 @place(NAMES)
