@@ -139,7 +139,7 @@ def generate(client: Client) -> None:
     )
     assert_type(result, Result)
     assert_type(result.id, str)
-    assert_type(result.kind, Literal["image", "video"])
+    assert_type(result.kind, Literal["image", "video", "audio"])
     assert_type(result.status, str)
     assert_type(result.credits_charged, float | None)
     assert_type(result.downloaded_paths, list[Path])
@@ -163,6 +163,16 @@ def generate(client: Client) -> None:
         paths = [Path("a.png"), Path("b.png")]
         for editor in (client.v1.ai_image_editor,):
             editor.generate(assets={"image_file_paths": paths}, style={"prompt": "x"}, image_count=4)
+            faces = client.v1.face_swap_photo
+            faces.generate(
+                assets={"target_file_path": "a.png", "face_mappings": [{"original_face": "a", "new_face": file}]}
+            )
+            faces.generate(
+                assets={"target_file_path": file, "face_mappings": [{"original_face": "a", "new_face": Path("b.png")}]}
+            )
+            client.v1.lip_sync.generate(
+                assets={"audio_file_path": file, "video_file_path": file}, start_seconds=0, end_seconds=1
+            )
             editor.generate(assets={"image_file_paths": ["a.png", file, ("c.png", b"x")]}, style={"prompt": "x"})
     assets: params.V1AiHeadshotGeneratorCreateBodyAssetsGenerateParams = {"image_file_path": Path("a.png")}
     headshot.generate(assets=assets, on_progress=print)

@@ -115,6 +115,11 @@ def generate(client: Client) -> None:
     generator.generate(image_count=1, style={"promt": "x"})  # expect-error: misspelt, nested
     generator.generate(image_count=1, style={"prompt": 5})  # expect-error: wrong type, nested
     generator.generate(image_count=1)  # expect-error: missing
+    swap = client.v1.face_swap_photo.generate
+    a = "a.png"
+    swap(assets={"target_file_path": a, "face_mappings": [{"original_face": a}]})  # expect-error: missing, in a list
+    swap(assets={"target_file_path": a, "face_mappings": [{"original_face": a, "new_face": 5}]})  # expect-error: number
+    swap(assets={"target_file_path": a, "face_mappings": [{"original_fac": a}]})  # expect-error: misspelt, in a list
     generator.generate(image_count=1, style={"prompt": "x"}, wait_for_completion="yes")  # expect-error: option
     generator.generate(image_count=1, style={"prompt": "x"}, download_outputs=None)  # expect-error: option
     generator.generate(image_count=1, style={"prompt": "x"}, download_directory=5)  # expect-error: option
