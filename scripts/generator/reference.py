@@ -133,7 +133,8 @@ class Page:
             retired = deprecation(inner)
             text = described(str(inner.get("description") or ""), retired)
             label = "\N{NO-BREAK SPACE}" * 4 * (depth - 1) + f"└─ {attribute(name)}"
-            rows.append(_row(label, name in required, text, made_up(inner, self.contract), retired))
+            needed = name in required and "x-implied" not in inner  # else it follows from the field beside it
+            rows.append(_row(label, needed, text, made_up(inner, self.contract), retired))
             shape = json.dumps(self._object_in(inner).get("properties"), sort_keys=True)
             # An object inside itself is shown once, and shared parts of objects not on every path.
             if shape not in above and depth < _DEEPEST and len(rows) < _MOST_ROWS:

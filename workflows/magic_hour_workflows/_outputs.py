@@ -27,17 +27,6 @@ _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\.|$)")  # device nam
 _LONGEST_NAME = 120
 
 
-def checked_flag(name: str, value: object) -> bool:
-    """True or False, and no value that only counts as one: the word "no" from a configuration file would be True.
-
-    Raises:
-        InvalidArgument: it is neither.
-    """
-    if isinstance(value, bool):
-        return value
-    raise InvalidArgument(f"expected True or False, got {type(value).__name__}", field=name)
-
-
 def checked_directory(directory: str | os.PathLike[str] | None, *, make: bool = True) -> Path:
     """The directory to save into, created if it is missing and checked to be writable; the current one by default.
 

@@ -11,10 +11,8 @@ from collections.abc import Callable
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from magic_hour_client._runtime.settings import checked_seconds
+from magic_hour_client._runtime.settings import checked_flag, checked_seconds
 from magic_hour_client.errors import InvalidArgument
-
-from ._outputs import checked_flag
 
 if TYPE_CHECKING:
     from .events import Event

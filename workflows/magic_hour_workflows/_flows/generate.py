@@ -14,12 +14,13 @@ from typing import Any
 import attrs
 
 from magic_hour_client._runtime.schema import unknown_field
+from magic_hour_client._runtime.settings import checked_flag
 from magic_hour_client.errors import InvalidArgument
 from magic_hour_client.types import UNSET, Endpoint, Request
 
 from .._assets import Assets, collect, to_source
 from .._backend import Backend
-from .._outputs import checked_directory, checked_flag, checked_output_name
+from .._outputs import checked_directory, checked_output_name
 from .._results import Job, Kind, Result, number
 from ..errors import name_job, naming
 from .call import Call

@@ -38,7 +38,7 @@ Role = Annotated[
     str | None,
     Option(
         "--role",
-        metavar="image|audio|video",
+        metavar="image|audio|video|gif",
         help="The kind of file. Inferred from its extension or first bytes by default; required for sound in webm or "
         "mp4.",
         autocompletion=among(get_args(AssetRole)),
