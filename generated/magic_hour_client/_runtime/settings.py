@@ -119,6 +119,17 @@ def may_speak_to(scheme: str, host: str, allow_http: bool) -> bool:
         return False
 
 
+def checked_flag(name: str, value: object) -> bool:
+    """True or False, and no value that only counts as one: the word "no" from a configuration file would be True.
+
+    Raises:
+        InvalidArgument: it is neither.
+    """
+    if isinstance(value, bool):
+        return value
+    raise InvalidArgument(f"expected True or False, got {type(value).__name__}", field=name)
+
+
 def checked_seconds(name: str, value: Any) -> float | None:
     """A positive, finite number of seconds, or None."""
     if value is None:
