@@ -67,6 +67,28 @@ def test_numbers_out_of_all_bounds_are_refused_by_the_schema(api, talking_body, 
         assert api.http.post("/v1/ai-talking-photo", json={**talking_body, field: number}).status_code == 422
 
 
+ORDER = {"start": {"x-before": {"field": "end", "at_least": 1, "at_most": 3}}, "end": {}}
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        ({"start": 1, "end": 2}, None),
+        ({"start": 1.2, "end": 2.2}, None),  # as floats, more than one apart
+        ({"end": 3}, None),
+        ({"start": 1}, None),
+        ({"start": 1, "end": 1}, "end must be after start, by at least 1, by at most 3"),
+        ({"start": 1, "end": 1.5}, "end must be after start, by at least 1, by at most 3"),
+        ({"end": 3.5}, "end must be after start, by at least 1, by at most 3"),
+    ],
+)
+def test_numbers_in_order(body, problem):
+    assert BodyCheck({"properties": ORDER}, Registry()).problem(body) == problem
+    if problem:
+        short = BodyCheck({"properties": {"start": {"x-before": "end"}}}, Registry()).problem({"start": 2, "end": 1})
+        assert short == "end must be after start"
+
+
 @pytest.mark.parametrize("number", [1e300, 10**40, -1e300])
 def test_steps_of_a_number_with_more_digits_than_decimals_have(number):
     assert "in steps of" in BodyCheck({"multipleOf": 0.01}, Registry()).problem(number)

@@ -12,6 +12,7 @@ from magic_hour_client.endpoints import endpoint
 from magic_hour_client.models import V1AiTalkingPhotoCreateBodyStyle
 from magic_hour_workflows import Estimate, InvalidArgument, estimate_credits
 from magic_hour_workflows._credits import estimate
+from magic_hour_workflows._operations import paid
 
 TALKING, EDIT, IMAGE = (f"v1.ai_{name}.create" for name in ("talking_photo", "image_editor", "image_generator"))
 
@@ -145,10 +146,10 @@ def test_the_words_of_an_estimate() -> None:
 @pytest.mark.parametrize(
     ("operation", "parameters", "message", "field"),
     [
-        ("x", {}, "`operation`: no price is known for x; only for ai_headshot_generator, ai_talking_photo,"
-                  " ai_image_generator, ai_image_editor", "operation"),
-        ("ai-image-edtor", {}, "`operation`: no price is known for ai-image-edtor; did you mean ai_image_editor?",
-         "operation"),
+        ("x", {}, f"`operation`: x is no operation that costs credits; give one of the {len(paid())} that do, such as"
+                  " ai_headshot_generator", "operation"),
+        ("ai-image-edtor", {},
+         "`operation`: ai-image-edtor is no operation that costs credits; did you mean ai_image_editor?", "operation"),
         ("ai_talking_photo", {"start_seconds": 0},
          "`end_seconds`: expected a number, to estimate the credits", "end_seconds"),
         ("ai_talking_photo", {"end_seconds": "3"}, "`end_seconds`: expected a number, got str", "end_seconds"),

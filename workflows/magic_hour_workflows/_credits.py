@@ -97,8 +97,8 @@ def estimate_credits(operation: str, **parameters: Any) -> Estimate:
     name = operation if operation in priced else f"v1.{operation}.create"
     if name not in priced:
         known = [key.split(".")[1] for key in priced]
-        hint = meant(str(operation), known) or f"only for {', '.join(known)}"
-        raise InvalidArgument(f"no price is known for {shown(operation)}", hint, field="operation")
+        hint = meant(str(operation), known) or f"give one of the {len(known)} that do, such as {known[0]}"
+        raise InvalidArgument(f"{shown(operation)} is no operation that costs credits", hint, field="operation")
     priced_endpoint = endpoint(name)
     extra_body = parameters.pop("extra_body", None)
     if isinstance(priced_endpoint.body, Object):
