@@ -12,6 +12,7 @@ import pytest
 
 from magic_hour_client.errors import InvalidArgument
 from magic_hour_workflows._assets import is_remote, to_source
+from magic_hour_workflows._outputs import checked_output_name
 from magic_hour_workflows._sources import EXTENSIONS, Source, checked_extension
 from magic_hour_workflows._streams import read_chunk
 from magic_hour_workflows.errors import AssetNotFound, TransferFailed
@@ -185,6 +186,36 @@ def test_a_stream_whose_seek_returns_nothing() -> None:
             super().seek(*arguments)
 
     assert source(("a.png", Odd(b"bytes"))).size == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "roles", "form"),
+    [
+        ("a.gif", ("video", "gif"), ("gif", "video")),
+        ("a.mp4", ("video", "gif"), ("mp4", "video")),
+        ("a.webp", ("video", "gif"), ("webp", "video")),
+        ("a.webp", ("image", "gif"), ("webp", "image")),  # the first role that takes it
+        ("a.gif", None, ("gif", "video")),
+        ("a.webp", None, ("webp", "image")),
+        ("a.wav", ("image", "audio"), ("wav", "audio")),
+    ],
+)
+def test_the_extension_decides_between_roles(name: str, roles: Any, form: tuple[str, str]) -> None:
+    assert checked_extension(name, roles, FIELD) == form
+
+
+def test_what_fits_none_of_several_roles() -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        checked_extension("a.txt", ("video", "gif"), FIELD)
+    assert str(caught.value).startswith(
+        f"`{FIELD}`: expected a video or a GIF, but a.txt ends in .txt; the service takes"
+    )
+    assert "webm, gif, webp" in str(caught.value)
+
+
+def test_a_gif_is_known_by_its_first_bytes() -> None:
+    assert checked_extension("a", ("video", "gif"), FIELD, b"GIF89a\1\0\1\0\0\0\0;") == ("gif", "video")
+    assert checked_output_name("a.gif", "image") == checked_output_name("a.gif", "video") == "a.gif"
 
 
 @pytest.mark.parametrize(("role", "extension"), [(role, e) for role, group in EXTENSIONS.items() for e in group])
