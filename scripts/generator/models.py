@@ -164,5 +164,5 @@ def asset_roles(contract: Contract, source: dict[str, Any]) -> tuple[str, ...]:
         roles = node.get("x-asset")
         found = roles if isinstance(roles, list) else [roles]
         if found and all(role in ROLES for role in found):
-            return tuple(dict.fromkeys(found))
+            return tuple(dict.fromkeys(str(role) for role in found))
     return ()
