@@ -29,7 +29,7 @@ demo-batch: $(DEMO_BATCH) ## Run a batch of 200 rows, with faults, against the e
 check: $(VENV)/.stamp ## Lint, types, import rules, generated code, spelling and CI workflow, side by side
 	@$(RUN) scripts/check.py
 
-test: packages check pytest ## Everything that has to pass: make check, then the tests
+test: packages check pytest ## All checks and tests: make check, then the tests
 
 # More workers than cores, because tests wait more than they work. In the order of the folders: pytest-xdist would begin
 # with the modules of most tests, and those of few are the long ones.
@@ -38,9 +38,9 @@ pytest: $(VENV)/.stamp ## The tests, or some of them: make pytest ARGS="-k name"
 	@$(RUN) -m pytest $(or $(ARGS),$(ALL_TESTS))
 
 test-long: LONG = --long
-test-long: pytest ## The tests with all their cases, also those that make test leaves out
+test-long: pytest ## The tests with all their cases, also those that make test skips
 
-test-all: ## make test with its long cases on every Python from 3.11 that is installed: one closing line each, run before a release
+test-all: ## make test with its long cases on every Python from 3.11 that is installed: prints a line for each; run before a release
 	@scripts/test_all.sh
 
 PACKAGES ?= yes
@@ -76,13 +76,13 @@ format: $(VENV)/.stamp ## Sort imports and format
 
 # --- the long campaigns: CONTRIBUTING.md, Campaigns ---
 
-simulate: $(VENV)/.stamp ## Play the flows in a simulated world: make simulate SEEDS=10000, or one seed: SEED=7
+simulate: $(VENV)/.stamp ## Run the flows in a simulated world: make simulate SEEDS=10000, or one seed: SEED=7
 	@PYTHONPATH=tests $(RUN) -m simulation --workers $(WORKERS) $(if $(SEED),--seed $(SEED) --trace,--seeds 1-$(SEEDS))
 
-audit: $(VENV)/.stamp ## A thousand calls under faults: reported against charged (CALLS=1000 SEED=0; some minutes)
+audit: $(VENV)/.stamp ## A thousand calls with faults: compares reported with charged jobs (CALLS=1000 SEED=0; some minutes)
 	@$(RUN) tests/faults/audit.py --calls $(or $(CALLS),1000) --seed $(or $(SEED),0)
 
-answers: $(VENV)/.stamp ## Over 1,300 cut, broken and distorted answers to a paid create, in every way of calling (minutes)
+answers: $(VENV)/.stamp ## Over 1,300 truncated, broken and distorted responses to a paid create, in every kind of call (minutes)
 	@PYTHONPATH=tests $(RUN) -m faults.answers $(ARGS)
 
 kills: $(VENV)/.stamp ## kill -9 at every named point and at random moments (POINTS=20 RANDOM=200 SEED=0; a quarter of an hour)
@@ -91,7 +91,7 @@ kills: $(VENV)/.stamp ## kill -9 at every named point and at random moments (POI
 batch-kills: $(VENV)/.stamp ## kill -9 of a batch at random moments, with the guard and without (KILLS=100 ROWS=300 SEED=0; a quarter of an hour)
 	@PYTHONPATH=tests $(RUN) -m batch.killing.kill_campaign --kills $(or $(KILLS),100) --rows $(or $(ROWS),300) --seed $(or $(SEED),0)
 
-batch-damage: $(VENV)/.stamp ## 1,000 saved files damaged, removed and exchanged: all found and downloaded again at no charge (DAMAGES=1000 SEED=0; a minute)
+batch-damage: $(VENV)/.stamp ## 1,000 saved files damaged, removed and swapped: all found and downloaded again at no charge (DAMAGES=1000 SEED=0; a minute)
 	@PYTHONPATH=tests $(RUN) -m batch.file_damage --damages $(or $(DAMAGES),1000) --seed $(or $(SEED),0)
 
 batch-lost: $(VENV)/.stamp ## The database of a running batch removed, moved, replaced, damaged, full: nothing unreported, nothing paid twice (RUNS=200 SEED=0; minutes)
