@@ -302,7 +302,7 @@ class Endpoints:
             for depth in range(1, len(endpoint.resource) + 1):
                 resource = endpoint.resource[:depth]
                 if resource not in nodes:
-                    text = described.get(".".join(resource)) or f"Everything under `{'/'.join(resource)}`."
+                    text = described.get(".".join(resource)) or f"The resources under `{'/'.join(resource)}`."
                     nodes[resource] = ResourceView(resource=resource, description=text)
                     if depth > 1:
                         nodes[resource[:-1]].children.append(nodes[resource])

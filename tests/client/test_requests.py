@@ -396,7 +396,7 @@ def test_a_call_is_data_that_shows_neither_body_nor_headers() -> None:
 def test_an_id_that_is_too_long_is_named_and_not_shown(either: Either, id: str, resource: str, method: str) -> None:
     error = refused(either, lambda client: attrgetter(f"{resource}.{method}")(client.v1)(id))
     assert error.field == "id"
-    assert f"`id`: an id cannot have {len(id)} characters" in str(error)
+    assert f"`id`: an id of {len(id)} characters is too long" in str(error)
     assert len(str(error)) < 200
 
 

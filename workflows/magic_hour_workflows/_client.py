@@ -29,18 +29,18 @@ T = TypeVar("T")
 
 
 class Client(low_level.Client):
-    """The service, one call at a time. Use it as a context manager, or call `close`.
+    """A sync client of the service. Use it as a context manager, or call `close`.
 
     Args:
         token: the API key; the variable `MAGIC_HOUR_API_KEY` if not given.
         base_url: the address of the service; the variable `MAGIC_HOUR_BASE_URL` or the live service if not given.
         timeout: seconds a whole `generate`, `wait` or `download` may take.
-        request_timeout: seconds a single low-level call may take, its repetitions included.
+        request_timeout: seconds a single low-level call may take, retries included.
         poll_interval: seconds between two polls of a job; the variable `MAGIC_HOUR_POLL_INTERVAL`, or growing from 1
             to 30 seconds if not given.
-        max_parallel: how many files of one job are transferred at a time.
-        http_client: your own HTTP client, used for every request and left open.
-        allow_http: allow plain `http://` to other machines than this one.
+        max_parallel: how many files of one job are transferred at the same time.
+        http_client: your own HTTP client, used for every request and never closed.
+        allow_http: allow plain `http://` to machines other than this one.
 
     Raises:
         InvalidArgument: there is no key, or a value is invalid.
@@ -75,11 +75,11 @@ class Client(low_level.Client):
         )
         make_backend = partial(_sync_backend, self._transport, defaults.max_parallel)
         self.runner: Runner = Runner(make_backend, defaults, seconds)
-        """What runs the calls of this client; for tools that are built on it."""
+        """Runs the calls of this client; for tools built on top of it."""
 
     @cached_property
     def v1(self) -> V1:
-        """Everything under `v1`."""
+        """The resources under `v1`."""
         from magic_hour_resources.v1 import V1
 
         return V1(self.runner)
@@ -89,25 +89,25 @@ class Client(low_level.Client):
     ) -> T:
         """Send a request and return its result.
 
-        Requests that cost nothing are retried after temporary failures. What charges credits is sent once; if
-        it is unknown whether the service accepted it, that is a `SubmissionUnknown`.
+        Requests that cost nothing are retried after temporary failures. A request that charges credits is sent again
+        only if it certainly was not accepted; if that is unknown, the call raises `SubmissionUnknown`.
         """
         return self.runner.send(request, timeout=timeout, extra_headers=extra_headers)
 
 
 class AsyncClient(low_level.AsyncClient):
-    """The service for asyncio and trio. Use it as an async context manager, or call `close`.
+    """An async client of the service, for asyncio and trio. Use it as an async context manager, or call `close`.
 
     Args:
         token: the API key; the variable `MAGIC_HOUR_API_KEY` if not given.
         base_url: the address of the service; the variable `MAGIC_HOUR_BASE_URL` or the live service if not given.
         timeout: seconds a whole `generate`, `wait` or `download` may take.
-        request_timeout: seconds a single low-level call may take, its repetitions included.
+        request_timeout: seconds a single low-level call may take, retries included.
         poll_interval: seconds between two polls of a job; the variable `MAGIC_HOUR_POLL_INTERVAL`, or growing from 1
             to 30 seconds if not given.
-        max_parallel: how many files of one job are transferred at a time.
-        http_client: your own HTTP client, used for every request and left open.
-        allow_http: allow plain `http://` to other machines than this one.
+        max_parallel: how many files of one job are transferred at the same time.
+        http_client: your own HTTP client, used for every request and never closed.
+        allow_http: allow plain `http://` to machines other than this one.
 
     Raises:
         InvalidArgument: there is no key, or a value is invalid.
@@ -145,7 +145,7 @@ class AsyncClient(low_level.AsyncClient):
         self.runner: AsyncRunner = AsyncRunner(
             partial(_async_backend, self._transport, defaults.max_parallel), defaults, seconds
         )
-        """What runs the calls of this client; for tools that are built on it."""
+        """Runs the calls of this client; for tools built on top of it."""
 
     async def __aenter__(self) -> Self:
         # Loaded now: later, it would block the event loop while many jobs start at once.
@@ -156,7 +156,7 @@ class AsyncClient(low_level.AsyncClient):
 
     @cached_property
     def v1(self) -> AsyncV1:
-        """Everything under `v1`."""
+        """The resources under `v1`."""
         from magic_hour_resources.v1 import AsyncV1
 
         return AsyncV1(self.runner)
@@ -166,8 +166,8 @@ class AsyncClient(low_level.AsyncClient):
     ) -> T:
         """Send a request and return its result.
 
-        Requests that cost nothing are retried after temporary failures. What charges credits is sent once; if
-        it is unknown whether the service accepted it, that is a `SubmissionUnknown`.
+        Requests that cost nothing are retried after temporary failures. A request that charges credits is sent again
+        only if it certainly was not accepted; if that is unknown, the call raises `SubmissionUnknown`.
         """
         return await self.runner.send(request, timeout=timeout, extra_headers=extra_headers)
 

@@ -56,7 +56,7 @@ def checked_directory(directory: str | os.PathLike[str] | None, *, make: bool = 
         ) from None
     except (OSError, ValueError, RuntimeError) as error:
         raise InvalidArgument(
-            f"nothing can be written to {where} ({reason(error)})", "give another directory", field=field
+            f"{where} is not writable ({reason(error)})", "give another directory", field=field
         ) from None
     return path
 

@@ -58,7 +58,9 @@ def checked_listener(value: Any) -> Callable[[Event], object] | None:
         return None
     if not callable(value) or inspect.iscoroutinefunction(value) or inspect.iscoroutinefunction(type(value).__call__):
         raise InvalidArgument(
-            "expected a plain function of one event", "it is called and not awaited", field="on_progress"
+            "expected a plain function that takes one event",
+            "async functions are not supported",
+            field="on_progress",
         )
     listener: Callable[[Event], object] = value
     return listener

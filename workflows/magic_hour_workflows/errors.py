@@ -22,14 +22,14 @@
     │       └── OutputsMissing         some outputs of a row could not be saved
     ├── OverBudget                     a row of a batch costs more than is left of `max_credits`
     ├── NotMine                        a row of a batch was taken over; nothing was sent
-    ├── DatabaseAway                   the database of a batch cannot be reached; the next run resumes it
+    ├── DatabaseAway                   the database of a batch cannot be reached; the next run resumes the batch
     └── DatabaseLost                   the database of a batch was removed, replaced or damaged
 
 Once a job is accepted, whatever is raised (cancellations and Ctrl-C too) has its id as `project_id` and says how to
 resume it.
 
-Rule: the data is in attributes: `problem` says what is wrong, `remedy` what to do, and the message is made of both.
-Every error survives pickling, and none holds an API key or a signed URL.
+Rule: the data is in attributes: `problem` says what is wrong, `remedy` what to do; the message combines both.
+Every error can be pickled, and none contains an API key or a signed URL.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class JobError(MagicHourError):
         project_id: the id of the job.
         kind: `image` or `video`.
         status: its last known status.
-        credits_charged: the credits charged, as last known, or None.
+        credits_charged: the credits charged, as last reported, or None.
     """
 
     def __init__(
@@ -187,7 +187,7 @@ class TransferFailed(MagicHourError):
     Attributes:
         status: the status code of storage, if it responded.
         retry_after: how many seconds storage asked to wait, if it did.
-        final: True if a retry cannot help: a full disk, say, or a file that cannot be read.
+        final: True if a retry cannot help, as with a full disk or an unreadable file.
     """
 
     def __init__(
@@ -246,7 +246,7 @@ class Mistake:
         line: the line where the row starts in the manifest, or its number in an iterable, from 1.
         key: the key of the row, if it has one.
         field: the field or column, such as `style.prompt`, if it is about one.
-        message: what is wrong and how to fix it, in the words of a single call.
+        message: what is wrong and how to fix it, as a single call would report it.
 
     Example:
         >>> print(Mistake(3, "anna", "image_count", "`image_count`: expected an integer, got str"))
@@ -296,7 +296,7 @@ class OverBudget(MagicHourError):
 
 
 class NotMine(MagicHourError):
-    """Another execution, or a person who settles it, has taken the row. Nothing was sent."""
+    """The row was taken over by another worker, or settled by a person. Nothing was sent."""
 
     def __init__(self, key: str) -> None:
         super().__init__(
@@ -305,7 +305,7 @@ class NotMine(MagicHourError):
 
 
 class DatabaseAway(MagicHourError):
-    """The batch database cannot be reached. It knows the submitted jobs, and the next run continues."""
+    """The batch database cannot be reached. It has the submitted jobs, and the next run resumes them."""
 
     def __init__(self, why: str) -> None:
         super().__init__(f"the batch database cannot be reached ({why})", "run the batch again when it is back")
@@ -328,7 +328,7 @@ class OutputsMissing(DownloadFailed):
     """Some outputs of a row could not be saved.
 
     Attributes:
-        known: what to record nevertheless: the outputs that were saved.
+        known: the outputs that were saved, to be recorded despite the error.
     """
 
     def __init__(self, error: DownloadFailed, files: list[Any]) -> None:

@@ -1,6 +1,6 @@
-"""What `on_progress` is called with while a call runs.
+"""The events that `on_progress` receives while a call runs.
 
-Rule: values only. A callback that raises is logged and does not end the call, because a paid job may be under way.
+Rule: values only. If a callback raises, that is logged and the call continues, because a job may have been paid for.
 
 Example:
     >>> def show(event):
@@ -25,7 +25,7 @@ from ._results import Kind
 
 @attrs.frozen(kw_only=True)
 class Uploading:
-    """Bytes of an input file went out; the last event of a file has `sent == total`."""
+    """Bytes of an input file were sent; the last event of a file has `sent == total`."""
 
     name: str
     sent: int
@@ -34,9 +34,9 @@ class Uploading:
 
 @attrs.frozen(kw_only=True)
 class Created:
-    """The service accepted the job. From now on it is paid for, and `id` is enough to get its outputs.
+    """The service accepted and charged the job; `id` is enough to get its outputs.
 
-    It is emitted once, and again if Ctrl-C interrupted the first call: the listener may have missed it.
+    Emitted once, and once more if Ctrl-C interrupted the callback, which may have missed it.
     """
 
     id: str
@@ -47,7 +47,7 @@ class Created:
 
 @attrs.frozen(kw_only=True)
 class SubmissionLost:
-    """A job was submitted, and it is unknown whether it was accepted: `SubmissionUnknown`, as soon as it happens."""
+    """A job was submitted, and it is unknown whether it was accepted. Emitted before `SubmissionUnknown` is raised."""
 
     operation: str
     name: str | None
@@ -63,7 +63,7 @@ class StatusChanged:
     kind: Kind
     status: str
     elapsed: float
-    """Seconds since the waiting began."""
+    """Seconds since the call began to wait for the job."""
 
 
 @attrs.frozen(kw_only=True)

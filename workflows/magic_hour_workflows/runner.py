@@ -150,7 +150,7 @@ class Runner(_BaseRunner):
         extra_body: Mapping[str, Any] | None = None,
         **options: Unpack[JobOptions],
     ) -> Result:
-        """Run a job from local files to files on disk."""
+        """Run a whole job: upload the input files, submit, wait, save the outputs."""
         call, flow = self._generate(endpoint, parameters, extra_body, options)
         return run_sync(flow, partial(carry, call))
 
@@ -188,7 +188,7 @@ class AsyncRunner(_BaseRunner):
         extra_body: Mapping[str, Any] | None = None,
         **options: Unpack[JobOptions],
     ) -> Result:
-        """Run a job from local files to files on disk."""
+        """Run a whole job: upload the input files, submit, wait, save the outputs."""
         _, flow = self._generate(endpoint, parameters, extra_body, options)
         return await flow
 

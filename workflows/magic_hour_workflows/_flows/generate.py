@@ -63,7 +63,7 @@ OPTIONS = (
 async def generate(
     call: Call, endpoint: Endpoint[..., Any], parameters: Mapping[str, Any], outputs: OutputOptions
 ) -> Result:
-    """Run one job from local files to files on disk; `parameters` have files where the contract has paths."""
+    """Run a whole job; `parameters` have local files where the contract has remote paths."""
     request, assets = prepare(call.backend, endpoint, parameters)
     try:
         directory = None

@@ -1,6 +1,6 @@
 """Batches: thousands of jobs, each charged at most once, on one machine or several.
 
-Needs the extra `batch`. Nothing heavy is imported before it is used.
+Needs the extra `batch`. Each name is loaded when it is first used.
 
 Example:
     >>> from magic_hour_workflows.batch import Batch

@@ -43,15 +43,15 @@ class Batch:
     Start it again with the same rows, and it continues where it stopped.
 
     Args:
-        rows: a manifest (`.jsonl`, `.csv`) or the rows; None for those that are already in the database.
-        output: the directory for the outputs; None for the one of the last run.
+        rows: a manifest (`.jsonl`, `.csv`) or the rows; None to use the rows in the database.
+        output: the directory for the outputs; None to use that of the last run.
         database: where the state is stored: a path, or `postgresql://...` to work on it with several machines;
             by default `NAME.batch.sqlite` next to a manifest called NAME.
         endpoint: the endpoint of rows that do not name one.
-        concurrency: rows processed at a time, by all machines together; 16 by default.
-        rate: maximum submissions per minute, by all machines together; unlimited by default.
-        max_credits: budget; no row is started that would bring the whole batch above it. Without `rows`, those of
-            these three options that are not given keep their values.
+        concurrency: rows processed at the same time, on all machines together; 16 by default.
+        rate: maximum submissions per minute, on all machines together; unlimited by default.
+        max_credits: credit limit of the whole batch; rows that would exceed it are not started. Without `rows`, each
+            of these three options keeps its last value if it is not given.
         token, base_url, allow_http: as for `Client`.
         timeout: seconds that each step of a row may take.
         poll_interval: as for `Client`.
@@ -184,7 +184,7 @@ class Batch:
 
     @property
     def halted(self) -> str | None:
-        """Why no more jobs are submitted, if they are not."""
+        """Why the batch stopped submitting jobs; None if it did not."""
         return self._stop_signal.reason
 
     def results(self) -> list[RowResult]:
@@ -200,7 +200,7 @@ class Batch:
     def verify(self) -> Verification:
         """Read every file of every saved row and report those that have changed. Nothing is sent.
 
-        The next `run` downloads those rows again, without submitting anything.
+        The next `run` downloads their outputs again, without submitting anything.
         """
         with self._opened() as store:
             found = Verification(rows=0, files=0, bytes=0)
@@ -251,7 +251,7 @@ class Batch:
             return with_id(self.database, key, project_id)
         if not callable(not_charged):
             raise InvalidArgument(
-                "expected a function to call with the name of the job once nobody can submit the row any more",
+                "expected a function; it is called with the name of the job once nobody can submit the row any more",
                 "return whether there is no such job; an earlier check does not count",
                 field="not_charged",
             )

@@ -1,7 +1,7 @@
 """The tree of commands: all groups, `schema`, `demo`, `emulator`; and version, wrong usage, Ctrl-C before a command.
 
 Rule: nothing slow is imported before a command needs it, so that --help and completion are fast. `demo` and `emulator`
-are programs of their own: what follows their name is theirs, `--help` included, but they end like every command.
+parse their own arguments, `--help` included, but report errors like every command.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from .terminal import Terminal
 
 PROGRAM = "magic-hour"
 HELP = f"""
-AI headshots, talking photos, images and image edits: from local files to files on disk.
+Create AI headshots, talking photos, images and image edits, and save them on disk.
 
-Set the API key in the variable MAGIC_HOUR_API_KEY. Results go to stdout, everything else to stderr.
+Set the API key in the environment variable MAGIC_HOUR_API_KEY. Results go to stdout, everything else to stderr.
 
 \b
 Examples:
@@ -49,7 +49,7 @@ def build() -> typer.Typer:
     generate.add(groups)
     for kind, group in groups.items():
         jobs.add(group, kind)
-    files = new_group("Files in the service's storage.")
+    files = new_group("Upload files to the service's storage.")
     jobs.add_upload(files)
     for name, group in {**groups, "files": files, "batch": batch.GROUP}.items():
         app.add_typer(group, name=name)

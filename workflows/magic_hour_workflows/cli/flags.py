@@ -106,7 +106,7 @@ class Flag:
     def help(self) -> str:
         parts = [self.description]
         if self.role:
-            parts.append("Or a local file, which is uploaded; - reads a file or another command's JSON from stdin.")
+            parts.append("A local file is uploaded first; - reads a file or another command's JSON from stdin.")
         elif self.reads_stdin:
             parts.append("- reads it from stdin.")
         if self.many:

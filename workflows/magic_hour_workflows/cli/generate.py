@@ -1,4 +1,4 @@
-"""`image generate`, `image edit`, `image headshot`, `video talking-photo`: from local files to files on disk.
+"""`image generate`, `image edit`, `image headshot`, `video talking-photo`: whole jobs.
 
 Rule: commands, examples and flags come from the contract; no operation is named here. `--dry-run` checks everything
 that is checked before an upload, sends nothing, and needs no API key.

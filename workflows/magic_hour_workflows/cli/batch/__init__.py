@@ -27,7 +27,7 @@ from .options import (
     locate,
 )
 
-GROUP = new_group("Thousands of rows from a manifest, each charged at most once.")
+GROUP = new_group("Run thousands of jobs, each charged at most once.")
 
 
 @command(
@@ -64,7 +64,7 @@ def _run(
     GROUP, "status", "magic-hour batch status portraits.csv", "magic-hour batch status portraits.csv --format json"
 )
 def _status(terminal: Terminal, manifest: OfManifest = None, database: DatabaseOf = None) -> None:
-    """Show the state of a batch, also while it is running, and from any machine."""
+    """Show the state of a batch, even while it is running, from any machine."""
     from .status import show_status
 
     show_status(terminal, locate(terminal, database, manifest))
@@ -123,9 +123,9 @@ def _settle(
     manifest: FromManifest = None,
     database: DatabaseOf = None,
 ) -> object:
-    """Settle a doubtful row: a row of which it is unknown whether the service accepted its job. If the job is in the
-    web app, pass its id; the next run resumes it. If it is not, use --not-charged: the row is closed, so that nothing
-    can submit it; after 135 seconds, in which the job might still appear, you are asked to check again; answer no, and
+    """Settle a doubtful row: it is unknown whether the service accepted its job. If the job is in the web app, pass its
+    id; the next run resumes it. If it is not, use --not-charged: this closes the row, so that nothing can submit it,
+    and waits 135 seconds, in which the job might still appear. Then you are asked to check again. If you answer no,
     the next run submits the row. Without a terminal, the answer (yes or no) is read from standard input after the wait.
     """
     from .status import settle_row
