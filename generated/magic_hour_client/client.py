@@ -53,7 +53,7 @@ class Client(BaseClient):
 
     @cached_property
     def v1(self) -> V1:
-        """Everything under `v1`."""
+        """The resources under `v1`."""
         from .resources.v1 import V1
 
         return V1(self)
@@ -100,7 +100,7 @@ class AsyncClient(BaseAsyncClient):
 
     @cached_property
     def v1(self) -> AsyncV1:
-        """Everything under `v1`."""
+        """The resources under `v1`."""
         from .resources.v1 import AsyncV1
 
         return AsyncV1(self)

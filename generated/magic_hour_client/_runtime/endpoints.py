@@ -181,7 +181,7 @@ def filled(path: str, parameters: Iterable[tuple[str, Kind, Any]]) -> str:
     for name, kind, value in parameters:
         text = _text(kind.write(value, name, Writing()))
         if len(text) > _LONGEST_ID:
-            raise InvalidArgument(f"an id cannot have {len(text)} characters", _ID_REMEDY, field=name)
+            raise InvalidArgument(f"an id of {len(text)} characters is too long", _ID_REMEDY, field=name)
         if _UNSAFE_ID.search(text):
             raise InvalidArgument(f"{text[:60]!r} is not an id", _ID_REMEDY, field=name)
         path = path.replace("{" + name + "}", quote(text, safe=""))

@@ -91,7 +91,7 @@ class BaseTransport:
 
     def check_open(self) -> None:
         if self.closed:
-            raise InvalidArgument("this client is closed", "make a new one, or keep it open for longer")
+            raise InvalidArgument("this client is closed", "create a new one, or keep this one open longer")
 
     def response(self, request: Request[Any], received: httpx.Response, body: bytes | None) -> Response:
         """The response, unpacked and without the key; `body` is what `bodies` read of it."""

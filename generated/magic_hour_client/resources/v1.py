@@ -46,14 +46,14 @@ if _t.TYPE_CHECKING:
 
 
 class V1:
-    """Everything under `v1`."""
+    """The resources under `v1`."""
 
     def __init__(self, sender: _endpoints.Sender) -> None:
         self._sender = sender
 
     @cached_property
     def files(self) -> V1Files:
-        """Everything under `v1/files`."""
+        """The resources under `v1/files`."""
         from .v1_files import V1Files
 
         return V1Files(self._sender)
@@ -291,14 +291,14 @@ class V1:
 
 
 class AsyncV1:
-    """Everything under `v1`."""
+    """The resources under `v1`."""
 
     def __init__(self, sender: _endpoints.AsyncSender) -> None:
         self._sender = sender
 
     @cached_property
     def files(self) -> AsyncV1Files:
-        """Everything under `v1/files`."""
+        """The resources under `v1/files`."""
         from .v1_files import AsyncV1Files
 
         return AsyncV1Files(self._sender)

@@ -13,7 +13,7 @@ if _t.TYPE_CHECKING:
 
 
 class V1Files:
-    """Everything under `v1/files`."""
+    """The resources under `v1/files`."""
 
     def __init__(self, sender: _endpoints.Sender) -> None:
         self._sender = sender
@@ -27,7 +27,7 @@ class V1Files:
 
 
 class AsyncV1Files:
-    """Everything under `v1/files`."""
+    """The resources under `v1/files`."""
 
     def __init__(self, sender: _endpoints.AsyncSender) -> None:
         self._sender = sender
