@@ -43,3 +43,21 @@ def video(path: Path) -> Video:
             (frames / float(moving.average_rate or 1), samples / sound.rate),
             media.metadata["comment"],
         )
+
+
+_CONTAINERS = {"mov,mp4,m4a,3gp,3g2,mj2": "mp4", "matroska,webm": "webm", "wav": "wav", "mp3": "mpeg"}
+
+
+def media_type(path: Path) -> str:
+    """The media type of a file by its content, all of which is decoded; a GIF moves, a video has a picture."""
+    if path.suffix in (".png", ".gif"):
+        with Image.open(path) as image:
+            frames = getattr(image, "n_frames", 1)
+            for number in range(frames):
+                image.seek(number)
+                image.load()
+            assert frames > 1 or image.format != "GIF"
+            return f"image/{str(image.format).lower()}"
+    with av.open(str(path)) as media:
+        assert sum(1 for _ in media.decode(*media.streams.video, *media.streams.audio))
+        return f"{'video' if media.streams.video else 'audio'}/{_CONTAINERS[media.format.name]}"
