@@ -28,7 +28,6 @@ Json = dict[str, Any]
 _METHODS = ("get", "put", "post", "delete", "patch")
 _OWN_NAME = "contract.json"
 """Written by scripts/generate.py: all files of `spec/` in one."""
-_EXAMPLE_ASSET = re.compile(r"^(?:api-assets|image|video|audio|saved-items)/id/[\w.-]+$")
 _VERBS: Final = {"POST": "create", "GET": "get", "DELETE": "delete"}
 
 
@@ -119,7 +118,15 @@ def _parse(document: Json) -> Contract:
     ]
     about = dict(_job_routes(items))
     operations = tuple(_operation(document, registry, about, *item) for item in items)
-    return Contract(operations, frozenset(text for text in _strings(document) if _EXAMPLE_ASSET.match(text)))
+    return Contract(operations, frozenset(_example_assets(document, items)))
+
+
+def _example_assets(document: Json, items: list[tuple[str, str, Json]]) -> Iterator[str]:
+    """The paths of stored files in the document's examples: `id` stands for that of a user."""
+    rows = [item.get("x-upload-urls", True) for _, _, item in items]
+    stored = [re.escape(prefix) for row in rows if row is not True for prefix in row]
+    shape = re.compile(rf"(?:{'|'.join(stored)})id/[\w.-]+")
+    return filter(shape.fullmatch, _strings(document))
 
 
 def _job_routes(items: list[tuple[str, str, Json]]) -> Iterator[tuple[tuple[str, str], str]]:

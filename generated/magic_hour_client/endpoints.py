@@ -59,6 +59,14 @@ PROJECTS: Final[Mapping[str, str]] = {
 """The endpoint that gets a project, by the kind of the project."""
 UPLOAD_URLS: Final[str | None] = "v1.files.upload_urls.create"
 """The endpoint that gives URLs to upload input files to."""
+STORED: Final[tuple[str, ...]] = (
+    "api-assets/",
+    "image/",
+    "video/",
+    "audio/",
+    "saved-items/",
+)
+"""How paths in the service's storage begin."""
 
 
 @cache

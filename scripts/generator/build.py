@@ -109,6 +109,7 @@ class Build:
             project_gets=self.endpoints.project_gets(),
             errors=ERRORS,
             upload_urls=self.endpoints.upload_urls(),
+            stored=self.endpoints.stored(),
             version=raw(self.data.version),
             package_name=Code(self.package),
             roots=[node for node in self.endpoints.resources() if len(node.resource) == 1],

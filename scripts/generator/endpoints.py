@@ -21,7 +21,7 @@ from .models import AssetView
 from .names import attribute
 from .prices import Prices
 from .problems import WrongRow
-from .rows import Rows, check_commands, check_roles
+from .rows import Rows, check_commands, check_roles, check_uploads
 from .rules import Rules, RuleView
 from .shapes import Side
 from .texts import Code, raw
@@ -221,6 +221,7 @@ class Endpoints:
             WrongRow: listing each mistake with its place.
         """
         lines = [*self._problems, *check_roles(self.views), *check_commands(self.contract.operations())]
+        lines += check_uploads(self.contract.operations())
         if lines:
             raise WrongRow("these rows of the document are wrong:", lines)
 
@@ -290,7 +291,12 @@ class Endpoints:
 
     def upload_urls(self) -> EndpointView | None:
         """The operation that gives URLs to upload input files to."""
-        return next((view for view in self.all() if view.source.get("x-upload-urls") is True), None)
+        return next((view for view in self.all() if view.source.get("x-upload-urls")), None)
+
+    def stored(self) -> list[str]:
+        """What paths in the service's storage begin with."""
+        view = self.upload_urls()
+        return [] if view is None or view.source["x-upload-urls"] is True else list(view.source["x-upload-urls"])
 
     def resources(self) -> list[ResourceView]:
         """The roots of the tree, everything in the order of the document."""

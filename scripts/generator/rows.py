@@ -79,6 +79,16 @@ def check_commands(operations: Iterator[tuple[str, str, dict[str, Any]]]) -> Ite
         taken.setdefault(words, place)
 
 
+def check_uploads(operations: Iterator[tuple[str, str, dict[str, Any]]]) -> Iterator[str]:
+    """A line for each operation that gives URLs to upload to and does not say where stored files are."""
+    for path, method, operation in operations:
+        row = operation.get("x-upload-urls", True)
+        if row is not True and not (
+            isinstance(row, list) and row and all(isinstance(each, str) and each.strip("/") for each in row)
+        ):
+            yield f"{method.upper()} {path}: x-upload-urls: expected true, or what paths of stored files begin with"
+
+
 def default_of(field: Mapping[str, Any]) -> Any:
     """The default of a field, wherever the document was read from."""
     return field.get("x-default", field.get("default"))

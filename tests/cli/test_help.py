@@ -55,7 +55,7 @@ def batch_of(line: str, run: Run, emulator: Emulator, folder: Path) -> str:
     """The manifests of the examples, and a batch in the state that they need."""
     table = "key,endpoint,assets.image_file_path\nanna,ai_headshot_generator,portrait.jpg\n"
     (folder / "portraits.csv").write_text(table, encoding="utf-8")
-    prompt = {"key": "fox", "image_count": 1, "style": {"prompt": "A red fox"}}
+    prompt = {"key": "fox", "endpoint": "ai_image_generator", "image_count": 1, "style": {"prompt": "A red fox"}}
     (folder / "prompts.jsonl").write_text(json.dumps(prompt), encoding="utf-8")
     command = shlex.split(line)[2]
     if command == "run":

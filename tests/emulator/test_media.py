@@ -4,21 +4,18 @@ Rule: no operation is named in the tables. The bodies are the contract's example
 as inputs; outputs are decoded.
 """
 
-import ast
 import copy
 import functools
 import io
 import math
 from array import array
 from fractions import Fraction
-from pathlib import Path
 
 import av
 import httpx
 import pytest
 from PIL import Image, ImageChops
 
-import magic_hour_emulator
 from magic_hour_emulator import samples
 from magic_hour_emulator._contract import load_contract
 from magic_hour_emulator._emulation import parse_emulation
@@ -400,17 +397,3 @@ ROWS = {"type": "A", "media": "image/png"}
 def test_a_wrong_row_stops_the_start_with_its_place(row, message):
     with pytest.raises(ValueError, match=f"POST /v1/x: .*{message}"):
         parse_emulation({"x-emulator": row}, None, "POST /v1/x")
-
-
-def test_the_emulator_names_no_operation():
-    """What depends on the contract comes from its rows; docstrings and comments may give examples."""
-    names = {name for each in load_contract().operations for name in (each.id, each.path)}
-    names |= {each.resource for each in load_contract().operations}
-    found = []
-    for file in Path(magic_hour_emulator.__file__).parent.rglob("*.py"):
-        tree = ast.parse(file.read_text(encoding="utf-8"))
-        documentation = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documentation:
-                found += [f"{file.name}:{node.lineno}: {node.value}" for name in names if name == node.value.strip("/")]
-    assert found == []

@@ -132,9 +132,7 @@ def test_one_batch_of_all(emulator: Emulator, files: dict[str, Path], tmp_path: 
     batch = local.batch(manifest)
     plan = batch.plan
     done = local.ran(batch)
-    assert {key: (row.status, row.error) for key, row in done.items()} == {
-        name: (RowStatus.SAVED, None) for name in bodies
-    }
+    assert {key: (row.status, row.error) for key, row in done.items()} == dict.fromkeys(bodies, (RowStatus.SAVED, None))
     assert local.charged == Counter(bodies.keys())
     for operation in PAID:
         body, row = bodies[operation.resource], done[operation.resource]

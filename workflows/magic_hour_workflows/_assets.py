@@ -16,6 +16,7 @@ from typing import Any
 import attrs
 
 from magic_hour_client._runtime.schema import Model, vars_of
+from magic_hour_client.endpoints import STORED
 from magic_hour_client.errors import InvalidArgument
 from magic_hour_client.types import Endpoint, Placeholder
 
@@ -26,8 +27,6 @@ from ._streams import ask
 
 ITEMS = "*"
 """The step of a path into the items of a list."""
-REMOTE_PREFIXES = ("api-assets/", "image/", "video/", "audio/", "saved-items/")
-"""How paths in the service's storage begin."""
 _OTHER_URL = re.compile(r"(?i)[a-z][a-z0-9+.-]+://")
 MOST_FILES = 1000
 """More than any operation takes; it stops endless iterables."""
@@ -158,7 +157,7 @@ def is_remote(value: str) -> bool:
     """Whether a string names something that the service fetches, and not a local file."""
     if value.lower().startswith(("http://", "https://")):
         return True
-    return value.startswith(REMOTE_PREFIXES) and not os.path.exists(value)
+    return value.startswith(STORED) and not os.path.exists(value)
 
 
 def to_source(value: Any, role: Roles, where: str) -> Source:

@@ -17,10 +17,11 @@ from typing import Any
 
 from magic_hour_client._runtime.endpoints import check_fields
 from magic_hour_client._runtime.schema import Model, unknown_field, vars_of, wrong_type
+from magic_hour_client.endpoints import STORED
 from magic_hour_client.errors import InvalidArgument
 from magic_hour_client.types import Endpoint
 
-from .._assets import REMOTE_PREFIXES, is_remote, replaced, to_source
+from .._assets import is_remote, replaced, to_source
 from .._credits import estimate
 from .._flows.generate import OPTIONS
 from .._formatting import shown
@@ -170,7 +171,7 @@ class Checker:
         """The absolute path of a file, or what the service is to look up; and what is wrong with it."""
         as_it_is = value == "" or value.startswith("~") or _SCHEME.match(value)
         path = value if as_it_is else os.path.join(self._folder, value)
-        if (is_remote(value) or value.startswith(REMOTE_PREFIXES)) and not os.path.exists(path):
+        if (is_remote(value) or value.startswith(STORED)) and not os.path.exists(path):
             return value, None
         try:
             source = to_source(path, roles, "")

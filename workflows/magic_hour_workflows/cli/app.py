@@ -28,7 +28,7 @@ from .terminal import Terminal
 
 PROGRAM = "magic-hour"
 HELP = f"""
-Create AI headshots, talking photos, images and image edits, and save them on disk.
+Make images, videos and audio, and save them on disk.
 
 Set the API key in the environment variable MAGIC_HOUR_API_KEY. Results go to stdout, everything else to stderr.
 
@@ -40,7 +40,7 @@ Examples:
 {exit_codes()}
 """
 
-_GROUPS = {"image": "Create and edit images; manage image jobs.", "video": "Create talking photos; manage video jobs."}
+_GROUPS = {"image": "Create and edit images; manage image jobs.", "video": "Create and edit videos; manage video jobs."}
 
 
 def build() -> typer.Typer:
@@ -108,14 +108,14 @@ Operation = Annotated[
     list[str] | None,
     Argument(
         metavar="[OPERATION]",
-        help="A command such as `image generate`, a resource such as ai_image_generator, or the full name of an "
-        "operation. Default: all operations.",
+        help="A command such as `image generate`, a resource, or the full name of an operation. Default: all "
+        "operations.",
     ),
 ]
 
 
 def _add_schema(app: typer.Typer) -> None:
-    examples = ("magic-hour schema", "magic-hour schema image generate", "magic-hour schema v1.image_projects.get")
+    examples = ("magic-hour schema", "magic-hour schema image generate", "magic-hour schema image get")
 
     @command(app, "schema", *examples)
     def schema(terminal: Terminal, operation: Operation = None) -> None:

@@ -35,7 +35,7 @@ GROUP = new_group("Run thousands of jobs, each charged at most once.")
     "run",
     "magic-hour batch run portraits.csv --output outputs --dry-run",
     "magic-hour batch run portraits.csv --output outputs --max-credits 5000",
-    "magic-hour batch run prompts.jsonl --output outputs --endpoint ai_image_generator --rate 60/min",
+    "magic-hour batch run prompts.jsonl --output outputs --rate 60/min",
 )
 def _run(
     terminal: Terminal,

@@ -60,7 +60,7 @@ Folder = Annotated[str, Option("--output", "-o", metavar="DIR", help="The folder
 Endpoint = Annotated[
     str | None,
     Option(
-        "--endpoint", metavar="NAME", help="The endpoint of rows that do not name one, such as ai_headshot_generator."
+        "--endpoint", metavar="NAME", help="The endpoint of rows that do not name one; `magic-hour schema` lists them."
     ),
 ]
 Concurrency = Annotated[
