@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from generator.contract import load
+from media import media_type
 from programs import python
 
 pytestmark = pytest.mark.slow
@@ -94,6 +96,60 @@ def told(work):
 """
 
 
+EMULATED = """
+import asyncio, json, pathlib, sys
+from magic_hour_emulator import Emulator, samples
+from magic_hour_workflows import AsyncClient, Client, estimate_credits
+from magic_hour_workflows.batch import Batch
+
+here, out = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
+contract = here / "emulator" / "magic_hour_emulator" / "spec" / "contract.json"
+faces = [{"original_face": "api-assets/id/f.png", "new_face": str(samples.portrait())}]
+given = {"assets": {"video_file_path": str(samples.clip()), "faces": faces}, "end_seconds": 1, "mode": "deep"}
+found = {}
+
+async def generated(options):
+    async with AsyncClient(**options) as client:
+        return await client.v1.hologram.generate(**given, download_directory=out / "async")
+
+with Emulator(spec=contract, speed=50) as emulator:
+    options = {"token": emulator.token, "base_url": emulator.url, "poll_interval": 0.02}
+    with Client(**options) as client:
+        made = client.v1.hologram.create(**{**given, "assets": {**given["assets"], "video_file_path": "video/id/a.mp4",
+            "source": "file", "faces": [{"original_face": "image/id/f.png", "new_face": "image/id/g.png"}]}})
+        waited = client.v1.hologram_projects.wait(made.id)
+        results = [client.v1.hologram.generate(**given, download_directory=out), asyncio.run(generated(options))]
+        results.append(client.v1.hologram.generate(**{**given, "mode": "flat"}, download_directory=out))
+    rows = [("a", "hologram", given), ("b", "hologram", {**given, "mode": "flat"})]
+    batch = Batch(rows, output=out / "batch", database=out / "b.db", **options)
+    found["rows"] = {row.key: [row.status, row.kind, [path.suffix for path in row.paths]] for row in batch.run()}
+    found["waited"] = [waited.status, waited.type]
+    found["results"] = [[each.status, each.kind, [str(path) for path in each.downloaded_paths]] for each in results]
+    found["charges"] = [charge.credits for charge in emulator.ledger.charges]
+    found["inputs"] = [sorted(source.role for source in job.inputs) for job in emulator.jobs]
+    found["estimate"] = str(estimate_credits("hologram", **given))
+print(json.dumps(found))
+"""
+
+TYPED = """\
+from pathlib import Path
+
+from magic_hour_workflows import AsyncClient, Client
+
+
+async def main(client: Client, other: AsyncClient) -> None:
+    path = Path("a.png")
+    client.v1.hologram.generate(end_seconds=1, assets={"faces": [{"original_face": "f", "new_face": path}]})
+    await other.v1.hologram.generate(end_seconds=1, assets={"video_file_path": path}, mode="deep")
+    client.v1.hologram.create(end_seconds=1, assets={"video_file_path": "video/a.mp4"})
+    client.v1.hologram.generate(end_seconds=1, assets={"faces": [{"original_face": "f", "new_face": 5}]})  # wrong
+    client.v1.hologram.generate(end_seconds="1", assets={"video_file_path": path})  # wrong
+    await other.v1.hologram.generate(end_seconds=1, assets={"video_file_path": path}, mood="deep")  # wrong
+    client.v1.hologram.create(end_seconds=1, assets={"video_file_path": path})  # wrong
+    client.v1.hologram.create(end_seconds=1)  # wrong
+"""
+
+
 @pytest.fixture(scope="module")
 def project(copied_with_workflows: Path) -> Path:
     """A copy of the project with the operation in its contract, generated."""
@@ -117,6 +173,7 @@ def with_hologram(document: dict[str, Any]) -> dict[str, Any]:
         "tags": ["v1.hologram"],
         "x-project-kind": "hologram",
         "x-command": {"group": "hologram", "name": "make", "examples": []},
+        "x-emulator": {"type": "HOLOGRAM", "media": {"mode": {"flat": "image/png", "deep": "video/webm"}}, "seconds": 1},
         "x-credits": {"unit": "second", "quantity": {"from": "start_seconds", "to": "end_seconds"}, "prices": PRICES},
         "requestBody": {"content": {"application/json": {
             "schema": BODY, "example": {"assets": {"youtube_url": "https://a.example"}, "end_seconds": 2},
@@ -233,3 +290,52 @@ def test_the_command_line(project: Path) -> None:
     done = run("--source", "youtube", "--dry-run")
     assert done.returncode != 0
     assert "--youtube-url: needed when --source is youtube; give it, or change --source" in done.stderr
+
+
+def test_help_schema_and_page(project: Path) -> None:
+    path = f"{project / 'generated'}{os.pathsep}{project / 'workflows'}"
+
+    def out(*words: str) -> str:
+        done = python("-m", "magic_hour_workflows", *words, variables={"PYTHONPATH": path, "COLUMNS": "80"})
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert re.search(r"^  hologram +Create and manage hologram jobs\.$", out("--help"), re.MULTILINE)
+    group = out("hologram", "--help")
+    assert all(re.search(rf"^  {name} ", group, re.MULTILINE) for name in ("make", "get", "wait", "download"))
+    flags = out("hologram", "make", "--help")
+    assert all(flag in flags for flag in ("--video FILE", "--faces JSON", "--mode TEXT", "--end-seconds NUMBER"))
+    described = json.loads(out("schema", "hologram", "make"))
+    assert (described["name"], described["project_kind"]) == ("v1.hologram.create", "hologram")
+    assert described["credits"]["prices"] == PRICES
+    reference = project / "docs" / "reference"
+    page = (reference / "v1.hologram.md").read_text(encoding="utf-8")
+    assert all(f"`{field}`" in page.replace("└─ ", "") for field in ("assets", "new_face", "end_seconds", "mode"))
+    assert "client.v1.hologram.generate(" in page
+    assert (reference / "v1.hologram_projects.md").exists()
+
+
+def test_the_emulator_makes_it_and_a_batch_completes(project: Path, tmp_path: Path) -> None:
+    path = f"{project / 'generated'}{os.pathsep}{project / 'workflows'}"
+    done = python("-c", EMULATED, project, tmp_path, variables={"PYTHONPATH": path})
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["waited"] == ["complete", "HOLOGRAM"]
+    made = [(status, kind, [media_type(Path(path)) for path in paths]) for status, kind, paths in found["results"]]
+    deep = ("complete", "hologram", ["video/webm"])
+    assert made == [deep, deep, ("complete", "hologram", ["image/png"])]
+    assert found["rows"] == {"a": ["saved", "hologram", [".webm"]], "b": ["saved", "hologram", [".png"]]}
+    assert sorted(found["charges"]) == [2, 2, 3, 3, 3, 3]
+    assert found["estimate"] == "3 to 4 credits"
+    assert found["inputs"] == [["image", "video"]] * 6
+
+
+def test_type_checkers_know_it(project: Path) -> None:
+    program = project / "program.py"
+    program.write_text(TYPED, encoding="utf-8")
+    paths = f"{project / 'generated'}:{project / 'workflows'}"
+    command = ("-m", "mypy", "--strict", "--explicit-package-bases", "--config-file", os.devnull, program)
+    done = python(*command, cwd=project, variables={"MYPYPATH": paths})
+    errors = [line for line in done.stdout.splitlines() if line.startswith("program.py:") and " error: " in line]
+    wrong = {number for number, line in enumerate(TYPED.splitlines(), 1) if "# wrong" in line}
+    assert {int(error.partition(".py:")[2].split(":")[0]) for error in errors} == wrong, done.stdout
