@@ -59,6 +59,7 @@ BODY: dict[str, Any] = {
         },
     },
 }
+MEDIA = {"mode": {"flat": "image/png", "deep": "video/webm"}}
 PRICES = [{"mode": "flat", "price": 2}, {"mode": "deep", "price": 3, "up_to": 4}]
 
 START = """
@@ -115,8 +116,8 @@ async def generated(options):
 with Emulator(spec=contract, speed=50) as emulator:
     options = {"token": emulator.token, "base_url": emulator.url, "poll_interval": 0.02}
     with Client(**options) as client:
-        made = client.v1.hologram.create(**{**given, "assets": {**given["assets"], "video_file_path": "video/id/a.mp4",
-            "source": "file", "faces": [{"original_face": "image/id/f.png", "new_face": "image/id/g.png"}]}})
+        clip = client.v1.files.upload_file(samples.clip())
+        made = client.v1.hologram.create(**given | {"assets": {"video_file_path": clip, "source": "file"}})
         waited = client.v1.hologram_projects.wait(made.id)
         results = [client.v1.hologram.generate(**given, download_directory=out), asyncio.run(generated(options))]
         results.append(client.v1.hologram.generate(**{**given, "mode": "flat"}, download_directory=out))
@@ -173,7 +174,7 @@ def with_hologram(document: dict[str, Any]) -> dict[str, Any]:
         "tags": ["v1.hologram"],
         "x-project-kind": "hologram",
         "x-command": {"group": "hologram", "name": "make", "examples": []},
-        "x-emulator": {"type": "HOLOGRAM", "media": {"mode": {"flat": "image/png", "deep": "video/webm"}}, "seconds": 1},
+        "x-emulator": {"type": "HOLOGRAM", "media": MEDIA, "seconds": 1},
         "x-credits": {"unit": "second", "quantity": {"from": "start_seconds", "to": "end_seconds"}, "prices": PRICES},
         "requestBody": {"content": {"application/json": {
             "schema": BODY, "example": {"assets": {"youtube_url": "https://a.example"}, "end_seconds": 2},
@@ -310,8 +311,10 @@ def test_help_schema_and_page(project: Path) -> None:
     assert described["credits"]["prices"] == PRICES
     reference = project / "docs" / "reference"
     page = (reference / "v1.hologram.md").read_text(encoding="utf-8")
-    assert all(f"`{field}`" in page.replace("└─ ", "") for field in ("assets", "new_face", "end_seconds", "mode"))
-    assert "client.v1.hologram.generate(" in page
+    rows = [line for line in page.splitlines() if line.startswith("| `")]
+    named = [re.sub(r"[^\w]", "", row.split("`")[1]) for row in rows]
+    assert {"assets", "video_file_path", "faces", "new_face", "end_seconds", "mode"} <= set(named), named
+    assert "client.v1.hologram.create(" in page
     assert (reference / "v1.hologram_projects.md").exists()
 
 
@@ -327,7 +330,7 @@ def test_the_emulator_makes_it_and_a_batch_completes(project: Path, tmp_path: Pa
     assert found["rows"] == {"a": ["saved", "hologram", [".webm"]], "b": ["saved", "hologram", [".png"]]}
     assert sorted(found["charges"]) == [2, 2, 3, 3, 3, 3]
     assert found["estimate"] == "3 to 4 credits"
-    assert found["inputs"] == [["image", "video"]] * 6
+    assert found["inputs"] == [["video"], *[["image", "video"]] * 5]
 
 
 def test_type_checkers_know_it(project: Path) -> None:
