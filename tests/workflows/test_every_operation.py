@@ -38,12 +38,11 @@ def complete(request: pytest.FixtureRequest) -> Iterator[Counter[str]]:
     """How many times each operation went all the way; the run ends with a line that says so."""
     counted: Counter[str] = Counter()
     yield counted
-    if reporter := request.config.pluginmanager.get_plugin("terminalreporter"):
-        kinds = Counter(operation.endpoint.project_kind for operation in PAID)
-        parts = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
-        names = [operation.name for operation in PAID]
-        both = sum(counted[name] == 2 for name in names)
-        reporter.write_line(f"\n{both} of {len(names)} paid operations ({parts}): from local files to media, both ways")
+    kinds = Counter(operation.endpoint.project_kind for operation in PAID)
+    parts = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+    both = sum(counted[operation.name] == 2 for operation in PAID)
+    with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        print(f"\n{both} of {len(PAID)} paid operations ({parts}): from local files to media, sync and async")
 
 
 def within(credits: int, operation: PaidOperation, body: Body) -> bool:
