@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ import pytest
 
 from batch.local_batch import LocalBatch
 from magic_hour_emulator import Emulator
-from magic_hour_emulator._prices import Price
 from magic_hour_workflows import estimate_credits
 from magic_hour_workflows._results import plain_number
 from magic_hour_workflows.batch import RowStatus
@@ -91,35 +89,6 @@ def test_dry_runs_agree_with_the_library(
     local = {path.name for path in files.values() if json.dumps(str(path))[1:-1] in json.dumps(body)}
     assert {each["name"] for each in shown["uploads"]} == local
     assert not emulator.ledger.creates
-
-
-PRICED = [operation for operation in PAID if operation.endpoint.prices]
-
-
-@pytest.mark.parametrize("operation", PRICED, ids=str)
-def test_every_price_of_the_list_is_within_its_estimate(operation: PaidOperation, files: dict[str, Path]) -> None:
-    table = operation.endpoint.prices
-    assert table
-    price, values = Price(dict(table)), prices_by_values(table["prices"])
-    for given in values:
-        body = operation.example(files)
-        for path, value in given.items():
-            *parents, last = path.split(".")
-            node = body
-            for parent in parents:
-                node = node.setdefault(parent, {})
-            node[last] = value
-        assert within(price.credits(body), operation, body), given
-
-
-def prices_by_values(rows: list[dict[str, Any]]) -> list[Body]:
-    """The values of each row of a price list, one of each list at a time."""
-    found: list[Body] = []
-    for row in rows:
-        named = {name: value for name, value in row.items() if name not in ("price", "up_to", "at_least")}
-        choices = [value if isinstance(value, list) else [value] for value in named.values()]
-        found += [dict(zip(named, chosen, strict=True)) for chosen in product(*choices)]
-    return found
 
 
 def test_one_batch_of_all(emulator: Emulator, files: dict[str, Path], tmp_path: Path) -> None:
