@@ -17,12 +17,9 @@ import attrs
 from magic_hour_client.errors import InvalidArgument
 
 from .._hints import meant
-from .._operations import Schema, operations, resolved
+from .._operations import Schema, operations
+from .schemas import DEEPEST, plain_type, simplified
 
-_TYPES: Mapping[str, type] = {"string": str, "integer": int, "number": float, "boolean": bool}
-_NAMES: Mapping[type, str] = {str: "string", int: "integer", float: "number", bool: "boolean"}
-_DEEPEST = 8
-"""How deep nested schemas are followed; some are recursive."""
 _SHORT = 50
 _HELP_WIDTH = 51
 """Columns for help beside the names of options, on a terminal of 80."""
@@ -170,7 +167,7 @@ def _fields(schema: Schema, path: tuple[str, ...], required: bool) -> Iterator[F
     for name, inner in whole.get("properties", {}).items():
         here, found = (*path, name), simplified(inner)
         needed = required and name in whole.get("required", []) and "x-implied" not in found
-        if found.get("properties") and len(here) < _DEEPEST:
+        if found.get("properties") and len(here) < DEEPEST:
             yield from _fields(inner, here, needed)
         else:
             yield _flag(found, here, needed)
@@ -182,7 +179,7 @@ def _flag(schema: Schema, path: tuple[str, ...], required: bool) -> Flag:
     nodes = [value, *value.get("anyOf", [])]
     retired = dict.fromkeys(choice for node in nodes for choice in node.get("x-deprecated-values", {}))
     known = dict.fromkeys(choice for node in nodes for choice in node.get("enum", []) if choice is not None)
-    kind = _type(nodes)
+    kind = plain_type(nodes)
     return Flag(
         path=path,
         type=kind or str,
@@ -199,45 +196,6 @@ def _flag(schema: Schema, path: tuple[str, ...], required: bool) -> Flag:
 
 def _roles(given: str | Sequence[str]) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(given)
-
-
-def simplified(schema: Schema, depth: int = 0) -> dict[str, Any]:
-    """`schema` simplified: references resolved, `allOf` merged, a choice of one or null replaced by it, one type."""
-    whole = resolved(schema)
-    for part in whole.pop("allOf", []) if depth < _DEEPEST else []:
-        inner = simplified(part, depth + 1)
-        together = {**inner.get("properties", {}), **whole.get("properties", {})}
-        whole = {**inner, **whole, **({"properties": together} if together else {})}
-        whole["required"] = [*inner.get("required", []), *whole.get("required", [])]
-    choices = whole.pop("anyOf", None) or whole.pop("oneOf", None) or []
-    choices = [simplified(choice, depth + 1) for choice in choices] if depth < _DEEPEST else []
-    choices = [choice for choice in choices if choice.get("type") != "null"]
-    if len(choices) == 1:
-        whole = {**choices[0], **whole}
-    elif choices:
-        whole["anyOf"] = choices
-    return _one_type(whole)
-
-
-def _one_type(schema: dict[str, Any]) -> dict[str, Any]:
-    """`schema` with a single type if it has one, also if only its values show it."""
-    if "const" in schema:
-        schema.setdefault("enum", [schema["const"]])
-    kinds = schema.get("type", [])
-    kinds = [kinds] if isinstance(kinds, str) else [kind for kind in kinds if kind != "null"]
-    if not kinds:
-        kinds = sorted({_NAMES[type(value)] for value in schema.get("enum", []) if type(value) in _NAMES})
-    if len(kinds) == 1:
-        schema["type"] = kinds[0]
-    return schema
-
-
-def _type(nodes: Sequence[Schema]) -> type | None:
-    """The Python type of a plain value; None if it must be written as JSON."""
-    kinds = {kind for node in nodes for kind in ([node["type"]] if isinstance(node.get("type"), str) else [])}
-    if kinds == {"integer", "number"}:
-        return float
-    return _TYPES.get(kinds.pop()) if len(kinds) == 1 else None
 
 
 def _named(found: Sequence[Flag], taken: Collection[str]) -> list[Flag]:
