@@ -7,17 +7,31 @@ import io
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
 
 GOLDEN = Path(__file__).with_name("help.txt")
-COMMANDS = [
-    (), ("image",), ("image", "generate"), ("image", "edit"), ("image", "headshot"), ("image", "get"),
-    ("image", "wait"), ("image", "download"), ("image", "delete"), ("video",), ("video", "talking-photo"),
-    ("video", "get"), ("video", "wait"), ("video", "download"), ("video", "delete"), ("files",), ("files", "upload"),
-    ("batch",), ("batch", "run"), ("batch", "status"), ("batch", "verify"), ("batch", "retry"), ("batch", "settle"),
-    ("batch", "worker"), ("batch", "report"), ("schema",),
-]  # fmt: skip
+PROGRAMS = ("demo", "emulator")
+"""Commands with help of their own."""
+
+
+def commands() -> list[tuple[str, ...]]:
+    """Every command, in the order of the help."""
+    from magic_hour_workflows.cli.app import build
+
+    return list(_below((), typer.main.get_command(build())))
+
+
+def _below(path: tuple[str, ...], command: Any) -> Iterator[tuple[str, ...]]:
+    yield path
+    if isinstance(command, TyperGroup):
+        for name in command.list_commands(None):
+            if (*path, name) not in [(program,) for program in PROGRAMS]:
+                yield from _below((*path, name), command.commands[name])
 
 
 def pages(help_of: Callable[[tuple[str, ...]], str]) -> str:
@@ -25,7 +39,7 @@ def pages(help_of: Callable[[tuple[str, ...]], str]) -> str:
     known: dict[str, str] = {}
     return "\n".join(
         f"$ {' '.join(['magic-hour', *command, '--help'])}\n{_shortened(help_of(command), known)}"
-        for command in COMMANDS
+        for command in commands()
     )
 
 

@@ -67,6 +67,8 @@ def test_taken_are_all_options_of_the_command_itself() -> None:
         ({}, str, "JSON"),
         ({"anyOf": [{"type": "string"}, {"type": "integer"}]}, str, "JSON"),
         ({"type": "array", "items": {"type": "object"}}, str, "JSON"),
+        ({"type": "array", "items": {"properties": {"a": {"type": "array"}}}}, str, "JSON"),
+        ({"type": "array", "items": {"properties": {"a": {"type": "integer"}}}}, str, "[a=NUMBER]"),
         ({"type": "array"}, str, "JSON"),
         ({"type": ["array", "null"], "items": {"type": "integer"}}, int, "NUMBER"),
         ({"allOf": [{"type": "integer"}]}, int, "NUMBER"),
@@ -189,6 +191,92 @@ def test_a_role_names_a_file_only_while_it_is_the_only_one(contract: dict[str, A
     for name in ("source_image", "target_image"):
         contract[name] = {"type": "string", "x-asset": "image"}
     assert [flag.flag for flag in catalog.flags(NAME)] == ["--source-image", "--target-image"]
+
+
+def test_files_are_named_without_their_suffix(contract: dict[str, Any]) -> None:
+    for name in ("image_file_path", "end_image_file_path", "mask_file", "pathPlain"):
+        contract[name] = {"type": "string", "x-asset": "image"}
+    assert [flag.flag for flag in catalog.flags(NAME)] == ["--image", "--end-image", "--mask", "--path-plain"]
+
+
+def test_descriptions_name_options_as_they_are_typed(contract: dict[str, Any]) -> None:
+    source = {"type": "string", "enum": ["file", "site"], "x-implied": {"clip_path": "file"}, "description": "Where."}
+    about = "Used with `source: file`; see `other`. Either the URL of a video or the `file_path` of an upload."
+    contract["source"] = source
+    contract["clip_path"] = {"type": "string", "x-asset": "video", "description": about}
+    clip, source_flag = catalog.flags(NAME)
+    assert clip.help.startswith("Used with --source file; see `other`. A local file, a URL, or the `file_path` of an")
+    assert source_flag.help == "Where. Implied by --video. Known: file, site."
+
+
+PAIRS = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["face"],
+        "properties": {
+            "face": {"type": "string", "x-asset": "image", "description": "The face."},
+            "at": {"type": "number"},
+            "frame": {"type": "integer"},
+            "blur": {"type": "boolean"},
+            "label": {"type": "string"},
+        },
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("texts", "objects"),
+    [
+        (["face=a.png"], [{"face": "a.png"}]),
+        (
+            ["face=a.png,at=2.5,frame=3,blur=True,label=x"],
+            [{"face": "a.png", "at": 2.5, "frame": 3, "blur": True, "label": "x"}],
+        ),
+        (["face=a, b.png, label=c,d"], [{"face": "a, b.png", "label": "c,d"}]),
+        (["label=x=y,face=z"], [{"label": "x=y", "face": "z"}]),
+        (["face=a", "face=b"], [{"face": "a"}, {"face": "b"}]),
+        (['{"face": "a"}', "face=b"], [{"face": "a"}, {"face": "b"}]),
+        (['[{"face": "a"}, {"face": "b"}]'], [{"face": "a"}, {"face": "b"}]),
+        (["label="], [{"label": ""}]),
+    ],
+)  # fmt: skip
+def test_objects_in_a_list_are_typed_as_pairs(contract: dict[str, Any], texts: list[str], objects: list[Any]) -> None:
+    flag = flag_of(contract, PAIRS, "faces")
+    assert (flag.flag, flag.many) == ("--face", True)
+    assert flag.metavar == "face=FILE[,at=NUMBER][,frame=NUMBER][,blur=true|false][,label=TEXT]"
+    assert "face: The face. A local file" in flag.help
+    assert catalog.parameters(NAME, [flag], {flag.parameter: texts}) == {"faces": objects}
+
+
+@pytest.mark.parametrize(
+    ("texts", "field", "problem"),
+    [
+        (["a.png"], "faces[0]", "is not NAME=VALUE"),
+        (["face=a.png", ""], "faces[1]", "is not NAME=VALUE"),
+        (["face=a.png,fase=b.png"], "faces[0]", "unknown; did you mean"),
+        (["face=a,face=b"], "faces[0].face", "given twice"),
+        (["face=-"], "faces[0].face", "not read from stdin"),
+        (["face=a,at=soon"], "faces[0].at", "expected number"),
+        (["face=a,at=true"], "faces[0].at", "expected number"),
+        (["face=a,blur=1"], "faces[0].blur", "expected true|false"),
+        (["{"], "faces[0]", "expected JSON"),
+    ],
+)
+def test_wrong_objects_are_refused_with_their_field(
+    contract: dict[str, Any], texts: list[str], field: str, problem: str
+) -> None:
+    flag = flag_of(contract, PAIRS, "faces")
+    with pytest.raises(InvalidArgument, match=re.escape(problem)) as refused:
+        catalog.parameters(NAME, [flag], {flag.parameter: texts})
+    assert refused.value.field == field
+
+
+def test_a_home_directory_in_an_object_is_found(contract: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/anna")
+    flag = flag_of(contract, PAIRS, "faces")
+    given = catalog.parameters(NAME, [flag], {flag.parameter: ["face=~/a.png,label=~/a"]})
+    assert given == {"faces": [{"face": "/home/anna/a.png", "label": "~/a"}]}
 
 
 def test_schemas_that_never_end(contract: dict[str, Any]) -> None:

@@ -28,24 +28,27 @@ from .terminal import Terminal
 
 PROGRAM = "magic-hour"
 HELP = f"""
-Make images, videos and audio, and save them on disk.
+Make images, videos and speech from prompts and local files, and save them on disk.
 
 Set the API key in the environment variable MAGIC_HOUR_API_KEY. Results go to stdout, everything else to stderr.
 
 \b
 Examples:
   magic-hour image generate --image-count 1 --prompt "A red fox in the snow" --output fox.png
+  magic-hour video face-swap --video clip.mp4 --image portrait.jpg --start-seconds 0 --end-seconds 2
   magic-hour image wait cuid-example
 
 {exit_codes()}
 """
 
-_GROUPS = {"image": "Create and edit images; manage image jobs.", "video": "Create and edit videos; manage video jobs."}
+_GROUPS = {"audio": "Create speech; manage audio jobs."}
 
 
 def build() -> typer.Typer:
     app = new_group(HELP)
-    groups = {kind: new_group(_GROUPS.get(kind, f"Create and manage {kind} jobs.")) for kind in get_args(Kind)}
+    groups = {
+        kind: new_group(_GROUPS.get(kind, f"Create and edit {kind}s; manage {kind} jobs.")) for kind in get_args(Kind)
+    }
     generate.add(groups)
     for kind, group in groups.items():
         jobs.add(group, kind)
@@ -54,7 +57,7 @@ def build() -> typer.Typer:
     for name, group in {**groups, "files": files, "batch": batch.GROUP}.items():
         app.add_typer(group, name=name)
     _add_schema(app)
-    _add_program(app, "demo", _demo, "Run all four endpoints on this machine, free of charge.")
+    _add_program(app, "demo", _demo, "Try the client on this machine, free of charge.")
     _add_program(app, "emulator", _emulator, "Run the service on this machine, free of charge.")
     app.callback()(_root)
     return app
@@ -158,8 +161,9 @@ def _short(name: str) -> dict[str, Any]:
 
 
 def _described(flag: Flag) -> dict[str, Any]:
-    data = attrs.asdict(flag, filter=lambda attribute, _: attribute.name not in ("path", "type", "number"))
-    return {"field": flag.field, "type": _JSON_TYPES[flag.type], "negative": flag.negative, **data}
+    data = attrs.asdict(flag, filter=lambda attribute, _: attribute.name not in ("path", "number", "implied"))
+    data["keys"] = [{**attrs.asdict(key), "type": _JSON_TYPES[key.type]} for key in flag.keys]
+    return {"field": flag.field, **data, "type": _JSON_TYPES[flag.type], "negative": flag.negative}
 
 
 # demo and emulator

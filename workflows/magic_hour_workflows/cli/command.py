@@ -13,6 +13,7 @@ from functools import partial
 from typing import Annotated, Any, Literal, TypeVar
 
 import typer
+from typer.core import TyperGroup
 
 from magic_hour_client._runtime.redaction import escaped
 from magic_hour_client.errors import InvalidArgument
@@ -30,10 +31,22 @@ Argument: partial[Any] = partial(typer.Argument, show_default=False)
 """Defaults are in the help texts, in words."""
 
 
+class _Group(TyperGroup):
+    """A group that lists groups before commands."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return sorted(super().list_commands(ctx), key=lambda name: not isinstance(self.commands[name], TyperGroup))
+
+
 def new_group(help: str) -> typer.Typer:
     context = {"help_option_names": ["-h", "--help"]}
     return typer.Typer(
-        help=help, no_args_is_help=True, rich_markup_mode=None, context_settings=context, pretty_exceptions_enable=False
+        cls=_Group,
+        help=help,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        context_settings=context,
+        pretty_exceptions_enable=False,
     )
 
 

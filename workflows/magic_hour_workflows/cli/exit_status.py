@@ -163,9 +163,10 @@ def _show(piece: object, context: ErrorContext) -> str:
 def option(field: str, flags: Sequence[Flag]) -> str:
     """The option for a field."""
     known = {flag.field: flag.flag for flag in flags}
-    plain = field.partition("[")[0]
+    plain, _, item = field.partition("[")
+    number, _, inner = item.partition("].")
     if plain in known:
-        return known[plain]
+        return f"{known[plain]} {inner} (number {int(number) + 1})" if inner else known[plain]
     dashed = f"--{field.replace('_', '-')}" if field in _SETTINGS else f"`{field}`"
     return _OPTIONS.get(field, dashed)
 

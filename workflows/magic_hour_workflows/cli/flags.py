@@ -5,7 +5,6 @@ Rule: a new field of the contract is a new flag; no field is named here.
 
 from __future__ import annotations
 
-import json
 import re
 import textwrap
 from collections import Counter
@@ -14,16 +13,20 @@ from typing import Any
 
 import attrs
 
-from magic_hour_client.errors import InvalidArgument
-
 from .._hints import meant
 from .._operations import Schema, operations
+from .objects import METAVARS, Key, keys_of, metavar, parsed_json, parsed_objects, roles
 from .schemas import DEEPEST, plain_type, simplified
 
 _SHORT = 50
-_HELP_WIDTH = 51
+_CAPITAL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_HELP_WIDTH = 46
 """Columns for help beside the names of options, on a terminal of 80."""
-_METAVARS: Mapping[type, str] = {str: "TEXT", int: "NUMBER", float: "NUMBER", bool: "true|false"}
+_FILE_SUFFIX = re.compile(r"_(file_)?(path|file)s?$")
+_OF_A_FILE = re.compile(r" ?(?:Each is e|E)ither the URL of [^.]*? or the `file_path` of an upload\.")
+"""What descriptions of the contract say about files; help also offers local ones."""
+_QUOTED = re.compile(r"`([A-Za-z_][\w.]*)(?:: ([^`]+))?`")
+"""A field in a description, maybe with a value."""
 
 
 @attrs.frozen(kw_only=True)
@@ -41,8 +44,10 @@ class Flag:
         retired: values that still work, with a warning.
         many: may be given several times.
         is_json: written as JSON, because it is not a plain value.
+        keys: the fields of the objects in a list, each of which is written `NAME=VALUE,...`.
         roles: what the value can be used as, such as `image`, if it is an input file.
         deprecation: what to do instead, for a field the service has retired.
+        implied: names of the fields next to it that imply its value.
     """
 
     path: tuple[str, ...]
@@ -55,8 +60,10 @@ class Flag:
     retired: tuple[Any, ...] = ()
     many: bool = False
     is_json: bool = False
+    keys: tuple[Key, ...] = ()
     roles: tuple[str, ...] = ()
     deprecation: str | None = None
+    implied: tuple[str, ...] = ()
 
     @property
     def parameter(self) -> str:
@@ -86,9 +93,11 @@ class Flag:
     def metavar(self) -> str | None:
         if self.is_json:
             return "JSON"
+        if self.keys:
+            return metavar(self.keys)
         if self.negative:
             return None
-        return "FILE" if self.role else _METAVARS[self.type]
+        return "FILE" if self.role else METAVARS[self.type]
 
     def warning(self, value: object) -> str | None:
         """A warning for a value that the contract does not list: it is sent, and charged even if it is a mistake."""
@@ -101,9 +110,9 @@ class Flag:
 
     @property
     def help(self) -> str:
-        parts = [self.description]
+        parts = [_without_sources(self.description)]
         if self.role:
-            parts.append("A local file is uploaded first; - reads a file or another command's JSON from stdin.")
+            parts.append(f"{_LOCAL}; - reads a file or another command's JSON from stdin.")
         elif self.reads_stdin:
             parts.append("- reads it from stdin.")
         if self.many:
@@ -113,20 +122,20 @@ class Flag:
         known = ", ".join(map(str, self.choices))
         if self.choices and len(known) <= _SHORT:
             parts.append(f"Known: {known}.")
-        text = " ".join(part for part in parts if part)
+        text = "\n\n".join([" ".join(part for part in parts if part), *map(_about, self.keys)])
         return f"{text}\n\n\b\n{_list(known)}" if len(known) > _SHORT else text
 
 
 def flags(operation: str, taken: Collection[str] = ()) -> list[Flag]:
-    """The flags of an operation: required ones first, retired ones last.
+    """The flags of an operation: required ones first, then files, retired ones last.
 
     Args:
         operation: its full name.
         taken: flags with another meaning.
     """
     body = operations()[operation].get("body", {})
-    named = _named(list(_fields(body, (), True)), taken)
-    return sorted(named, key=lambda flag: (flag.deprecation is not None, not flag.required))
+    named = _worded(_named(list(_fields(body, (), True)), taken))
+    return sorted(named, key=lambda flag: (flag.deprecation is not None, not flag.required, not flag.role))
 
 
 def parameters(operation: str, found: Sequence[Flag], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -150,16 +159,14 @@ def parameters(operation: str, found: Sequence[Flag], values: Mapping[str, Any])
         node = result
         for part in flag.path[:-1]:
             node = node.setdefault(part, {})
-        node[flag.path[-1]] = parsed_json(flag.field, value) if flag.is_json else value
+        node[flag.path[-1]] = _given(flag, value)
     return result
 
 
-def parsed_json(field: str, text: str) -> Any:
-    """The parsed JSON."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InvalidArgument(f"expected JSON: {error}", field=field) from None
+def _given(flag: Flag, value: Any) -> Any:
+    if flag.keys:
+        return parsed_objects(flag.field, flag.keys, value)
+    return parsed_json(flag.field, value) if flag.is_json else value
 
 
 def _fields(schema: Schema, path: tuple[str, ...], required: bool) -> Iterator[Flag]:
@@ -180,6 +187,7 @@ def _flag(schema: Schema, path: tuple[str, ...], required: bool) -> Flag:
     retired = dict.fromkeys(choice for node in nodes for choice in node.get("x-deprecated-values", {}))
     known = dict.fromkeys(choice for node in nodes for choice in node.get("enum", []) if choice is not None)
     kind = plain_type(nodes)
+    keys = keys_of(value) if many and kind is None else ()
     return Flag(
         path=path,
         type=kind or str,
@@ -187,28 +195,28 @@ def _flag(schema: Schema, path: tuple[str, ...], required: bool) -> Flag:
         required=required,
         choices=tuple(choice for choice in known if choice not in retired),
         retired=tuple(retired),
-        many=many and kind is not None,
-        is_json=kind is None,
-        roles=next((_roles(node["x-asset"]) for node in nodes if "x-asset" in node), ()),
+        many=many and (kind is not None or bool(keys)),
+        is_json=kind is None and not keys,
+        keys=keys,
+        implied=tuple(schema.get("x-implied", {})),
+        roles=roles(nodes),
         deprecation=schema.get("x-deprecation", "leave it out") if schema.get("deprecated") else None,
     )
-
-
-def _roles(given: str | Sequence[str]) -> tuple[str, ...]:
-    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def _named(found: Sequence[Flag], taken: Collection[str]) -> list[Flag]:
     """Short names where they are free: the role of a file, or the last part of the path; else the whole path.
 
+    The last part is in the singular if it can be repeated, and that of a file is without `_file_path`.
+
     Outer fields that are not retired choose first. A role names a file only if it is the only one with that role: of
     two, the order would decide which one is meant.
     """
     used = set(taken)
-    roles = Counter(flag.role for flag in found if flag.deprecation is None)
+    counts = Counter(flag.role for flag in found if flag.deprecation is None)
     named = []
     for number, flag in sorted(enumerate(found), key=lambda each: (each[1].deprecation is not None, len(each[1].path))):
-        short = flag.role if flag.role and roles[flag.role] <= 1 else flag.path[-1]
+        short = flag.role if flag.role and counts[flag.role] <= 1 else _short_name(flag)
         for words in ((short,), flag.path, ("field", *flag.path), ("field", *flag.path, str(number))):
             candidate = attrs.evolve(flag, flag=_dashed(words), number=number)
             if not used & {candidate.flag, candidate.negative}:
@@ -218,6 +226,46 @@ def _named(found: Sequence[Flag], taken: Collection[str]) -> list[Flag]:
     return sorted(named, key=lambda flag: flag.number)
 
 
+def _short_name(flag: Flag) -> str:
+    name = flag.path[-1]
+    if flag.role:
+        return _FILE_SUFFIX.sub("", name)
+    return re.sub(r"(?<=[^s])s$", "", name) if flag.many else name
+
+
+_LOCAL = "A local file, a URL, or the `file_path` of an upload"
+
+
+def _without_sources(description: str) -> str:
+    return _OF_A_FILE.sub("", description)
+
+
+def _about(key: Key) -> str:
+    """A paragraph about a field of the objects in a list."""
+    where = f" {_LOCAL}." if key.roles else ""
+    return f"{key.name}: {_without_sources(key.description)}{where}"
+
+
+def _worded(named: Sequence[Flag]) -> list[Flag]:
+    """The flags with descriptions that name each other as they are typed."""
+    names = Counter(flag.path[-1] for flag in named)
+    known = {flag.path[-1]: flag.flag for flag in named if names[flag.path[-1]] == 1}
+
+    def typed(found: re.Match[str]) -> str:
+        name, value = found[1].rpartition(".")[2], found[2]
+        if name not in known:
+            return found[0]
+        return f"{known[name]} {value}" if value else known[name]
+
+    worded = []
+    for flag in named:
+        description = _QUOTED.sub(typed, flag.description)
+        if by := [known[name] for name in flag.implied if name in known]:
+            description = f"{description} Implied by {' and '.join(by)}."
+        worded.append(attrs.evolve(flag, description=description))
+    return worded
+
+
 def _list(known: str) -> str:
     """A long list with fixed line breaks: a formatter would break names at their hyphens."""
     return textwrap.fill(f"Known: {known}.", _HELP_WIDTH, break_on_hyphens=False, break_long_words=False)
@@ -225,4 +273,4 @@ def _list(known: str) -> str:
 
 def _dashed(words: Sequence[str]) -> str:
     """Words as an option, without characters that need quotes."""
-    return "--" + (re.sub(r"[^a-z0-9]+", "-", "-".join(words).lower()).strip("-") or "field")
+    return "--" + (re.sub(r"[^a-z0-9]+", "-", _CAPITAL.sub("-", "-".join(words)).lower()).strip("-") or "field")

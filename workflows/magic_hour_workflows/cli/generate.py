@@ -1,4 +1,4 @@
-"""`image generate`, `image edit`, `image headshot`, `video talking-photo`: whole jobs.
+"""The commands that create media, such as `image generate` and `video face-swap`: from local files to files on disk.
 
 Rule: commands, examples and flags come from the contract; no operation is named here. `--dry-run` checks everything
 that is checked before an upload, sends nothing, and needs no API key.
@@ -50,10 +50,16 @@ TAKEN = frozenset({*_OWN, *(name for parameter in SHARED for name in names_of(pa
 
 
 def add(groups: Mapping[str, typer.Typer]) -> None:
-    """Add the generate commands to their groups; those that need the fewest files come first."""
+    """Add the generate commands to their groups; those that need, and then take, the fewest files come first."""
     found = {name: flags(name, TAKEN) for name, description in operations().items() if "command" in description}
-    for operation in sorted(found, key=lambda name: sum(flag.required for flag in found[name] if flag.role)):
+    for operation in sorted(found, key=lambda name: _files(found[name])):
         _add(groups[operations()[operation]["command"]["group"]], operation, found[operation])
+
+
+def _files(found: Sequence[Flag]) -> tuple[int, int]:
+    """How many files a command needs and takes."""
+    files = [flag for flag in found if flag.role and flag.deprecation is None]
+    return sum(flag.required for flag in files), len(files)
 
 
 def _add(group: typer.Typer, operation: str, found: Sequence[Flag]) -> None:

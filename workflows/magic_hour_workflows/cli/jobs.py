@@ -1,6 +1,6 @@
-"""`image|video get`, `wait`, `download`, `delete`: jobs by their id; and `files upload`.
+"""`image get`, `wait`, `download`, `delete`, and of every other kind of job; and `files upload`.
 
-Rule: the commands are the same for both kinds, and written once.
+Rule: the commands are the same for all kinds, and written once.
 """
 
 from __future__ import annotations
@@ -96,8 +96,7 @@ def _add_wait(group: typer.Typer, kind: Kind) -> None:
 
 
 def _add_download(group: typer.Typer, kind: Kind) -> None:
-    name = "portrait.png" if kind == "image" else "clip.mp4"
-    example = f"magic-hour {kind} download cuid-example --output {name}"
+    example = f"magic-hour {kind} download cuid-example --output {kind}s/"
 
     @command(group, "download", example, help=f"Save the outputs of a complete {kind} job.")
     def download(terminal: Terminal, id: Id, output: Output = None, timeout: Timeout = None) -> None:

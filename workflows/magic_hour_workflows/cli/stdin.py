@@ -28,6 +28,8 @@ _LONGEST = 1 << 20
 """Bytes of a text. The JSON of a command has a few hundred, and no prompt is that long."""
 
 Find = Callable[[Kind, str], list[str]]
+_EXTENSIONS = {"image": "png", "video": "mp4", "audio": "wav"}
+"""Of the placeholders for outputs that do not exist yet."""
 _SOUND_OF_A_VIDEO = ("video", "audio")
 """The kind of the output and of the input: the one case in which they may differ."""
 
@@ -144,7 +146,7 @@ def find_outputs(terminal: Terminal, client: Client, **options: Any) -> Find:
 
 def dry_run_outputs(kind: Kind, id: str) -> list[str]:
     """A placeholder for the URLs: a dry run does not ask the service."""
-    return [f"https://not-asked.invalid/output-of-{kind}-job-{id}.{'png' if kind == 'image' else 'mp4'}"]
+    return [f"https://not-asked.invalid/output-of-{kind}-job-{id}.{_EXTENSIONS.get(kind, kind)}"]
 
 
 def _stdin(field: str) -> IO[bytes]:
