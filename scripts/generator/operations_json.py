@@ -43,6 +43,7 @@ def _operation(view: EndpointView, contract: Contract, schemas: _Schemas) -> dic
         "project_kind": view.project_kind,
         "credits": view.prices or None,
         "command": source.get("x-command"),
+        "prompt": source.get("x-emulator", {}).get("prompt"),
         "parameters": [schemas.within(parameter) for parameter in source["parameters"]],
         "body": schemas.within(body["schema"]) if "schema" in body else None,
         "example": body.get("example"),

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from batch.sample_report import HOSTILE, summary
-from magic_hour_client._runtime.redaction import escaped
+from magic_hour_client._runtime.redaction import escaped, without_secrets
+from magic_hour_workflows.batch._asked import inputs_of, prompt_of
 from magic_hour_workflows.batch._report import FIELDS, LABELS, remedy, write_report, write_results
 from magic_hour_workflows.batch._rows import RowResult, RowStatus
 
@@ -40,18 +41,23 @@ def test_both_files_say_everything_about_a_row(tmp_path: Path) -> None:
         sha256=["aa", "bb"],
         seconds=2.5,
         name="batch Füchse",
+        prompt="Two foxes",
+        inputs=[str(tmp_path / "in" / "a.png"), "api-assets/b.png", "https://x.example/c.png?signature=canary"],
     )
     lost = RowResult(
         key="owl", endpoint="ai_talking_photo", status=RowStatus.DOUBTFUL, kind="video", credits=None, error="cut",
         error_type="SubmissionUnknown",
     )  # fmt: skip
     assert write_results(tmp_path, iter([fox, lost])) == (tmp_path / "results.jsonl", tmp_path / "results.csv")
-    empty = dict.fromkeys(("id", "seconds", "error", "error_type", "name")) | {"paths": [], "sizes": [], "sha256": []}
+    inputs = ["in/a.png", "api-assets/b.png", without_secrets("https://x.example/c.png?signature=canary")]
+    assert "canary" not in inputs[-1]
+    empty = dict.fromkeys(("id", "seconds", "error", "error_type", "name", "prompt"))
+    empty |= {"paths": [], "sizes": [], "sha256": [], "inputs": []}
     assert lines(tmp_path) == [
         {
             **empty, "key": "Füchse", "endpoint": "ai_image_generator", "status": "saved", "id": "c1", "credits": 10,
             "paths": ["fox-1.png", "more/fox-2.png"], "sizes": [11, 22], "sha256": ["aa", "bb"], "seconds": 2.5,
-            "name": "batch Füchse", "kind": "image",
+            "name": "batch Füchse", "kind": "image", "prompt": "Two foxes", "inputs": inputs,
         },
         {
             **empty, "key": "owl", "endpoint": "ai_talking_photo", "status": "doubtful", "credits": None,
@@ -63,9 +69,45 @@ def test_both_files_say_everything_about_a_row(tmp_path: Path) -> None:
     assert first == {
         "key": "Füchse", "endpoint": "ai_image_generator", "status": "saved", "id": "c1", "credits": "10",
         "paths": "fox-1.png|more/fox-2.png", "sizes": "11|22", "sha256": "aa|bb", "seconds": "2.5", "error": "",
-        "error_type": "", "name": "batch Füchse", "kind": "image",
+        "error_type": "", "name": "batch Füchse", "kind": "image", "prompt": "Two foxes", "inputs": "|".join(inputs),
     }  # fmt: skip
     assert (second["credits"], second["error"], second["paths"]) == ("", "cut", "")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "parameters", "prompt", "inputs"),
+    [
+        ("ai_image_generator", {"image_count": 1, "style": {"prompt": "A fox"}}, "A fox", []),
+        ("ai_meme_generator", {"style": {"topic": "Mondays", "template": "Random"}}, "Mondays", []),
+        ("ai_qr_code_generator", {"content": "https://x", "style": {"art_style": "Ink"}}, "https://x", []),
+        (
+            "ai_headshot_generator",
+            {"assets": {"image_file_path": "/a.png"}, "style": {"prompt": " "}},
+            None,
+            ["/a.png"],
+        ),
+        (
+            "face_swap_photo",
+            {"assets": {"target_file_path": "/a", "face_mappings": [{"new_face": "/b"}, {"new_face": "/a"}, {}]}},
+            None,
+            ["/a", "/b"],
+        ),
+        ("lip_sync", {"assets": None}, None, []),
+    ],
+)
+def test_what_was_asked_comes_from_the_contract(
+    endpoint: str, parameters: dict[str, Any], prompt: str | None, inputs: list[str]
+) -> None:
+    assert prompt_of(endpoint, parameters) == prompt
+    assert sorted(inputs_of(endpoint, parameters)) == inputs
+
+
+def test_the_page_has_short_texts_and_links_to_local_inputs(tmp_path: Path) -> None:
+    given = [str(tmp_path / "in #1.png"), "data:image/png;base64," + "A" * 999, "api-assets/b.png"]
+    (row,) = data(written(tmp_path, result("fox", prompt="p" * 9999, inputs=given)))
+    assert row["prompt"] == "p" * 2000 + "…"
+    assert row["inputs"] == ["in #1.png", "data:image/png;base64,AAAAAAAA...", "api-assets/b.png"]
+    assert row["input_urls"] == ["in%20%231.png", "", ""]
 
 
 def test_numbers_are_short(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from batch.sample_report import HOSTILE, SampleReport, render_media, summary
-from magic_hour_workflows.batch._report import write_report
+from magic_hour_workflows.batch._report import relative, write_report
 from magic_hour_workflows.batch._rows import RowResult, RowStatus
 
 if TYPE_CHECKING:
@@ -201,6 +201,48 @@ def test_search(opened: Open, sample: SampleReport) -> None:
     page.locator("#search").fill("no such row")
     assert page.get_by_text("No row matches.").is_visible()
     assert page.locator("#shown").inner_text() == "0 rows"
+
+
+def test_what_was_asked_is_shown_beside_what_came_of_it(
+    opened: Open, sample: SampleReport, tmp_path: Path, portrait: Path, voice: Path
+) -> None:
+    """The prompt on the card, in the dialog and in the search; inputs beside outputs; a GIF moves, a sound plays."""
+    picture = shutil.copy(sample.results[0].paths[0], tmp_path / "loop.gif")
+    sound = shutil.copy(voice, tmp_path / "hello.mp3")
+    sunset = f"A sunset\n{HOSTILE[0]}"
+    rows = [
+        RowResult(
+            key="gif", endpoint="ai_gif_generator", status=RowStatus.SAVED, paths=[Path(picture)], prompt=sunset,
+            inputs=[str(portrait), "api-assets/x.png"],
+        ),
+        RowResult(
+            key="sound", endpoint="ai_voice_cloner", status=RowStatus.SAVED, kind="audio", paths=[Path(sound)],
+            prompt="Hello", inputs=[str(voice)],
+        ),
+    ]  # fmt: skip
+    page = opened(write_report(tmp_path, rows, summary(rows), "asked"))
+    assert page.locator(".media img").count() == 1
+    assert page.locator(".card .prompt").first.inner_text().startswith("A sunset")
+    player = page.locator(".card audio")
+    length = """(sound) => new Promise((done, fail) => {
+        sound.addEventListener("loadedmetadata", () => done(sound.duration));
+        sound.addEventListener("error", () => fail("no sound"));
+        sound.preload = "metadata";
+    })"""
+    assert player.evaluate(length) > 1
+    for text, found in (("SUNSET", ["gif"]), ("hello", ["sound"]), (portrait.name, ["gif"])):
+        page.locator("#search").fill(text)
+        assert keys(page) == found, text
+    page.locator(".open").first.click()
+    assert page.locator("#inside .whole").inner_text() == sunset
+    inputs = page.locator("#inside .inputs")
+    assert inputs.locator("a").all_inner_texts() == [relative(portrait, tmp_path)]
+    assert inputs.locator("li").last.inner_text() == "api-assets/x.png"
+    assert inputs.locator("img").evaluate("async (img) => { await img.decode(); return img.naturalWidth; }") > 0
+    close_details(page)
+    page.locator("#search").fill("hello")
+    page.locator(".open").first.click()
+    assert page.locator(".stage audio").get_attribute("aria-label") == "Output 1 of 1 of sound"
 
 
 def test_the_commands_that_help_are_on_the_cards(opened: Open) -> None:

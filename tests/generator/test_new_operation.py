@@ -275,13 +275,13 @@ except ManifestError as error:
 
 def test_the_command_line(project: Path) -> None:
     path = f"{project / 'generated'}{os.pathsep}{project / 'workflows'}"
-    faces = json.dumps([{"original_face": "api-assets/f.png", "new_face": str(project / "me.png")}])
+    face = f"original_face=api-assets/f.png,new_face={project / 'me.png'}"
 
     def run(*arguments: str) -> Any:
         line = ("-m", "magic_hour_workflows", "hologram", "make", "--end-seconds", "2", *arguments)
         return python(*line, variables={"PYTHONPATH": path})
 
-    done = run("--video", str(project / "loop.gif"), "--faces", faces, "--dry-run", "--format", "json")
+    done = run("--video", str(project / "loop.gif"), "--face", face, "--dry-run", "--format", "json")
     assert done.returncode == 0, done.stderr
     data = json.loads(done.stdout)
     assert [each["name"] for each in data["uploads"]] == ["loop.gif", "me.png"]

@@ -31,12 +31,17 @@ from ._rows import RowResult, RowStatus, Summary
 
 FIELDS = (
     "key", "endpoint", "status", "id", "credits", "paths", "sizes", "sha256", "seconds", "error", "error_type", "name",
-    "kind",
+    "kind", "prompt", "inputs",
 )  # fmt: skip
 """The fields of a line of `results.jsonl`, and the columns of `results.csv`."""
 
 SEPARATOR = "|"
-"""Joins the paths, sizes and SHA-256 sums of one row in `results.csv`; safe file names do not contain it."""
+"""Joins the paths, sizes, SHA-256 sums and inputs of one row in `results.csv`; names of outputs do not contain it."""
+
+_DATA_URL = 30
+"""Characters of a data: URL that are shown."""
+_LONGEST_PROMPT = 2000
+"""Characters of a prompt on the page; tables have all of it."""
 
 
 # Characters that make a spreadsheet read a cell as a formula: https://owasp.org/www-community/attacks/CSV_Injection
@@ -47,8 +52,8 @@ def write_results(directory: str | os.PathLike[str], results: Iterable[RowResult
     """Write `results.jsonl` and `results.csv`, replacing those of an earlier run.
 
     A line of `results.jsonl` is an object with all of `FIELDS`; paths are relative to the directory, with `/`; numbers
-    have at most three decimals. In `results.csv` several paths, sizes or SHA-256 sums are joined with `|`, unknown
-    values are empty, and an apostrophe precedes text that a spreadsheet would run as a formula.
+    have at most three decimals. In `results.csv` several paths, sizes, SHA-256 sums or inputs are joined with `|`,
+    unknown values are empty, and an apostrophe precedes text that a spreadsheet would run as a formula.
 
     Raises:
         OSError: the disk is full, or a spreadsheet has the file open; the old files are unchanged.
@@ -73,9 +78,17 @@ def record(result: RowResult, directory: Path) -> dict[str, Any]:
     values["status"] = result.status.value
     values |= {name: rounded(values[name]) for name in ("credits", "seconds")}
     values["paths"] = [relative(path, directory) for path in result.paths]
+    values["inputs"] = [_input(given, directory) for given in result.inputs]
     if result.error is not None:
         values["error"] = without_secrets(result.error)
     return values
+
+
+def _input(given: str, directory: Path) -> str:
+    """An input file as it is shown: a local path relative to the directory, anything else without secrets."""
+    if os.path.isabs(given):
+        return relative(Path(given), directory)
+    return f"{given[:_DATA_URL]}..." if given[:5].lower() == "data:" else without_secrets(given)
 
 
 def readable(row: dict[str, Any]) -> dict[str, Any]:
@@ -203,7 +216,10 @@ def _argument(key: str) -> str:
 def _row(result: RowResult, folder: Path, options: Sequence[str]) -> dict[str, Any]:
     row = readable(record(result, folder))
     row["urls"] = [_url(path, folder) for path in result.paths]
+    row["input_urls"] = [_url(Path(given), folder) if os.path.isabs(given) else "" for given in result.inputs]
     row["remedy"] = remedy(result, options)
+    if len(row["prompt"] or "") > _LONGEST_PROMPT:
+        row["prompt"] = f"{row['prompt'][:_LONGEST_PROMPT]}…"
     return {name: value for name, value in row.items() if value not in (None, [])}
 
 

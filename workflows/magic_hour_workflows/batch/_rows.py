@@ -58,7 +58,7 @@ class RowResult:
         endpoint: the resource, such as `ai_image_generator`.
         status: the state of the row.
         id: the id of the job, once it was accepted.
-        kind: `image` or `video`.
+        kind: the kind of the job, such as `image`, `video` or `audio`.
         name: the name that the job was submitted under; search for it in the web app.
         credits: the credits charged, as last reported by the service; 0 if nothing was charged; None if unknown.
         paths: the saved files; of a row that is not saved, those outputs that were.
@@ -67,6 +67,8 @@ class RowResult:
         seconds: processing time of the last run of the row.
         error: what went wrong, understandable on its own.
         error_type: the name of the class of that error, such as `JobFailed`.
+        prompt: what the row asked for, if it has a prompt.
+        inputs: its input files, as paths, URLs or paths of uploads.
     """
 
     key: str
@@ -82,6 +84,8 @@ class RowResult:
     seconds: float | None = None
     error: str | None = None
     error_type: str | None = None
+    prompt: str | None = None
+    inputs: list[str] = attrs.field(factory=list)
 
 
 class FileProblem(StrEnum):

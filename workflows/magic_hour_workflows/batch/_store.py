@@ -17,6 +17,7 @@ from sqlalchemy import exc
 
 from .._results import Kind, number
 from ..errors import DatabaseLost
+from ._asked import inputs_of, prompt_of
 from ._claims import Claims, keep_ids
 from ._connections import error_kind, is_away, retry_while_away
 from ._fleet import Fleet
@@ -308,6 +309,7 @@ def _written(one: Planned, position: int) -> dict[str, Any]:
 
 
 def _result(found: Any) -> RowResult:
+    parameters = json.loads(found.parameters)
     return RowResult(
         key=found.key,
         endpoint=found.endpoint,
@@ -322,4 +324,6 @@ def _result(found: Any) -> RowResult:
         seconds=found.seconds,
         error=found.error if found.standing == found.state else None,
         error_type=found.error_type if found.standing == found.state else None,
+        prompt=prompt_of(found.endpoint, parameters),
+        inputs=inputs_of(found.endpoint, parameters),
     )

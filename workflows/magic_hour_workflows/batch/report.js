@@ -29,6 +29,7 @@ const counted = (count, noun) => `${numbers.format(count)} ${noun}${count === 1 
 
 const PICTURES = /\.(png|jpe?g|jfif|webp|avif|gif|bmp)$/i;
 const VIDEOS = /\.(mp4|m4v|mov|webm)$/i;
+const SOUNDS = /\.(mp3|wav|m4a|aac|ogg|oga|opus|flac)$/i;
 
 // Images load lazily by themselves, videos not in every browser, and a browser limits how many it loads.
 const nearby = new IntersectionObserver(
@@ -62,9 +63,17 @@ function thumbnail(row, index) {
   return element;
 }
 
+/** A player for a sound. */
+function player(row, index, name) {
+  const sound = make("audio", { controls: true, preload: "none", "aria-label": name, src: row.urls[index] });
+  sound.addEventListener("error", gone, { once: true });
+  return sound;
+}
+
 function large(row, index) {
   const path = row.paths[index];
   const name = `Output ${index + 1} of ${row.paths.length} of ${row.key}`;
+  if (SOUNDS.test(path)) return player(row, index, name);
   if (VIDEOS.test(path)) {
     const video = make("video", { controls: true, preload: "metadata", playsInline: true, "aria-label": name });
     video.src = `${row.urls[index]}#t=0.1`;
@@ -105,6 +114,9 @@ function reason(row) {
 function media(row) {
   if (!row.paths && row.error) return null;
   if (!row.paths) return make("div", { className: "media none" }, remedies(row));
+  if (row.paths.length === 1 && SOUNDS.test(row.paths[0])) {
+    return make("div", { className: "media sound" }, player(row, 0, `Output of ${row.key}`));
+  }
   const shown = Math.min(row.paths.length, 4);
   const box = make("div", { className: `media of-${shown === 3 ? 4 : shown}` });
   for (let index = 0; index < shown; index += 1) box.append(thumbnail(row, index));
@@ -118,14 +130,14 @@ function card(row) {
   const button = make("button", { type: "button", className: "open", "aria-haspopup": "dialog" }, own(row.key));
   button.addEventListener("click", () => show(row));
   return make("li", {}, make("article", { className: `card ${row.status}` }, media(row),
-    make("div", { className: "text" }, make("h3", { title: row.key }, button), figures(row),
+    make("div", { className: "text" }, make("h3", { title: row.key }, button), row.prompt ? make("p", { className: "prompt" }, own(row.prompt)) : null, figures(row),
       row.error ? reason(row) : null, row.error && row.remedy ? remedies(row) : null)));
 }
 
 // --- which rows ----------------------------------------------------------------------------------------------------
 
 function words(row) {
-  row.words ??= [row.key, row.id, row.name, row.error, row.error_type, ...(row.paths ?? [])].filter(Boolean).join("\n").toLowerCase();
+  row.words ??= [row.key, row.prompt, row.id, row.name, row.error, row.error_type, ...(row.inputs ?? []), ...(row.paths ?? [])].filter(Boolean).join("\n").toLowerCase();
   return row.words;
 }
 
@@ -217,9 +229,21 @@ function copyButton(text, name) {
   return button;
 }
 
+/** An input: its name, a link if it is a file on this machine, and a small picture if it is one. */
+function input(name, url) {
+  if (!url) return make("li", {}, own(name));
+  const link = make("a", { href: url, target: "_blank", rel: "noopener noreferrer" }, own(name));
+  if (!PICTURES.test(name)) return make("li", {}, link);
+  const picture = make("img", { loading: "lazy", decoding: "async", alt: "", src: url });
+  picture.addEventListener("error", () => picture.remove(), { once: true });
+  return make("li", {}, picture, link);
+}
+
 function fields(row) {
   const list = make("dl", { className: "fields" });
   const add = (name, ...values) => list.append(make("div", {}, make("dt", { textContent: name }), make("dd", {}, ...values)));
+  if (row.prompt) add("Prompt", make("p", { className: "whole" }, own(row.prompt)));
+  if (row.inputs) add("Inputs", make("ul", { className: "inputs" }, ...row.inputs.map((name, index) => input(name, row.input_urls[index]))));
   add("Status", pill(row));
   if (row.error) add("What went wrong", reason(row));
   if (row.remedy) add("What to do", remedies(row));
@@ -308,7 +332,7 @@ by("close").addEventListener("click", () => by("details").close());
 by("details").addEventListener("close", closed);
 by("details").addEventListener("click", (event) => { if (event.target === by("details")) by("details").close(); });
 by("details").addEventListener("keydown", (event) => {
-  if (event.target.matches("video, input, textarea") || event.altKey || event.ctrlKey || event.metaKey) return;
+  if (event.target.matches("audio, video, input, textarea") || event.altKey || event.ctrlKey || event.metaKey) return;
   if (event.key === "ArrowLeft") step(-1);
   if (event.key === "ArrowRight") step(1);
 });
