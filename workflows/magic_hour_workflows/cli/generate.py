@@ -33,7 +33,8 @@ from .command import (
     print_result,
     resume_options,
 )
-from .flags import Flag, flags, parameters, parsed_json
+from .flags import Flag, flags, parameters
+from .objects import parsed_json
 from .printing import size
 from .terminal import Terminal, key_if_any
 
