@@ -1,4 +1,4 @@
-"""A person at a terminal: commands in this process, the emulator as the service, and the files of the examples."""
+"""A person at a terminal: commands in this process, with the emulator as the service and a folder with two files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from commands import Ended, Run
-from magic_hour_emulator import Emulator, samples
+from magic_hour_emulator import Emulator
 from magic_hour_workflows.cli import main
 
 
@@ -25,10 +25,9 @@ def folder(tmp_path: Path, emulator: Emulator, portrait: Path, voice: Path, monk
     monkeypatch.setenv("MAGIC_HOUR_BASE_URL", emulator.url)
     monkeypatch.setenv("MAGIC_HOUR_POLL_INTERVAL", "0.02")
     monkeypatch.setenv("COLUMNS", "80")
-    for name in ("portrait.jpg", "room.jpg", "group.jpg", "jacket.jpg"):
+    for name in ("portrait.jpg", "room.jpg"):
         shutil.copy(portrait, tmp_path / name)
     shutil.copy(voice, tmp_path / "voice.mp3")
-    shutil.copy(samples.clip(), tmp_path / "clip.mp4")
     return tmp_path
 
 

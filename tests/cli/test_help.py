@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import pytest
 
 from cli.golden_help import GOLDEN, commands, pages
 from commands import Run
-from magic_hour_emulator import Emulator
+from magic_hour_emulator import Emulator, samples
 
 _EXAMPLES = re.compile(r"Examples:\n((?:    magic-hour .*\n)+)")
 
@@ -69,6 +70,15 @@ def batch_of(line: str, run: Run, emulator: Emulator, folder: Path) -> str:
     return line.replace("cuid-example", emulator.ledger.creates[0].id)
 
 
+@pytest.fixture
+def inputs(folder: Path) -> None:
+    """The files that examples name, beside those that every test of commands has."""
+    shutil.copy(samples.clip(), folder / "clip.mp4")
+    for name in ("group.jpg", "jacket.jpg"):
+        shutil.copy(samples.portrait(), folder / name)
+
+
+@pytest.mark.usefixtures("inputs")
 @pytest.mark.parametrize("line", examples())
 def test_example(line: str, run: Run, emulator: Emulator, folder: Path, answers: Callable[[str], list[float]]) -> None:
     if shlex.split(line)[1:3] == ["batch", "settle"]:
