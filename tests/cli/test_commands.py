@@ -12,6 +12,7 @@ from PIL import Image
 
 from commands import Run, saved
 from magic_hour_emulator import Emulator
+from magic_hour_workflows._operations import paid
 from programs import python
 
 FOX = ("image", "generate", "--image-count", "1", "--prompt", "A red fox")
@@ -424,6 +425,5 @@ class TestOthers:
     def test_completion_offers_what_the_contract_knows(self, folder: Path) -> None:
         typed = "magic-hour image generate --aspect-ratio 1"
         environment = {"_MAGIC_HOUR_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": "4"}
-        done = python("-c", "from magic_hour_workflows._operations import paid
-from magic_hour_workflows.cli import main; main([])", variables=environment)
+        done = python("-c", "from magic_hour_workflows.cli import main; main([])", variables=environment)
         assert done.stdout.split() == ["1:1", "16:9"], done.stderr
