@@ -15,7 +15,7 @@ SEEDS ?= 1000
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:  # the steps of test share one environment, and pytest's closing line comes last
-.PHONY: help demo demo-batch packages test test-all test-long pytest coverage simulate audit answers kills batch-kills batch-damage batch-lost batch-fleet batch-late claims machine deadlines memory bench bench-quick mutants check lint imports types drift generate contract-diff docs dist format clean
+.PHONY: help demo demo-batch packages test test-all test-long pytest coverage simulate audit answers kills log-kills batch-kills batch-damage batch-lost batch-fleet batch-late claims machine deadlines memory bench bench-quick mutants check lint imports types drift generate contract-diff docs dist format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -87,6 +87,9 @@ answers: $(VENV)/.stamp ## Over 1,300 truncated, broken and distorted responses 
 
 kills: $(VENV)/.stamp ## kill -9 at every named point and at random moments (POINTS=20 RANDOM=200 SEED=0; a quarter of an hour)
 	@$(RUN) tests/kill/campaign.py --points $(or $(POINTS),20) --random $(or $(RANDOM),200) --seed $(or $(SEED),0)
+
+log-kills: $(VENV)/.stamp ## kill -9 of plain programs at random moments: the job log has every charged job, and saves it (KILLS=200 SEED=0; minutes)
+	@$(RUN) tests/kill/log_kills.py --kills $(or $(KILLS),200) --seed $(or $(SEED),0)
 
 batch-kills: $(VENV)/.stamp ## kill -9 of a batch at random moments, with the guard and without (KILLS=100 ROWS=300 SEED=0; a quarter of an hour)
 	@PYTHONPATH=tests $(RUN) -m batch.killing.kill_campaign --kills $(or $(KILLS),100) --rows $(or $(ROWS),300) --seed $(or $(SEED),0)

@@ -71,6 +71,14 @@ def emulator(running_emulator: Emulator) -> Emulator:
     return running_emulator
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _state_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The command line keeps a job log: not the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
 @pytest.fixture(params=MODES)
 def world(request: pytest.FixtureRequest) -> World:
     return World(request.param)
@@ -107,5 +115,6 @@ def voice() -> Path:
 @pytest.fixture(autouse=True)
 def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """A key or an address in the environment must not decide what a test does."""
-    for name in ("MAGIC_HOUR_API_KEY", "MAGIC_HOUR_BASE_URL", "MAGIC_HOUR_POLL_INTERVAL", "API_TOKEN"):
+    names = ("MAGIC_HOUR_API_KEY", "MAGIC_HOUR_BASE_URL", "MAGIC_HOUR_POLL_INTERVAL", "MAGIC_HOUR_JOB_LOG", "API_TOKEN")
+    for name in names:
         monkeypatch.delenv(name, raising=False)

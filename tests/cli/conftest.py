@@ -24,6 +24,7 @@ def folder(tmp_path: Path, emulator: Emulator, portrait: Path, voice: Path, monk
     monkeypatch.setenv("MAGIC_HOUR_API_KEY", emulator.token)
     monkeypatch.setenv("MAGIC_HOUR_BASE_URL", emulator.url)
     monkeypatch.setenv("MAGIC_HOUR_POLL_INTERVAL", "0.02")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path.with_name(f"{tmp_path.name}-state")))
     monkeypatch.setenv("COLUMNS", "80")
     for name in ("portrait.jpg", "room.jpg"):
         shutil.copy(portrait, tmp_path / name)

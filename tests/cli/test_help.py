@@ -70,6 +70,16 @@ def batch_of(line: str, run: Run, emulator: Emulator, folder: Path) -> str:
     return line.replace("cuid-example", emulator.ledger.creates[0].id)
 
 
+def jobs_of(line: str, run: Run, emulator: Emulator) -> str:
+    """A job log with a job in the state that the example needs."""
+    name = "ai_image_generator 2026-11-20T12:00:00Z 1a2b3c4d"
+    if name in line:
+        emulator.faults.add("reset", on="create", phase="after")
+    run("image", "generate", "--image-count", "1", "--prompt", "x", "--no-wait")
+    create = emulator.ledger.creates[0]
+    return line.replace(name, str(create.name)).replace("cuid-example", create.id)
+
+
 @pytest.fixture
 def inputs(folder: Path) -> None:
     """The files that examples name, beside those that every test of commands has."""
@@ -86,6 +96,8 @@ def test_example(line: str, run: Run, emulator: Emulator, folder: Path, answers:
     kind = shlex.split(line)[1]
     if kind == "batch":
         line = batch_of(line, run, emulator, folder)
+    elif kind == "jobs":
+        line = jobs_of(line, run, emulator)
     elif "cuid-example" in line:
         made = {
             "image": ("image", "generate", "--image-count", "1", "--prompt", "x"),

@@ -98,7 +98,7 @@ def test_tour(port: str, environment: dict[str, str], place: Path) -> None:
 
 def test_page(port: str, environment: dict[str, str], place: Path) -> None:
     rest = snippets(PAGE.replace(PAGE.partition("## A tour\n")[2].partition("\n## ")[0], ""))
-    assert len(rest) == 4
+    assert len(rest) == 6
     for snippet in rest:
         done = in_shell(snippet, {**environment, **exported(port)}, place)
         assert done.returncode == 0, done.stderr

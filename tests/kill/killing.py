@@ -56,12 +56,12 @@ def kill_at(emulator: Emulator, kind: str, name: str, folder: Path) -> Killed:
         emulator.faults.add(point.fault)
     with _started(emulator, kind, folder, INSIDE.get(name)) as program:
         if not point.inside:
-            _until(lambda: point.reached(emulator, folder), program)
+            until(lambda: point.reached(emulator, folder), program)
             program.send_signal(signal.SIGKILL)
         code = program.wait(PATIENCE_SECONDS)
     emulator.faults.clear()
     if point.late:
-        _until(lambda: bool(emulator.ledger.creates))
+        until(lambda: bool(emulator.ledger.creates))
     killed = judge(emulator, kind, name, folder)
     killed.check(code == -signal.SIGKILL, f"it exited by itself with {code}: {_printed(folder)}")
     _check_point(killed, point)
@@ -70,24 +70,24 @@ def kill_at(emulator: Emulator, kind: str, name: str, folder: Path) -> Killed:
 
 def kill_after(emulator: Emulator, kind: str, seconds: float, folder: Path) -> Killed:
     """Start the program, kill it `seconds` after its first request (before it, if negative), and judge."""
-    _slow(emulator)
+    slow_down(emulator)
     with _started(emulator, kind, folder) as program:
         if seconds >= 0:
-            _until(lambda: len(emulator.requests) > 0, program)
+            until(lambda: len(emulator.requests) > 0, program)
         time.sleep(abs(seconds))
         program.send_signal(signal.SIGKILL)
         program.wait(PATIENCE_SECONDS)
     emulator.faults.clear()
     # A request that was on its way when the program died is still carried out, or not; both end soon.
-    _until(lambda: all(request.status is not None for request in emulator.requests.find(method="POST")), patience=1)
+    until(lambda: all(request.status is not None for request in emulator.requests.find(method="POST")), patience=1)
     return judge(emulator, kind, "a random moment", folder)
 
 
 def undisturbed(emulator: Emulator, kind: str, folder: Path) -> float:
     """How long the program runs after its first request if nobody kills it."""
-    _slow(emulator)
+    slow_down(emulator)
     with _started(emulator, kind, folder) as program:
-        _until(lambda: len(emulator.requests) > 0, program)
+        until(lambda: len(emulator.requests) > 0, program)
         began = time.monotonic()
         code = program.wait(PATIENCE_SECONDS)
     if code != 0:
@@ -95,7 +95,7 @@ def undisturbed(emulator: Emulator, kind: str, folder: Path) -> float:
     return time.monotonic() - began
 
 
-def _slow(emulator: Emulator) -> None:
+def slow_down(emulator: Emulator) -> None:
     """Slow every step down, so that a random moment can hit it."""
     emulator.reset()
     emulator.faults.add("upload_slow", on="put", rate=300_000)
@@ -112,7 +112,7 @@ def moment(chance: random.Random, length: float) -> float:
 def judge(emulator: Emulator, kind: str, point: str, folder: Path) -> Killed:
     """Check what is left, then finish the job by its id, twice."""
     creates, printed = emulator.ledger.creates, _printed(folder)
-    files = _files(folder)
+    files = final_files(folder)
     killed = Killed(
         point=point,
         kind=kind,
@@ -133,7 +133,7 @@ def judge(emulator: Emulator, kind: str, point: str, folder: Path) -> Killed:
     killed.check(_JOB_NAME.fullmatch(create.name or ""), f"its name is not the one to look for: {create.name!r}")
     if any(job.held for job in emulator.jobs):
         emulator.force(create.id, "complete")
-    outputs = _outputs(emulator, create.id)
+    outputs = outputs_of(emulator, create.id)
     for path, content in files.items():
         killed.check(_is_picture(path) and content in outputs, f"{path.name} is not what the service made")
     _resume(emulator, killed, create.id, folder, outputs, _by_command if kind == "cli" else _by_check_result)
@@ -155,9 +155,9 @@ Resume = Callable[[Emulator, str, Path], list[Path]]
 
 def _resume(emulator: Emulator, killed: Killed, id: str, folder: Path, outputs: list[bytes], by: Resume) -> None:
     """Each time, all outputs are saved in order, and existing files stay unchanged."""
-    before = _files(folder)
+    before = final_files(folder)
     paths = by(emulator, id, folder)
-    now = _files(folder)
+    now = final_files(folder)
     how = by.__name__.strip("_").replace("_", " ")
     killed.check([now.get(path) for path in paths] == outputs, f"{how} did not save the outputs")
     killed.check(set(now) == set(before) | set(paths) and not set(before) & set(paths), f"{how} used other names")
@@ -166,7 +166,7 @@ def _resume(emulator: Emulator, killed: Killed, id: str, folder: Path, outputs: 
 
 def _by_command(emulator: Emulator, id: str, folder: Path) -> list[Path]:
     printed = folder / "resumed"
-    with Program(resume, folder, id, environment=_environment(emulator), out=printed, err=folder / "errors") as program:
+    with Program(resume, folder, id, environment=environment(emulator), out=printed, err=folder / "errors") as program:
         program.wait(PATIENCE_SECONDS)
     return [folder / line for line in printed.read_text().splitlines()]
 
@@ -186,21 +186,19 @@ def _started(emulator: Emulator, kind: str, folder: Path, point: str | None = No
     """The program, running. What it prints goes to a file, which outlives it as a terminal or a log would."""
     portrait = str(samples.portrait())
     arguments = (folder, kind, portrait, point)
-    with Program(main, *arguments, environment=_environment(emulator), out=folder / "printed") as program:
+    with Program(main, *arguments, environment=environment(emulator), out=folder / "printed") as program:
         try:
             yield program
         finally:
             program.kill()
 
 
-def _environment(emulator: Emulator) -> dict[str, str]:
+def environment(emulator: Emulator) -> dict[str, str]:
     settings = {"API_KEY": emulator.token, "BASE_URL": emulator.url, "POLL_INTERVAL": "0.02"}
     return {f"MAGIC_HOUR_{name}": value for name, value in settings.items()}
 
 
-def _until(
-    condition: Callable[[], bool], program: Program | None = None, *, patience: float = PATIENCE_SECONDS
-) -> None:
+def until(condition: Callable[[], bool], program: Program | None = None, *, patience: float = PATIENCE_SECONDS) -> None:
     """Return once the condition holds, the program has ended, or `patience` seconds have passed."""
     until = time.monotonic() + patience
     while not condition() and time.monotonic() < until and (program is None or program.poll() is None):
@@ -212,7 +210,7 @@ def _printed(folder: Path) -> str:
     return printed.read_text() if printed.exists() else ""  # killed before it had opened its output
 
 
-def _files(folder: Path) -> dict[Path, bytes]:
+def final_files(folder: Path) -> dict[Path, bytes]:
     """All files without a leading dot: those with a final name."""
     return {path: path.read_bytes() for path in (folder / FOLDER).glob("[!.]*")}
 
@@ -230,7 +228,7 @@ def _is_picture(path: Path) -> bool:
     return True
 
 
-def _outputs(emulator: Emulator, id: str) -> list[bytes]:
+def outputs_of(emulator: Emulator, id: str) -> list[bytes]:
     """The bytes of the outputs, fetched without the SDK."""
     headers = {"authorization": f"Bearer {emulator.token}"}
     until = time.monotonic() + PATIENCE_SECONDS

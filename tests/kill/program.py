@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from magic_hour_workflows import AsyncClient, Client
-from magic_hour_workflows._flows import submit
+from magic_hour_workflows._flows import generate, submit
+from magic_hour_workflows._flows.call import Submission
 from magic_hour_workflows.cli import main as cli
 
 FOLDER = "out"
@@ -96,3 +97,46 @@ def resume(folder: Path, id: str) -> int:
     """Finish the job at the command line."""
     os.chdir(folder)
     return cli(["image", "wait", id, "--output", FOLDER])
+
+
+LOG_POINTS = ("submitting", "answered", "recorded", "saved")
+
+
+def die_for_the_log(point: str) -> None:
+    """Arrange for the program to kill itself around what it writes into the job log."""
+    match point:
+        case "submitting":
+            Submission.begin = die  # type: ignore[assignment]
+        case "answered":
+            submit.record_accepted = die  # type: ignore[assignment]
+        case "recorded":
+            submit.publish = die
+        case "saved":
+            generate.record_result = die  # type: ignore[assignment]
+        case _:
+            raise SystemExit(f"no such point: {point}")
+
+
+def plain(folder: Path, kind: str, portrait: str, point: str | None) -> int:
+    """The same job by a client, with nobody who listens: what is known of it, the job log alone knows."""
+    os.chdir(folder)
+    if point is not None:
+        die_for_the_log(point)
+    silent = {name: value for name, value in job(portrait).items() if name != "on_progress"}
+    if kind == "sync":
+        with Client() as client:
+            client.v1.ai_image_editor.generate(**silent)
+        return 0
+
+    async def run() -> None:
+        async with AsyncClient() as client:
+            await client.v1.ai_image_editor.generate(**silent)
+
+    asyncio.run(run())
+    return 0
+
+
+def jobs(folder: Path, *words: str) -> int:
+    """A command about the job log."""
+    os.chdir(folder)
+    return cli(["jobs", *words])

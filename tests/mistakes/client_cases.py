@@ -91,6 +91,31 @@ def _(here: Here) -> list[Case]:
     return [made(max_parallel=value) for value in (0, -1, 1.5, True, "4", None)]
 
 
+@row("a `max_credits` that is not a number of credits")
+def _(here: Here) -> list[Case]:
+    return [made(max_credits=value) for value in (-1, "500", True, float("nan"), float("inf"), 1e12)]
+
+
+@row("an `assume_credits` that is not a number of credits")
+def _(here: Here) -> list[Case]:
+    return [made(assume_credits=value) for value in (-1, "50", True, float("nan"))]
+
+
+@row("a job log that is not a file")
+def _(here: Here) -> list[Case]:
+    return [made(job_log=value) for value in ("", str(here.folder), here.folder, "https://127.0.0.1:1/jobs")]
+
+
+@row("such a job log in the variable")
+def _(here: Here) -> list[Case]:
+    return [made(environment={"MAGIC_HOUR_JOB_LOG": str(here.folder)})]
+
+
+@row("something that is not a path for a job log")
+def _(here: Here) -> list[Case]:
+    return [made(job_log=value) for value in (5, ["jobs.jsonl"], b"jobs.jsonl")]
+
+
 @row("a `request_timeout` that is not a number above 0")
 def _(here: Here) -> list[Case]:
     return [made(request_timeout=value) for value in (0, -1, "60", float("nan"))]

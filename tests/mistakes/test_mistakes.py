@@ -142,6 +142,7 @@ class TestInTheTerminal:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         row = ROWS[name]
+        monkeypatch.setenv("MAGIC_HOUR_JOB_LOG", "none")  # nobody has a state folder here
         for line in LINES[name](here):
             files = tree(here)
             with monkeypatch.context() as patch:

@@ -15,12 +15,14 @@ import attrs
 import httpx
 
 from magic_hour_client._runtime.send_trace import SendTrace
+from magic_hour_workflows._job_log.log import JobLog
+from magic_hour_workflows._job_log.store import MemoryStore
 from magic_hour_workflows._storage_http import INACTIVITY_SECONDS
 from magic_hour_workflows.errors import TransferFailed
 
 from .faults import UNWRITTEN, Fault, Phase, Weather
 from .scheduler import Scheduler
-from .service import Service
+from .service import BASE_URL, Service
 from .storage import START, Storage
 
 RUNAWAY = 10_000
@@ -38,6 +40,8 @@ class World:
     service: Service
     trace: list[str] = attrs.field(factory=list)
     reached: set[str] = attrs.field(factory=set)
+    job_log: JobLog = attrs.field(factory=lambda: JobLog(store=MemoryStore(), service=BASE_URL))
+    """That of all users."""
 
     def note(self, who: str, what: str) -> None:
         self.trace.append(f"{self.scheduler.clock:12.4f}  {who:10}  {what}")

@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from magic_hour_workflows._job_log.entries import State
+
 from . import convention_rules, file_rules, money_rules, time_rules
 from .environment import World
 from .facts import SECRETS, Rule, job_of, reported_files
@@ -18,6 +20,7 @@ RULES: list[Rule] = [
     money_rules.charged_once,
     money_rules.sent_once,
     money_rules.every_job_is_reported,
+    money_rules.every_job_is_in_the_job_log,
     money_rules.named,
     money_rules.credits_are_those_of_the_ledger,
     money_rules.nothing_after_a_mistake,
@@ -54,11 +57,22 @@ def complaints(
     for job in world.service.ledger:
         if job.id not in known and job.name is not None:
             found.append(f"{job.id} was charged, and no user knows of it")
+    found += _in_the_job_log(world)
     found += _on_disk(calls, world, mine, folders)
     answered = [x.accepted for call in calls for x in call.exchanges if x.accepted and x.answer is not None]
     found += [f"{id} is not in the log" for id in answered if not any(f"id={id} " in line for line in log)]
     found += [f"a secret is in the log: {line!r}" for line in log if any(secret in line for secret in SECRETS)]
     return found
+
+
+def _in_the_job_log(world: World) -> Iterator[str]:
+    """Every call has ended, so nothing is half recorded; and what was not charged is not counted as open."""
+    names = {job.name for job in world.service.ledger}
+    for entry in world.job_log.store.entries():
+        if entry.state in (State.RESERVED, State.SUBMITTING):
+            yield f"the job log still has {entry.name!r} as {entry.state}"
+        if entry.state is State.NOT_CHARGED and entry.name is not None and entry.name in names:
+            yield f"the job log has {entry.name!r} as not charged, and it was"
 
 
 def _on_disk(calls: list[CallRecord], world: World, mine: dict[Path, bytes], folders: list[Path]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from magic_hour_client.errors import NotFound
+from magic_hour_workflows._job_log.entries import State
 from magic_hour_workflows._results import Result
 from magic_hour_workflows.errors import (
     InvalidArgument,
@@ -55,6 +56,19 @@ def every_job_is_reported(call: CallRecord, world: World) -> Iterator[str]:
         yield f"{job.id} was accepted, and its caller knows neither its id nor its name: {call.error!r}"
     if call.what == "generate" and losses != ([lost.name] if lost is not None else []):
         yield f"SubmissionLost was reported {len(losses)} times for {lost!r}"
+
+
+def every_job_is_in_the_job_log(call: CallRecord, world: World) -> Iterator[str]:
+    job = accepted(call, world)
+    if job is None:
+        return
+    entries = world.job_log.store.entries()
+    if any(entry.id == job.id for entry in entries):
+        return
+    if any(x.accepted and x.answer is not None for x in creates(call)):
+        yield f"{job.id} was accepted and answered, and the job log does not have it"
+    elif not any(entry.name == job.name and entry.state is State.UNKNOWN for entry in entries):
+        yield f"{job.id} was accepted, and the job log has no unknown submission called {job.name!r}"
 
 
 def named(call: CallRecord, world: World) -> Iterator[str]:

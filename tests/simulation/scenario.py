@@ -174,6 +174,7 @@ class User:
         self.world.note(who, f"{what} {record.id or ''} within {record.timeout:g} s{blocking}")
         client = AsyncClient(KEY, base_url=BASE_URL)
         client.runner.backend = backend  # type: ignore[assignment]
+        client.runner._job_log = self.world.job_log
         task = scheduler.spawn(_run(use, client, partial(self._listen, record)), who)
         self._interrupt_perhaps(record, task)
         while not task.done:

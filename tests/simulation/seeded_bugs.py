@@ -23,7 +23,7 @@ from magic_hour_workflows import _partial_download as files
 from magic_hour_workflows import _retry as retry
 from magic_hour_workflows import _sources as sources
 from magic_hour_workflows import runner
-from magic_hour_workflows._flows import call, download, generate, submit, upload, wait
+from magic_hour_workflows._flows import call, download, generate, recording, submit, upload, wait
 from magic_hour_workflows._retry import Outcome
 from magic_hour_workflows.errors import TransferFailed
 
@@ -52,6 +52,16 @@ def a_create_is_sent_again_whatever_happened(patch: Patch) -> None:
 def a_lost_answer_counts_as_a_refusal(patch: Patch) -> None:
     real = retry.outcome
     patch.setattr(submit, "outcome", lambda e: Outcome.REFUSED if real(e) is Outcome.UNKNOWN else real(e))
+
+
+@breaks("every_job_is_in_the_job_log")
+def an_id_is_not_recorded(patch: Patch) -> None:
+    patch.setattr(recording, "_accepted", lambda call, job: None)
+
+
+@breaks("the job log still has")
+def a_failed_submission_stays_open_in_the_job_log(patch: Patch) -> None:
+    patch.setattr(recording, "_conclude", lambda call, error: None)
 
 
 @breaks("sent_once", seed=31)

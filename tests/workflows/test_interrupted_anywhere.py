@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -13,6 +14,8 @@ import httpx
 import pytest
 
 from magic_hour_workflows import AsyncClient, Client
+from magic_hour_workflows._job_log.entries import State
+from magic_hour_workflows._job_log.store import read
 
 JOB = {"image_count": 1, "style": {"prompt": "a"}}
 OURS = ("/magic_hour_client/", "/magic_hour_workflows/")
@@ -78,11 +81,13 @@ def judge(service: Service, error: BaseException | None, at: int) -> str:
     return "id" if id else "unknown" if unknown else "not sent"
 
 
-def blocking(use: Callable[[Any], Any], at: int, *, interrupts: bool = False) -> tuple[str, int]:
+def blocking(
+    use: Callable[[Any], Any], at: int, *, interrupts: bool = False, job_log: Path | None = None
+) -> tuple[str, int]:
     service = Service(interrupts=interrupts)
     caught: BaseException | None = None
     http = httpx.Client(transport=httpx.MockTransport(service))
-    with http, Client(http_client=http, **OPTIONS) as client:
+    with http, Client(http_client=http, job_log=job_log, **OPTIONS) as client:
         with interrupted(at) as lines:
             try:
                 use(client)
@@ -142,6 +147,22 @@ def test_at_every_line(mode: str, use: str, stride: int) -> None:
     assert lines > 100
     known = [play(USES[use], at)[0] for at in range(1, lines + 1, stride)]
     assert {"not sent", "id"} <= set(known) <= {"not sent", "unknown", "id", "result"}
+
+
+def test_at_every_line_the_job_log_has_the_job(tmp_path: Path) -> None:
+    """The id, if the caller got it; otherwise it is not called free of charge if it may have been sent."""
+    _, lines = blocking(USES["generate"], -1, job_log=tmp_path / "whole.jsonl")
+    states = set()
+    for at in range(1, lines + 1, 3):
+        path = tmp_path / f"{at}.jsonl"
+        known, _ = blocking(USES["generate"], at, job_log=path)
+        entries = list(read(path).entries.values())
+        assert len(entries) <= 1
+        ids = [entry.id for entry in entries]
+        assert (ids == ["job-1"]) == (known in ("id", "result")), f"line {at}: {known}, {entries}"
+        assert known != "unknown" or entries[0].state in (State.SUBMITTING, State.UNKNOWN), f"line {at}"
+        states |= {entry.state for entry in entries}
+    assert {State.NOT_CHARGED, State.ACCEPTED} <= states
 
 
 def test_a_second_time_at_every_line() -> None:

@@ -14,10 +14,12 @@ from magic_hour_client._runtime.settings import DEFAULT_TIMEOUT as REQUEST_TIMEO
 from magic_hour_client._runtime.settings import checked_seconds
 from magic_hour_client.types import Request
 
-from ._settings import DEFAULT_MAX_PARALLEL, DEFAULT_TIMEOUT, Defaults
+from ._settings import DEFAULT_MAX_PARALLEL, DEFAULT_TIMEOUT, Defaults, checked_job_log
 from .runner import AsyncRunner, Runner
 
 if TYPE_CHECKING:
+    import os
+
     import httpx
 
     from magic_hour_client._runtime.transport import AsyncTransport, SyncTransport
@@ -41,6 +43,12 @@ class Client(low_level.Client):
         max_parallel: how many files of one job are transferred at the same time.
         http_client: your own HTTP client, used for every request and never closed.
         allow_http: allow plain `http://` to machines other than this one.
+        job_log: the file in which each submission is recorded before it is sent, so that no job is lost with the
+            program; True for the file that `magic-hour jobs` reads, False for none. The variable
+            `MAGIC_HOUR_JOB_LOG`, or no file, if not given.
+        max_credits: the most credits that all who use the same job log may spend at this address; without a log, the
+            most that this client may spend. What may cost more is refused before anything is uploaded.
+        assume_credits: the credits to count for a call whose price is unknown; otherwise `max_credits` refuses it.
 
     Raises:
         InvalidArgument: there is no key, or a value is invalid.
@@ -65,6 +73,9 @@ class Client(low_level.Client):
         max_parallel: int = DEFAULT_MAX_PARALLEL,
         http_client: httpx.Client | None = None,
         allow_http: bool = False,
+        job_log: str | os.PathLike[str] | bool | None = None,
+        max_credits: float | None = None,
+        assume_credits: float | None = None,
     ) -> None:
         seconds = checked_seconds("request_timeout", request_timeout)
         super().__init__(
@@ -73,8 +84,9 @@ class Client(low_level.Client):
         defaults = Defaults.checked(
             timeout=timeout, poll_interval=poll_interval, max_parallel=max_parallel, allow_http=allow_http
         )
+        log = checked_job_log(job_log, self.base_url, max_credits, assume_credits)
         make_backend = partial(_sync_backend, self._transport, defaults.max_parallel)
-        self.runner: Runner = Runner(make_backend, defaults, seconds)
+        self.runner: Runner = Runner(make_backend, defaults, seconds, log)
         """Runs the calls of this client; for tools built on top of it."""
 
     @cached_property
@@ -108,6 +120,12 @@ class AsyncClient(low_level.AsyncClient):
         max_parallel: how many files of one job are transferred at the same time.
         http_client: your own HTTP client, used for every request and never closed.
         allow_http: allow plain `http://` to machines other than this one.
+        job_log: the file in which each submission is recorded before it is sent, so that no job is lost with the
+            program; True for the file that `magic-hour jobs` reads, False for none. The variable
+            `MAGIC_HOUR_JOB_LOG`, or no file, if not given.
+        max_credits: the most credits that all who use the same job log may spend at this address; without a log, the
+            most that this client may spend. What may cost more is refused before anything is uploaded.
+        assume_credits: the credits to count for a call whose price is unknown; otherwise `max_credits` refuses it.
 
     Raises:
         InvalidArgument: there is no key, or a value is invalid.
@@ -134,6 +152,9 @@ class AsyncClient(low_level.AsyncClient):
         max_parallel: int = DEFAULT_MAX_PARALLEL,
         http_client: httpx.AsyncClient | None = None,
         allow_http: bool = False,
+        job_log: str | os.PathLike[str] | bool | None = None,
+        max_credits: float | None = None,
+        assume_credits: float | None = None,
     ) -> None:
         seconds = checked_seconds("request_timeout", request_timeout)
         super().__init__(
@@ -142,9 +163,9 @@ class AsyncClient(low_level.AsyncClient):
         defaults = Defaults.checked(
             timeout=timeout, poll_interval=poll_interval, max_parallel=max_parallel, allow_http=allow_http
         )
-        self.runner: AsyncRunner = AsyncRunner(
-            partial(_async_backend, self._transport, defaults.max_parallel), defaults, seconds
-        )
+        log = checked_job_log(job_log, self.base_url, max_credits, assume_credits)
+        make_backend = partial(_async_backend, self._transport, defaults.max_parallel)
+        self.runner: AsyncRunner = AsyncRunner(make_backend, defaults, seconds, log)
         """Runs the calls of this client; for tools built on top of it."""
 
     async def __aenter__(self) -> Self:

@@ -9,12 +9,13 @@ import inspect
 import os
 from collections.abc import Callable
 from numbers import Integral
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from magic_hour_client._runtime.settings import checked_flag, checked_seconds
 from magic_hour_client.errors import InvalidArgument
 
 if TYPE_CHECKING:
+    from ._job_log.log import JobLog
     from .events import Event
 
 DEFAULT_TIMEOUT = 1800.0
@@ -64,6 +65,45 @@ def checked_listener(value: Any) -> Callable[[Event], object] | None:
         )
     listener: Callable[[Event], object] = value
     return listener
+
+
+JOB_LOG_VARIABLE = "MAGIC_HOUR_JOB_LOG"
+NO_JOB_LOG = "none"
+"""The value of the variable that means no log."""
+JobLogPlace: TypeAlias = str | os.PathLike[str] | bool | None
+"""A file; True for the one of the command line, False for none; None for what the variable says."""
+
+
+def checked_job_log(place: JobLogPlace, service: str, max_credits: object, assume_credits: object) -> JobLog | None:
+    """Where the calls of a client are recorded, and what they may cost; None if neither was asked for.
+
+    Raises:
+        InvalidArgument: a value is invalid.
+    """
+    limit, assumed = _credits("max_credits", max_credits), _credits("assume_credits", assume_credits)
+    field = "job_log"
+    if place is None:
+        place, field = os.environ.get(JOB_LOG_VARIABLE) or NO_JOB_LOG, JOB_LOG_VARIABLE
+        place = place.lower() != NO_JOB_LOG and place
+    if place is False and limit is None:
+        return None
+    from ._job_log.log import JobLog, checked_place, default_place
+    from ._job_log.store import FileStore, MemoryStore
+
+    if place is False:
+        return JobLog(store=MemoryStore(), service=service, limit=limit, assumed=assumed)
+    path = default_place() if place is True else checked_place(place, field)
+    return JobLog(store=FileStore(path), service=service, limit=limit, assumed=assumed)
+
+
+def _credits(name: str, value: object) -> float | None:
+    if value is None:
+        return None
+    from ._results import number, plain_number
+
+    if (credits := number(plain_number(value))) is not None:
+        return credits
+    raise InvalidArgument("expected a number of credits, 0 or more", field=name)
 
 
 def _count(name: str, value: Any) -> int:

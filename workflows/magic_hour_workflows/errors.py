@@ -20,6 +20,8 @@
     │   ├── UnusableURL                an invalid URL of storage; the service can give another
     │   └── DownloadFailed             `downloaded_paths` are those that were saved
     │       └── OutputsMissing         some outputs of a row could not be saved
+    ├── OverLimit                      it may cost more than is left of the `max_credits` of a client
+    ├── JobLogUnusable                 the job log cannot be read or written; nothing was sent
     ├── OverBudget                     a row of a batch costs more than is left of `max_credits`
     ├── NotMine                        a row of a batch was taken over; nothing was sent
     ├── DatabaseAway                   the database of a batch cannot be reached; the next run resumes the batch
@@ -45,6 +47,7 @@ import attrs
 from magic_hour_client._runtime.redaction import clean
 from magic_hour_client.errors import (
     APIError,
+    Argument,
     ConnectionFailed,
     Forbidden,
     InvalidArgument,
@@ -288,6 +291,50 @@ class ManifestError(InvalidArgument):
         return "\n".join([super().describe(show), *lines, *([f"  ... and {more} more"] if more > 0 else [])])
 
 
+class OverLimit(MagicHourError):
+    """A call may cost more than is left of the `max_credits` of the client. Nothing was uploaded or sent.
+
+    Attributes:
+        operation: the call, such as `v1.ai_image_generator.create`.
+        estimate: its credits at the highest known price, or None if the price is unknown.
+        used: the credits charged, and set aside for submissions that have no outcome yet.
+        limit: the value of `max_credits`.
+        unknown: the part of `used` for submissions of which it is unknown whether they were accepted.
+        place: the job log, or None if the client counts alone.
+    """
+
+    def __init__(
+        self, *, operation: str, estimate: float | None, used: float, limit: float, unknown: float, place: str | None
+    ) -> None:
+        counted = "of this client" if place is None else f"in the job log {place}"
+        if estimate is None:
+            problem = f"{operation} was not sent: its price is unknown, and credits are limited to {limit:g}"
+            remedy: Text = ("pass ", Argument("assume_credits"), " to say what to count for it")
+        else:
+            problem = f"{operation} was not sent: it may cost {estimate:g} credits, and {used:g} of {limit:g} are used"
+            problem += f" {counted}"
+            remedy = ("raise ", Argument("max_credits"), ", or choose another ", Argument("job_log"))
+        if unknown:
+            problem += f" ({unknown:g} of them for submissions of which it is unknown whether they were accepted)"
+            remedy = (*remedy, ", or settle those first")
+        super().__init__(problem, remedy)
+        self.operation = operation
+        self.estimate = estimate
+        self.used = used
+        self.limit = limit
+        self.unknown = unknown
+        self.place = place
+
+
+class JobLogUnusable(MagicHourError):
+    """The job log cannot be read or written. If that is found before a create, nothing was sent."""
+
+    def __init__(self, place: str, why: str) -> None:
+        super().__init__(
+            f"the job log {place} cannot be used: {why}", ("fix that, or choose another ", Argument("job_log"))
+        )
+
+
 class OverBudget(MagicHourError):
     """The row would exceed `max_credits`. Nothing was sent."""
 
@@ -378,6 +425,7 @@ __all__ = [
     "JobCanceled",
     "JobError",
     "JobFailed",
+    "JobLogUnusable",
     "JobTimeout",
     "MagicHourError",
     "ManifestError",
@@ -385,6 +433,7 @@ __all__ = [
     "NotMine",
     "OutputsMissing",
     "OverBudget",
+    "OverLimit",
     "PaymentRequired",
     "RequestTimeout",
     "ServerError",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from magic_hour_client._runtime.endpoints import Endpoint, Request
     from magic_hour_client.types import AssetRole, ProjectKind
 
+    from ._job_log.log import JobLog
     from ._results import Result as Result
     from .events import Event as Event
 
@@ -67,8 +68,15 @@ class JobOptions(WaitOptions, SaveOptions, total=False):
 class _BaseRunner:
     """What both runners share: one place that builds a call, and one flow for each method."""
 
-    def __init__(self, make_backend: Callable[[], Backend], defaults: Defaults, request_timeout: float | None) -> None:
+    def __init__(
+        self,
+        make_backend: Callable[[], Backend],
+        defaults: Defaults,
+        request_timeout: float | None,
+        job_log: JobLog | None = None,
+    ) -> None:
         self._make_backend = make_backend
+        self._job_log = job_log
         self.defaults: Defaults = defaults
         self.request_timeout: float | None = request_timeout
 
@@ -94,6 +102,7 @@ class _BaseRunner:
             poll_interval=checked_interval("poll_interval", poll_interval) or self.defaults.poll_interval,
             on_progress=checked_listener(on_progress),
             allow_http=self.defaults.allow_http,
+            job_log=self._job_log,
         )
 
     def _generate(

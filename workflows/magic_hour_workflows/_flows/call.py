@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from magic_hour_client.types import Request
 
     from .._backend import Backend, BeforeSending
+    from .._job_log.entries import Entry
+    from .._job_log.log import JobLog
+    from .._results import Job
     from ..errors import SubmissionUnknown
     from ..events import Event
 
@@ -60,6 +63,14 @@ class Submission:
         """How often the listener was called with the id, counting calls that were interrupted."""
         self.unknown: SubmissionUnknown | None = None
         """The error for an unknown outcome; kept, because the exception that carries it may be replaced."""
+        self.job: Job | None = None
+        """The job, once it is accepted."""
+        self.entry: Entry | None = None
+        """What the job log has about it, or will have."""
+        self.entry_added: bool = False
+        """Whether the job log has the entry."""
+        self.followed: bool = False
+        """Whether the call waits for the job."""
 
     def begin(self, attempt: Attempt) -> None:
         self.attempt, self.settled, self.unknown = attempt, False, None
@@ -78,6 +89,8 @@ class Call:
     """Attempts at a step; None for as many as fit before the deadline, once the job is paid for."""
     before_sending: BeforeSending | None = None
     """Called before each attempt at a paid create, directly before its first byte; raises if it must not be sent."""
+    job_log: JobLog | None = None
+    """Where the submission is recorded."""
     submission: Submission = attrs.field(factory=Submission)
     deadline: float = attrs.field(default=0.0, kw_only=True)
 

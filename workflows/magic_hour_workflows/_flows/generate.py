@@ -25,6 +25,7 @@ from .._results import Job, Kind, Result, number
 from ..errors import name_job, naming
 from .call import Call
 from .download import download
+from .recording import outcome_recorded, record_left, record_result, recorded
 from .submit import carry, kind_of, submit
 from .upload import upload
 from .wait import Project, finished, named, poll, reported_status, wait
@@ -66,21 +67,31 @@ async def generate(
     """Run a whole job; `parameters` have local files where the contract has remote paths."""
     request, assets = prepare(call.backend, endpoint, parameters)
     try:
-        directory = None
-        if outputs.wait_for_completion:
-            directory = await call.backend.run_in_thread(partial(outputs.directory, kind_of(request)))
-        assets.uploaded(await upload(call, assets.sources))
-    finally:
-        assets.close()
-    try:
-        _, job = await submit(call, request)
+        try:
+            directory = None
+            if outputs.wait_for_completion:
+                directory = await call.backend.run_in_thread(partial(outputs.directory, kind_of(request)))
+            async with recorded(
+                call,
+                request,
+                uploads=bool(assets.sources),
+                followed=outputs.wait_for_completion,
+                directory=directory,
+                output_name=outputs.output_name,
+            ):
+                assets.uploaded(await upload(call, assets.sources))
+                _, job = await submit(call, request)
+        finally:
+            assets.close()
         with naming(job):
             if not outputs.wait_for_completion:
                 return Result(id=job.id, kind=job.kind, status="queued", credits_charged=job.credits_charged)
-            project = await wait(call, job, new=True)
+            async with outcome_recorded(call, job):
+                project = await wait(call, job, new=True)
             return await _saved(call, job, project, directory, outputs)
     except BaseException as error:
         carry(call, error)
+        record_left(call)
         raise
 
 
@@ -122,12 +133,11 @@ async def check_result(call: Call, kind: Kind, id: str, outputs: OutputOptions) 
     directory = outputs.directory(kind)
     call = call.paid()
     with naming(job):
-        if outputs.wait_for_completion:
-            project = await wait(call, job)
-        else:
-            project = await poll(call, job)
-            if not finished(job, project):
-                return _result(job, project, [])
+        async with outcome_recorded(call, job):
+            project = await (wait if outputs.wait_for_completion else poll)(call, job)
+            complete = finished(job, project)
+        if not complete:
+            return _result(job, project, [])
         return await _saved(call, job, project, directory, outputs)
 
 
@@ -140,8 +150,10 @@ async def save(call: Call, kind: Kind, id: str, outputs: OutputOptions) -> list[
     job = named(kind, id)
     directory = outputs.directory(kind)
     call = call.paid()
-    project = await poll(call, job)
-    if not finished(job, project):
+    async with outcome_recorded(call, job):
+        project = await poll(call, job)
+        complete = finished(job, project)
+    if not complete:
         early = InvalidArgument(
             f"the {kind} job {job.shown_id} is not complete yet ({reported_status(project) or 'unknown'})", field="id"
         )
@@ -161,7 +173,9 @@ async def upload_file(call: Call, value: Any, role: Any) -> str:
 
 async def _saved(call: Call, job: Job, project: Project, directory: Path | None, outputs: OutputOptions) -> Result:
     paths = [] if directory is None else await download(call, job, project, directory, outputs.output_name)
-    return _result(job, project, paths)
+    result = _result(job, project, paths)
+    await record_result(call, job, result)
+    return result
 
 
 def _result(job: Job, project: Project, paths: list[Path]) -> Result:

@@ -21,6 +21,7 @@ from .._hints import hinting
 from .._retry import Outcome, may_repeat, outcome
 from ..errors import SubmissionUnknown, name_job, naming
 from .call import Attempt, Call, logger
+from .recording import record_accepted, record_submitting, recorded
 
 if TYPE_CHECKING:
     from .._results import Job, Kind
@@ -41,7 +42,8 @@ async def send(call: Call, request: Request[T], extra_headers: Mapping[str, str]
         request = attrs.evolve(request, headers={**request.headers, **checked_headers(extra_headers)})
     if request.endpoint.charges_credits:
         try:
-            created, _ = await submit(call, request)
+            async with recorded(call, request):
+                created, _ = await submit(call, request)
             return created
         except BaseException as error:
             carry(call, error)
@@ -75,7 +77,7 @@ async def query(call: Call, request: Request[T], *, again: Callable[[Exception],
 async def submit(call: Call, request: Request[T]) -> tuple[T, Job]:
     """Send a request that charges credits, so that it is accepted at most once. Returns its answer and the job.
 
-    The id is published, as an event and in the log, before anything else happens.
+    The id is recorded and published, as an event and in the log, before anything else happens.
 
     Raises:
         SubmissionUnknown: it was sent, and its outcome is unknown.
@@ -83,6 +85,7 @@ async def submit(call: Call, request: Request[T]) -> tuple[T, Job]:
         ConnectionFailed: it could not be sent in time; nothing was charged.
     """
     kind_of(request)  # do not pay for a job that nobody could wait for
+    await record_submitting(call)
     reserve = min(LEAST_SECONDS, call.timeout / 2)
     if call.left() < reserve:
         message = f"{request.name} was not sent: too little time is left for its answer"
@@ -96,7 +99,8 @@ async def submit(call: Call, request: Request[T]) -> tuple[T, Job]:
             created = await call.backend.send(
                 request, call.attempt_deadline(SUBMIT_SECONDS), call.before_sending, trace
             )
-            job = job_from(request, created)
+            call.submission.job = job = job_from(request, created)
+            await record_accepted(call, job)
             publish(call, job)
             return created, job
         except Exception as error:
@@ -164,7 +168,7 @@ def carry(call: Call, error: BaseException) -> None:
         return
     if attempt.trace.result is not None:
         with suppress(UnexpectedResponse, InvalidArgument):  # the id is unusable, so the outcome is unknown
-            job = job_from(attempt.request, attempt.trace.result)
+            call.submission.job = job = job_from(attempt.request, attempt.trace.result)
             publish(call, job)
             name_job(error, job)
             return
@@ -173,7 +177,9 @@ def carry(call: Call, error: BaseException) -> None:
     lost = call.submission.unknown  # reported before; a second Ctrl-C has replaced the exception that carried it
     if lost is None:
         failure = getattr(error, "failure", None)
-        if settled or (failure and outcome(failure) is not Outcome.UNKNOWN):
+        if failure and outcome(failure) is not Outcome.UNKNOWN:
+            call.submission.settled = settled = True
+        if settled:
             return
         lost = _lost(call, attempt, f"interrupted by {type(error).__name__}")
     error.submission_unknown = lost  # type: ignore[attr-defined]

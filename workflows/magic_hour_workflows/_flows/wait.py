@@ -17,6 +17,7 @@ from .._retry import may_repeat
 from ..errors import JobCanceled, JobFailed, JobTimeout, naming
 from ..events import StatusChanged
 from .call import Call
+from .recording import outcome_recorded
 
 
 class Project(Protocol):
@@ -61,7 +62,9 @@ def interval(elapsed: float, random: float, fixed: float | None = None) -> float
 
 async def wait_for(call: Call, kind: Kind, id: str) -> Any:
     """Wait for a job by its id; returns its project."""
-    return await wait(call, named(kind, id))
+    job = named(kind, id)
+    async with outcome_recorded(call, job):
+        return await wait(call, job)
 
 
 def named(kind: Kind, id: str) -> Job:

@@ -101,6 +101,7 @@ class Batch:
             timeout=timeout,
             poll_interval=poll_interval,
             allow_http=allow_http,
+            job_log=False,  # the database of the batch has its jobs, and only it
         )
         if rows is not None:  # else it may only be inspected, which needs no key
             self._make_client()  # raises now if one of these is invalid

@@ -9,12 +9,10 @@ and SHA-256.
 from __future__ import annotations
 
 import asyncio
-import errno
 import hashlib
 import os
 import shutil
 import stat
-import sys
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +26,7 @@ import attrs
 from .._outputs import safe_stem
 from .._partial_download import moved
 from .._sources import Source
+from .._syncing import sync, sync_directory
 from ._rows import DamagedFile, FileProblem, RowResult
 
 CHECKERS = 4
@@ -121,15 +120,12 @@ B = TypeVar("B")
 
 _SYNCERS = 4
 
-_NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
-"""Errors of file systems that do not sync directories."""
-
 
 def synced(path: Path) -> SavedFile:
     """A complete file, after its bytes have reached the disk."""
     with path.open("r+b") as file:  # Windows only syncs writable files
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-        _sync(file.fileno())
+        sync(file.fileno())
         return SavedFile(path, os.fstat(file.fileno()).st_size, digest)
 
 
@@ -146,31 +142,6 @@ def _tried(path: Path) -> SavedFile | OSError:
         return synced(path)
     except OSError as error:
         return error
-
-
-def sync_directory(path: Path) -> None:
-    """Let the names in a directory reach the disk, where the system supports it."""
-    if sys.platform == "win32":  # NTFS journals names, and directories cannot be opened
-        return
-    with suppress(PermissionError):  # a parent of the output directory may be unreadable
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            _sync(descriptor)
-        except OSError as error:
-            if error.errno not in _NO_SYNC:
-                raise
-        finally:
-            os.close(descriptor)
-
-
-def _sync(descriptor: int) -> None:
-    if sys.platform == "darwin":  # `fsync` does not flush the disk's cache there (see its man page)
-        import fcntl
-
-        with suppress(OSError):  # not supported by every file system
-            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
-            return
-    os.fsync(descriptor)
 
 
 class GroupWork(Generic[A, B]):

@@ -23,7 +23,7 @@ import attrs
 from magic_hour_client._runtime.redaction import without_secrets
 
 from .._results import number
-from ._output_dir import sync_directory
+from .._syncing import append, opened, sync, sync_directory
 
 logger: logging.Logger = logging.getLogger("magic_hour_workflows")
 
@@ -179,17 +179,14 @@ class SideFile:
 def _appended(path: Path, lines: str) -> bool:
     """Append lines to a file and sync it; returns False if that failed."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(path, "ab") as file:
-            if file.tell():
-                with open(path, "rb") as old:
-                    old.seek(-1, os.SEEK_END)
-                    lines = lines if old.read(1) == b"\n" else f"\n{lines}"  # after half a line
-            file.write(lines.encode("ascii"))
-            file.flush()
-            os.fsync(file.fileno())
-        with suppress(OSError):  # the line has been synced
-            sync_directory(path.parent)
-        return True
+        descriptor = opened(path)
+        try:
+            append(descriptor, lines)
+            sync(descriptor)
+        finally:
+            os.close(descriptor)
     except OSError:
         return False
+    with suppress(OSError):  # the line has been synced
+        sync_directory(path.parent)
+    return True

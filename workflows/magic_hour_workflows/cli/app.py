@@ -19,7 +19,7 @@ from magic_hour_client.errors import InvalidArgument
 from .. import __version__
 from .._operations import complete, document, operations
 from .._results import Kind
-from . import batch, exit_status, generate, jobs, signals
+from . import batch, exit_status, generate, job_log, jobs, signals
 from .command import Argument, Option, command, exit_codes, new_group
 from .flags import Flag, flags
 from .generate import TAKEN
@@ -54,7 +54,7 @@ def build() -> typer.Typer:
         jobs.add(group, kind)
     files = new_group("Upload files to the service's storage.")
     jobs.add_upload(files)
-    for name, group in {**groups, "files": files, "batch": batch.GROUP}.items():
+    for name, group in {**groups, "files": files, "jobs": job_log.GROUP, "batch": batch.GROUP}.items():
         app.add_typer(group, name=name)
     _add_schema(app)
     _add_program(app, "demo", _demo, "Try the client on this machine, free of charge.")

@@ -38,12 +38,14 @@ class _Group(TyperGroup):
         return sorted(super().list_commands(ctx), key=lambda name: not isinstance(self.commands[name], TyperGroup))
 
 
-def new_group(help: str) -> typer.Typer:
+def new_group(help: str, *, alone: bool = False) -> typer.Typer:
+    """A group of commands; if it does something `alone`, its callback says what."""
     context = {"help_option_names": ["-h", "--help"]}
     return typer.Typer(
         cls=_Group,
         help=help,
-        no_args_is_help=True,
+        no_args_is_help=not alone,
+        invoke_without_command=alone,
         rich_markup_mode=None,
         context_settings=context,
         pretty_exceptions_enable=False,
@@ -121,6 +123,31 @@ PollInterval = Annotated[
         "--poll-interval",
         metavar="SECONDS",
         help="Polling interval in seconds. Default: MAGIC_HOUR_POLL_INTERVAL, or growing from 1 to 30.",
+    ),
+]
+JobLog = Annotated[
+    str | None,
+    Option(
+        "--job-log",
+        metavar="PATH|none",
+        help="The file that records submitted jobs for `magic-hour jobs`. Default: MAGIC_HOUR_JOB_LOG, or a file in "
+        "your state folder.",
+    ),
+]
+MaxCredits = Annotated[
+    float | None,
+    Option(
+        "--max-credits",
+        metavar="N",
+        help="Refuse the job if all jobs in the job log could then cost more credits than this.",
+    ),
+]
+AssumeCredits = Annotated[
+    float | None,
+    Option(
+        "--assume-credits",
+        metavar="N",
+        help="The credits to count towards --max-credits if the price is unknown. Default: refuse the job.",
     ),
 ]
 NoDownload = Annotated[bool, Option("--no-download", help="Do not save the outputs.")]

@@ -51,11 +51,12 @@ _OPTIONS = {
     "file": "FILE",
     "manifest": "MANIFEST",
     "key": "KEY",
+    "which": "JOB",
     "project_id": "--project",
 }
 _SETTINGS = (
     *("timeout", "poll_interval", "base_url", "allow_http", "extra_body", "role"),
-    *("database", "endpoint", "output", "concurrency", "rate", "max_credits"),
+    *("database", "endpoint", "output", "concurrency", "rate", "max_credits", "assume_credits", "job_log"),
 )
 _REMEDIES = {"token": "set MAGIC_HOUR_API_KEY to the key alone, without `Bearer`, spaces or line breaks"}
 """For arguments that have no option."""

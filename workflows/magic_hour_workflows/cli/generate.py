@@ -20,6 +20,9 @@ from magic_hour_client.endpoints import endpoint
 from .._operations import operations
 from .command import (
     SHARED,
+    AssumeCredits,
+    JobLog,
+    MaxCredits,
     NoDownload,
     Option,
     Output,
@@ -46,7 +49,8 @@ ExtraBody = Annotated[
 LEAST_SECONDS = 0.001
 """The least that is left of `--timeout`, so that the call itself reports the timeout."""
 _OWN = ("--output", "--no-wait", "--no-download", "--dry-run", "--timeout", "--poll-interval", "--extra-body", "--help")
-TAKEN = frozenset({*_OWN, *(name for parameter in SHARED for name in names_of(parameter))})
+_LIMITS = ("--job-log", "--max-credits", "--assume-credits")
+TAKEN = frozenset({*_OWN, *_LIMITS, *(name for parameter in SHARED for name in names_of(parameter))})
 """Flags that are not available to fields of the contract."""
 
 
@@ -79,7 +83,11 @@ def _add(group: typer.Typer, operation: str, found: Sequence[Flag]) -> None:
         timeout: Timeout = None,
         poll_interval: PollInterval = None,
         extra_body: ExtraBody = None,
+        job_log: JobLog = None,
+        max_credits: MaxCredits = None,
+        assume_credits: AssumeCredits = None,
     ) -> None:
+        terminal.job_log, terminal.max_credits, terminal.assume_credits = job_log, max_credits, assume_credits
         terminal.flags, terminal.submits = found, not dry_run
         terminal.resume_options = resume_options(output, no_download)
         for flag in found:

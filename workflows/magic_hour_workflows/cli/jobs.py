@@ -19,6 +19,7 @@ from .._results import Kind, number
 from .command import (
     Argument,
     Id,
+    JobLog,
     NoDownload,
     Option,
     Output,
@@ -80,7 +81,9 @@ def _add_wait(group: typer.Typer, kind: Kind) -> None:
         no_download: NoDownload = False,
         timeout: Timeout = None,
         poll_interval: PollInterval = None,
+        job_log: JobLog = None,
     ) -> None:
+        terminal.job_log = job_log
         resume = resume_options(output, no_download)
         where = output_options(output, kind)
         with terminal.client() as client, terminal.with_job(kind, id, resume), terminal.progress() as on_progress:
@@ -99,7 +102,10 @@ def _add_download(group: typer.Typer, kind: Kind) -> None:
     example = f"magic-hour {kind} download cuid-example --output {kind}s/"
 
     @command(group, "download", example, help=f"Save the outputs of a complete {kind} job.")
-    def download(terminal: Terminal, id: Id, output: Output = None, timeout: Timeout = None) -> None:
+    def download(
+        terminal: Terminal, id: Id, output: Output = None, timeout: Timeout = None, job_log: JobLog = None
+    ) -> None:
+        terminal.job_log = job_log
         where = output_options(output, kind)
         resume = resume_options(output, no_download=False)
         with terminal.client() as client, terminal.with_job(kind, id, resume), terminal.progress() as on_progress:

@@ -23,7 +23,9 @@ from magic_hour_client._runtime.redaction import escaped
 from magic_hour_client._runtime.settings import KEY_VARIABLE
 from magic_hour_client.errors import FieldDeprecated
 
+from .._formatting import reason, shown
 from .._results import Job, Kind
+from .._settings import JOB_LOG_VARIABLE, NO_JOB_LOG
 from ..errors import MagicHourError, SubmissionUnknown
 from ..events import Created, Event, SubmissionLost
 from . import exit_status, signals
@@ -44,6 +46,11 @@ class Terminal:
     debug: bool = False
     base_url: str | None = None
     allow_http: bool = False
+    job_log: str | None = None
+    """The file for the job log, or `none`; None for what the variable says, or else the usual file."""
+    max_credits: float | None = None
+    assume_credits: float | None = None
+    """What may be spent, and what to count if a price is unknown."""
     flags: Sequence[Flag] = ()
     """The flags behind the fields that errors may name."""
     submits: bool = False
@@ -62,7 +69,17 @@ class Terminal:
         """A client with the settings of the options and the environment."""
         from .._client import Client
 
-        client = Client(base_url=self.base_url, allow_http=self.allow_http)
+        log = job_log_place(self.job_log)
+        if log is True and self.submits and self.max_credits is None and (why := unusable_default()):
+            self.say(f"magic-hour: submitted jobs are not recorded ({why}); --job-log sets another file, or none")
+            log = False
+        client = Client(
+            base_url=self.base_url,
+            allow_http=self.allow_http,
+            job_log=log,
+            max_credits=self.max_credits,
+            assume_credits=self.assume_credits,
+        )
         self.address = client.base_url
         return client
 
@@ -83,7 +100,8 @@ class Terminal:
     def resume(self, kind: str, id: str) -> str:
         where = ["--base-url", self.base_url] if self.base_url else []
         open_http = ["--allow-http"] if self.allow_http else []
-        return escaped(shlex.join(["magic-hour", kind, "wait", id, *self.resume_options, *where, *open_http]))
+        log = ["--job-log", self.job_log] if self.job_log else []
+        return escaped(shlex.join(["magic-hour", kind, "wait", id, *self.resume_options, *log, *where, *open_http]))
 
     @contextmanager
     def with_job(self, kind: Kind, id: str, resume_options: Sequence[str] = ()) -> Iterator[None]:
@@ -190,6 +208,29 @@ class Terminal:
 def key_if_any() -> str:
     """The API key, or a placeholder: for what sends nothing, and so needs none."""
     return os.environ.get(KEY_VARIABLE) or "no-key-is-sent"
+
+
+def job_log_place(option: str | None) -> str | bool | None:
+    """What `--job-log` and its variable mean to a client: without both, the usual file."""
+    if option is not None:
+        return option if option.lower() != NO_JOB_LOG else False
+    return None if os.environ.get(JOB_LOG_VARIABLE) else True
+
+
+def unusable_default() -> str | None:
+    """Why the usual file for the job log cannot be written; None if it can. Nothing is created."""
+    from .._job_log.log import default_place
+
+    place = default_place()
+    for path in (place, *place.parents):
+        try:
+            path.stat()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            return f"{shown(path)}: {reason(error)}"
+        return None if os.access(path, os.W_OK) else f"{shown(path)} is not writable"
+    return f"{shown(place)}: not found"
 
 
 def projects_of(client: Client, kind: Kind) -> Any:
