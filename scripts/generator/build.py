@@ -107,6 +107,8 @@ class Build:
             openapi=self.data,
             endpoint_views=self.endpoints.all(),
             project_gets=self.endpoints.project_gets(),
+            tasks=self.endpoints.tasks,
+            balance=self.endpoints.balance(),
             errors=ERRORS,
             upload_urls=self.endpoints.upload_urls(),
             stored=self.endpoints.stored(),

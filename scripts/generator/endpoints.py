@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from functools import cached_property
 from typing import Any, TypeVar
 
 import attrs
@@ -17,6 +18,7 @@ from openapi_python_client.parser.openapi import Endpoint
 from openapi_python_client.parser.properties import ModelProperty
 from openapi_python_client.parser.responses import Response
 
+from .links import Links, PagesView, TaskView
 from .models import AssetView
 from .names import attribute
 from .prices import Prices
@@ -45,6 +47,9 @@ class EndpointView:
     path: str
     charges: bool
     project_kind: str | None
+    task: str | None
+    pages: PagesView | None
+    balance: str | None
     prices: dict[str, Any]
     assets: list[AssetView]
     rules: list[RuleView]
@@ -71,8 +76,14 @@ class EndpointView:
 
     @property
     def generates(self) -> bool:
-        """Whether there is a `generate` for it: it is paid for, makes a job and takes only fields of its body."""
-        return self.charges and self.project_kind is not None and bool(self.generate_keywords)
+        """Whether there is a `generate` for it: it makes a job, paid or a task, and takes only fields of its body."""
+        starts = (self.charges and self.project_kind is not None) or self.task is not None
+        return starts and bool(self.generate_keywords)
+
+    @property
+    def page_keywords(self) -> list[FieldView]:
+        """The parameters of an operation with pages, but for the cursor."""
+        return [field for field in self.keywords if self.pages is not None and field.attribute != self.pages.cursor]
 
     @property
     def call_name(self) -> str:
@@ -91,12 +102,18 @@ class ResourceView:
     """The kind of projects that it gets, if any."""
     project: EndpointView | None = None
     """The operation that gets one."""
+    task: TaskView | None = None
+    """The tasks that it gets, if any."""
     uploads: bool = False
     """Whether the upload URLs of input files are below it."""
 
     @property
     def generators(self) -> list[EndpointView]:
         return [operation for operation in self.operations if operation.generates]
+
+    @property
+    def starts_tasks(self) -> bool:
+        return any(operation.task is not None for operation in self.generators)
 
     @property
     def extended_children(self) -> list[ResourceView]:
@@ -177,6 +194,8 @@ class Endpoints:
         media = self.contract.json_media(operation.get("requestBody"))
         place = f"{method.upper()} {ascii(path)[1:-1]}"
         prices, rules = Prices(self.views, place, model), Rules(self.views, place, model)
+        links = Links(self.views, place, self._model_of(annotation))
+        plain = method == "get" and not parameters["path"] and not keywords
         return EndpointView(
             resource=_resource(path),
             method_name=name,
@@ -186,6 +205,9 @@ class Endpoints:
             path=path,
             charges=operation.get("x-charges-credits") is True,
             project_kind=_text(operation.get("x-project-kind")),
+            task=_resource(path)[-1] if "x-task" in operation else None,
+            pages=self._read(links, links.pages(operation.get("x-pages"), parameters["query"])),
+            balance=self._read(links, links.balance(operation.get("x-balance"), plain=plain)),
             prices=self._read(prices, prices.prices(operation.get("x-credits"))),
             assets=self.views.assets(model),
             rules=self._read(rules, rules.rules()),
@@ -212,7 +234,36 @@ class Endpoints:
     def _read(self, rows: Rows, found: T) -> T:
         """What was found in rows, with what is wrong with them noted."""
         self._problems += rows.problems
+        rows.problems.clear()
         return found
+
+    def _model_of(self, annotation: str) -> ModelProperty | None:
+        """The model of an answer, if it is one."""
+        return self.views.models.get(annotation.removeprefix("_models."))
+
+    @cached_property
+    def tasks(self) -> dict[str, TaskView]:
+        """Every kind of free job without a project."""
+        gets = {str(view.source.get("operationId")): view for view in self.all()}
+        found: dict[str, TaskView] = {}
+        for view in self.all():
+            if view.task is None:
+                continue
+            row = view.source["x-task"]
+            get = gets.get(str(row.get("get"))) if isinstance(row, dict) else None
+            place = f"{view.method} {ascii(view.path)[1:-1]}"
+            links = Links(self.views, place, None if get is None else self._model_of(get.result_annotation))
+            if view.task in found or view.task in self.project_gets():
+                links.wrong("x-task", f"there are jobs of the kind {view.task} already")
+            elif view.charges or view.project_kind is not None:
+                links.wrong("x-task", "a task is free and has no project")
+            task = self._read(links, links.task(row, gets, view.task))
+            found |= {} if task is None else {view.task: task}
+        return found
+
+    def balance(self) -> tuple[str, str] | None:
+        """The operation that says how many credits can be spent, and the field of its answer."""
+        return next(((view.call_name, view.balance) for view in self.all() if view.balance is not None), None)
 
     def check_rows(self) -> None:
         """Every row must name what exists.
@@ -220,6 +271,9 @@ class Endpoints:
         Raises:
             WrongRow: listing each mistake with its place.
         """
+        self.tasks  # noqa: B018  (its rows are read when it is first asked for)
+        for view in [view for view in self.all() if view.balance is not None][1:]:
+            self._problems.append(f"{view.method} {view.path}: x-balance: another operation says it already")
         lines = [*self._problems, *check_roles(self.views), *check_commands(self.contract.operations())]
         lines += check_uploads(self.contract.operations())
         if lines:
@@ -315,6 +369,9 @@ class Endpoints:
             nodes[endpoint.resource].operations.append(endpoint)
         for kind, view in self.project_gets().items():
             nodes[view.resource].project_kind, nodes[view.resource].project = kind, view
+        for kind, task in self.tasks.items():
+            nodes[task.get.resource].project_kind, nodes[task.get.resource].project = kind, task.get
+            nodes[task.get.resource].task = task
         if (urls := self.upload_urls()) is not None:
             nodes[urls.resource[:-1] or urls.resource].uploads = True
         return list(nodes.values())

@@ -115,7 +115,7 @@ def _operations(endpoints: Endpoints) -> Iterator[str | None]:
         where = _place(view)
         fields = [*view.path_parameters, *view.keywords]
         yield from _fields(where, fields)
-        options = GENERATE_OPTIONS if view.charges else CALL_OPTIONS
+        options = GENERATE_OPTIONS if view.charges or view.task is not None else CALL_OPTIONS
         for name in sorted(options & {field.attribute for field in fields}):
             yield f"{where}: the field {name!r} collides with our own option of that name"
 
@@ -135,6 +135,7 @@ def _resources(endpoints: Endpoints) -> Iterator[str | None]:
         names += [child.attribute for child in node.children]
         names += [*(["generate"] * len(node.generators)), *(PROJECT_METHODS if node.project is not None else [])]
         names += ["upload_file"] if node.uploads else []
+        names += ["iterate" for operation in node.operations if operation.pages is not None]
         yield problem_with(node.module, of=of) or problem_with_class(node.class_name)
         yield from (problem_with(name, of=of) for name in (node.attribute, *names))
         yield from (f"{of}: several things would be called {name!r}" for name in _repeated(names))

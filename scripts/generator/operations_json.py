@@ -41,6 +41,8 @@ def _operation(view: EndpointView, contract: Contract, schemas: _Schemas) -> dic
         "deprecated": source.get("deprecated") is True,
         "charges_credits": view.charges,
         "project_kind": view.project_kind,
+        "task": view.task,
+        "pages": source.get("x-pages"),
         "credits": view.prices or None,
         "command": source.get("x-command"),
         "prompt": source.get("x-emulator", {}).get("prompt"),

@@ -70,12 +70,14 @@ def check_commands(operations: Iterator[tuple[str, str, dict[str, Any]]]) -> Ite
         if command is None:
             continue
         place = f"{method.upper()} {path}"
-        if not isinstance(command, dict) or not all(isinstance(command.get(key), str) for key in ("group", "name")):
-            yield f"{place}: x-command: expected a group and a name"
+        if not isinstance(command, dict) or not all(
+            isinstance(word, str) and word for word in (command.get("group", "-"), command.get("name"))
+        ):
+            yield f"{place}: x-command: expected a name and, but for a command of its own, a group"
             continue
-        words = command["group"], command["name"]
+        words = command.get("group", ""), command["name"]
         if words in taken:
-            yield f"{place}: x-command: {taken[words]} is `{' '.join(words)}` already"
+            yield f"{place}: x-command: {taken[words]} is `{' '.join(words).strip()}` already"
         taken.setdefault(words, place)
 
 

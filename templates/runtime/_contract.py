@@ -23,3 +23,5 @@ ENV_PREFIX: Final = "EXAMPLE"
 
 ProjectKind: TypeAlias = str
 """What jobs make. Each kind has its own projects, which can be asked for by the id of the job."""
+JobKind: TypeAlias = str
+"""The kinds of projects, and those of free tasks."""

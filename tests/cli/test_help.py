@@ -98,6 +98,8 @@ def test_example(line: str, run: Run, emulator: Emulator, folder: Path, answers:
         line = batch_of(line, run, emulator, folder)
     elif kind == "jobs":
         line = jobs_of(line, run, emulator)
+    elif kind == "saved-items":
+        emulator.add_item("saved-items", folder / "portrait.jpg", type="voice")
     elif "cuid-example" in line:
         made = {
             "image": ("image", "generate", "--image-count", "1", "--prompt", "x"),

@@ -24,7 +24,7 @@ from magic_hour_workflows._backend import run_sync
 from magic_hour_client.endpoints import project_endpoint
 from magic_hour_workflows._operations import paid
 from magic_hour_workflows._outputs import output_names
-from magic_hour_workflows._results import Kind
+from magic_hour_client.types import ProjectKind as Kind
 
 assert typing.get_args(Kind) == ("image", "video", "audio", "hologram"), Kind
 given = {"views": [{"image_file_path": "https://example.com/front.png"}], "depth": "deep", "layers": 3}

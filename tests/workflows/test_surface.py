@@ -18,7 +18,7 @@ from magic_hour_workflows import AsyncClient, Client, runner
 
 RESOURCES = [
     "files", "ai_headshot_generator", "ai_talking_photo", "ai_image_generator", "ai_image_editor", "image_projects",
-    "video_projects",
+    "video_projects", "face_detection", "account",
 ]  # fmt: skip
 GENERATORS = [name for name in RESOURCES if name.startswith("ai_")]
 
@@ -141,6 +141,9 @@ def test_examples_in_docstrings_run(
     with Client(token=emulator.token, base_url=emulator.url) as client:
         if module.endswith("_projects"):
             names |= finished_jobs(client, portrait, voice)
+        if module.endswith("face_detection"):
+            found_faces = client.v1.face_detection.generate(assets={"target_file_path": portrait})
+            names |= {"face_detection_id": found_faces.id}
         examples = doctest.DocTestRunner()
         for test in tests:
             if "Async" not in test.name or "Client" in test.name:  # those of async methods stand in the sync ones

@@ -108,6 +108,8 @@ def estimate_credits(operation: str, **parameters: Any) -> Estimate:
 
 def estimate(endpoint: Endpoint[..., Any], parameters: Mapping[str, Any]) -> Estimate:
     """The estimate for the parameters of an endpoint."""
+    if not endpoint.charges_credits:
+        return Estimate(0)
     table = endpoint.prices
     if not table:
         return NOT_DOCUMENTED

@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from magic_hour_client._runtime.schema import wrong_type
+from magic_hour_client.endpoints import JOBS
 from magic_hour_client.errors import InvalidArgument
 
 from ._formatting import reason, shown
@@ -90,7 +91,8 @@ def checked_output_name(name: object, kind: Kind | None = None) -> str | None:
     extension = os.path.splitext(name)[1].lstrip(".").lower()
     # A GIF can be an image or a video.
     kinds = [known for known, extensions in EXTENSIONS.items() if extension in extensions and known != "gif"]
-    if kind is not None and kinds and kind not in kinds:
+    # What the outputs of a task are is not in the contract.
+    if kind is not None and not JOBS[kind].is_task and kinds and kind not in kinds:
         other = f"is a name for {kinds[0]}, and the outputs are {kind}s"
         raise InvalidArgument(f"{shown(name)} {other}", f"leave .{extension} out", field="output_name")
     return name

@@ -13,10 +13,10 @@ from typing import Any, TypeAlias
 import attrs
 
 from magic_hour_client._runtime.redaction import escaped
-from magic_hour_client.types import ProjectKind
+from magic_hour_client.types import JobKind
 
-Kind: TypeAlias = ProjectKind
-"""What a job makes; the contract has the list."""
+Kind: TypeAlias = JobKind
+"""What a job makes, or the kind of a free task; the contract has the list."""
 
 
 LARGEST_NUMBER = 1e9
@@ -73,7 +73,7 @@ class Result:
 
     Attributes:
         id: the id of the job; with it, any process can continue the job.
-        kind: `image` or `video`, which says where to ask for it.
+        kind: what it makes, such as `image` or `video`, which says where to ask for it.
         status: the last known status; `complete` unless the call did not wait. An unknown one is possible.
         credits_charged: the credits charged, as last reported by the service, or None if unknown.
         downloaded_paths: the files that were saved, in the order of the outputs.

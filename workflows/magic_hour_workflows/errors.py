@@ -45,6 +45,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import attrs
 
 from magic_hour_client._runtime.redaction import clean
+from magic_hour_client.endpoints import JOBS
 from magic_hour_client.errors import (
     APIError,
     Argument,
@@ -78,7 +79,7 @@ class Resume(NamedTuple):
     id: str
 
     def __str__(self) -> str:
-        return f"resume it with client.v1.{self.kind}_projects.check_result({self.id!r})"
+        return f"resume it with client.{JOBS[self.kind].resource}.check_result({self.id!r})"
 
 
 class AssetNotFound(InvalidArgument, FileNotFoundError):
@@ -148,11 +149,13 @@ class JobFailed(JobError):
         reason: the service's error message, or None.
     """
 
-    def __init__(self, *, job: Job, credits_charged: float | None, code: object, reason: object) -> None:
+    def __init__(
+        self, *, job: Job, credits_charged: float | None, code: object, reason: object, status: str = "error"
+    ) -> None:
         code, reason = clean(code), clean(reason)
         why = ": ".join(part for part in (code, reason) if part) or "the service gave no reason"
         super().__init__(
-            f"the {job.kind} job {job.shown_id} failed: {why}", job=job, status="error", credits_charged=credits_charged
+            f"the {job.kind} job {job.shown_id} failed: {why}", job=job, status=status, credits_charged=credits_charged
         )
         self.code = code
         self.reason = reason

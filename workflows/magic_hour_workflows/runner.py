@@ -23,13 +23,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from magic_hour_client._runtime.endpoints import Endpoint, Request
-    from magic_hour_client.types import AssetRole, ProjectKind
+    from magic_hour_client.types import AssetRole, JobKind
 
     from ._job_log.log import JobLog
     from ._results import Result as Result
     from .events import Event as Event
 
 T = TypeVar("T")
+TypedResult = TypeVar("TypedResult", bound="Result")
 _OF_CALL = ("timeout", "poll_interval", "on_progress")
 """The options of a call as a whole; the others are about its outputs."""
 
@@ -120,17 +121,17 @@ class _BaseRunner:
     def _begun(self, options: Mapping[str, Any]) -> Call:
         return self.begin(**{name: options[name] for name in _OF_CALL if name in options})
 
-    def _wait(self, kind: ProjectKind, id: str, options: WaitOptions) -> Coroutine[Any, Any, Any]:
+    def _wait(self, kind: JobKind, id: str, options: WaitOptions) -> Coroutine[Any, Any, Any]:
         from ._flows.wait import wait_for
 
         return wait_for(self._begun(options), kind, id)
 
-    def _download(self, kind: ProjectKind, id: str, options: DownloadOptions) -> Coroutine[Any, Any, list[Path]]:
+    def _download(self, kind: JobKind, id: str, options: DownloadOptions) -> Coroutine[Any, Any, list[Path]]:
         from ._flows.generate import OutputOptions, save
 
         return save(self._begun(options), kind, id, OutputOptions(**_without_call(options)))
 
-    def _check_result(self, kind: ProjectKind, id: str, options: JobOptions) -> Coroutine[Any, Any, Result]:
+    def _check_result(self, kind: JobKind, id: str, options: JobOptions) -> Coroutine[Any, Any, Result]:
         from ._flows.generate import OutputOptions, check_result
 
         return check_result(self._begun(options), kind, id, OutputOptions(**_without_call(options)))
@@ -163,15 +164,15 @@ class Runner(_BaseRunner):
         call, flow = self._generate(endpoint, parameters, extra_body, options)
         return run_sync(flow, partial(carry, call))
 
-    def wait(self, kind: ProjectKind, id: str, **options: Unpack[WaitOptions]) -> Any:
+    def wait(self, kind: JobKind, id: str, **options: Unpack[WaitOptions]) -> Any:
         """Wait until a job is complete; returns its project."""
         return run_sync(self._wait(kind, id, options))
 
-    def download(self, kind: ProjectKind, id: str, **options: Unpack[DownloadOptions]) -> list[Path]:
+    def download(self, kind: JobKind, id: str, **options: Unpack[DownloadOptions]) -> list[Path]:
         """Save the outputs of a complete job."""
         return run_sync(self._download(kind, id, options))
 
-    def check_result(self, kind: ProjectKind, id: str, **options: Unpack[JobOptions]) -> Result:
+    def check_result(self, kind: JobKind, id: str, **options: Unpack[JobOptions]) -> Result:
         """Continue a job by its id."""
         return run_sync(self._check_result(kind, id, options))
 
@@ -201,21 +202,30 @@ class AsyncRunner(_BaseRunner):
         _, flow = self._generate(endpoint, parameters, extra_body, options)
         return await flow
 
-    async def wait(self, kind: ProjectKind, id: str, **options: Unpack[WaitOptions]) -> Any:
+    async def wait(self, kind: JobKind, id: str, **options: Unpack[WaitOptions]) -> Any:
         """Wait until a job is complete; returns its project."""
         return await self._wait(kind, id, options)
 
-    async def download(self, kind: ProjectKind, id: str, **options: Unpack[DownloadOptions]) -> list[Path]:
+    async def download(self, kind: JobKind, id: str, **options: Unpack[DownloadOptions]) -> list[Path]:
         """Save the outputs of a complete job."""
         return await self._download(kind, id, options)
 
-    async def check_result(self, kind: ProjectKind, id: str, **options: Unpack[JobOptions]) -> Result:
+    async def check_result(self, kind: JobKind, id: str, **options: Unpack[JobOptions]) -> Result:
         """Continue a job by its id."""
         return await self._check_result(kind, id, options)
 
     async def upload_file(self, file: object, role: AssetRole | None = None, **options: Unpack[CallOptions]) -> str:
         """Upload a file; returns its remote path."""
         return await self._upload_file(file, role, options)
+
+
+def typed(kind: type[TypedResult], result: Result) -> TypedResult:
+    """The same result as one of a class that knows what its project has."""
+    return kind(**{name: getattr(result, name) for name in _names_of_fields(kind)})
+
+
+def _names_of_fields(kind: type[Any]) -> list[str]:
+    return [field.name for field in kind.__attrs_attrs__]
 
 
 def _without_call(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -241,3 +251,4 @@ def __dir__() -> list[str]:
 
 
 __all__ = ["AsyncRunner", "CallOptions", "DownloadOptions", "Event", "JobOptions", "Result", "Runner", "WaitOptions"]
+__all__ += ["typed"]

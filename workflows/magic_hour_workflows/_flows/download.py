@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from magic_hour_client.endpoints import JOBS
+
 from .._outputs import output_names
 from .._partial_download import PartialDownload
 from .._results import Job
@@ -33,7 +35,7 @@ class DownloadState:
     def __init__(self, call: Call, job: Job, project: Project) -> None:
         self.call = call
         self.job = job
-        self.urls: list[object] = _urls(project)
+        self.urls: list[object] = _urls(job, project)
         self.saved: dict[int, Path] = {}
         self.failures: dict[int, MagicHourError] = {}
         """In the order in which they came."""
@@ -42,7 +44,7 @@ class DownloadState:
         """Get fresh URLs, unless another download has done so since `stale` was read."""
         if self.urls[number] == stale:
             project = await poll(self.call, self.job)
-            fresh = _urls(project)
+            fresh = _urls(self.job, project)
             if len(fresh) == len(self.urls):
                 self.urls = [new or old for new, old in zip(fresh, self.urls, strict=True)]
 
@@ -106,22 +108,27 @@ async def download(
 
 
 async def _listed(call: Call, job: Job, project: Project) -> Project:
-    """The project once it lists its outputs, for which a complete one is polled a few times more."""
+    """The project once it lists its outputs, for which a complete one is polled a few times more.
+
+    A task may have found nothing, so its list may be empty.
+    """
+    if JOBS[job.kind].is_task:
+        return project
     for _ in range(_POLLS_FOR_OUTPUTS):
-        if _urls(project) or call.left() <= SHORTEST_INTERVAL:
+        if _urls(job, project) or call.left() <= SHORTEST_INTERVAL:
             break
         with naming(job):
             await call.backend.sleep(SHORTEST_INTERVAL)
         project = await poll(call, job)
-    if not _urls(project):
+    if not _urls(job, project):
         with naming(job):
             raise DownloadFailed(f"the {job.kind} job {job.shown_id} is complete, but the service lists no outputs")
     return project
 
 
-def _urls(project: Project) -> list[object]:
+def _urls(job: Job, project: Project) -> list[object]:
     """The URLs of the outputs, whatever they are, each at its position; empty if there is no list."""
-    downloads = project.downloads
+    downloads = getattr(project, JOBS[job.kind].outputs or "", None)
     return [getattr(item, "url", None) for item in downloads] if isinstance(downloads, list) else []
 
 

@@ -21,14 +21,14 @@ from magic_hour_client.types import UNSET, Endpoint, Request
 from .._assets import Assets, collect, to_source
 from .._backend import Backend
 from .._outputs import checked_directory, checked_output_name
-from .._results import Job, Kind, Result, number
+from .._results import Job, Kind, Result
 from ..errors import name_job, naming
 from .call import Call
 from .download import download
 from .recording import outcome_recorded, record_left, record_result, recorded
-from .submit import carry, kind_of, submit
+from .submit import carry, kind_of, start
 from .upload import upload
-from .wait import Project, finished, named, poll, reported_status, wait
+from .wait import Project, credits_of, finished, named, poll, reported_status, wait
 
 
 @attrs.frozen(kw_only=True)
@@ -80,7 +80,7 @@ async def generate(
                 output_name=outputs.output_name,
             ):
                 assets.uploaded(await upload(call, assets.sources))
-                _, job = await submit(call, request)
+                job = await start(call, request)
         finally:
             assets.close()
         with naming(job):
@@ -179,7 +179,7 @@ async def _saved(call: Call, job: Job, project: Project, directory: Path | None,
 
 
 def _result(job: Job, project: Project, paths: list[Path]) -> Result:
-    credits = number(project.credits_charged)
+    credits = credits_of(project)
     return Result(
         id=job.id,
         kind=job.kind,

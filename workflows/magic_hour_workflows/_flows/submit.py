@@ -121,6 +121,23 @@ async def submit(call: Call, request: Request[T]) -> tuple[T, Job]:
         raise
 
 
+async def start(call: Call, request: Request[Any]) -> Job:
+    """Send a request that starts a job; returns the job, whose id is published before anything else happens.
+
+    What costs nothing is repeated after any temporary failure: at worst, there is a job that nobody asks for.
+
+    Raises:
+        SubmissionUnknown, APIError, ConnectionFailed: as for `submit`.
+    """
+    if request.endpoint.charges_credits:
+        return (await submit(call, request))[1]
+    kind_of(request)
+    with hinting(request):
+        job = job_from(request, await query(call, request))
+    publish(call, job)
+    return job
+
+
 def may_submit_again(error: Exception) -> bool:
     """Only what certainly was not accepted is sent again."""
     return outcome(error) in (Outcome.NOT_SENT, Outcome.SLOWED)
@@ -146,15 +163,15 @@ def job_from(request: Request[Any], created: Any) -> Job:
     if not (isinstance(created.id, str) and created.id):
         message = f"{request.name} returned no usable id"
         raise UnexpectedResponse(message, operation=request.name, status=200)
-    credits = number(created.credits_charged)
+    credits = number(getattr(created, "credits_charged", None))
     return Job(kind=kind_of(request), id=created.id, credits_charged=credits, name=_name(request))
 
 
 def kind_of(request: Request[Any]) -> Kind:
     """What the job of a request makes, according to the contract."""
-    if request.endpoint.project_kind is None:
+    if request.endpoint.job_kind is None:
         raise InvalidArgument(f"{request.name} makes no job that could be waited for", field=None)
-    return request.endpoint.project_kind
+    return request.endpoint.job_kind
 
 
 def carry(call: Call, error: BaseException) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from magic_hour_client._runtime.redaction import clean
-from magic_hour_client.endpoints import project_endpoint
+from magic_hour_client.endpoints import JOBS, project_endpoint
 from magic_hour_client.errors import MagicHourError, NotFound, UnexpectedResponse
 
 from .._results import Job, Kind, number
@@ -21,18 +21,12 @@ from .recording import outcome_recorded
 
 
 class Project(Protocol):
-    """What flows need to know about a job, image or video."""
+    """What flows need to know about a job. The contract says where its outputs are, and which statuses it ends in."""
 
     @property
     def id(self) -> str: ...
     @property
     def status(self) -> str: ...
-    @property
-    def credits_charged(self) -> float | None: ...
-    @property
-    def error(self) -> Any: ...
-    @property
-    def downloads(self) -> Any: ...
 
 
 SHORTEST_INTERVAL = 1.0
@@ -102,7 +96,7 @@ async def wait(call: Call, job: Job, *, new: bool = False) -> Any:
             cause = error
             break
         slowest = max(slowest, call.backend.now() - began - elapsed)
-        reported = number(project.credits_charged)
+        reported = credits_of(project)
         credits = credits if reported is None else reported
         if reported_status(project) != status:
             status = reported_status(project)
@@ -146,23 +140,30 @@ def reported_status(project: Project) -> str | None:
     return clean(project.status)
 
 
+def credits_of(project: Project) -> float | None:
+    """The credits that it cost, as far as the service says."""
+    return number(getattr(project, "credits_charged", None))
+
+
 def finished(job: Job, project: Project) -> bool:
     """Whether the job is complete; an unknown status counts as not complete.
 
     Raises:
         JobFailed, JobCanceled: it never will be.
     """
-    if project.status == "error":
-        error = project.error
+    states = JOBS[job.kind]
+    if project.status in states.failed:
+        error = getattr(project, "error", None)
         raise JobFailed(
             job=job,
-            credits_charged=number(project.credits_charged),
+            status=project.status,
+            credits_charged=credits_of(project),
             code=getattr(error, "code", None),
             reason=error if isinstance(error, str) else getattr(error, "message", None),
         )
-    if project.status == "canceled":
-        raise JobCanceled(job=job, credits_charged=number(project.credits_charged))
-    return bool(project.status == "complete")
+    if project.status in states.canceled:
+        raise JobCanceled(job=job, credits_charged=credits_of(project))
+    return project.status in states.done
 
 
 async def _pause(call: Call, job: Job, seconds: float, reserve: float = 0.0) -> None:

@@ -13,13 +13,13 @@ from typing import Annotated, Any, get_args
 import attrs
 import typer
 
-from magic_hour_client.endpoints import PROJECTS, UPLOAD_URLS
+from magic_hour_client.endpoints import JOBS, PROJECTS, UPLOAD_URLS
 from magic_hour_client.errors import InvalidArgument
+from magic_hour_client.types import ProjectKind
 
 from .. import __version__
 from .._operations import complete, document, operations
-from .._results import Kind
-from . import batch, exit_status, generate, job_log, jobs, signals
+from . import answers, batch, exit_status, generate, job_log, jobs, signals
 from .command import Argument, Option, command, exit_codes, new_group
 from .flags import Flag, flags
 from .generate import TAKEN
@@ -47,7 +47,7 @@ _GROUPS = {"audio": "Create speech; manage audio jobs."}
 def build() -> typer.Typer:
     app = new_group(HELP)
     groups = {
-        kind: new_group(_GROUPS.get(kind, f"Create and edit {kind}s; manage {kind} jobs.")) for kind in get_args(Kind)
+        kind: new_group(_GROUPS.get(kind, f"Create and edit {kind}s; manage {kind} jobs.")) for kind in get_args(ProjectKind)
     }
     generate.add(groups)
     for kind, group in groups.items():
@@ -56,6 +56,7 @@ def build() -> typer.Typer:
     jobs.add_upload(files)
     for name, group in {**groups, "files": files, "jobs": job_log.GROUP, "batch": batch.GROUP}.items():
         app.add_typer(group, name=name)
+    answers.add(app, groups)
     _add_schema(app)
     _add_program(app, "demo", _demo, "Try the client on this machine, free of charge.")
     _add_program(app, "emulator", _emulator, "Run the service on this machine, free of charge.")
@@ -139,9 +140,11 @@ def command_of(name: str) -> str | None:
     """The command for an operation."""
     operation = operations()[name]
     if about := operation.get("command"):
-        return f"{about['group']} {about['name']}"
+        return " ".join(about[word] for word in ("group", "name") if word in about)
     if name == UPLOAD_URLS:
         return "files upload"
+    if tasks := [kind for kind, job in JOBS.items() if job.is_task and job.get == name]:
+        return command_of(next(key for key, other in operations().items() if other.get("task") == tasks[0]))
     kinds = [kind for kind, get in PROJECTS.items() if operations()[get]["path"] == operation["path"]]
     return f"{kinds[0]} {operation['method'].lower()}" if kinds else None
 

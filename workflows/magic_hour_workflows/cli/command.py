@@ -16,6 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from magic_hour_client._runtime.redaction import escaped
+from magic_hour_client.endpoints import JOBS
 from magic_hour_client.errors import InvalidArgument
 
 from .._formatting import shown
@@ -109,6 +110,16 @@ Output = Annotated[
         "folder. Existing files are never replaced.",
     ),
 ]
+TaskOutput = Annotated[
+    str | None,
+    Option(
+        "--output",
+        "-o",
+        metavar="PATH",
+        help="Save pictures of the results too: in a folder, created if missing, or under a file name. Default: save "
+        "nothing.",
+    ),
+]
 Timeout = Annotated[
     float | None,
     Option(
@@ -191,7 +202,7 @@ def exit_codes() -> str:
     return "\n".join(["\b", "Exit codes:", *(f"  {code:>3}  {meaning}" for code, meaning in EXIT_CODES.items())])
 
 
-def output_options(output: str | None, kind: Kind) -> dict[str, Any]:
+def output_options(output: str | None, kind: Kind | None) -> dict[str, Any]:
     """`--output` as the options of the library. It is also checked if nothing is saved now, since the command that
     resumes the job repeats it.
 
@@ -224,6 +235,19 @@ def _split(output: str | None) -> tuple[str | None, str | None]:
 
 def resume_options(output: str | None, no_download: bool) -> Sequence[str]:
     return [*(["--output", output] if output else []), *(["--no-download"] if no_download else [])]
+
+
+def print_task(terminal: Terminal, result: Result) -> None:
+    """Print what a task found: the saved files or, if none were asked for, each thing in a line, without its URL."""
+    found = {} if result.project is None else result.project.to_dict()
+    paths = [str(path) for path in result.downloaded_paths]
+    outputs = JOBS[result.kind].outputs
+    items = found.get(outputs) or [] if outputs else []
+    lines = ["  ".join(str(value) for name, value in item.items() if name != "url") for item in items]
+    data = {**found, "id": result.id, "kind": result.kind, "status": result.status, "downloaded_paths": paths}
+    terminal.result(data, paths or [escaped(line) for line in lines])
+    many = "" if outputs is None else f", {len(items)} {outputs}"
+    terminal.say(escaped(f"{result.kind} job {result.id}: {result.status}{many}"))
 
 
 def print_result(terminal: Terminal, result: Result) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import attrs
 
+from magic_hour_client.endpoints import JOBS
 from magic_hour_client.errors import Argument, FieldDeprecated
 
 from .._results import Job
@@ -155,6 +156,8 @@ def _show(piece: object, context: ErrorContext) -> str:
     match piece:
         case Argument(name=name):
             return option(name, context.flags)
+        case Resume(kind=kind) if JOBS[kind].is_task:
+            return "run the command again: it costs nothing"
         case Resume() if context.resume is not None:
             return f"resume it with: {context.resume}"
         case _:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -18,6 +18,7 @@ from magic_hour_client._runtime.endpoints import encoded
 from magic_hour_client.endpoints import endpoint
 
 from .._operations import operations
+from .._results import Result
 from .command import (
     SHARED,
     AssumeCredits,
@@ -27,6 +28,7 @@ from .command import (
     Option,
     Output,
     PollInterval,
+    TaskOutput,
     Timeout,
     among,
     command,
@@ -34,6 +36,7 @@ from .command import (
     option,
     output_options,
     print_result,
+    print_task,
     resume_options,
 )
 from .flags import Flag, flags, parameters
@@ -41,6 +44,7 @@ from .objects import parsed_json
 from .printing import size
 from .terminal import Terminal, key_if_any
 
+Work = TypeVar("Work", bound=Callable[..., object])
 NoWait = Annotated[bool, Option("--no-wait", help="Return as soon as the job is accepted; print its id.")]
 DryRun = Annotated[bool, Option("--dry-run", help="Check everything, show the request and its cost; send nothing.")]
 ExtraBody = Annotated[
@@ -56,9 +60,11 @@ TAKEN = frozenset({*_OWN, *_LIMITS, *(name for parameter in SHARED for name in n
 
 def add(groups: Mapping[str, typer.Typer]) -> None:
     """Add the generate commands to their groups; those that need, and then take, the fewest files come first."""
-    found = {name: flags(name, TAKEN) for name, description in operations().items() if "command" in description}
+    wanted = [name for name, description in operations().items() if "command" in description and "body" in description]
+    found = {name: flags(name, TAKEN) for name in wanted}
     for operation in sorted(found, key=lambda name: _files(found[name])):
-        _add(groups[operations()[operation]["command"]["group"]], operation, found[operation])
+        about = operations()[operation]
+        (_add_task if "task" in about else _add)(groups[about["command"]["group"]], operation, found[operation])
 
 
 def _files(found: Sequence[Flag]) -> tuple[int, int]:
@@ -67,12 +73,17 @@ def _files(found: Sequence[Flag]) -> tuple[int, int]:
     return sum(flag.required for flag in files), len(files)
 
 
-def _add(group: typer.Typer, operation: str, found: Sequence[Flag]) -> None:
+def _registered(group: typer.Typer, operation: str, found: Sequence[Flag]) -> Callable[[Work], Work]:
+    """What adds the command of an operation to its group."""
     description = operations()[operation]
     about = description["command"]
     help = str(description.get("description") or description["summary"])
+    options = [_option(flag) for flag in found]
+    return command(group, about["name"], *about.get("examples", ()), help=help, options=options)
 
-    @command(group, about["name"], *about.get("examples", ()), help=help, options=[_option(flag) for flag in found])
+
+def _add(group: typer.Typer, operation: str, found: Sequence[Flag]) -> None:
+    @_registered(group, operation, found)
     def generate(
         terminal: Terminal,
         values: Mapping[str, Any],
@@ -90,31 +101,59 @@ def _add(group: typer.Typer, operation: str, found: Sequence[Flag]) -> None:
         terminal.job_log, terminal.max_credits, terminal.assume_credits = job_log, max_credits, assume_credits
         terminal.flags, terminal.submits = found, not dry_run
         terminal.resume_options = resume_options(output, no_download)
-        for flag in found:
-            if warning := flag.warning(values.get(flag.parameter)):
-                terminal.say(f"magic-hour: {warning}")
-        where = output_options(output, description["project_kind"])
-        extra = None if extra_body is None else parsed_json("extra_body", extra_body)
-        if dry_run:
-            _preview(terminal, operation, values, extra, timeout=timeout, poll_interval=poll_interval)
-            return
-        from .stdin import find_outputs, with_stdin
+        saving = {"wait_for_completion": not no_wait, "download_outputs": not no_download, "output": output}
+        limits = {"timeout": timeout, "poll_interval": poll_interval}
+        if (result := _run(terminal, operation, values, extra_body, saving, limits, dry_run=dry_run)) is not None:
+            print_result(terminal, result)
 
-        began = time.monotonic()
-        with terminal.client() as client, terminal.progress() as on_progress:
-            polling: dict[str, Any] = {"poll_interval": poll_interval, "on_progress": on_progress}
-            given = with_stdin(terminal, values, find_outputs(terminal, client, timeout=timeout, **polling))
-            result = client.runner.generate(
-                endpoint(operation),
-                parameters(operation, found, given),
-                extra_body=extra,
-                wait_for_completion=not no_wait,
-                download_outputs=not no_download,
-                timeout=_left(timeout, time.monotonic() - began),
-                **where,
-                **polling,
-            )
-        print_result(terminal, result)
+
+def _add_task(group: typer.Typer, operation: str, found: Sequence[Flag]) -> None:
+    @_registered(group, operation, found)
+    def run_task(
+        terminal: Terminal,
+        values: Mapping[str, Any],
+        output: TaskOutput = None,
+        dry_run: DryRun = False,
+        timeout: Timeout = None,
+        poll_interval: PollInterval = None,
+        extra_body: ExtraBody = None,
+    ) -> None:
+        terminal.flags = found
+        saving = {"download_outputs": output is not None, "output": output}
+        limits = {"timeout": timeout, "poll_interval": poll_interval}
+        if (result := _run(terminal, operation, values, extra_body, saving, limits, dry_run=dry_run)) is not None:
+            print_task(terminal, result)
+
+
+def _run(
+    terminal: Terminal,
+    operation: str,
+    values: Mapping[str, Any],
+    extra_body: str | None,
+    saving: dict[str, Any],
+    limits: dict[str, Any],
+    *,
+    dry_run: bool,
+) -> Result | None:
+    """Run the job of an operation, or show what would be sent and return None."""
+    for flag in terminal.flags:
+        if warning := flag.warning(values.get(flag.parameter)):
+            terminal.say(f"magic-hour: {warning}")
+    called = endpoint(operation)
+    saving |= output_options(saving.pop("output"), called.job_kind)
+    extra = None if extra_body is None else parsed_json("extra_body", extra_body)
+    if dry_run:
+        _preview(terminal, operation, values, extra, **limits)
+        return None
+    from .stdin import find_outputs, with_stdin
+
+    began, timeout = time.monotonic(), limits["timeout"]
+    with terminal.client() as client, terminal.progress() as on_progress:
+        limits["on_progress"] = on_progress
+        given = with_stdin(terminal, values, find_outputs(terminal, client, **limits))
+        limits["timeout"] = _left(timeout, time.monotonic() - began)
+        filled = parameters(operation, terminal.flags, given)
+        return client.runner.generate(called, filled, extra_body=extra, **saving, **limits)
 
 
 def _left(timeout: float | None, spent: float) -> float | None:

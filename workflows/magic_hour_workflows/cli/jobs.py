@@ -6,7 +6,6 @@ Rule: the commands are the same for all kinds, and written once.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from typing import Annotated, Any, get_args
 
 import typer
@@ -16,6 +15,7 @@ from magic_hour_client.errors import InvalidArgument, MagicHourError
 from magic_hour_client.types import AssetRole
 
 from .._results import Kind, number
+from .answers import value_lines
 from .command import (
     Argument,
     Id,
@@ -66,7 +66,7 @@ def _add_get(group: typer.Typer, kind: Kind) -> None:
         with terminal.client() as client:
             project = {"kind": kind, **projects_of(client, kind).get(id).to_dict()}
         project["credits_charged"] = number(project.get("credits_charged"))
-        terminal.result(project, _lines(project))
+        terminal.result(project, value_lines(project))
 
 
 def _add_wait(group: typer.Typer, kind: Kind) -> None:
@@ -150,18 +150,3 @@ def _confirm(question: str) -> None:
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise MagicHourError("not deleted")
-
-
-def _lines(project: Mapping[str, Any]) -> list[str]:
-    """The state of a job, one line per known value."""
-    known = {key: value for key, value in project.items() if value not in (None, [], {})}
-    width = max(map(len, known), default=0)
-    return [escaped(f"{key:<{width}}  {_plain(value)}") for key, value in known.items()]
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key} {item}" for key, item in value.items())
-    if isinstance(value, list):
-        return "; ".join(_plain(item) for item in value)
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 Print = Callable[[str], object]
-Resume = Callable[[str, str], str]
+Resume = Callable[[str, str], str | None]
 
 _UNDECODABLE = "".join(map(chr, range(0xDC80, 0xDD00)))
 """How Python holds the bytes of a path that are not valid text: `prepare` lets stdout write them as they are."""
@@ -121,7 +121,9 @@ class Lines:
         match event:
             case Created(id=id, kind=kind, credits_charged=credits):
                 cost = "" if credits is None else f" for {credits:g} credits"
-                self._out(f"{kind} job {escaped(id)} accepted{cost}; if interrupted, resume: {self._resume(kind, id)}")
+                resume = self._resume(kind, id)
+                how = "" if resume is None else f"; if interrupted, resume: {resume}"
+                self._out(f"{kind} job {escaped(id)} accepted{cost}{how}")
             case _ if self._quiet:
                 pass
             case Retrying(reason=reason, delay=delay):

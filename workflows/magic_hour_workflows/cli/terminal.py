@@ -15,12 +15,14 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from magic_hour_client._runtime.redaction import escaped
 from magic_hour_client._runtime.settings import KEY_VARIABLE
+from magic_hour_client.endpoints import JOBS
 from magic_hour_client.errors import FieldDeprecated
 
 from .._formatting import reason, shown
@@ -97,7 +99,10 @@ class Terminal:
 
             yield listen
 
-    def resume(self, kind: str, id: str) -> str:
+    def resume(self, kind: str, id: str) -> str | None:
+        """The command that resumes a job; None for a task, which costs nothing to repeat."""
+        if JOBS[kind].is_task:
+            return None
         where = ["--base-url", self.base_url] if self.base_url else []
         open_http = ["--allow-http"] if self.allow_http else []
         log = ["--job-log", self.job_log] if self.job_log else []
@@ -123,6 +128,8 @@ class Terminal:
             ResultNotPrinted: it cannot be written.
         """
         self._printed = True
+        if not (self.json or lines):
+            return
         self._print(_json(data) if self.json else "\n".join(lines), lines)
 
     def event(self, data: Mapping[str, Any]) -> None:
@@ -235,7 +242,7 @@ def unusable_default() -> str | None:
 
 def projects_of(client: Client, kind: Kind) -> Any:
     """The client's resource for jobs of a kind."""
-    return getattr(client.v1, f"{kind}_projects")
+    return attrgetter(JOBS[kind].resource)(client)
 
 
 def _json(data: Mapping[str, Any]) -> str:
