@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any, Final
 
 from ._runtime.endpoints import Endpoint
+from ._runtime.types import JobType
 
 ENDPOINTS: Final[Mapping[str, str]] = {
     "v1.files.upload_urls.create": "v1_files_upload_urls.create_upload_urls",
@@ -57,6 +58,20 @@ PROJECTS: Final[Mapping[str, str]] = {
     "audio": "v1.audio_projects.get",
 }
 """The endpoint that gets a project, by the kind of the project."""
+JOBS: Final[Mapping[str, JobType]] = {
+    **{kind: JobType(get=get) for kind, get in PROJECTS.items()},
+    "face_detection": JobType(
+        get="v1.face_detection.get",
+        done=("complete",),
+        failed=("error",),
+        canceled=(),
+        outputs="faces",
+        is_task=True,
+    ),
+}
+"""How jobs are followed, by their kind: projects, and free tasks."""
+BALANCE: Final[tuple[str, str] | None] = ("v1.account.get", "credits")
+"""The endpoint that says how many credits can be spent, and the field of its answer."""
 UPLOAD_URLS: Final[str | None] = "v1.files.upload_urls.create"
 """The endpoint that gives URLs to upload input files to."""
 STORED: Final[tuple[str, ...]] = (
@@ -82,9 +97,9 @@ def endpoint(name: str) -> Endpoint[..., Any]:
 
 @cache
 def project_endpoint(kind: str) -> Endpoint[..., Any]:
-    """The endpoint that gets a project of this kind.
+    """The endpoint that gets a job of this kind: its project or, without one, the task.
 
     Raises:
         KeyError: there is none.
     """
-    return endpoint(PROJECTS[kind])
+    return endpoint(JOBS[kind].get)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ._runtime._contract import ProjectKind
+from ._runtime._contract import JobKind, ProjectKind
 from ._runtime.endpoints import AsyncSender, Endpoint, Request, Sender
 from ._runtime.types import (
     UNSET,
@@ -11,6 +11,8 @@ from ._runtime.types import (
     AssetField,
     AssetRole,
     AssetSource,
+    JobType,
+    PageFields,
     Picture,
     Placeholder,
     Readable,
@@ -28,6 +30,9 @@ __all__ = [
     "AssetSource",
     "AsyncSender",
     "Endpoint",
+    "JobKind",
+    "JobType",
+    "PageFields",
     "Picture",
     "Placeholder",
     "ProjectKind",

@@ -30,6 +30,7 @@ if _t.TYPE_CHECKING:
     from .v1_auto_subtitle_generator import AsyncV1AutoSubtitleGenerator, V1AutoSubtitleGenerator
     from .v1_body_swap import AsyncV1BodySwap, V1BodySwap
     from .v1_character_replace import AsyncV1CharacterReplace, V1CharacterReplace
+    from .v1_face_detection import AsyncV1FaceDetection, V1FaceDetection
     from .v1_face_swap import AsyncV1FaceSwap, V1FaceSwap
     from .v1_face_swap_photo import AsyncV1FaceSwapPhoto, V1FaceSwapPhoto
     from .v1_files import AsyncV1Files, V1Files
@@ -246,6 +247,13 @@ class V1(_low_level.V1):
         from .v1_ai_voice_cloner import V1AiVoiceCloner
 
         return V1AiVoiceCloner(self._runner)
+
+    @cached_property
+    def face_detection(self) -> V1FaceDetection:
+        """The faces in images and videos."""
+        from .v1_face_detection import V1FaceDetection
+
+        return V1FaceDetection(self._runner)
 
     @cached_property
     def image_projects(self) -> V1ImageProjects:
@@ -471,6 +479,13 @@ class AsyncV1(_low_level.AsyncV1):
         from .v1_ai_voice_cloner import AsyncV1AiVoiceCloner
 
         return AsyncV1AiVoiceCloner(self._runner)
+
+    @cached_property
+    def face_detection(self) -> AsyncV1FaceDetection:
+        """The faces in images and videos."""
+        from .v1_face_detection import AsyncV1FaceDetection
+
+        return AsyncV1FaceDetection(self._runner)
 
     @cached_property
     def image_projects(self) -> AsyncV1ImageProjects:

@@ -25,3 +25,10 @@ ProjectKind: TypeAlias = Literal[
     "audio",
 ]
 """What jobs make. Each kind has its own projects, which can be asked for by the id of the job."""
+JobKind: TypeAlias = Literal[
+    "image",
+    "video",
+    "audio",
+    "face_detection",
+]
+"""The kinds of projects, and those of free tasks."""

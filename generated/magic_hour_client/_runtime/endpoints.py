@@ -17,10 +17,10 @@ from urllib.parse import quote
 import attrs
 
 from . import conditions
-from ._contract import PACKAGE, ProjectKind
+from ._contract import PACKAGE, JobKind, ProjectKind
 from .errors import FieldDeprecated, InvalidArgument, UnexpectedResponse, error_from_response
 from .schema import Kind, Object, Unreadable, Writing, merged, write_fields, wrong_type
-from .types import UNSET, AssetField, Placeholder, Response
+from .types import UNSET, AssetField, PageFields, Placeholder, Response
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -47,6 +47,8 @@ class Endpoint(Generic[P, T_co]):
         results: what each successful status answers; None for an empty body.
         charges_credits: whether the service charges credits once it accepts the request.
         project_kind: what the job makes.
+        task: the kind of the job, if it is free and has no project.
+        pages: how the pages of its answer follow each other, if it has pages.
         assets: the fields of the body that hold input files.
         body: the kind of the body, if there is one.
         fields: the names of the body's fields, as keyword arguments of `request`.
@@ -63,12 +65,19 @@ class Endpoint(Generic[P, T_co]):
     results: Mapping[int, Kind | None] = attrs.field(default=MappingProxyType({}), repr=False)
     charges_credits: bool = False
     project_kind: ProjectKind | None = None
+    task: JobKind | None = None
+    pages: PageFields | None = None
     assets: tuple[AssetField, ...] = ()
     body: Kind | None = attrs.field(default=None, repr=False)
     fields: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
     prices: Mapping[str, Any] = MappingProxyType({})
     rules: tuple[conditions.Rule, ...] = attrs.field(default=(), repr=False)
+
+    @property
+    def job_kind(self) -> JobKind | None:
+        """The kind of the job that it starts, if it starts one."""
+        return self.project_kind or self.task
 
 
 @attrs.frozen(kw_only=True)

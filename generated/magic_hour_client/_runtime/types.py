@@ -110,6 +110,40 @@ class AssetField(NamedTuple):
     roles: tuple[AssetRole, ...]
 
 
+class PageFields(NamedTuple):
+    """How the pages of an answer follow each other: a parameter of the request, and two fields of the answer."""
+
+    cursor: str
+    next: str
+    items: str
+
+
+@attrs.frozen(kw_only=True)
+class JobType:
+    """How jobs of one kind are followed.
+
+    Attributes:
+        get: the endpoint that gets one by its id.
+        done: the statuses of a complete job.
+        failed: the statuses of a job that will never be complete.
+        canceled: the statuses of a job that somebody canceled.
+        outputs: the list in its answer whose items have the `url` of an output; None if there are none to download.
+        is_task: whether it is free, and has no project.
+    """
+
+    get: str
+    done: tuple[str, ...] = ("complete",)
+    failed: tuple[str, ...] = ("error",)
+    canceled: tuple[str, ...] = ("canceled",)
+    outputs: str | None = "downloads"
+    is_task: bool = False
+
+    @property
+    def resource(self) -> str:
+        """The resource that waits for such jobs, such as `v1.image_projects`."""
+        return self.get.rpartition(".")[0]
+
+
 @attrs.frozen
 class Response:
     """What the service answered, not judged yet. Header names are lowercase."""

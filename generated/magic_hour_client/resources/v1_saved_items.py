@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import typing as _t
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 
 from .._runtime import endpoints as _endpoints
+from .._runtime import pages as _pages
 from ..api.v1_saved_items import list_saved_items as _api_list_saved_items
 
 if _t.TYPE_CHECKING:
@@ -63,6 +64,46 @@ class V1SavedItems:
             extra_headers=extra_headers,
         )
 
+    def iterate(
+        self,
+        *,
+        type: _models.SavedItemType | str | None = None,
+        limit: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+    ) -> Iterator[_models.SavedItem]:
+        """List saved items: every item of all pages, each page requested when it is needed.
+
+        Args:
+            type: Only items of this type.
+            limit: How many items a page has, 1 to 100; 20 by default.
+            extra_headers: headers to send in addition to the client's.
+            timeout: seconds the request for one page may take; the client's `request_timeout` by default.
+
+        Returns:
+            An iterator over the items; it can be used once.
+
+        Raises:
+            InvalidArgument: an argument is invalid; nothing was sent.
+            APIError: the service refused; the subclass says why.
+            ConnectionFailed: no complete answer arrived.
+            UnexpectedResponse: an answer cannot be read, or leads back to an earlier page.
+
+        Example:
+            for item in client.v1.saved_items.iterate():
+                print(item)
+        """
+        return _pages.iterate(
+            self._sender,
+            _api_list_saved_items.ENDPOINT,
+            {
+                "type": type,
+                "limit": limit,
+            },
+            timeout=timeout,
+            extra_headers=extra_headers,
+        )
+
 
 class AsyncV1SavedItems:
     """What is saved in the account, such as characters and voices."""
@@ -110,6 +151,46 @@ class AsyncV1SavedItems:
                 limit=limit,
                 cursor=cursor,
             ),
+            timeout=timeout,
+            extra_headers=extra_headers,
+        )
+
+    def iterate(
+        self,
+        *,
+        type: _models.SavedItemType | str | None = None,
+        limit: int | None = None,
+        extra_headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+    ) -> AsyncIterator[_models.SavedItem]:
+        """List saved items: every item of all pages, each page requested when it is needed.
+
+        Args:
+            type: Only items of this type.
+            limit: How many items a page has, 1 to 100; 20 by default.
+            extra_headers: headers to send in addition to the client's.
+            timeout: seconds the request for one page may take; the client's `request_timeout` by default.
+
+        Returns:
+            An iterator over the items; it can be used once.
+
+        Raises:
+            InvalidArgument: an argument is invalid; nothing was sent.
+            APIError: the service refused; the subclass says why.
+            ConnectionFailed: no complete answer arrived.
+            UnexpectedResponse: an answer cannot be read, or leads back to an earlier page.
+
+        Example:
+            async for item in client.v1.saved_items.iterate():
+                print(item)
+        """
+        return _pages.iterate_async(
+            self._sender,
+            _api_list_saved_items.ENDPOINT,
+            {
+                "type": type,
+                "limit": limit,
+            },
             timeout=timeout,
             extra_headers=extra_headers,
         )

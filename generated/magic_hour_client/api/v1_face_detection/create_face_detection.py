@@ -56,6 +56,7 @@ ENDPOINT: _t.Final = _endpoints.Endpoint(
     results={
         200: _schema.Object("v1_face_detection_create_response", "V1FaceDetectionCreateResponse"),
     },
+    task="face_detection",
     assets=(_types.AssetField(("assets", "target_file_path"), ("image", "video")),),
     body=_schema.Object("v1_face_detection_create_body", "V1FaceDetectionCreateBody"),
     fields=("assets", "confidence_score"),

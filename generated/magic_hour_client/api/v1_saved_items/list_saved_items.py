@@ -54,4 +54,5 @@ ENDPOINT: _t.Final = _endpoints.Endpoint(
     results={
         200: _schema.Object("v1_saved_items_get_response", "V1SavedItemsGetResponse"),
     },
+    pages=_types.PageFields("cursor", "next_cursor", "items"),
 )
