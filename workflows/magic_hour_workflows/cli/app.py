@@ -46,9 +46,8 @@ _GROUPS = {"audio": "Create speech; manage audio jobs."}
 
 def build() -> typer.Typer:
     app = new_group(HELP)
-    groups = {
-        kind: new_group(_GROUPS.get(kind, f"Create and edit {kind}s; manage {kind} jobs.")) for kind in get_args(ProjectKind)
-    }
+    kinds = get_args(ProjectKind)
+    groups = {kind: new_group(_GROUPS.get(kind, f"Create and edit {kind}s; manage {kind} jobs.")) for kind in kinds}
     generate.add(groups)
     for kind, group in groups.items():
         jobs.add(group, kind)
