@@ -25,6 +25,7 @@ from .contract import Contract
 from .endpoints import Endpoints
 from .examples import with_examples
 from .lint import ascii_title, check_kinds, check_metadata, check_names, check_nothing_lost
+from .models import LITERALS, module_of
 from .names import ERRORS
 from .operations_json import operations_json
 from .problems import BrokenOutput, InvalidSpec, LostOperation
@@ -48,6 +49,7 @@ class Build:
         self.config = config
         self.views = Views(contract, data)
         data.models = list(self.views.models.values())
+        data.enums = []  # all in one file of ours: they are types only, of a few lines each
         self.endpoints = Endpoints(self.views, data)
         check_names(self.views, self.endpoints)
         check_kinds(self.endpoints)
@@ -115,8 +117,7 @@ class Build:
             version=raw(self.data.version),
             package_name=Code(self.package),
             roots=[node for node in self.endpoints.resources() if len(node.resource) == 1],
-            model_exports=sorted((str(c.class_info.module_name), name) for name, c in classes.items()),
-            params_exports=sorted(self._params_exports()),
+            model_exports=sorted((module_of(found), name) for name, found in classes.items()),
             package_exports=sorted(package_exports),
         )
 
@@ -140,19 +141,15 @@ class Build:
         first = {path.split("/")[1] for path in self.contract.raw.get("paths", {}) if path.count("/") > 1}
         return f"/{first.pop()}" if len(first) == 1 and "{" not in "".join(first) else ""
 
-    def _params_exports(self) -> list[tuple[str, str]]:
-        sent = {name: model for name, model in self.views.models.items() if name in self.views.sent}
-        endings = {name: ["Params", "GenerateParams"][: 1 + (name in self.views.shapes.with_assets)] for name in sent}
-        return [(str(sent[name].class_info.module_name), name + end) for name in sent for end in endings[name]]
-
     def _write_more(self, render: Callable[..., None]) -> None:
         """The files that openapi-python-client has no name for."""
         render("endpoints.py.jinja", "endpoints.py")
         render("contract.py.jinja", f"{runtime.FOLDER}/{runtime.CONTRACT}")
-        render("params_init.py.jinja", "params/__init__.py")
-        for name, model in self.views.models.items():
-            if name in self.views.sent:
-                render("params.py.jinja", f"params/{model.class_info.module_name}.py", view=self.views.model(model))
+        if self.views.enums:
+            enums = [enum for _, enum in sorted(self.views.enums.items())]
+            render("literals.py.jinja", f"models/{LITERALS}.py", enums=enums)
+        sent = [self.views.model(model) for name, model in sorted(self.views.models.items()) if name in self.views.sent]
+        render("params.py.jinja", "params.py", sent_views=sent)
         render("endpoint_init.py.jinja", "resources/__init__.py")
         for node in self.endpoints.resources():
             render("resource.py.jinja", f"resources/{node.module}.py", view=node)

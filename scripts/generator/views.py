@@ -12,7 +12,7 @@ from openapi_python_client.parser import GeneratorData
 from openapi_python_client.parser.properties import LiteralEnumProperty, ModelProperty
 
 from .contract import Contract
-from .models import Models, asset_roles
+from .models import Models, asset_roles, module_of
 from .names import attribute
 from .shapes import GENERATE_SIDES, Shapes, Side, maps_among
 from .texts import Code, raw
@@ -51,7 +51,6 @@ class ModelView:
     extra: Code | None
     params_name: str
     params_fields: list[FieldView]
-    params_imports: list[tuple[str, str]]
     generate_name: str
     generate_fields: list[FieldView]
     generate_description: str
@@ -120,11 +119,10 @@ class Views(Models):
             name=name,
             description=described or f"One `{name}`.",
             fields=[*(f for f in fields if not f.default), *(f for f in fields if f.default)],
-            imports=self._imports(model, ""),
+            imports=self._imports(model),
             extra=self._extra(model, source),
             params_name=f"{name}Params",
             params_fields=[self.field(model, prop, "params") for prop in self.properties(model)],
-            params_imports=self._imports(model, "Params"),
             generate_name=f"{name}GenerateParams",
             generate_fields=[self.field(model, p, "generate") for p in self.properties(model)] if with_assets else [],
             generate_description=(described + "\n\n" if described else "")
@@ -137,18 +135,12 @@ class Views(Models):
             return None
         return self.shapes.kind(model.additional_properties)
 
-    def _imports(self, model: ModelProperty, ending: str) -> list[tuple[str, str]]:
+    def _imports(self, model: ModelProperty) -> list[tuple[str, str]]:
         found: set[tuple[str, str]] = set()
         for prop in self.properties(model):
             for other in self.shapes.mentions(prop):
-                name, module = str(other.class_info.name), str(other.class_info.module_name)
-                if name == str(model.class_info.name):
-                    continue
-                if ending and isinstance(other, ModelProperty):
-                    found.add((module, f"{name}{ending}"))
-                    if name in self.shapes.with_assets:
-                        found.add((module, f"{name}Generate{ending}"))
-                elif not ending:
+                name, module = str(other.class_info.name), module_of(other)
+                if name != str(model.class_info.name):
                     found.add((module, name))
         return sorted(found)
 

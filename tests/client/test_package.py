@@ -8,9 +8,10 @@ import pytest
 from client.harness import KEY, polite, server
 from programs import python
 
-PACKAGES = ["magic_hour_client", "magic_hour_client.models", "magic_hour_client.params", "magic_hour_workflows"]
+PACKAGES = ["magic_hour_client", "magic_hour_client.models", "magic_hour_workflows"]
 MODULES = [
     "magic_hour_client.errors",
+    "magic_hour_client.params",
     "magic_hour_client.types",
     "magic_hour_workflows.errors",
     "magic_hour_workflows.events",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import re
 import typing
@@ -30,8 +29,9 @@ SCHEMAS = SPEC["components"]["schemas"]
 
 
 def annotation(module: str, field: str) -> str:
-    """How the generated module types a field, as text."""
-    text = (GENERATED / f"{module}.py").read_text(encoding="utf-8")
+    """How the generated module types a field, as text; after a colon, its class."""
+    module, _, name = module.partition(":")
+    text = (GENERATED / f"{module}.py").read_text(encoding="utf-8").partition(f"class {name}")[2]
     found = re.search(rf"^    {field}: (.*?)( = .*)?$", text, re.MULTILINE)
     assert found, field
     return found[1]
@@ -50,9 +50,9 @@ def fields(model: Any) -> dict[str, schema.Field]:
         ("models/v1_ai_image_generator_create_body", "aspect_ratio",
          "V1AiImageGeneratorCreateBodyAspectRatio | str | None"),
         ("models/v1_ai_image_generator_create_body", "model", "ImageGeneratorModel | str | None"),
-        ("params/v1_ai_image_generator_create_body", "model",
+        ("params:V1AiImageGeneratorCreateBodyParams", "model",
          "_t.NotRequired[_models.ImageGeneratorModel | str | None]"),
-        ("params/v1_files_upload_urls_create_body_items_item", "type",
+        ("params:V1FilesUploadUrlsCreateBodyItemsItemParams", "type",
          "_models.V1FilesUploadUrlsCreateBodyItemsItemType | str"),
         ("models/v1_files_upload_urls_create_body_items_item", "type",
          "V1FilesUploadUrlsCreateBodyItemsItemType | str"),
@@ -257,8 +257,7 @@ def test_endpoints_carry_what_the_flows_need() -> None:
 def test_generate_params_differ_in_the_assets_only() -> None:
     plain, files = params.V1AiTalkingPhotoCreateBodyParams, params.V1AiTalkingPhotoCreateBodyGenerateParams
     assert set(plain.__annotations__) == set(files.__annotations__)
-    module = importlib.import_module("magic_hour_client.params.v1_ai_talking_photo_create_body_assets")
-    hints = module.V1AiTalkingPhotoCreateBodyAssetsGenerateParams.__annotations__
+    hints = params.V1AiTalkingPhotoCreateBodyAssetsGenerateParams.__annotations__
     assert {str(typing.get_args(hint) or getattr(hint, "__forward_arg__", hint)) for hint in hints.values()} == {
         "_types.AssetSource"
     }

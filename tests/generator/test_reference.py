@@ -211,7 +211,8 @@ def expected_rows(spec: Any, schema: Any, depth: int) -> list[tuple[int, str, bo
     found = []
     for name in [*sorted(required), *sorted(set(schema.get("properties", {})) - set(required))]:
         inner = resolved(spec, schema["properties"][name])
-        found.append((depth, attribute(name), name in required, inner.get("deprecated", False)))
+        needed = name in required and "x-implied" not in inner  # what follows from another field may be left out
+        found.append((depth, attribute(name), needed, inner.get("deprecated", False)))
         found += expected_rows(spec, inner, depth + 1)
     return found
 
