@@ -7,55 +7,93 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ._literals import AccountTier as AccountTier
+    from ._literals import AnimationArtStyle as AnimationArtStyle
+    from ._literals import AnimationCameraEffect as AnimationCameraEffect
+    from ._literals import AudioProjectEventType as AudioProjectEventType
+    from ._literals import BillingInterval as BillingInterval
+    from ._literals import FaceDetectionStatus as FaceDetectionStatus
+    from ._literals import ImageEditorModel as ImageEditorModel
+    from ._literals import ImageGeneratorModel as ImageGeneratorModel
+    from ._literals import ImageProjectEventType as ImageProjectEventType
+    from ._literals import ImageResolution as ImageResolution
+    from ._literals import MediaKind as MediaKind
+    from ._literals import MemeTemplate as MemeTemplate
+    from ._literals import ProjectErrorCode as ProjectErrorCode
+    from ._literals import ProjectStatus as ProjectStatus
+    from ._literals import SavedItemType as SavedItemType
+    from ._literals import SubscriptionStatus as SubscriptionStatus
+    from ._literals import SubtitleTemplate as SubtitleTemplate
+    from ._literals import TextToVideoModel as TextToVideoModel
+    from ._literals import UpscalerMode as UpscalerMode
+    from ._literals import (
+        V1AiClothesChangerCreateBodyAssetsGarmentType as V1AiClothesChangerCreateBodyAssetsGarmentType,
+    )
+    from ._literals import V1AiGifGeneratorCreateBodyOutputFormat as V1AiGifGeneratorCreateBodyOutputFormat
+    from ._literals import V1AiImageEditorCreateBodyAspectRatio as V1AiImageEditorCreateBodyAspectRatio
+    from ._literals import V1AiImageEditorCreateBodyImageCount as V1AiImageEditorCreateBodyImageCount
+    from ._literals import V1AiImageEditorCreateBodyStyleModel as V1AiImageEditorCreateBodyStyleModel
+    from ._literals import V1AiImageGeneratorCreateBodyAspectRatio as V1AiImageGeneratorCreateBodyAspectRatio
+    from ._literals import V1AiImageGeneratorCreateBodyOrientation as V1AiImageGeneratorCreateBodyOrientation
+    from ._literals import V1AiImageGeneratorCreateBodyStyleQualityMode as V1AiImageGeneratorCreateBodyStyleQualityMode
+    from ._literals import V1AiImageGeneratorCreateBodyStyleTool as V1AiImageGeneratorCreateBodyStyleTool
+    from ._literals import V1AiTalkingPhotoCreateBodyResolution as V1AiTalkingPhotoCreateBodyResolution
+    from ._literals import (
+        V1AiTalkingPhotoCreateBodyStyleGenerationMode as V1AiTalkingPhotoCreateBodyStyleGenerationMode,
+    )
+    from ._literals import V1AiVideoEditorCreateBodyResolution as V1AiVideoEditorCreateBodyResolution
+    from ._literals import V1AnimationCreateBodyAssetsAudioSource as V1AnimationCreateBodyAssetsAudioSource
+    from ._literals import V1AnimationCreateBodyStylePromptType as V1AnimationCreateBodyStylePromptType
+    from ._literals import V1AudioToVideoCreateBodyResolution as V1AudioToVideoCreateBodyResolution
+    from ._literals import V1BodySwapCreateBodyResolution as V1BodySwapCreateBodyResolution
+    from ._literals import V1CharacterReplaceCreateBodyResolution as V1CharacterReplaceCreateBodyResolution
+    from ._literals import V1CharacterReplaceCreateBodyStyleMode as V1CharacterReplaceCreateBodyStyleMode
+    from ._literals import (
+        V1CharacterReplaceCreateBodyStyleSelectionMode as V1CharacterReplaceCreateBodyStyleSelectionMode,
+    )
+    from ._literals import V1FaceSwapCreateBodyAssetsFaceSwapMode as V1FaceSwapCreateBodyAssetsFaceSwapMode
+    from ._literals import V1FaceSwapCreateBodyAssetsVideoSource as V1FaceSwapCreateBodyAssetsVideoSource
+    from ._literals import V1FaceSwapCreateBodyStyleVersion as V1FaceSwapCreateBodyStyleVersion
+    from ._literals import V1FaceSwapPhotoCreateBodyAssetsFaceSwapMode as V1FaceSwapPhotoCreateBodyAssetsFaceSwapMode
+    from ._literals import V1FilesUploadUrlsCreateBodyItemsItemType as V1FilesUploadUrlsCreateBodyItemsItemType
+    from ._literals import V1ImageToVideoCreateBodyResolution as V1ImageToVideoCreateBodyResolution
+    from ._literals import V1LipSyncCreateBodyAssetsVideoSource as V1LipSyncCreateBodyAssetsVideoSource
+    from ._literals import V1LipSyncCreateBodyStyleGenerationMode as V1LipSyncCreateBodyStyleGenerationMode
+    from ._literals import V1TextToVideoCreateBodyAspectRatio as V1TextToVideoCreateBodyAspectRatio
+    from ._literals import V1TextToVideoCreateBodyResolution as V1TextToVideoCreateBodyResolution
+    from ._literals import V1VideoToVideoCreateBodyAssetsVideoSource as V1VideoToVideoCreateBodyAssetsVideoSource
+    from ._literals import V1VideoToVideoCreateBodyFpsResolution as V1VideoToVideoCreateBodyFpsResolution
+    from ._literals import V1VideoToVideoCreateBodyStylePromptType as V1VideoToVideoCreateBodyStylePromptType
+    from ._literals import V1VideoToVideoCreateBodyStyleVersion as V1VideoToVideoCreateBodyStyleVersion
+    from ._literals import VideoArtStyle as VideoArtStyle
+    from ._literals import VideoEditorModel as VideoEditorModel
+    from ._literals import VideoModel as VideoModel
+    from ._literals import VideoProjectEventType as VideoProjectEventType
+    from ._literals import VideoToVideoModel as VideoToVideoModel
     from .account_subscription import AccountSubscription as AccountSubscription
-    from .account_tier import AccountTier as AccountTier
-    from .animation_art_style import AnimationArtStyle as AnimationArtStyle
-    from .animation_camera_effect import AnimationCameraEffect as AnimationCameraEffect
     from .audio_project_event import AudioProjectEvent as AudioProjectEvent
-    from .audio_project_event_type import AudioProjectEventType as AudioProjectEventType
-    from .billing_interval import BillingInterval as BillingInterval
     from .detected_face import DetectedFace as DetectedFace
     from .error_body import ErrorBody as ErrorBody
-    from .face_detection_status import FaceDetectionStatus as FaceDetectionStatus
     from .face_mapping import FaceMapping as FaceMapping
-    from .image_editor_model import ImageEditorModel as ImageEditorModel
-    from .image_generator_model import ImageGeneratorModel as ImageGeneratorModel
     from .image_project_event import ImageProjectEvent as ImageProjectEvent
-    from .image_project_event_type import ImageProjectEventType as ImageProjectEventType
-    from .image_resolution import ImageResolution as ImageResolution
-    from .media_kind import MediaKind as MediaKind
-    from .meme_template import MemeTemplate as MemeTemplate
     from .new_audio_project import NewAudioProject as NewAudioProject
     from .new_image_project import NewImageProject as NewImageProject
     from .new_video_project import NewVideoProject as NewVideoProject
     from .project_download import ProjectDownload as ProjectDownload
     from .project_error import ProjectError as ProjectError
-    from .project_error_code import ProjectErrorCode as ProjectErrorCode
-    from .project_status import ProjectStatus as ProjectStatus
     from .saved_item import SavedItem as SavedItem
     from .saved_item_asset import SavedItemAsset as SavedItemAsset
-    from .saved_item_type import SavedItemType as SavedItemType
     from .subscription_discount import SubscriptionDiscount as SubscriptionDiscount
     from .subscription_price import SubscriptionPrice as SubscriptionPrice
-    from .subscription_status import SubscriptionStatus as SubscriptionStatus
-    from .subtitle_template import SubtitleTemplate as SubtitleTemplate
-    from .text_to_video_model import TextToVideoModel as TextToVideoModel
-    from .upscaler_mode import UpscalerMode as UpscalerMode
     from .v1_account_get_response import V1AccountGetResponse as V1AccountGetResponse
     from .v1_ai_clothes_changer_create_body import V1AiClothesChangerCreateBody as V1AiClothesChangerCreateBody
     from .v1_ai_clothes_changer_create_body_assets import (
         V1AiClothesChangerCreateBodyAssets as V1AiClothesChangerCreateBodyAssets,
     )
-    from .v1_ai_clothes_changer_create_body_assets_garment_type import (
-        V1AiClothesChangerCreateBodyAssetsGarmentType as V1AiClothesChangerCreateBodyAssetsGarmentType,
-    )
     from .v1_ai_face_editor_create_body import V1AiFaceEditorCreateBody as V1AiFaceEditorCreateBody
     from .v1_ai_face_editor_create_body_assets import V1AiFaceEditorCreateBodyAssets as V1AiFaceEditorCreateBodyAssets
     from .v1_ai_face_editor_create_body_style import V1AiFaceEditorCreateBodyStyle as V1AiFaceEditorCreateBodyStyle
     from .v1_ai_gif_generator_create_body import V1AiGifGeneratorCreateBody as V1AiGifGeneratorCreateBody
-    from .v1_ai_gif_generator_create_body_output_format import (
-        V1AiGifGeneratorCreateBodyOutputFormat as V1AiGifGeneratorCreateBodyOutputFormat,
-    )
     from .v1_ai_gif_generator_create_body_style import (
         V1AiGifGeneratorCreateBodyStyle as V1AiGifGeneratorCreateBodyStyle,
     )
@@ -70,35 +108,14 @@ if TYPE_CHECKING:
         V1AiHeadshotGeneratorCreateResponse as V1AiHeadshotGeneratorCreateResponse,
     )
     from .v1_ai_image_editor_create_body import V1AiImageEditorCreateBody as V1AiImageEditorCreateBody
-    from .v1_ai_image_editor_create_body_aspect_ratio import (
-        V1AiImageEditorCreateBodyAspectRatio as V1AiImageEditorCreateBodyAspectRatio,
-    )
     from .v1_ai_image_editor_create_body_assets import (
         V1AiImageEditorCreateBodyAssets as V1AiImageEditorCreateBodyAssets,
     )
-    from .v1_ai_image_editor_create_body_image_count import (
-        V1AiImageEditorCreateBodyImageCount as V1AiImageEditorCreateBodyImageCount,
-    )
     from .v1_ai_image_editor_create_body_style import V1AiImageEditorCreateBodyStyle as V1AiImageEditorCreateBodyStyle
-    from .v1_ai_image_editor_create_body_style_model import (
-        V1AiImageEditorCreateBodyStyleModel as V1AiImageEditorCreateBodyStyleModel,
-    )
     from .v1_ai_image_editor_create_response import V1AiImageEditorCreateResponse as V1AiImageEditorCreateResponse
     from .v1_ai_image_generator_create_body import V1AiImageGeneratorCreateBody as V1AiImageGeneratorCreateBody
-    from .v1_ai_image_generator_create_body_aspect_ratio import (
-        V1AiImageGeneratorCreateBodyAspectRatio as V1AiImageGeneratorCreateBodyAspectRatio,
-    )
-    from .v1_ai_image_generator_create_body_orientation import (
-        V1AiImageGeneratorCreateBodyOrientation as V1AiImageGeneratorCreateBodyOrientation,
-    )
     from .v1_ai_image_generator_create_body_style import (
         V1AiImageGeneratorCreateBodyStyle as V1AiImageGeneratorCreateBodyStyle,
-    )
-    from .v1_ai_image_generator_create_body_style_quality_mode import (
-        V1AiImageGeneratorCreateBodyStyleQualityMode as V1AiImageGeneratorCreateBodyStyleQualityMode,
-    )
-    from .v1_ai_image_generator_create_body_style_tool import (
-        V1AiImageGeneratorCreateBodyStyleTool as V1AiImageGeneratorCreateBodyStyleTool,
     )
     from .v1_ai_image_generator_create_response import (
         V1AiImageGeneratorCreateResponse as V1AiImageGeneratorCreateResponse,
@@ -122,22 +139,13 @@ if TYPE_CHECKING:
     from .v1_ai_talking_photo_create_body_assets import (
         V1AiTalkingPhotoCreateBodyAssets as V1AiTalkingPhotoCreateBodyAssets,
     )
-    from .v1_ai_talking_photo_create_body_resolution import (
-        V1AiTalkingPhotoCreateBodyResolution as V1AiTalkingPhotoCreateBodyResolution,
-    )
     from .v1_ai_talking_photo_create_body_style import (
         V1AiTalkingPhotoCreateBodyStyle as V1AiTalkingPhotoCreateBodyStyle,
-    )
-    from .v1_ai_talking_photo_create_body_style_generation_mode import (
-        V1AiTalkingPhotoCreateBodyStyleGenerationMode as V1AiTalkingPhotoCreateBodyStyleGenerationMode,
     )
     from .v1_ai_talking_photo_create_response import V1AiTalkingPhotoCreateResponse as V1AiTalkingPhotoCreateResponse
     from .v1_ai_video_editor_create_body import V1AiVideoEditorCreateBody as V1AiVideoEditorCreateBody
     from .v1_ai_video_editor_create_body_assets import (
         V1AiVideoEditorCreateBodyAssets as V1AiVideoEditorCreateBodyAssets,
-    )
-    from .v1_ai_video_editor_create_body_resolution import (
-        V1AiVideoEditorCreateBodyResolution as V1AiVideoEditorCreateBodyResolution,
     )
     from .v1_ai_video_editor_create_body_style import V1AiVideoEditorCreateBodyStyle as V1AiVideoEditorCreateBodyStyle
     from .v1_ai_voice_cloner_create_body import V1AiVoiceClonerCreateBody as V1AiVoiceClonerCreateBody
@@ -151,19 +159,10 @@ if TYPE_CHECKING:
     )
     from .v1_animation_create_body import V1AnimationCreateBody as V1AnimationCreateBody
     from .v1_animation_create_body_assets import V1AnimationCreateBodyAssets as V1AnimationCreateBodyAssets
-    from .v1_animation_create_body_assets_audio_source import (
-        V1AnimationCreateBodyAssetsAudioSource as V1AnimationCreateBodyAssetsAudioSource,
-    )
     from .v1_animation_create_body_style import V1AnimationCreateBodyStyle as V1AnimationCreateBodyStyle
-    from .v1_animation_create_body_style_prompt_type import (
-        V1AnimationCreateBodyStylePromptType as V1AnimationCreateBodyStylePromptType,
-    )
     from .v1_audio_projects_get_response import V1AudioProjectsGetResponse as V1AudioProjectsGetResponse
     from .v1_audio_to_video_create_body import V1AudioToVideoCreateBody as V1AudioToVideoCreateBody
     from .v1_audio_to_video_create_body_assets import V1AudioToVideoCreateBodyAssets as V1AudioToVideoCreateBodyAssets
-    from .v1_audio_to_video_create_body_resolution import (
-        V1AudioToVideoCreateBodyResolution as V1AudioToVideoCreateBodyResolution,
-    )
     from .v1_audio_to_video_create_body_style import V1AudioToVideoCreateBodyStyle as V1AudioToVideoCreateBodyStyle
     from .v1_auto_subtitle_generator_create_body import (
         V1AutoSubtitleGeneratorCreateBody as V1AutoSubtitleGeneratorCreateBody,
@@ -179,25 +178,15 @@ if TYPE_CHECKING:
     )
     from .v1_body_swap_create_body import V1BodySwapCreateBody as V1BodySwapCreateBody
     from .v1_body_swap_create_body_assets import V1BodySwapCreateBodyAssets as V1BodySwapCreateBodyAssets
-    from .v1_body_swap_create_body_resolution import V1BodySwapCreateBodyResolution as V1BodySwapCreateBodyResolution
     from .v1_character_replace_create_body import V1CharacterReplaceCreateBody as V1CharacterReplaceCreateBody
     from .v1_character_replace_create_body_assets import (
         V1CharacterReplaceCreateBodyAssets as V1CharacterReplaceCreateBodyAssets,
     )
-    from .v1_character_replace_create_body_resolution import (
-        V1CharacterReplaceCreateBodyResolution as V1CharacterReplaceCreateBodyResolution,
-    )
     from .v1_character_replace_create_body_style import (
         V1CharacterReplaceCreateBodyStyle as V1CharacterReplaceCreateBodyStyle,
     )
-    from .v1_character_replace_create_body_style_mode import (
-        V1CharacterReplaceCreateBodyStyleMode as V1CharacterReplaceCreateBodyStyleMode,
-    )
     from .v1_character_replace_create_body_style_points_item import (
         V1CharacterReplaceCreateBodyStylePointsItem as V1CharacterReplaceCreateBodyStylePointsItem,
-    )
-    from .v1_character_replace_create_body_style_selection_mode import (
-        V1CharacterReplaceCreateBodyStyleSelectionMode as V1CharacterReplaceCreateBodyStyleSelectionMode,
     )
     from .v1_face_detection_create_body import V1FaceDetectionCreateBody as V1FaceDetectionCreateBody
     from .v1_face_detection_create_body_assets import V1FaceDetectionCreateBodyAssets as V1FaceDetectionCreateBodyAssets
@@ -205,29 +194,14 @@ if TYPE_CHECKING:
     from .v1_face_detection_get_response import V1FaceDetectionGetResponse as V1FaceDetectionGetResponse
     from .v1_face_swap_create_body import V1FaceSwapCreateBody as V1FaceSwapCreateBody
     from .v1_face_swap_create_body_assets import V1FaceSwapCreateBodyAssets as V1FaceSwapCreateBodyAssets
-    from .v1_face_swap_create_body_assets_face_swap_mode import (
-        V1FaceSwapCreateBodyAssetsFaceSwapMode as V1FaceSwapCreateBodyAssetsFaceSwapMode,
-    )
-    from .v1_face_swap_create_body_assets_video_source import (
-        V1FaceSwapCreateBodyAssetsVideoSource as V1FaceSwapCreateBodyAssetsVideoSource,
-    )
     from .v1_face_swap_create_body_style import V1FaceSwapCreateBodyStyle as V1FaceSwapCreateBodyStyle
-    from .v1_face_swap_create_body_style_version import (
-        V1FaceSwapCreateBodyStyleVersion as V1FaceSwapCreateBodyStyleVersion,
-    )
     from .v1_face_swap_photo_create_body import V1FaceSwapPhotoCreateBody as V1FaceSwapPhotoCreateBody
     from .v1_face_swap_photo_create_body_assets import (
         V1FaceSwapPhotoCreateBodyAssets as V1FaceSwapPhotoCreateBodyAssets,
     )
-    from .v1_face_swap_photo_create_body_assets_face_swap_mode import (
-        V1FaceSwapPhotoCreateBodyAssetsFaceSwapMode as V1FaceSwapPhotoCreateBodyAssetsFaceSwapMode,
-    )
     from .v1_files_upload_urls_create_body import V1FilesUploadUrlsCreateBody as V1FilesUploadUrlsCreateBody
     from .v1_files_upload_urls_create_body_items_item import (
         V1FilesUploadUrlsCreateBodyItemsItem as V1FilesUploadUrlsCreateBodyItemsItem,
-    )
-    from .v1_files_upload_urls_create_body_items_item_type import (
-        V1FilesUploadUrlsCreateBodyItemsItemType as V1FilesUploadUrlsCreateBodyItemsItemType,
     )
     from .v1_files_upload_urls_create_response import V1FilesUploadUrlsCreateResponse as V1FilesUploadUrlsCreateResponse
     from .v1_files_upload_urls_create_response_items_item import (
@@ -244,120 +218,117 @@ if TYPE_CHECKING:
     from .v1_image_projects_get_response import V1ImageProjectsGetResponse as V1ImageProjectsGetResponse
     from .v1_image_to_video_create_body import V1ImageToVideoCreateBody as V1ImageToVideoCreateBody
     from .v1_image_to_video_create_body_assets import V1ImageToVideoCreateBodyAssets as V1ImageToVideoCreateBodyAssets
-    from .v1_image_to_video_create_body_resolution import (
-        V1ImageToVideoCreateBodyResolution as V1ImageToVideoCreateBodyResolution,
-    )
     from .v1_image_to_video_create_body_style import V1ImageToVideoCreateBodyStyle as V1ImageToVideoCreateBodyStyle
     from .v1_lip_sync_create_body import V1LipSyncCreateBody as V1LipSyncCreateBody
     from .v1_lip_sync_create_body_assets import V1LipSyncCreateBodyAssets as V1LipSyncCreateBodyAssets
-    from .v1_lip_sync_create_body_assets_video_source import (
-        V1LipSyncCreateBodyAssetsVideoSource as V1LipSyncCreateBodyAssetsVideoSource,
-    )
     from .v1_lip_sync_create_body_style import V1LipSyncCreateBodyStyle as V1LipSyncCreateBodyStyle
-    from .v1_lip_sync_create_body_style_generation_mode import (
-        V1LipSyncCreateBodyStyleGenerationMode as V1LipSyncCreateBodyStyleGenerationMode,
-    )
     from .v1_photo_colorizer_create_body import V1PhotoColorizerCreateBody as V1PhotoColorizerCreateBody
     from .v1_photo_colorizer_create_body_assets import (
         V1PhotoColorizerCreateBodyAssets as V1PhotoColorizerCreateBodyAssets,
     )
     from .v1_saved_items_get_response import V1SavedItemsGetResponse as V1SavedItemsGetResponse
     from .v1_text_to_video_create_body import V1TextToVideoCreateBody as V1TextToVideoCreateBody
-    from .v1_text_to_video_create_body_aspect_ratio import (
-        V1TextToVideoCreateBodyAspectRatio as V1TextToVideoCreateBodyAspectRatio,
-    )
     from .v1_text_to_video_create_body_references_item import (
         V1TextToVideoCreateBodyReferencesItem as V1TextToVideoCreateBodyReferencesItem,
-    )
-    from .v1_text_to_video_create_body_resolution import (
-        V1TextToVideoCreateBodyResolution as V1TextToVideoCreateBodyResolution,
     )
     from .v1_text_to_video_create_body_style import V1TextToVideoCreateBodyStyle as V1TextToVideoCreateBodyStyle
     from .v1_video_projects_get_response import V1VideoProjectsGetResponse as V1VideoProjectsGetResponse
     from .v1_video_to_video_create_body import V1VideoToVideoCreateBody as V1VideoToVideoCreateBody
     from .v1_video_to_video_create_body_assets import V1VideoToVideoCreateBodyAssets as V1VideoToVideoCreateBodyAssets
-    from .v1_video_to_video_create_body_assets_video_source import (
-        V1VideoToVideoCreateBodyAssetsVideoSource as V1VideoToVideoCreateBodyAssetsVideoSource,
-    )
-    from .v1_video_to_video_create_body_fps_resolution import (
-        V1VideoToVideoCreateBodyFpsResolution as V1VideoToVideoCreateBodyFpsResolution,
-    )
     from .v1_video_to_video_create_body_style import V1VideoToVideoCreateBodyStyle as V1VideoToVideoCreateBodyStyle
-    from .v1_video_to_video_create_body_style_prompt_type import (
-        V1VideoToVideoCreateBodyStylePromptType as V1VideoToVideoCreateBodyStylePromptType,
-    )
-    from .v1_video_to_video_create_body_style_version import (
-        V1VideoToVideoCreateBodyStyleVersion as V1VideoToVideoCreateBodyStyleVersion,
-    )
-    from .video_art_style import VideoArtStyle as VideoArtStyle
-    from .video_editor_model import VideoEditorModel as VideoEditorModel
-    from .video_model import VideoModel as VideoModel
     from .video_project_event import VideoProjectEvent as VideoProjectEvent
-    from .video_project_event_type import VideoProjectEventType as VideoProjectEventType
-    from .video_to_video_model import VideoToVideoModel as VideoToVideoModel
 
 _EXPORTS: dict[str, str] = {
+    "AccountTier": "_literals",
+    "AnimationArtStyle": "_literals",
+    "AnimationCameraEffect": "_literals",
+    "AudioProjectEventType": "_literals",
+    "BillingInterval": "_literals",
+    "FaceDetectionStatus": "_literals",
+    "ImageEditorModel": "_literals",
+    "ImageGeneratorModel": "_literals",
+    "ImageProjectEventType": "_literals",
+    "ImageResolution": "_literals",
+    "MediaKind": "_literals",
+    "MemeTemplate": "_literals",
+    "ProjectErrorCode": "_literals",
+    "ProjectStatus": "_literals",
+    "SavedItemType": "_literals",
+    "SubscriptionStatus": "_literals",
+    "SubtitleTemplate": "_literals",
+    "TextToVideoModel": "_literals",
+    "UpscalerMode": "_literals",
+    "V1AiClothesChangerCreateBodyAssetsGarmentType": "_literals",
+    "V1AiGifGeneratorCreateBodyOutputFormat": "_literals",
+    "V1AiImageEditorCreateBodyAspectRatio": "_literals",
+    "V1AiImageEditorCreateBodyImageCount": "_literals",
+    "V1AiImageEditorCreateBodyStyleModel": "_literals",
+    "V1AiImageGeneratorCreateBodyAspectRatio": "_literals",
+    "V1AiImageGeneratorCreateBodyOrientation": "_literals",
+    "V1AiImageGeneratorCreateBodyStyleQualityMode": "_literals",
+    "V1AiImageGeneratorCreateBodyStyleTool": "_literals",
+    "V1AiTalkingPhotoCreateBodyResolution": "_literals",
+    "V1AiTalkingPhotoCreateBodyStyleGenerationMode": "_literals",
+    "V1AiVideoEditorCreateBodyResolution": "_literals",
+    "V1AnimationCreateBodyAssetsAudioSource": "_literals",
+    "V1AnimationCreateBodyStylePromptType": "_literals",
+    "V1AudioToVideoCreateBodyResolution": "_literals",
+    "V1BodySwapCreateBodyResolution": "_literals",
+    "V1CharacterReplaceCreateBodyResolution": "_literals",
+    "V1CharacterReplaceCreateBodyStyleMode": "_literals",
+    "V1CharacterReplaceCreateBodyStyleSelectionMode": "_literals",
+    "V1FaceSwapCreateBodyAssetsFaceSwapMode": "_literals",
+    "V1FaceSwapCreateBodyAssetsVideoSource": "_literals",
+    "V1FaceSwapCreateBodyStyleVersion": "_literals",
+    "V1FaceSwapPhotoCreateBodyAssetsFaceSwapMode": "_literals",
+    "V1FilesUploadUrlsCreateBodyItemsItemType": "_literals",
+    "V1ImageToVideoCreateBodyResolution": "_literals",
+    "V1LipSyncCreateBodyAssetsVideoSource": "_literals",
+    "V1LipSyncCreateBodyStyleGenerationMode": "_literals",
+    "V1TextToVideoCreateBodyAspectRatio": "_literals",
+    "V1TextToVideoCreateBodyResolution": "_literals",
+    "V1VideoToVideoCreateBodyAssetsVideoSource": "_literals",
+    "V1VideoToVideoCreateBodyFpsResolution": "_literals",
+    "V1VideoToVideoCreateBodyStylePromptType": "_literals",
+    "V1VideoToVideoCreateBodyStyleVersion": "_literals",
+    "VideoArtStyle": "_literals",
+    "VideoEditorModel": "_literals",
+    "VideoModel": "_literals",
+    "VideoProjectEventType": "_literals",
+    "VideoToVideoModel": "_literals",
     "AccountSubscription": "account_subscription",
-    "AccountTier": "account_tier",
-    "AnimationArtStyle": "animation_art_style",
-    "AnimationCameraEffect": "animation_camera_effect",
     "AudioProjectEvent": "audio_project_event",
-    "AudioProjectEventType": "audio_project_event_type",
-    "BillingInterval": "billing_interval",
     "DetectedFace": "detected_face",
     "ErrorBody": "error_body",
-    "FaceDetectionStatus": "face_detection_status",
     "FaceMapping": "face_mapping",
-    "ImageEditorModel": "image_editor_model",
-    "ImageGeneratorModel": "image_generator_model",
     "ImageProjectEvent": "image_project_event",
-    "ImageProjectEventType": "image_project_event_type",
-    "ImageResolution": "image_resolution",
-    "MediaKind": "media_kind",
-    "MemeTemplate": "meme_template",
     "NewAudioProject": "new_audio_project",
     "NewImageProject": "new_image_project",
     "NewVideoProject": "new_video_project",
     "ProjectDownload": "project_download",
     "ProjectError": "project_error",
-    "ProjectErrorCode": "project_error_code",
-    "ProjectStatus": "project_status",
     "SavedItem": "saved_item",
     "SavedItemAsset": "saved_item_asset",
-    "SavedItemType": "saved_item_type",
     "SubscriptionDiscount": "subscription_discount",
     "SubscriptionPrice": "subscription_price",
-    "SubscriptionStatus": "subscription_status",
-    "SubtitleTemplate": "subtitle_template",
-    "TextToVideoModel": "text_to_video_model",
-    "UpscalerMode": "upscaler_mode",
     "V1AccountGetResponse": "v1_account_get_response",
     "V1AiClothesChangerCreateBody": "v1_ai_clothes_changer_create_body",
     "V1AiClothesChangerCreateBodyAssets": "v1_ai_clothes_changer_create_body_assets",
-    "V1AiClothesChangerCreateBodyAssetsGarmentType": "v1_ai_clothes_changer_create_body_assets_garment_type",
     "V1AiFaceEditorCreateBody": "v1_ai_face_editor_create_body",
     "V1AiFaceEditorCreateBodyAssets": "v1_ai_face_editor_create_body_assets",
     "V1AiFaceEditorCreateBodyStyle": "v1_ai_face_editor_create_body_style",
     "V1AiGifGeneratorCreateBody": "v1_ai_gif_generator_create_body",
-    "V1AiGifGeneratorCreateBodyOutputFormat": "v1_ai_gif_generator_create_body_output_format",
     "V1AiGifGeneratorCreateBodyStyle": "v1_ai_gif_generator_create_body_style",
     "V1AiHeadshotGeneratorCreateBody": "v1_ai_headshot_generator_create_body",
     "V1AiHeadshotGeneratorCreateBodyAssets": "v1_ai_headshot_generator_create_body_assets",
     "V1AiHeadshotGeneratorCreateBodyStyle": "v1_ai_headshot_generator_create_body_style",
     "V1AiHeadshotGeneratorCreateResponse": "v1_ai_headshot_generator_create_response",
     "V1AiImageEditorCreateBody": "v1_ai_image_editor_create_body",
-    "V1AiImageEditorCreateBodyAspectRatio": "v1_ai_image_editor_create_body_aspect_ratio",
     "V1AiImageEditorCreateBodyAssets": "v1_ai_image_editor_create_body_assets",
-    "V1AiImageEditorCreateBodyImageCount": "v1_ai_image_editor_create_body_image_count",
     "V1AiImageEditorCreateBodyStyle": "v1_ai_image_editor_create_body_style",
-    "V1AiImageEditorCreateBodyStyleModel": "v1_ai_image_editor_create_body_style_model",
     "V1AiImageEditorCreateResponse": "v1_ai_image_editor_create_response",
     "V1AiImageGeneratorCreateBody": "v1_ai_image_generator_create_body",
-    "V1AiImageGeneratorCreateBodyAspectRatio": "v1_ai_image_generator_create_body_aspect_ratio",
-    "V1AiImageGeneratorCreateBodyOrientation": "v1_ai_image_generator_create_body_orientation",
     "V1AiImageGeneratorCreateBodyStyle": "v1_ai_image_generator_create_body_style",
-    "V1AiImageGeneratorCreateBodyStyleQualityMode": "v1_ai_image_generator_create_body_style_quality_mode",
-    "V1AiImageGeneratorCreateBodyStyleTool": "v1_ai_image_generator_create_body_style_tool",
     "V1AiImageGeneratorCreateResponse": "v1_ai_image_generator_create_response",
     "V1AiImageUpscalerCreateBody": "v1_ai_image_upscaler_create_body",
     "V1AiImageUpscalerCreateBodyAssets": "v1_ai_image_upscaler_create_body_assets",
@@ -368,13 +339,10 @@ _EXPORTS: dict[str, str] = {
     "V1AiQrCodeGeneratorCreateBodyStyle": "v1_ai_qr_code_generator_create_body_style",
     "V1AiTalkingPhotoCreateBody": "v1_ai_talking_photo_create_body",
     "V1AiTalkingPhotoCreateBodyAssets": "v1_ai_talking_photo_create_body_assets",
-    "V1AiTalkingPhotoCreateBodyResolution": "v1_ai_talking_photo_create_body_resolution",
     "V1AiTalkingPhotoCreateBodyStyle": "v1_ai_talking_photo_create_body_style",
-    "V1AiTalkingPhotoCreateBodyStyleGenerationMode": "v1_ai_talking_photo_create_body_style_generation_mode",
     "V1AiTalkingPhotoCreateResponse": "v1_ai_talking_photo_create_response",
     "V1AiVideoEditorCreateBody": "v1_ai_video_editor_create_body",
     "V1AiVideoEditorCreateBodyAssets": "v1_ai_video_editor_create_body_assets",
-    "V1AiVideoEditorCreateBodyResolution": "v1_ai_video_editor_create_body_resolution",
     "V1AiVideoEditorCreateBodyStyle": "v1_ai_video_editor_create_body_style",
     "V1AiVoiceClonerCreateBody": "v1_ai_voice_cloner_create_body",
     "V1AiVoiceClonerCreateBodyAssets": "v1_ai_voice_cloner_create_body_assets",
@@ -383,13 +351,10 @@ _EXPORTS: dict[str, str] = {
     "V1AiVoiceGeneratorCreateBodyStyle": "v1_ai_voice_generator_create_body_style",
     "V1AnimationCreateBody": "v1_animation_create_body",
     "V1AnimationCreateBodyAssets": "v1_animation_create_body_assets",
-    "V1AnimationCreateBodyAssetsAudioSource": "v1_animation_create_body_assets_audio_source",
     "V1AnimationCreateBodyStyle": "v1_animation_create_body_style",
-    "V1AnimationCreateBodyStylePromptType": "v1_animation_create_body_style_prompt_type",
     "V1AudioProjectsGetResponse": "v1_audio_projects_get_response",
     "V1AudioToVideoCreateBody": "v1_audio_to_video_create_body",
     "V1AudioToVideoCreateBodyAssets": "v1_audio_to_video_create_body_assets",
-    "V1AudioToVideoCreateBodyResolution": "v1_audio_to_video_create_body_resolution",
     "V1AudioToVideoCreateBodyStyle": "v1_audio_to_video_create_body_style",
     "V1AutoSubtitleGeneratorCreateBody": "v1_auto_subtitle_generator_create_body",
     "V1AutoSubtitleGeneratorCreateBodyAssets": "v1_auto_subtitle_generator_create_body_assets",
@@ -397,30 +362,21 @@ _EXPORTS: dict[str, str] = {
     "V1AutoSubtitleGeneratorCreateBodyStyleCustomConfig": "v1_auto_subtitle_generator_create_body_style_custom_config",
     "V1BodySwapCreateBody": "v1_body_swap_create_body",
     "V1BodySwapCreateBodyAssets": "v1_body_swap_create_body_assets",
-    "V1BodySwapCreateBodyResolution": "v1_body_swap_create_body_resolution",
     "V1CharacterReplaceCreateBody": "v1_character_replace_create_body",
     "V1CharacterReplaceCreateBodyAssets": "v1_character_replace_create_body_assets",
-    "V1CharacterReplaceCreateBodyResolution": "v1_character_replace_create_body_resolution",
     "V1CharacterReplaceCreateBodyStyle": "v1_character_replace_create_body_style",
-    "V1CharacterReplaceCreateBodyStyleMode": "v1_character_replace_create_body_style_mode",
     "V1CharacterReplaceCreateBodyStylePointsItem": "v1_character_replace_create_body_style_points_item",
-    "V1CharacterReplaceCreateBodyStyleSelectionMode": "v1_character_replace_create_body_style_selection_mode",
     "V1FaceDetectionCreateBody": "v1_face_detection_create_body",
     "V1FaceDetectionCreateBodyAssets": "v1_face_detection_create_body_assets",
     "V1FaceDetectionCreateResponse": "v1_face_detection_create_response",
     "V1FaceDetectionGetResponse": "v1_face_detection_get_response",
     "V1FaceSwapCreateBody": "v1_face_swap_create_body",
     "V1FaceSwapCreateBodyAssets": "v1_face_swap_create_body_assets",
-    "V1FaceSwapCreateBodyAssetsFaceSwapMode": "v1_face_swap_create_body_assets_face_swap_mode",
-    "V1FaceSwapCreateBodyAssetsVideoSource": "v1_face_swap_create_body_assets_video_source",
     "V1FaceSwapCreateBodyStyle": "v1_face_swap_create_body_style",
-    "V1FaceSwapCreateBodyStyleVersion": "v1_face_swap_create_body_style_version",
     "V1FaceSwapPhotoCreateBody": "v1_face_swap_photo_create_body",
     "V1FaceSwapPhotoCreateBodyAssets": "v1_face_swap_photo_create_body_assets",
-    "V1FaceSwapPhotoCreateBodyAssetsFaceSwapMode": "v1_face_swap_photo_create_body_assets_face_swap_mode",
     "V1FilesUploadUrlsCreateBody": "v1_files_upload_urls_create_body",
     "V1FilesUploadUrlsCreateBodyItemsItem": "v1_files_upload_urls_create_body_items_item",
-    "V1FilesUploadUrlsCreateBodyItemsItemType": "v1_files_upload_urls_create_body_items_item_type",
     "V1FilesUploadUrlsCreateResponse": "v1_files_upload_urls_create_response",
     "V1FilesUploadUrlsCreateResponseItemsItem": "v1_files_upload_urls_create_response_items_item",
     "V1HeadSwapCreateBody": "v1_head_swap_create_body",
@@ -430,99 +386,114 @@ _EXPORTS: dict[str, str] = {
     "V1ImageProjectsGetResponse": "v1_image_projects_get_response",
     "V1ImageToVideoCreateBody": "v1_image_to_video_create_body",
     "V1ImageToVideoCreateBodyAssets": "v1_image_to_video_create_body_assets",
-    "V1ImageToVideoCreateBodyResolution": "v1_image_to_video_create_body_resolution",
     "V1ImageToVideoCreateBodyStyle": "v1_image_to_video_create_body_style",
     "V1LipSyncCreateBody": "v1_lip_sync_create_body",
     "V1LipSyncCreateBodyAssets": "v1_lip_sync_create_body_assets",
-    "V1LipSyncCreateBodyAssetsVideoSource": "v1_lip_sync_create_body_assets_video_source",
     "V1LipSyncCreateBodyStyle": "v1_lip_sync_create_body_style",
-    "V1LipSyncCreateBodyStyleGenerationMode": "v1_lip_sync_create_body_style_generation_mode",
     "V1PhotoColorizerCreateBody": "v1_photo_colorizer_create_body",
     "V1PhotoColorizerCreateBodyAssets": "v1_photo_colorizer_create_body_assets",
     "V1SavedItemsGetResponse": "v1_saved_items_get_response",
     "V1TextToVideoCreateBody": "v1_text_to_video_create_body",
-    "V1TextToVideoCreateBodyAspectRatio": "v1_text_to_video_create_body_aspect_ratio",
     "V1TextToVideoCreateBodyReferencesItem": "v1_text_to_video_create_body_references_item",
-    "V1TextToVideoCreateBodyResolution": "v1_text_to_video_create_body_resolution",
     "V1TextToVideoCreateBodyStyle": "v1_text_to_video_create_body_style",
     "V1VideoProjectsGetResponse": "v1_video_projects_get_response",
     "V1VideoToVideoCreateBody": "v1_video_to_video_create_body",
     "V1VideoToVideoCreateBodyAssets": "v1_video_to_video_create_body_assets",
-    "V1VideoToVideoCreateBodyAssetsVideoSource": "v1_video_to_video_create_body_assets_video_source",
-    "V1VideoToVideoCreateBodyFpsResolution": "v1_video_to_video_create_body_fps_resolution",
     "V1VideoToVideoCreateBodyStyle": "v1_video_to_video_create_body_style",
-    "V1VideoToVideoCreateBodyStylePromptType": "v1_video_to_video_create_body_style_prompt_type",
-    "V1VideoToVideoCreateBodyStyleVersion": "v1_video_to_video_create_body_style_version",
-    "VideoArtStyle": "video_art_style",
-    "VideoEditorModel": "video_editor_model",
-    "VideoModel": "video_model",
     "VideoProjectEvent": "video_project_event",
-    "VideoProjectEventType": "video_project_event_type",
-    "VideoToVideoModel": "video_to_video_model",
 }
 
 __all__ = [
-    "AccountSubscription",
     "AccountTier",
     "AnimationArtStyle",
     "AnimationCameraEffect",
-    "AudioProjectEvent",
     "AudioProjectEventType",
     "BillingInterval",
-    "DetectedFace",
-    "ErrorBody",
     "FaceDetectionStatus",
-    "FaceMapping",
     "ImageEditorModel",
     "ImageGeneratorModel",
-    "ImageProjectEvent",
     "ImageProjectEventType",
     "ImageResolution",
     "MediaKind",
     "MemeTemplate",
+    "ProjectErrorCode",
+    "ProjectStatus",
+    "SavedItemType",
+    "SubscriptionStatus",
+    "SubtitleTemplate",
+    "TextToVideoModel",
+    "UpscalerMode",
+    "V1AiClothesChangerCreateBodyAssetsGarmentType",
+    "V1AiGifGeneratorCreateBodyOutputFormat",
+    "V1AiImageEditorCreateBodyAspectRatio",
+    "V1AiImageEditorCreateBodyImageCount",
+    "V1AiImageEditorCreateBodyStyleModel",
+    "V1AiImageGeneratorCreateBodyAspectRatio",
+    "V1AiImageGeneratorCreateBodyOrientation",
+    "V1AiImageGeneratorCreateBodyStyleQualityMode",
+    "V1AiImageGeneratorCreateBodyStyleTool",
+    "V1AiTalkingPhotoCreateBodyResolution",
+    "V1AiTalkingPhotoCreateBodyStyleGenerationMode",
+    "V1AiVideoEditorCreateBodyResolution",
+    "V1AnimationCreateBodyAssetsAudioSource",
+    "V1AnimationCreateBodyStylePromptType",
+    "V1AudioToVideoCreateBodyResolution",
+    "V1BodySwapCreateBodyResolution",
+    "V1CharacterReplaceCreateBodyResolution",
+    "V1CharacterReplaceCreateBodyStyleMode",
+    "V1CharacterReplaceCreateBodyStyleSelectionMode",
+    "V1FaceSwapCreateBodyAssetsFaceSwapMode",
+    "V1FaceSwapCreateBodyAssetsVideoSource",
+    "V1FaceSwapCreateBodyStyleVersion",
+    "V1FaceSwapPhotoCreateBodyAssetsFaceSwapMode",
+    "V1FilesUploadUrlsCreateBodyItemsItemType",
+    "V1ImageToVideoCreateBodyResolution",
+    "V1LipSyncCreateBodyAssetsVideoSource",
+    "V1LipSyncCreateBodyStyleGenerationMode",
+    "V1TextToVideoCreateBodyAspectRatio",
+    "V1TextToVideoCreateBodyResolution",
+    "V1VideoToVideoCreateBodyAssetsVideoSource",
+    "V1VideoToVideoCreateBodyFpsResolution",
+    "V1VideoToVideoCreateBodyStylePromptType",
+    "V1VideoToVideoCreateBodyStyleVersion",
+    "VideoArtStyle",
+    "VideoEditorModel",
+    "VideoModel",
+    "VideoProjectEventType",
+    "VideoToVideoModel",
+    "AccountSubscription",
+    "AudioProjectEvent",
+    "DetectedFace",
+    "ErrorBody",
+    "FaceMapping",
+    "ImageProjectEvent",
     "NewAudioProject",
     "NewImageProject",
     "NewVideoProject",
     "ProjectDownload",
     "ProjectError",
-    "ProjectErrorCode",
-    "ProjectStatus",
     "SavedItem",
     "SavedItemAsset",
-    "SavedItemType",
     "SubscriptionDiscount",
     "SubscriptionPrice",
-    "SubscriptionStatus",
-    "SubtitleTemplate",
-    "TextToVideoModel",
-    "UpscalerMode",
     "V1AccountGetResponse",
     "V1AiClothesChangerCreateBody",
     "V1AiClothesChangerCreateBodyAssets",
-    "V1AiClothesChangerCreateBodyAssetsGarmentType",
     "V1AiFaceEditorCreateBody",
     "V1AiFaceEditorCreateBodyAssets",
     "V1AiFaceEditorCreateBodyStyle",
     "V1AiGifGeneratorCreateBody",
-    "V1AiGifGeneratorCreateBodyOutputFormat",
     "V1AiGifGeneratorCreateBodyStyle",
     "V1AiHeadshotGeneratorCreateBody",
     "V1AiHeadshotGeneratorCreateBodyAssets",
     "V1AiHeadshotGeneratorCreateBodyStyle",
     "V1AiHeadshotGeneratorCreateResponse",
     "V1AiImageEditorCreateBody",
-    "V1AiImageEditorCreateBodyAspectRatio",
     "V1AiImageEditorCreateBodyAssets",
-    "V1AiImageEditorCreateBodyImageCount",
     "V1AiImageEditorCreateBodyStyle",
-    "V1AiImageEditorCreateBodyStyleModel",
     "V1AiImageEditorCreateResponse",
     "V1AiImageGeneratorCreateBody",
-    "V1AiImageGeneratorCreateBodyAspectRatio",
-    "V1AiImageGeneratorCreateBodyOrientation",
     "V1AiImageGeneratorCreateBodyStyle",
-    "V1AiImageGeneratorCreateBodyStyleQualityMode",
-    "V1AiImageGeneratorCreateBodyStyleTool",
     "V1AiImageGeneratorCreateResponse",
     "V1AiImageUpscalerCreateBody",
     "V1AiImageUpscalerCreateBodyAssets",
@@ -533,13 +504,10 @@ __all__ = [
     "V1AiQrCodeGeneratorCreateBodyStyle",
     "V1AiTalkingPhotoCreateBody",
     "V1AiTalkingPhotoCreateBodyAssets",
-    "V1AiTalkingPhotoCreateBodyResolution",
     "V1AiTalkingPhotoCreateBodyStyle",
-    "V1AiTalkingPhotoCreateBodyStyleGenerationMode",
     "V1AiTalkingPhotoCreateResponse",
     "V1AiVideoEditorCreateBody",
     "V1AiVideoEditorCreateBodyAssets",
-    "V1AiVideoEditorCreateBodyResolution",
     "V1AiVideoEditorCreateBodyStyle",
     "V1AiVoiceClonerCreateBody",
     "V1AiVoiceClonerCreateBodyAssets",
@@ -548,13 +516,10 @@ __all__ = [
     "V1AiVoiceGeneratorCreateBodyStyle",
     "V1AnimationCreateBody",
     "V1AnimationCreateBodyAssets",
-    "V1AnimationCreateBodyAssetsAudioSource",
     "V1AnimationCreateBodyStyle",
-    "V1AnimationCreateBodyStylePromptType",
     "V1AudioProjectsGetResponse",
     "V1AudioToVideoCreateBody",
     "V1AudioToVideoCreateBodyAssets",
-    "V1AudioToVideoCreateBodyResolution",
     "V1AudioToVideoCreateBodyStyle",
     "V1AutoSubtitleGeneratorCreateBody",
     "V1AutoSubtitleGeneratorCreateBodyAssets",
@@ -562,30 +527,21 @@ __all__ = [
     "V1AutoSubtitleGeneratorCreateBodyStyleCustomConfig",
     "V1BodySwapCreateBody",
     "V1BodySwapCreateBodyAssets",
-    "V1BodySwapCreateBodyResolution",
     "V1CharacterReplaceCreateBody",
     "V1CharacterReplaceCreateBodyAssets",
-    "V1CharacterReplaceCreateBodyResolution",
     "V1CharacterReplaceCreateBodyStyle",
-    "V1CharacterReplaceCreateBodyStyleMode",
     "V1CharacterReplaceCreateBodyStylePointsItem",
-    "V1CharacterReplaceCreateBodyStyleSelectionMode",
     "V1FaceDetectionCreateBody",
     "V1FaceDetectionCreateBodyAssets",
     "V1FaceDetectionCreateResponse",
     "V1FaceDetectionGetResponse",
     "V1FaceSwapCreateBody",
     "V1FaceSwapCreateBodyAssets",
-    "V1FaceSwapCreateBodyAssetsFaceSwapMode",
-    "V1FaceSwapCreateBodyAssetsVideoSource",
     "V1FaceSwapCreateBodyStyle",
-    "V1FaceSwapCreateBodyStyleVersion",
     "V1FaceSwapPhotoCreateBody",
     "V1FaceSwapPhotoCreateBodyAssets",
-    "V1FaceSwapPhotoCreateBodyAssetsFaceSwapMode",
     "V1FilesUploadUrlsCreateBody",
     "V1FilesUploadUrlsCreateBodyItemsItem",
-    "V1FilesUploadUrlsCreateBodyItemsItemType",
     "V1FilesUploadUrlsCreateResponse",
     "V1FilesUploadUrlsCreateResponseItemsItem",
     "V1HeadSwapCreateBody",
@@ -595,35 +551,21 @@ __all__ = [
     "V1ImageProjectsGetResponse",
     "V1ImageToVideoCreateBody",
     "V1ImageToVideoCreateBodyAssets",
-    "V1ImageToVideoCreateBodyResolution",
     "V1ImageToVideoCreateBodyStyle",
     "V1LipSyncCreateBody",
     "V1LipSyncCreateBodyAssets",
-    "V1LipSyncCreateBodyAssetsVideoSource",
     "V1LipSyncCreateBodyStyle",
-    "V1LipSyncCreateBodyStyleGenerationMode",
     "V1PhotoColorizerCreateBody",
     "V1PhotoColorizerCreateBodyAssets",
     "V1SavedItemsGetResponse",
     "V1TextToVideoCreateBody",
-    "V1TextToVideoCreateBodyAspectRatio",
     "V1TextToVideoCreateBodyReferencesItem",
-    "V1TextToVideoCreateBodyResolution",
     "V1TextToVideoCreateBodyStyle",
     "V1VideoProjectsGetResponse",
     "V1VideoToVideoCreateBody",
     "V1VideoToVideoCreateBodyAssets",
-    "V1VideoToVideoCreateBodyAssetsVideoSource",
-    "V1VideoToVideoCreateBodyFpsResolution",
     "V1VideoToVideoCreateBodyStyle",
-    "V1VideoToVideoCreateBodyStylePromptType",
-    "V1VideoToVideoCreateBodyStyleVersion",
-    "VideoArtStyle",
-    "VideoEditorModel",
-    "VideoModel",
     "VideoProjectEvent",
-    "VideoProjectEventType",
-    "VideoToVideoModel",
 ]
 
 

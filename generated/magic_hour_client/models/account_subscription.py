@@ -12,10 +12,9 @@ import attrs as _attrs
 from .._runtime import schema as _schema
 
 if _t.TYPE_CHECKING:
-    from .billing_interval import BillingInterval
+    from ._literals import BillingInterval, SubscriptionStatus
     from .subscription_discount import SubscriptionDiscount
     from .subscription_price import SubscriptionPrice
-    from .subscription_status import SubscriptionStatus
 
 
 @_attrs.define(kw_only=True)

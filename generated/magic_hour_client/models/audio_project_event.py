@@ -11,7 +11,7 @@ import attrs as _attrs
 from .._runtime import schema as _schema
 
 if _t.TYPE_CHECKING:
-    from .audio_project_event_type import AudioProjectEventType
+    from ._literals import AudioProjectEventType
     from .v1_audio_projects_get_response import V1AudioProjectsGetResponse
 
 

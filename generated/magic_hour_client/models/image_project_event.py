@@ -11,7 +11,7 @@ import attrs as _attrs
 from .._runtime import schema as _schema
 
 if _t.TYPE_CHECKING:
-    from .image_project_event_type import ImageProjectEventType
+    from ._literals import ImageProjectEventType
     from .v1_image_projects_get_response import V1ImageProjectsGetResponse
 
 

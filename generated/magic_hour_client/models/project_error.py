@@ -11,7 +11,7 @@ import attrs as _attrs
 from .._runtime import schema as _schema
 
 if _t.TYPE_CHECKING:
-    from .project_error_code import ProjectErrorCode
+    from ._literals import ProjectErrorCode
 
 
 @_attrs.define(kw_only=True)

@@ -11,8 +11,8 @@ import attrs as _attrs
 from .._runtime import schema as _schema
 
 if _t.TYPE_CHECKING:
+    from ._literals import SavedItemType
     from .saved_item_asset import SavedItemAsset
-    from .saved_item_type import SavedItemType
 
 
 @_attrs.define(kw_only=True)

@@ -12,7 +12,7 @@ import attrs as _attrs
 from .._runtime import schema as _schema
 
 if _t.TYPE_CHECKING:
-    from .media_kind import MediaKind
+    from ._literals import MediaKind
 
 
 @_attrs.define(kw_only=True)

@@ -11,8 +11,8 @@ import attrs as _attrs
 from .._runtime import schema as _schema
 
 if _t.TYPE_CHECKING:
+    from ._literals import AccountTier
     from .account_subscription import AccountSubscription
-    from .account_tier import AccountTier
 
 
 @_attrs.define(kw_only=True)

@@ -11,7 +11,7 @@ import attrs as _attrs
 from .._runtime import schema as _schema
 
 if _t.TYPE_CHECKING:
-    from .v1_ai_clothes_changer_create_body_assets_garment_type import V1AiClothesChangerCreateBodyAssetsGarmentType
+    from ._literals import V1AiClothesChangerCreateBodyAssetsGarmentType
 
 
 @_attrs.define(kw_only=True)

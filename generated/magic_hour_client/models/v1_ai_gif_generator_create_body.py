@@ -11,7 +11,7 @@ import attrs as _attrs
 from .._runtime import schema as _schema
 
 if _t.TYPE_CHECKING:
-    from .v1_ai_gif_generator_create_body_output_format import V1AiGifGeneratorCreateBodyOutputFormat
+    from ._literals import V1AiGifGeneratorCreateBodyOutputFormat
     from .v1_ai_gif_generator_create_body_style import V1AiGifGeneratorCreateBodyStyle
 
 

@@ -11,11 +11,13 @@ import attrs as _attrs
 from .._runtime import schema as _schema
 
 if _t.TYPE_CHECKING:
-    from .image_editor_model import ImageEditorModel
-    from .image_resolution import ImageResolution
-    from .v1_ai_image_editor_create_body_aspect_ratio import V1AiImageEditorCreateBodyAspectRatio
+    from ._literals import (
+        ImageEditorModel,
+        ImageResolution,
+        V1AiImageEditorCreateBodyAspectRatio,
+        V1AiImageEditorCreateBodyImageCount,
+    )
     from .v1_ai_image_editor_create_body_assets import V1AiImageEditorCreateBodyAssets
-    from .v1_ai_image_editor_create_body_image_count import V1AiImageEditorCreateBodyImageCount
     from .v1_ai_image_editor_create_body_style import V1AiImageEditorCreateBodyStyle
 
 

@@ -11,7 +11,7 @@ import attrs as _attrs
 from .._runtime import schema as _schema
 
 if _t.TYPE_CHECKING:
-    from .v1_ai_image_editor_create_body_style_model import V1AiImageEditorCreateBodyStyleModel
+    from ._literals import V1AiImageEditorCreateBodyStyleModel
 
 
 @_attrs.define(kw_only=True)

@@ -11,10 +11,12 @@ import attrs as _attrs
 from .._runtime import schema as _schema
 
 if _t.TYPE_CHECKING:
-    from .image_generator_model import ImageGeneratorModel
-    from .image_resolution import ImageResolution
-    from .v1_ai_image_generator_create_body_aspect_ratio import V1AiImageGeneratorCreateBodyAspectRatio
-    from .v1_ai_image_generator_create_body_orientation import V1AiImageGeneratorCreateBodyOrientation
+    from ._literals import (
+        ImageGeneratorModel,
+        ImageResolution,
+        V1AiImageGeneratorCreateBodyAspectRatio,
+        V1AiImageGeneratorCreateBodyOrientation,
+    )
     from .v1_ai_image_generator_create_body_style import V1AiImageGeneratorCreateBodyStyle
 
 

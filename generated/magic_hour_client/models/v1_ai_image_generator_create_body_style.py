@@ -11,8 +11,7 @@ import attrs as _attrs
 from .._runtime import schema as _schema
 
 if _t.TYPE_CHECKING:
-    from .v1_ai_image_generator_create_body_style_quality_mode import V1AiImageGeneratorCreateBodyStyleQualityMode
-    from .v1_ai_image_generator_create_body_style_tool import V1AiImageGeneratorCreateBodyStyleTool
+    from ._literals import V1AiImageGeneratorCreateBodyStyleQualityMode, V1AiImageGeneratorCreateBodyStyleTool
 
 
 @_attrs.define(kw_only=True)

@@ -11,7 +11,7 @@ import attrs as _attrs
 from .._runtime import schema as _schema
 
 if _t.TYPE_CHECKING:
-    from .upscaler_mode import UpscalerMode
+    from ._literals import UpscalerMode
 
 
 @_attrs.define(kw_only=True)

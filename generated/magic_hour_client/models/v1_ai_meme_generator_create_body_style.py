@@ -11,7 +11,7 @@ import attrs as _attrs
 from .._runtime import schema as _schema
 
 if _t.TYPE_CHECKING:
-    from .meme_template import MemeTemplate
+    from ._literals import MemeTemplate
 
 
 @_attrs.define(kw_only=True)

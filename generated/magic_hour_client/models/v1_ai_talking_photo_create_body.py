@@ -11,8 +11,8 @@ import attrs as _attrs
 from .._runtime import schema as _schema
 
 if _t.TYPE_CHECKING:
+    from ._literals import V1AiTalkingPhotoCreateBodyResolution
     from .v1_ai_talking_photo_create_body_assets import V1AiTalkingPhotoCreateBodyAssets
-    from .v1_ai_talking_photo_create_body_resolution import V1AiTalkingPhotoCreateBodyResolution
     from .v1_ai_talking_photo_create_body_style import V1AiTalkingPhotoCreateBodyStyle
 
 

@@ -11,7 +11,7 @@ import attrs as _attrs
 from .._runtime import schema as _schema
 
 if _t.TYPE_CHECKING:
-    from .v1_ai_talking_photo_create_body_style_generation_mode import V1AiTalkingPhotoCreateBodyStyleGenerationMode
+    from ._literals import V1AiTalkingPhotoCreateBodyStyleGenerationMode
 
 
 @_attrs.define(kw_only=True)

@@ -11,10 +11,9 @@ import attrs as _attrs
 from .._runtime import schema as _schema
 
 if _t.TYPE_CHECKING:
+    from ._literals import V1AiVideoEditorCreateBodyResolution, VideoEditorModel
     from .v1_ai_video_editor_create_body_assets import V1AiVideoEditorCreateBodyAssets
-    from .v1_ai_video_editor_create_body_resolution import V1AiVideoEditorCreateBodyResolution
     from .v1_ai_video_editor_create_body_style import V1AiVideoEditorCreateBodyStyle
-    from .video_editor_model import VideoEditorModel
 
 
 @_attrs.define(kw_only=True)

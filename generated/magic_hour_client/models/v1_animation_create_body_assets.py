@@ -11,7 +11,7 @@ import attrs as _attrs
 from .._runtime import schema as _schema
 
 if _t.TYPE_CHECKING:
-    from .v1_animation_create_body_assets_audio_source import V1AnimationCreateBodyAssetsAudioSource
+    from ._literals import V1AnimationCreateBodyAssetsAudioSource
 
 
 @_attrs.define(kw_only=True)

@@ -11,9 +11,7 @@ import attrs as _attrs
 from .._runtime import schema as _schema
 
 if _t.TYPE_CHECKING:
-    from .animation_art_style import AnimationArtStyle
-    from .animation_camera_effect import AnimationCameraEffect
-    from .v1_animation_create_body_style_prompt_type import V1AnimationCreateBodyStylePromptType
+    from ._literals import AnimationArtStyle, AnimationCameraEffect, V1AnimationCreateBodyStylePromptType
 
 
 @_attrs.define(kw_only=True)

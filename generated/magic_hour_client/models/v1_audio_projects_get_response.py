@@ -12,9 +12,9 @@ import attrs as _attrs
 from .._runtime import schema as _schema
 
 if _t.TYPE_CHECKING:
+    from ._literals import ProjectStatus
     from .project_download import ProjectDownload
     from .project_error import ProjectError
-    from .project_status import ProjectStatus
 
 
 @_attrs.define(kw_only=True)

@@ -11,8 +11,8 @@ import attrs as _attrs
 from .._runtime import schema as _schema
 
 if _t.TYPE_CHECKING:
+    from ._literals import V1AudioToVideoCreateBodyResolution
     from .v1_audio_to_video_create_body_assets import V1AudioToVideoCreateBodyAssets
-    from .v1_audio_to_video_create_body_resolution import V1AudioToVideoCreateBodyResolution
     from .v1_audio_to_video_create_body_style import V1AudioToVideoCreateBodyStyle
 
 

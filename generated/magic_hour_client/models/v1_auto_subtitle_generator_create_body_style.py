@@ -11,7 +11,7 @@ import attrs as _attrs
 from .._runtime import schema as _schema
 
 if _t.TYPE_CHECKING:
-    from .subtitle_template import SubtitleTemplate
+    from ._literals import SubtitleTemplate
     from .v1_auto_subtitle_generator_create_body_style_custom_config import (
         V1AutoSubtitleGeneratorCreateBodyStyleCustomConfig,
     )

@@ -11,8 +11,8 @@ import attrs as _attrs
 from .._runtime import schema as _schema
 
 if _t.TYPE_CHECKING:
+    from ._literals import V1BodySwapCreateBodyResolution
     from .v1_body_swap_create_body_assets import V1BodySwapCreateBodyAssets
-    from .v1_body_swap_create_body_resolution import V1BodySwapCreateBodyResolution
 
 
 @_attrs.define(kw_only=True)

@@ -11,8 +11,8 @@ import attrs as _attrs
 from .._runtime import schema as _schema
 
 if _t.TYPE_CHECKING:
+    from ._literals import V1CharacterReplaceCreateBodyResolution
     from .v1_character_replace_create_body_assets import V1CharacterReplaceCreateBodyAssets
-    from .v1_character_replace_create_body_resolution import V1CharacterReplaceCreateBodyResolution
     from .v1_character_replace_create_body_style import V1CharacterReplaceCreateBodyStyle
 
 

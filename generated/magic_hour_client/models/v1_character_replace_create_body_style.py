@@ -11,9 +11,8 @@ import attrs as _attrs
 from .._runtime import schema as _schema
 
 if _t.TYPE_CHECKING:
-    from .v1_character_replace_create_body_style_mode import V1CharacterReplaceCreateBodyStyleMode
+    from ._literals import V1CharacterReplaceCreateBodyStyleMode, V1CharacterReplaceCreateBodyStyleSelectionMode
     from .v1_character_replace_create_body_style_points_item import V1CharacterReplaceCreateBodyStylePointsItem
-    from .v1_character_replace_create_body_style_selection_mode import V1CharacterReplaceCreateBodyStyleSelectionMode
 
 
 @_attrs.define(kw_only=True)

@@ -11,8 +11,8 @@ import attrs as _attrs
 from .._runtime import schema as _schema
 
 if _t.TYPE_CHECKING:
+    from ._literals import FaceDetectionStatus
     from .detected_face import DetectedFace
-    from .face_detection_status import FaceDetectionStatus
 
 
 @_attrs.define(kw_only=True)

@@ -11,9 +11,8 @@ import attrs as _attrs
 from .._runtime import schema as _schema
 
 if _t.TYPE_CHECKING:
+    from ._literals import V1FaceSwapCreateBodyAssetsFaceSwapMode, V1FaceSwapCreateBodyAssetsVideoSource
     from .face_mapping import FaceMapping
-    from .v1_face_swap_create_body_assets_face_swap_mode import V1FaceSwapCreateBodyAssetsFaceSwapMode
-    from .v1_face_swap_create_body_assets_video_source import V1FaceSwapCreateBodyAssetsVideoSource
 
 
 @_attrs.define(kw_only=True)

@@ -11,7 +11,7 @@ import attrs as _attrs
 from .._runtime import schema as _schema
 
 if _t.TYPE_CHECKING:
-    from .v1_face_swap_create_body_style_version import V1FaceSwapCreateBodyStyleVersion
+    from ._literals import V1FaceSwapCreateBodyStyleVersion
 
 
 @_attrs.define(kw_only=True)

@@ -11,8 +11,8 @@ import attrs as _attrs
 from .._runtime import schema as _schema
 
 if _t.TYPE_CHECKING:
+    from ._literals import V1FaceSwapPhotoCreateBodyAssetsFaceSwapMode
     from .face_mapping import FaceMapping
-    from .v1_face_swap_photo_create_body_assets_face_swap_mode import V1FaceSwapPhotoCreateBodyAssetsFaceSwapMode
 
 
 @_attrs.define(kw_only=True)

@@ -11,7 +11,7 @@ import attrs as _attrs
 from .._runtime import schema as _schema
 
 if _t.TYPE_CHECKING:
-    from .v1_files_upload_urls_create_body_items_item_type import V1FilesUploadUrlsCreateBodyItemsItemType
+    from ._literals import V1FilesUploadUrlsCreateBodyItemsItemType
 
 
 @_attrs.define(kw_only=True)

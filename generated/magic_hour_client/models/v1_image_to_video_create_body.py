@@ -11,10 +11,9 @@ import attrs as _attrs
 from .._runtime import schema as _schema
 
 if _t.TYPE_CHECKING:
+    from ._literals import V1ImageToVideoCreateBodyResolution, VideoModel
     from .v1_image_to_video_create_body_assets import V1ImageToVideoCreateBodyAssets
-    from .v1_image_to_video_create_body_resolution import V1ImageToVideoCreateBodyResolution
     from .v1_image_to_video_create_body_style import V1ImageToVideoCreateBodyStyle
-    from .video_model import VideoModel
 
 
 @_attrs.define(kw_only=True)

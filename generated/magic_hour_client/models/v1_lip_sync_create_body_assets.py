@@ -11,7 +11,7 @@ import attrs as _attrs
 from .._runtime import schema as _schema
 
 if _t.TYPE_CHECKING:
-    from .v1_lip_sync_create_body_assets_video_source import V1LipSyncCreateBodyAssetsVideoSource
+    from ._literals import V1LipSyncCreateBodyAssetsVideoSource
 
 
 @_attrs.define(kw_only=True)

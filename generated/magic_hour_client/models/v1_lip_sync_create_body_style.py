@@ -11,7 +11,7 @@ import attrs as _attrs
 from .._runtime import schema as _schema
 
 if _t.TYPE_CHECKING:
-    from .v1_lip_sync_create_body_style_generation_mode import V1LipSyncCreateBodyStyleGenerationMode
+    from ._literals import V1LipSyncCreateBodyStyleGenerationMode
 
 
 @_attrs.define(kw_only=True)

@@ -11,10 +11,8 @@ import attrs as _attrs
 from .._runtime import schema as _schema
 
 if _t.TYPE_CHECKING:
-    from .text_to_video_model import TextToVideoModel
-    from .v1_text_to_video_create_body_aspect_ratio import V1TextToVideoCreateBodyAspectRatio
+    from ._literals import TextToVideoModel, V1TextToVideoCreateBodyAspectRatio, V1TextToVideoCreateBodyResolution
     from .v1_text_to_video_create_body_references_item import V1TextToVideoCreateBodyReferencesItem
-    from .v1_text_to_video_create_body_resolution import V1TextToVideoCreateBodyResolution
     from .v1_text_to_video_create_body_style import V1TextToVideoCreateBodyStyle
 
 

@@ -11,8 +11,8 @@ import attrs as _attrs
 from .._runtime import schema as _schema
 
 if _t.TYPE_CHECKING:
+    from ._literals import V1VideoToVideoCreateBodyFpsResolution
     from .v1_video_to_video_create_body_assets import V1VideoToVideoCreateBodyAssets
-    from .v1_video_to_video_create_body_fps_resolution import V1VideoToVideoCreateBodyFpsResolution
     from .v1_video_to_video_create_body_style import V1VideoToVideoCreateBodyStyle
 
 

@@ -11,7 +11,7 @@ import attrs as _attrs
 from .._runtime import schema as _schema
 
 if _t.TYPE_CHECKING:
-    from .v1_video_to_video_create_body_assets_video_source import V1VideoToVideoCreateBodyAssetsVideoSource
+    from ._literals import V1VideoToVideoCreateBodyAssetsVideoSource
 
 
 @_attrs.define(kw_only=True)

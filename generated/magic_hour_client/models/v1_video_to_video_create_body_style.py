@@ -12,10 +12,12 @@ from .._runtime import schema as _schema
 from .._runtime import types as _types
 
 if _t.TYPE_CHECKING:
-    from .v1_video_to_video_create_body_style_prompt_type import V1VideoToVideoCreateBodyStylePromptType
-    from .v1_video_to_video_create_body_style_version import V1VideoToVideoCreateBodyStyleVersion
-    from .video_art_style import VideoArtStyle
-    from .video_to_video_model import VideoToVideoModel
+    from ._literals import (
+        V1VideoToVideoCreateBodyStylePromptType,
+        V1VideoToVideoCreateBodyStyleVersion,
+        VideoArtStyle,
+        VideoToVideoModel,
+    )
 
 
 @_attrs.define(kw_only=True)

@@ -11,8 +11,8 @@ import attrs as _attrs
 from .._runtime import schema as _schema
 
 if _t.TYPE_CHECKING:
+    from ._literals import VideoProjectEventType
     from .v1_video_projects_get_response import V1VideoProjectsGetResponse
-    from .video_project_event_type import VideoProjectEventType
 
 
 @_attrs.define(kw_only=True)
