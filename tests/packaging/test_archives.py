@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import shutil
 import zipfile
+from collections import Counter
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 import magic_hour_emulator
+from magic_hour_client.endpoints import ENDPOINTS
 from publishing import LITTER, PACKAGES, ROOT, STEM, VERSION, Published, run
 
 pytestmark = pytest.mark.slow
@@ -51,6 +53,16 @@ def test_the_wheel_holds_the_three_packages_and_nothing_else(published: Publishe
     about = {name for name in published.wheel_names if name.startswith(f"{STEM}.dist-info/")}
     assert published.wheel_names - about == expected
     assert {name.split("/")[0] for name in published.wheel_names} == {*PACKAGES, f"{STEM}.dist-info"}
+
+
+def test_the_wheel_is_no_larger_than_it_needs_to_be(published: Published) -> None:
+    """A new operation takes room once for each way to call it, not for each class in a file of its own."""
+    parts: Counter[str] = Counter()
+    for entry in zipfile.ZipFile(published.wheel).infolist():
+        generated = entry.filename.startswith(("magic_hour_client/", "magic_hour_resources/"))
+        parts["generated" if generated and "/_runtime/" not in entry.filename else "other"] += entry.compress_size
+    assert parts["generated"] <= 7500 * len(ENDPOINTS)
+    assert published.wheel.stat().st_size <= 850_000
 
 
 def test_the_wheel_holds_the_samples_with_their_licences_and_the_contract(published: Published) -> None:
