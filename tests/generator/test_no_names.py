@@ -3,7 +3,7 @@
 Rule: the names are read from the contract: an operationId, a path, a resource such as `ai_image_generator`, also with
 dashes, or after `v1.` and `v1_`. One plain word, such as `files`, is a word of the language too: it counts only
 with its `v1`, as in `/v1/files`. What an extension is called (`x-upload-urls`) is our word, not the service's.
-Docstrings, comments and the demos may give examples.
+Docstrings, comments, the demos and lines for a terminal, which begin with `magic-hour`, may give examples.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ def words(source: str) -> Iterator[tuple[int, str]]:
         for _, value in ast.iter_fields(node):
             for each in value if isinstance(value, list) else [value]:
                 if isinstance(each, str | bytes):
-                    yield line, each if isinstance(each, str) else each.decode("latin-1")
+                    text = each if isinstance(each, str) else each.decode("latin-1")
+                    yield line, re.sub(r"\bmagic-hour .*", "", text)
 
 
 def code() -> Iterator[tuple[Path, int, str]]:
@@ -81,6 +82,8 @@ def test_no_module_names_what_the_contract_names(named: re.Pattern[str]) -> None
         ('f"{base}/v1/files/{id}"', "v1/files"),
         ("call(face_detection=1)", "face_detection"),
         ("x = b'image-projects'", "image-projects"),
+        ('"""magic-hour video lip-sync"""\nexample = "magic-hour video face-swap --video a.mp4"', None),
+        ('help = "magic-hour runs\\nface-swap"', "face-swap"),
         ('"""As in `client.v1.head_swap`."""\n# face_swap\n', None),
         ('"files", "account", "animation", "x-upload-urls", "upload_urls", "my_face_swap_x"', None),
     ],
