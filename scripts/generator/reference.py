@@ -20,7 +20,9 @@ from .endpoints import EndpointView, ResourceView
 from .examples import arguments, call_lines, made_up, schema_of, type_of
 from .names import attribute
 from .problems import DamagedPage
-from .texts import cell, markdown, printable
+from .reference_index import NAME as INDEX
+from .reference_index import index
+from .texts import code, markdown
 from .views import deprecation, described
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ _MOST_ROWS = 1000
 def pages(build: Build, reference: Path, generated: Path) -> dict[str, bytes]:
     """File name and content of every page; blocks already in `reference` are carried over."""
     links = os.path.relpath(generated, reference).replace(os.sep, "/")
-    result: dict[str, bytes] = {}
+    result: dict[str, bytes] = {INDEX: index(build.endpoints.resources()).encode("utf-8")}
     for node in build.endpoints.resources():
         if node.operations:
             name = f"{node.path}.md"
@@ -90,7 +92,7 @@ class Page:
             f'### {markdown(view.summary_line)} <a name="{view.method_name}"></a>',
             "",
             *([markdown(view.description), ""] if view.description else []),
-            f"**API Endpoint**: `{view.method} {_code(view.path)}`",
+            f"**API Endpoint**: `{view.method} {code(view.path)}`",
             "",
             "#### Parameters",
             "",
@@ -171,26 +173,21 @@ class Page:
         example = media.get("example")
         if example is None:
             example = made_up(self.contract.schema(media.get("schema")), self.contract)
-        return ["##### Type", self._type(view), "", "##### Example", f"`{_code(_json(example))}`"]
+        return ["##### Type", self._type(view), "", "##### Example", f"`{code(_json(example))}`"]
 
     def _type(self, view: EndpointView) -> str:
         name = view.result_annotation.replace("_models.", "")
         model = self.build.views.models.get(name)
         if model is None:
-            return f"`{_code(name)}`"
+            return f"`{code(name)}`"
         return f"[{name}]({self.links}/models/{model.class_info.module_name}.py)"
 
 
 def _row(label: str, required: bool, description: str, example: Any, deprecation: str | None = None) -> str:
     mark = "✓" if required else "✗"
-    name = f"`{_code(label)}`" + (" (deprecated)" if deprecation else "")
-    return f"| {name} | {mark} | {markdown(description)} | `{_code(_json(example))}` |"
+    name = f"`{code(label)}`" + (" (deprecated)" if deprecation else "")
+    return f"| {name} | {mark} | {markdown(description)} | `{code(_json(example))}` |"
 
 
 def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=isinstance(value, dict))
-
-
-def _code(text: str) -> str:
-    """Text for a Markdown code span in a table: it can end neither."""
-    return cell(printable(text).replace("\n", " ").replace("`", "'").replace("<!--", "<! --"))

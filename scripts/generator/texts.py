@@ -81,6 +81,11 @@ def cell(text: str) -> str:
     return re.sub(r"(?<!\\)(\\*)\|", r"\1\1\\|", text)
 
 
+def code(text: str) -> str:
+    """Text for a Markdown code span in a table: it can end neither."""
+    return cell(printable(text).replace("\n", " ").replace("`", "'").replace("<!--", "<! --"))
+
+
 def guard(value: Any) -> Any:
     """Stops a template from printing what was not made safe (jinja2's `finalize`): all but code and dotted names."""
     if isinstance(value, Code):

@@ -18,7 +18,7 @@ from generator.names import attribute
 from generator.reference import END, START, pages
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted((ROOT / "docs" / "reference").glob("*.md"))
+PAGES = sorted((ROOT / "docs" / "reference").glob("v1.*.md"))
 OPERATION = [
     *('### <a name="{method}"></a>', "**API Endpoint**", "#### Parameters"),
     "| Parameter | Required | Description | Example |",
