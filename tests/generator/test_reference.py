@@ -16,6 +16,7 @@ from generator.contract import load
 from generator.examples import made_up
 from generator.names import attribute
 from generator.reference import END, START, pages
+from generator.reference_index import NAME as INDEX
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted((ROOT / "docs" / "reference").glob("v1.*.md"))
@@ -211,7 +212,7 @@ def expected_rows(spec: Any, schema: Any, depth: int) -> list[tuple[int, str, bo
     found = []
     for name in [*sorted(required), *sorted(set(schema.get("properties", {})) - set(required))]:
         inner = resolved(spec, schema["properties"][name])
-        needed = name in required and "x-implied" not in inner  # what follows from another field may be left out
+        needed = name in required and "x-implied" not in inner
         found.append((depth, attribute(name), needed, inner.get("deprecated", False)))
         found += expected_rows(spec, inner, depth + 1)
     return found
@@ -283,8 +284,25 @@ def test_pages_of_a_foreign_document(foreign: Any) -> None:
 
 
 def test_page_without_a_page_before(contract_build: Any, tmp_path: Path) -> None:
-    for text in pages(contract_build, tmp_path / "none", tmp_path).values():
-        assert f"{START}\n\n{END}" in text.decode("utf-8")
+    for name, text in pages(contract_build, tmp_path / "none", tmp_path).items():
+        assert name == INDEX or f"{START}\n\n{END}" in text.decode("utf-8")
+
+
+def test_the_first_page_lists_every_operation(contract_build: Any) -> None:
+    """Each once, with its call, its page and its command; it has no block written by hand."""
+    text = (ROOT / "docs" / "reference" / INDEX).read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| ") and "client." in line]
+    views = [view for resource in contract_build.endpoints.resources() for view in resource.operations]
+    assert len(rows) == len(views)
+    for view in views:
+        resource = ".".join(view.resource)
+        method = "generate" if view.charges else view.method_name
+        about = view.source.get("x-command")
+        command = f" `magic-hour {about['group']} {about['name']}` |" if about and view.charges else ""
+        assert any(row.endswith(f"| [`client.{resource}.{method}`]({resource}.md) |{command}") for row in rows), (
+            view.path
+        )
+    assert START not in text
 
 
 def test_an_example_is_made_for_every_schema() -> None:
