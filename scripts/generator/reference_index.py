@@ -22,7 +22,7 @@ def index(resources: Iterable[ResourceView]) -> str:
     if jobs:
         lines += [
             "",
-            "## Operations that make media",
+            "## Operations that start a job",
             "",
             "`generate` does a whole job: it uploads local files, submits, waits and saves the results.",
             "",
@@ -35,9 +35,9 @@ def index(resources: Iterable[ResourceView]) -> str:
             "",
             "## Other operations",
             "",
-            "| Operation | In Python |",
-            "|---|---|",
-            *(f"| {_about(view)} | {_link(view, view.method_name)} |" for view in others),
+            "| Operation | In Python | In a terminal |",
+            "|---|---|---|",
+            *(f"| {_about(view)} | {_link(view, view.method_name)} | {_command(view)} |" for view in others),
         ]
     return "\n".join(lines) + "\n"
 
@@ -53,5 +53,6 @@ def _link(view: EndpointView, method: str) -> str:
 
 
 def _command(view: EndpointView) -> str:
-    about = view.source.get("x-command")
-    return "`{}`".format(code("magic-hour {group} {name}".format(**about))) if about else ""
+    about = view.source.get("x-command") or {}
+    words = [about[word] for word in ("group", "name") if word in about]
+    return f"`{code(' '.join(['magic-hour', *words]))}`" if words else ""

@@ -256,7 +256,7 @@ def test_objects_in_a_list_are_typed_as_pairs(contract: dict[str, Any], texts: l
     [
         (["a.png"], "faces[0]", "is not NAME=VALUE"),
         (["face=a.png", ""], "faces[1]", "is not NAME=VALUE"),
-        (["face=a.png,fase=b.png"], "faces[0]", "unknown; did you mean"),
+        (["face=a.png,faces=b.png"], "faces[0]", "unknown; did you mean"),
         (["face=a,face=b"], "faces[0].face", "given twice"),
         (["face=-"], "faces[0].face", "not read from stdin"),
         (["face=a,at=soon"], "faces[0].at", "expected number"),
