@@ -99,8 +99,10 @@ class PaidOperation:
             if flag.negative:
                 words.append(flag.flag if value else flag.negative)
             else:
-                values = value if flag.many else [json.dumps(value) if flag.is_json else value]
-                words += [f"{flag.flag}={each}" for each in values]
+                values = value if flag.many else [value]
+                words += [
+                    f"{flag.flag}={json.dumps(each) if isinstance(each, (dict, list)) else each}" for each in values
+                ]
         return words
 
     def media_type(self, body: Body) -> str:

@@ -301,11 +301,12 @@ def test_help_schema_and_page(project: Path) -> None:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    assert re.search(r"^  hologram +Create and manage hologram jobs\.$", out("--help"), re.MULTILINE)
+    assert re.search(r"^  hologram +Create and edit holograms; manage hologram jobs\.$", out("--help"), re.MULTILINE)
     group = out("hologram", "--help")
     assert all(re.search(rf"^  {name} ", group, re.MULTILINE) for name in ("make", "get", "wait", "download"))
     flags = out("hologram", "make", "--help")
-    assert all(flag in flags for flag in ("--video FILE", "--faces JSON", "--mode TEXT", "--end-seconds NUMBER"))
+    wanted = ("--video FILE", "--face original_face=TEXT,new_face=FILE", "--mode TEXT", "--end-seconds NUMBER")
+    assert all(flag in flags for flag in wanted)
     described = json.loads(out("schema", "hologram", "make"))
     assert (described["name"], described["project_kind"]) == ("v1.hologram.create", "hologram")
     assert described["credits"]["prices"] == PRICES
