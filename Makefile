@@ -20,7 +20,7 @@ SEEDS ?= 1000
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
-demo: $(DEMO) ## Run all four endpoints, sync and async, against the emulator; files are saved in outputs/
+demo: $(DEMO) ## Run four operations, sync and async, against the emulator; files are saved in outputs/
 	@$(dir $(DEMO))bin/python -m magic_hour_workflows.demo
 
 demo-batch: $(DEMO_BATCH) ## Run a batch of 200 rows, with faults, against the emulator; media and report are saved in outputs/

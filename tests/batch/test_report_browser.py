@@ -223,6 +223,7 @@ def test_what_was_asked_is_shown_beside_what_came_of_it(
     page = opened(write_report(tmp_path, rows, summary(rows), "asked"))
     assert page.locator(".media img").count() == 1
     assert page.locator(".card .prompt").first.inner_text().startswith("A sunset")
+    assert page.locator(".card .from").all_inner_texts() == [f"from {portrait.name}, x.png", f"from {voice.name}"]
     player = page.locator(".card audio")
     length = """(sound) => new Promise((done, fail) => {
         sound.addEventListener("loadedmetadata", () => done(sound.duration));

@@ -259,9 +259,9 @@ def test_objects_in_a_list_are_typed_as_pairs(contract: dict[str, Any], texts: l
         (["face=a.png,faces=b.png"], "faces[0]", "unknown; did you mean"),
         (["face=a,face=b"], "faces[0].face", "given twice"),
         (["face=-"], "faces[0].face", "not read from stdin"),
-        (["face=a,at=soon"], "faces[0].at", "expected number"),
-        (["face=a,at=true"], "faces[0].at", "expected number"),
-        (["face=a,blur=1"], "faces[0].blur", "expected true|false"),
+        (["face=a,at=soon"], "faces[0].at", "expected a number"),
+        (["face=a,at=true"], "faces[0].at", "expected a number"),
+        (["face=a,blur=1"], "faces[0].blur", "expected true or false"),
         (["{"], "faces[0]", "expected JSON"),
     ],
 )

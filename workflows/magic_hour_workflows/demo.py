@@ -1,4 +1,4 @@
-"""All four endpoints, sync and async, from a sample portrait and a sample voice to files on disk.
+"""Four operations, sync and async, from a sample portrait and a sample voice to files on disk.
 
     python -m magic_hour_workflows.demo                     against the emulator, on this machine, free
     python -m magic_hour_workflows.demo --live              against the live service, with the key in MAGIC_HOUR_API_KEY
@@ -104,7 +104,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(argv: Sequence[str] | None = None, *, program: str = "python -m magic_hour_workflows.demo") -> int:
     """Run the demo; returns the exit code."""
-    parser = argparse.ArgumentParser(prog=program, description="Run all four endpoints.")
+    parser = argparse.ArgumentParser(prog=program, description="Run four operations.")
     parser.add_argument("--output", type=Path, default=Path("outputs"), help="where to save (default: outputs)")
     parser.add_argument("--live", action="store_true", help=f"use the live service and pay {LIVE_COST}")
     arguments = parser.parse_args(argv)

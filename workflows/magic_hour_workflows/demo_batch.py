@@ -1,4 +1,4 @@
-"""A batch of 200 rows of all four endpoints, with faults at every step, on this machine and free of charge.
+"""A batch of 200 rows of four operations, with faults at every step, on this machine and free of charge.
 
     python -m magic_hour_workflows.demo_batch               media, results and the report, in outputs/batch-1/
 

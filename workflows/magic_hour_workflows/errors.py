@@ -342,7 +342,7 @@ class OverBudget(MagicHourError):
     """The row would exceed `max_credits`. Nothing was sent."""
 
     def __init__(self, key: str, estimate: float) -> None:
-        super().__init__(f"row {key!r} was skipped: it costs about {estimate:g} credits, more than the budget has left")
+        super().__init__(f"row {key!r} was skipped: it may cost {estimate:g} credits, more than the budget has left")
 
 
 class NotMine(MagicHourError):

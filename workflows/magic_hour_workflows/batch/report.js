@@ -130,7 +130,8 @@ function card(row) {
   const button = make("button", { type: "button", className: "open", "aria-haspopup": "dialog" }, own(row.key));
   button.addEventListener("click", () => show(row));
   return make("li", {}, make("article", { className: `card ${row.status}` }, media(row),
-    make("div", { className: "text" }, make("h3", { title: row.key }, button), row.prompt ? make("p", { className: "prompt" }, own(row.prompt)) : null, figures(row),
+    make("div", { className: "text" }, make("h3", { title: row.key }, button), row.prompt ? make("p", { className: "prompt" }, own(row.prompt)) : null,
+      row.inputs ? make("p", { className: "from" }, "from ", own(row.inputs.map((name) => name.split("/").pop()).join(", "))) : null, figures(row),
       row.error ? reason(row) : null, row.error && row.remedy ? remedies(row) : null)));
 }
 

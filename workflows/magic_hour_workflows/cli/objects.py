@@ -132,5 +132,6 @@ def _value(field: str, key: Key, text: str) -> Any:
     except (ValueError, RecursionError):
         value = None
     if isinstance(value, bool) is not (key.type is bool) or not isinstance(value, (bool, int, float)):
-        raise InvalidArgument(f"expected {key.metavar.lower()}, got {shown(text)}", field=field)
+        expected = "true or false" if key.type is bool else "a number"
+        raise InvalidArgument(f"expected {expected}, got {shown(text)}", field=field)
     return value
