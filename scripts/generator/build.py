@@ -25,7 +25,7 @@ from .contract import Contract
 from .endpoints import Endpoints
 from .examples import with_examples
 from .lint import ascii_title, check_kinds, check_metadata, check_names, check_nothing_lost
-from .models import LITERALS, module_of
+from .modules import modules
 from .names import ERRORS
 from .operations_json import operations_json
 from .problems import BrokenOutput, InvalidSpec, LostOperation
@@ -48,10 +48,10 @@ class Build:
         self.data = data
         self.config = config
         self.views = Views(contract, data)
-        data.models = list(self.views.models.values())
-        data.enums = []  # all in one file of ours: they are types only, of a few lines each
         self.endpoints = Endpoints(self.views, data)
         check_names(self.views, self.endpoints)
+        self.modules = modules(self.views, self.endpoints, data)
+        data.models, data.enums = [], []  # or openapi-python-client writes each into a file of its own
         check_kinds(self.endpoints)
         self.endpoints.check_rows()
         self.title = ascii_title(data)
@@ -87,11 +87,11 @@ class Build:
 
     def _writer(self, project: Project, folder: Path) -> Callable[..., None]:
         """Prepares the templates of a project; returns what renders one into a file of `folder`."""
-        classes = {**self.views.models, **self.views.enums}
         title = strings.pascal_case(self.title)
         types = ("UNSET", "AssetSource", "Endpoint", "Request", "Response", "Unset")
         package_exports = [("client", "AsyncClient"), ("client", "Client"), *(("types", name) for name in types)]
         package_exports += (("errors", name) for name in (f"{title}Error", *ERRORS))
+        sent = [self.views.model(model) for name, model in sorted(self.views.models.items()) if name in self.views.sent]
         env = project.env
         env.finalize = guard
         env.filters.update(doc=doc, literal=literal, code=Code)
@@ -117,7 +117,8 @@ class Build:
             version=raw(self.data.version),
             package_name=Code(self.package),
             roots=[node for node in self.endpoints.resources() if len(node.resource) == 1],
-            model_exports=sorted((module_of(found), name) for name, found in classes.items()),
+            model_exports=[(module.name, name) for module in self.modules for name in sorted(module.classes)],
+            sent_views=sent,
             package_exports=sorted(package_exports),
         )
 
@@ -145,11 +146,9 @@ class Build:
         """The files that openapi-python-client has no name for."""
         render("endpoints.py.jinja", "endpoints.py")
         render("contract.py.jinja", f"{runtime.FOLDER}/{runtime.CONTRACT}")
-        if self.views.enums:
-            enums = [enum for _, enum in sorted(self.views.enums.items())]
-            render("literals.py.jinja", f"models/{LITERALS}.py", enums=enums)
-        sent = [self.views.model(model) for name, model in sorted(self.views.models.items()) if name in self.views.sent]
-        render("params.py.jinja", "params.py", sent_views=sent)
+        render("params.py.jinja", "params.py")
+        for module in self.modules:
+            render("models.py.jinja", f"models/{module.name}.py", module=module)
         render("endpoint_init.py.jinja", "resources/__init__.py")
         for node in self.endpoints.resources():
             render("resource.py.jinja", f"resources/{node.module}.py", view=node)

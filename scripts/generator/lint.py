@@ -102,8 +102,6 @@ def check_kinds(endpoints: Endpoints) -> None:
 def _models(views: Views) -> Iterator[str | None]:
     classes = {**views.models, **views.enums}
     yield from (problem_with_class(name) for name in sorted(classes))
-    files = _repeated(str(found.class_info.module_name).lower() for found in classes.values())
-    yield from (f"several schemas would be written to the file {name}.py" for name in files)
     dicts = [*(f"{name}Params" for name in views.sent), *(f"{name}GenerateParams" for name in views.shapes.with_assets)]
     yield from (f"the dicts of several schemas would be called {name}" for name in _repeated(dicts))
     for name, model in views.models.items():

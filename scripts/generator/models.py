@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 import attrs
-from openapi_python_client.parser.properties import EnumProperty, LiteralEnumProperty, ModelProperty
+from openapi_python_client.parser.properties import ModelProperty
 from openapi_python_client.parser.properties.list_property import ListProperty
 from openapi_python_client.parser.properties.union import UnionProperty
 
@@ -21,15 +21,8 @@ from .texts import raw
 
 ROLES = ("image", "audio", "video", "gif")
 _MOST_PLACES = 1000
-LITERALS = "_literals"
-"""The module of all enums: no schema can have this name."""
 ITEMS = "*"
 Path = tuple[str, ...]
-
-
-def module_of(found: ModelProperty | EnumProperty | LiteralEnumProperty) -> str:
-    """The module under `models` that has a model or an enum."""
-    return str(found.class_info.module_name) if isinstance(found, ModelProperty) else LITERALS
 
 
 @attrs.frozen(kw_only=True)

@@ -177,10 +177,8 @@ class Page:
 
     def _type(self, view: EndpointView) -> str:
         name = view.result_annotation.replace("_models.", "")
-        model = self.build.views.models.get(name)
-        if model is None:
-            return f"`{code(name)}`"
-        return f"[{name}]({self.links}/models/{model.class_info.module_name}.py)"
+        module = next((module.name for module in self.build.modules if name in module.classes), None)
+        return f"`{code(name)}`" if module is None else f"[{name}]({self.links}/models/{module}.py)"
 
 
 def _row(label: str, required: bool, description: str, example: Any, deprecation: str | None = None) -> str:

@@ -160,7 +160,7 @@ class Shapes:
             values = self._schema(source.get("additionalProperties"))
             return f"_schema.Map({self._kind(self.maps[str(prop.class_info.name)], values)})"
         if isinstance(prop, ModelProperty):
-            return f'_schema.Object("{prop.class_info.module_name}", "{prop.class_info.name}")'
+            return f'_schema.Object("{prop.class_info.name}")'
         if isinstance(prop, UnionProperty):
             parts = self._parts(prop, source)
             present = [inner for inner in prop.inner_properties if not isinstance(inner, NoneProperty)]

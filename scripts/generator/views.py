@@ -12,7 +12,7 @@ from openapi_python_client.parser import GeneratorData
 from openapi_python_client.parser.properties import LiteralEnumProperty, ModelProperty
 
 from .contract import Contract
-from .models import Models, asset_roles, module_of
+from .models import Models, asset_roles
 from .names import attribute
 from .shapes import GENERATE_SIDES, Shapes, Side, maps_among
 from .texts import Code, raw
@@ -47,13 +47,11 @@ class ModelView:
     name: str
     description: str
     fields: list[FieldView]
-    imports: list[tuple[str, str]]
     extra: Code | None
     params_name: str
     params_fields: list[FieldView]
     generate_name: str
     generate_fields: list[FieldView]
-    generate_description: str
 
 
 class Views(Models):
@@ -76,10 +74,11 @@ class Views(Models):
         for collection in data.endpoint_collections_by_tag.values():
             for endpoint in collection.endpoints:
                 for prop in endpoint.list_all_parameters():
-                    self._collect(prop, sent)
+                    self.collect(prop, sent)
         return sent
 
-    def _collect(self, prop: Any, names: set[str]) -> None:
+    def collect(self, prop: Any, names: set[str]) -> None:
+        """Add the names of the classes that a property holds, directly or nested."""
         for found in self.shapes.mentions(prop):
             name = str(found.class_info.name)
             if name in names:
@@ -87,7 +86,7 @@ class Views(Models):
             names.add(name)
             model = self.models.get(name)
             for inner in (*self.properties(model), getattr(model, "additional_properties", None)):
-                self._collect(inner, names)
+                self.collect(inner, names)
 
     def _remember_order(self, model: ModelProperty) -> None:
         for prop in self.properties(model):
@@ -114,19 +113,15 @@ class Views(Models):
         side: Side = "model" if name in self.sent else "answer"
         fields = [self.field(model, prop, side) for prop in self.properties(model)]
         with_assets = name in self.shapes.with_assets
-        described = raw(model.description)
         return ModelView(
             name=name,
-            description=described or f"One `{name}`.",
+            description=raw(model.description) or f"One `{name}`.",
             fields=[*(f for f in fields if not f.default), *(f for f in fields if f.default)],
-            imports=self._imports(model),
             extra=self._extra(model, source),
             params_name=f"{name}Params",
             params_fields=[self.field(model, prop, "params") for prop in self.properties(model)],
             generate_name=f"{name}GenerateParams",
             generate_fields=[self.field(model, p, "generate") for p in self.properties(model)] if with_assets else [],
-            generate_description=(described + "\n\n" if described else "")
-            + "Input files may be given as paths, open files, `(name, bytes)` pairs or URLs.",
         )
 
     def _extra(self, model: ModelProperty, source: dict[str, Any]) -> Code | None:
@@ -134,15 +129,6 @@ class Views(Models):
         if "additionalProperties" not in source or source["additionalProperties"] is False:
             return None
         return self.shapes.kind(model.additional_properties)
-
-    def _imports(self, model: ModelProperty) -> list[tuple[str, str]]:
-        found: set[tuple[str, str]] = set()
-        for prop in self.properties(model):
-            for other in self.shapes.mentions(prop):
-                name, module = str(other.class_info.name), module_of(other)
-                if name != str(model.class_info.name):
-                    found.add((module, name))
-        return sorted(found)
 
     def field(self, model: ModelProperty, prop: Any, side: Side) -> FieldView:
         """The view of one field of a model."""

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 PACKAGE: Final = "runtime"
 """The client's package, wherever it is installed."""
 MODELS: Final = f"{PACKAGE}.models"
-"""The package of the models, each in a module of its own."""
+"""The package of the models, which loads each when it is first asked for."""
 BASE_ERROR: Final = "ExampleError"
 """The public name of `BaseError`."""
 PRODUCT: Final = "example/0"

@@ -13,7 +13,7 @@ from pathlib import Path
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 PACKAGED = Path(str(files("openapi_python_client").joinpath("templates")))
 OURS = {
-    *("contract.py.jinja", "endpoints.py.jinja", "exports.jinja", "literals.py.jinja", "params.py.jinja"),
+    *("contract.py.jinja", "endpoints.py.jinja", "exports.jinja", "models.py.jinja", "params.py.jinja"),
     *("resource.py.jinja", "resources/package.py.jinja", "resources/resource.py.jinja"),
 }
 """Templates of files that openapi-python-client has no name for; all others must replace a packaged one."""
@@ -70,7 +70,8 @@ def test_no_packaged_template_reaches_the_output() -> None:
     assert unused == {
         *("README.md.jinja", ".gitignore.jinja", "setup.py.jinja"),  # no metadata
         *(name for name in FINGERPRINTS if name.startswith("pyproject")),
-        *("str_enum.py.jinja", "int_enum.py.jinja", "literal_enum.py.jinja"),  # all enums are in one file of ours
+        # models.py.jinja writes all classes
+        *("model.py.jinja", "str_enum.py.jinja", "int_enum.py.jinja", "literal_enum.py.jinja"),
         *("helpers.jinja", "endpoint_macros.py.jinja"),  # included by packaged templates
         *(name for name in FINGERPRINTS if name.startswith("property_templates/")),
     }

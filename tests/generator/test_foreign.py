@@ -81,10 +81,10 @@ def test_types(foreign: Any) -> None:
     revealed = re.findall(r'Revealed type is "(.*)"', done.stdout)
     assert [text.replace("corner_library_client.models.", "") for text in revealed] == [
         "uuid.UUID",
-        "dict[str, price.Price] | None",
+        "dict[str, books.Price] | None",
         "str",
         "dict[str, int]",
-        "shelf.Shelf",
+        "shelves.Shelf",
     ]
 
 

@@ -151,7 +151,7 @@ def test_the_command(document: dict[str, Any], run_generator: Any, command: Any,
     more = overlay(second, {"target": f"{properties}.extra", "update": {"description": "How much more."}})
     ran = run_generator(document, "--overlay", str(rows), "--overlay", str(more))
     assert ran.code == 0, ran.error
-    model = (tmp_path / "out" / "small_client" / "models" / "thing.py").read_text(encoding="utf-8")
+    model = (tmp_path / "out" / "small_client" / "models" / "things.py").read_text(encoding="utf-8")
     assert "extra: How much more." in model
     wrong = run_generator(document, "--overlay", str(more))
     assert (wrong.code, "actions/0" in wrong.error) == (3, True)
