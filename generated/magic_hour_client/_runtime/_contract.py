@@ -8,7 +8,7 @@ from typing import Final, Literal, TypeAlias
 PACKAGE: Final = __name__.rpartition("._runtime.")[0]
 """The client's package, wherever it is installed."""
 MODELS: Final = f"{PACKAGE}.models"
-"""The package of the models, each in a module of its own."""
+"""The package of the models, which loads each when it is first asked for."""
 BASE_ERROR: Final = "MagicHourError"
 """The public name of `BaseError`."""
 PRODUCT: Final = "magic_hour_client/2026.11.0"

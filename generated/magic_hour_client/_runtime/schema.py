@@ -85,19 +85,18 @@ class Map(NamedTuple):
 
 
 @cache
-def _model(module: str, name: str) -> type[Model]:
-    model: type[Model] = getattr(importlib.import_module(f"{MODELS}.{module}"), name)
+def _model(name: str) -> type[Model]:
+    model: type[Model] = getattr(importlib.import_module(MODELS), name)
     return model
 
 
 class Object(NamedTuple):
     """An object with a model, which is imported when it is first needed."""
 
-    module: str
     name: str
 
     def model(self) -> type[Model]:
-        return _model(self.module, self.name)
+        return _model(self.name)
 
     def write(self, value: Any, where: str, writing: Writing) -> Any:
         model = self.model()

@@ -7,541 +7,487 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ._literals import AccountTier as AccountTier
-    from ._literals import AnimationArtStyle as AnimationArtStyle
-    from ._literals import AnimationCameraEffect as AnimationCameraEffect
-    from ._literals import AudioProjectEventType as AudioProjectEventType
-    from ._literals import BillingInterval as BillingInterval
-    from ._literals import FaceDetectionStatus as FaceDetectionStatus
-    from ._literals import ImageEditorModel as ImageEditorModel
-    from ._literals import ImageGeneratorModel as ImageGeneratorModel
-    from ._literals import ImageProjectEventType as ImageProjectEventType
-    from ._literals import ImageResolution as ImageResolution
-    from ._literals import MediaKind as MediaKind
-    from ._literals import MemeTemplate as MemeTemplate
-    from ._literals import ProjectErrorCode as ProjectErrorCode
-    from ._literals import ProjectStatus as ProjectStatus
-    from ._literals import SavedItemType as SavedItemType
-    from ._literals import SubscriptionStatus as SubscriptionStatus
-    from ._literals import SubtitleTemplate as SubtitleTemplate
-    from ._literals import TextToVideoModel as TextToVideoModel
-    from ._literals import UpscalerMode as UpscalerMode
-    from ._literals import (
-        V1AiClothesChangerCreateBodyAssetsGarmentType as V1AiClothesChangerCreateBodyAssetsGarmentType,
-    )
-    from ._literals import V1AiGifGeneratorCreateBodyOutputFormat as V1AiGifGeneratorCreateBodyOutputFormat
-    from ._literals import V1AiImageEditorCreateBodyAspectRatio as V1AiImageEditorCreateBodyAspectRatio
-    from ._literals import V1AiImageEditorCreateBodyImageCount as V1AiImageEditorCreateBodyImageCount
-    from ._literals import V1AiImageEditorCreateBodyStyleModel as V1AiImageEditorCreateBodyStyleModel
-    from ._literals import V1AiImageGeneratorCreateBodyAspectRatio as V1AiImageGeneratorCreateBodyAspectRatio
-    from ._literals import V1AiImageGeneratorCreateBodyOrientation as V1AiImageGeneratorCreateBodyOrientation
-    from ._literals import V1AiImageGeneratorCreateBodyStyleQualityMode as V1AiImageGeneratorCreateBodyStyleQualityMode
-    from ._literals import V1AiImageGeneratorCreateBodyStyleTool as V1AiImageGeneratorCreateBodyStyleTool
-    from ._literals import V1AiTalkingPhotoCreateBodyResolution as V1AiTalkingPhotoCreateBodyResolution
-    from ._literals import (
-        V1AiTalkingPhotoCreateBodyStyleGenerationMode as V1AiTalkingPhotoCreateBodyStyleGenerationMode,
-    )
-    from ._literals import V1AiVideoEditorCreateBodyResolution as V1AiVideoEditorCreateBodyResolution
-    from ._literals import V1AnimationCreateBodyAssetsAudioSource as V1AnimationCreateBodyAssetsAudioSource
-    from ._literals import V1AnimationCreateBodyStylePromptType as V1AnimationCreateBodyStylePromptType
-    from ._literals import V1AudioToVideoCreateBodyResolution as V1AudioToVideoCreateBodyResolution
-    from ._literals import V1BodySwapCreateBodyResolution as V1BodySwapCreateBodyResolution
-    from ._literals import V1CharacterReplaceCreateBodyResolution as V1CharacterReplaceCreateBodyResolution
-    from ._literals import V1CharacterReplaceCreateBodyStyleMode as V1CharacterReplaceCreateBodyStyleMode
-    from ._literals import (
-        V1CharacterReplaceCreateBodyStyleSelectionMode as V1CharacterReplaceCreateBodyStyleSelectionMode,
-    )
-    from ._literals import V1FaceSwapCreateBodyAssetsFaceSwapMode as V1FaceSwapCreateBodyAssetsFaceSwapMode
-    from ._literals import V1FaceSwapCreateBodyAssetsVideoSource as V1FaceSwapCreateBodyAssetsVideoSource
-    from ._literals import V1FaceSwapCreateBodyStyleVersion as V1FaceSwapCreateBodyStyleVersion
-    from ._literals import V1FaceSwapPhotoCreateBodyAssetsFaceSwapMode as V1FaceSwapPhotoCreateBodyAssetsFaceSwapMode
-    from ._literals import V1FilesUploadUrlsCreateBodyItemsItemType as V1FilesUploadUrlsCreateBodyItemsItemType
-    from ._literals import V1ImageToVideoCreateBodyResolution as V1ImageToVideoCreateBodyResolution
-    from ._literals import V1LipSyncCreateBodyAssetsVideoSource as V1LipSyncCreateBodyAssetsVideoSource
-    from ._literals import V1LipSyncCreateBodyStyleGenerationMode as V1LipSyncCreateBodyStyleGenerationMode
-    from ._literals import V1TextToVideoCreateBodyAspectRatio as V1TextToVideoCreateBodyAspectRatio
-    from ._literals import V1TextToVideoCreateBodyResolution as V1TextToVideoCreateBodyResolution
-    from ._literals import V1VideoToVideoCreateBodyAssetsVideoSource as V1VideoToVideoCreateBodyAssetsVideoSource
-    from ._literals import V1VideoToVideoCreateBodyFpsResolution as V1VideoToVideoCreateBodyFpsResolution
-    from ._literals import V1VideoToVideoCreateBodyStylePromptType as V1VideoToVideoCreateBodyStylePromptType
-    from ._literals import V1VideoToVideoCreateBodyStyleVersion as V1VideoToVideoCreateBodyStyleVersion
-    from ._literals import VideoArtStyle as VideoArtStyle
-    from ._literals import VideoEditorModel as VideoEditorModel
-    from ._literals import VideoModel as VideoModel
-    from ._literals import VideoProjectEventType as VideoProjectEventType
-    from ._literals import VideoToVideoModel as VideoToVideoModel
-    from .account_subscription import AccountSubscription as AccountSubscription
     from .audio_project_event import AudioProjectEvent as AudioProjectEvent
-    from .detected_face import DetectedFace as DetectedFace
+    from .audio_project_event import AudioProjectEventType as AudioProjectEventType
+    from .audio_project_event import ImageProjectEvent as ImageProjectEvent
+    from .audio_project_event import ImageProjectEventType as ImageProjectEventType
+    from .audio_project_event import VideoProjectEvent as VideoProjectEvent
+    from .audio_project_event import VideoProjectEventType as VideoProjectEventType
     from .error_body import ErrorBody as ErrorBody
     from .face_mapping import FaceMapping as FaceMapping
-    from .image_project_event import ImageProjectEvent as ImageProjectEvent
+    from .image_resolution import ImageResolution as ImageResolution
     from .new_audio_project import NewAudioProject as NewAudioProject
     from .new_image_project import NewImageProject as NewImageProject
     from .new_video_project import NewVideoProject as NewVideoProject
     from .project_download import ProjectDownload as ProjectDownload
-    from .project_error import ProjectError as ProjectError
-    from .saved_item import SavedItem as SavedItem
-    from .saved_item_asset import SavedItemAsset as SavedItemAsset
-    from .subscription_discount import SubscriptionDiscount as SubscriptionDiscount
-    from .subscription_price import SubscriptionPrice as SubscriptionPrice
-    from .v1_account_get_response import V1AccountGetResponse as V1AccountGetResponse
-    from .v1_ai_clothes_changer_create_body import V1AiClothesChangerCreateBody as V1AiClothesChangerCreateBody
-    from .v1_ai_clothes_changer_create_body_assets import (
-        V1AiClothesChangerCreateBodyAssets as V1AiClothesChangerCreateBodyAssets,
+    from .project_download import ProjectError as ProjectError
+    from .project_download import ProjectErrorCode as ProjectErrorCode
+    from .project_download import ProjectStatus as ProjectStatus
+    from .v1_account import AccountSubscription as AccountSubscription
+    from .v1_account import AccountTier as AccountTier
+    from .v1_account import BillingInterval as BillingInterval
+    from .v1_account import SubscriptionDiscount as SubscriptionDiscount
+    from .v1_account import SubscriptionPrice as SubscriptionPrice
+    from .v1_account import SubscriptionStatus as SubscriptionStatus
+    from .v1_account import V1AccountGetResponse as V1AccountGetResponse
+    from .v1_ai_clothes_changer import V1AiClothesChangerCreateBody as V1AiClothesChangerCreateBody
+    from .v1_ai_clothes_changer import V1AiClothesChangerCreateBodyAssets as V1AiClothesChangerCreateBodyAssets
+    from .v1_ai_clothes_changer import (
+        V1AiClothesChangerCreateBodyAssetsGarmentType as V1AiClothesChangerCreateBodyAssetsGarmentType,
     )
-    from .v1_ai_face_editor_create_body import V1AiFaceEditorCreateBody as V1AiFaceEditorCreateBody
-    from .v1_ai_face_editor_create_body_assets import V1AiFaceEditorCreateBodyAssets as V1AiFaceEditorCreateBodyAssets
-    from .v1_ai_face_editor_create_body_style import V1AiFaceEditorCreateBodyStyle as V1AiFaceEditorCreateBodyStyle
-    from .v1_ai_gif_generator_create_body import V1AiGifGeneratorCreateBody as V1AiGifGeneratorCreateBody
-    from .v1_ai_gif_generator_create_body_style import (
-        V1AiGifGeneratorCreateBodyStyle as V1AiGifGeneratorCreateBodyStyle,
+    from .v1_ai_face_editor import V1AiFaceEditorCreateBody as V1AiFaceEditorCreateBody
+    from .v1_ai_face_editor import V1AiFaceEditorCreateBodyAssets as V1AiFaceEditorCreateBodyAssets
+    from .v1_ai_face_editor import V1AiFaceEditorCreateBodyStyle as V1AiFaceEditorCreateBodyStyle
+    from .v1_ai_gif_generator import V1AiGifGeneratorCreateBody as V1AiGifGeneratorCreateBody
+    from .v1_ai_gif_generator import V1AiGifGeneratorCreateBodyOutputFormat as V1AiGifGeneratorCreateBodyOutputFormat
+    from .v1_ai_gif_generator import V1AiGifGeneratorCreateBodyStyle as V1AiGifGeneratorCreateBodyStyle
+    from .v1_ai_headshot_generator import V1AiHeadshotGeneratorCreateBody as V1AiHeadshotGeneratorCreateBody
+    from .v1_ai_headshot_generator import V1AiHeadshotGeneratorCreateBodyAssets as V1AiHeadshotGeneratorCreateBodyAssets
+    from .v1_ai_headshot_generator import V1AiHeadshotGeneratorCreateBodyStyle as V1AiHeadshotGeneratorCreateBodyStyle
+    from .v1_ai_headshot_generator import V1AiHeadshotGeneratorCreateResponse as V1AiHeadshotGeneratorCreateResponse
+    from .v1_ai_image_editor import ImageEditorModel as ImageEditorModel
+    from .v1_ai_image_editor import V1AiImageEditorCreateBody as V1AiImageEditorCreateBody
+    from .v1_ai_image_editor import V1AiImageEditorCreateBodyAspectRatio as V1AiImageEditorCreateBodyAspectRatio
+    from .v1_ai_image_editor import V1AiImageEditorCreateBodyAssets as V1AiImageEditorCreateBodyAssets
+    from .v1_ai_image_editor import V1AiImageEditorCreateBodyImageCount as V1AiImageEditorCreateBodyImageCount
+    from .v1_ai_image_editor import V1AiImageEditorCreateBodyStyle as V1AiImageEditorCreateBodyStyle
+    from .v1_ai_image_editor import V1AiImageEditorCreateBodyStyleModel as V1AiImageEditorCreateBodyStyleModel
+    from .v1_ai_image_editor import V1AiImageEditorCreateResponse as V1AiImageEditorCreateResponse
+    from .v1_ai_image_generator import ImageGeneratorModel as ImageGeneratorModel
+    from .v1_ai_image_generator import V1AiImageGeneratorCreateBody as V1AiImageGeneratorCreateBody
+    from .v1_ai_image_generator import (
+        V1AiImageGeneratorCreateBodyAspectRatio as V1AiImageGeneratorCreateBodyAspectRatio,
     )
-    from .v1_ai_headshot_generator_create_body import V1AiHeadshotGeneratorCreateBody as V1AiHeadshotGeneratorCreateBody
-    from .v1_ai_headshot_generator_create_body_assets import (
-        V1AiHeadshotGeneratorCreateBodyAssets as V1AiHeadshotGeneratorCreateBodyAssets,
+    from .v1_ai_image_generator import (
+        V1AiImageGeneratorCreateBodyOrientation as V1AiImageGeneratorCreateBodyOrientation,
     )
-    from .v1_ai_headshot_generator_create_body_style import (
-        V1AiHeadshotGeneratorCreateBodyStyle as V1AiHeadshotGeneratorCreateBodyStyle,
+    from .v1_ai_image_generator import V1AiImageGeneratorCreateBodyStyle as V1AiImageGeneratorCreateBodyStyle
+    from .v1_ai_image_generator import (
+        V1AiImageGeneratorCreateBodyStyleQualityMode as V1AiImageGeneratorCreateBodyStyleQualityMode,
     )
-    from .v1_ai_headshot_generator_create_response import (
-        V1AiHeadshotGeneratorCreateResponse as V1AiHeadshotGeneratorCreateResponse,
+    from .v1_ai_image_generator import V1AiImageGeneratorCreateBodyStyleTool as V1AiImageGeneratorCreateBodyStyleTool
+    from .v1_ai_image_generator import V1AiImageGeneratorCreateResponse as V1AiImageGeneratorCreateResponse
+    from .v1_ai_image_upscaler import UpscalerMode as UpscalerMode
+    from .v1_ai_image_upscaler import V1AiImageUpscalerCreateBody as V1AiImageUpscalerCreateBody
+    from .v1_ai_image_upscaler import V1AiImageUpscalerCreateBodyAssets as V1AiImageUpscalerCreateBodyAssets
+    from .v1_ai_image_upscaler import V1AiImageUpscalerCreateBodyStyle as V1AiImageUpscalerCreateBodyStyle
+    from .v1_ai_meme_generator import MemeTemplate as MemeTemplate
+    from .v1_ai_meme_generator import V1AiMemeGeneratorCreateBody as V1AiMemeGeneratorCreateBody
+    from .v1_ai_meme_generator import V1AiMemeGeneratorCreateBodyStyle as V1AiMemeGeneratorCreateBodyStyle
+    from .v1_ai_qr_code_generator import V1AiQrCodeGeneratorCreateBody as V1AiQrCodeGeneratorCreateBody
+    from .v1_ai_qr_code_generator import V1AiQrCodeGeneratorCreateBodyStyle as V1AiQrCodeGeneratorCreateBodyStyle
+    from .v1_ai_talking_photo import V1AiTalkingPhotoCreateBody as V1AiTalkingPhotoCreateBody
+    from .v1_ai_talking_photo import V1AiTalkingPhotoCreateBodyAssets as V1AiTalkingPhotoCreateBodyAssets
+    from .v1_ai_talking_photo import V1AiTalkingPhotoCreateBodyResolution as V1AiTalkingPhotoCreateBodyResolution
+    from .v1_ai_talking_photo import V1AiTalkingPhotoCreateBodyStyle as V1AiTalkingPhotoCreateBodyStyle
+    from .v1_ai_talking_photo import (
+        V1AiTalkingPhotoCreateBodyStyleGenerationMode as V1AiTalkingPhotoCreateBodyStyleGenerationMode,
     )
-    from .v1_ai_image_editor_create_body import V1AiImageEditorCreateBody as V1AiImageEditorCreateBody
-    from .v1_ai_image_editor_create_body_assets import (
-        V1AiImageEditorCreateBodyAssets as V1AiImageEditorCreateBodyAssets,
-    )
-    from .v1_ai_image_editor_create_body_style import V1AiImageEditorCreateBodyStyle as V1AiImageEditorCreateBodyStyle
-    from .v1_ai_image_editor_create_response import V1AiImageEditorCreateResponse as V1AiImageEditorCreateResponse
-    from .v1_ai_image_generator_create_body import V1AiImageGeneratorCreateBody as V1AiImageGeneratorCreateBody
-    from .v1_ai_image_generator_create_body_style import (
-        V1AiImageGeneratorCreateBodyStyle as V1AiImageGeneratorCreateBodyStyle,
-    )
-    from .v1_ai_image_generator_create_response import (
-        V1AiImageGeneratorCreateResponse as V1AiImageGeneratorCreateResponse,
-    )
-    from .v1_ai_image_upscaler_create_body import V1AiImageUpscalerCreateBody as V1AiImageUpscalerCreateBody
-    from .v1_ai_image_upscaler_create_body_assets import (
-        V1AiImageUpscalerCreateBodyAssets as V1AiImageUpscalerCreateBodyAssets,
-    )
-    from .v1_ai_image_upscaler_create_body_style import (
-        V1AiImageUpscalerCreateBodyStyle as V1AiImageUpscalerCreateBodyStyle,
-    )
-    from .v1_ai_meme_generator_create_body import V1AiMemeGeneratorCreateBody as V1AiMemeGeneratorCreateBody
-    from .v1_ai_meme_generator_create_body_style import (
-        V1AiMemeGeneratorCreateBodyStyle as V1AiMemeGeneratorCreateBodyStyle,
-    )
-    from .v1_ai_qr_code_generator_create_body import V1AiQrCodeGeneratorCreateBody as V1AiQrCodeGeneratorCreateBody
-    from .v1_ai_qr_code_generator_create_body_style import (
-        V1AiQrCodeGeneratorCreateBodyStyle as V1AiQrCodeGeneratorCreateBodyStyle,
-    )
-    from .v1_ai_talking_photo_create_body import V1AiTalkingPhotoCreateBody as V1AiTalkingPhotoCreateBody
-    from .v1_ai_talking_photo_create_body_assets import (
-        V1AiTalkingPhotoCreateBodyAssets as V1AiTalkingPhotoCreateBodyAssets,
-    )
-    from .v1_ai_talking_photo_create_body_style import (
-        V1AiTalkingPhotoCreateBodyStyle as V1AiTalkingPhotoCreateBodyStyle,
-    )
-    from .v1_ai_talking_photo_create_response import V1AiTalkingPhotoCreateResponse as V1AiTalkingPhotoCreateResponse
-    from .v1_ai_video_editor_create_body import V1AiVideoEditorCreateBody as V1AiVideoEditorCreateBody
-    from .v1_ai_video_editor_create_body_assets import (
-        V1AiVideoEditorCreateBodyAssets as V1AiVideoEditorCreateBodyAssets,
-    )
-    from .v1_ai_video_editor_create_body_style import V1AiVideoEditorCreateBodyStyle as V1AiVideoEditorCreateBodyStyle
-    from .v1_ai_voice_cloner_create_body import V1AiVoiceClonerCreateBody as V1AiVoiceClonerCreateBody
-    from .v1_ai_voice_cloner_create_body_assets import (
-        V1AiVoiceClonerCreateBodyAssets as V1AiVoiceClonerCreateBodyAssets,
-    )
-    from .v1_ai_voice_cloner_create_body_style import V1AiVoiceClonerCreateBodyStyle as V1AiVoiceClonerCreateBodyStyle
-    from .v1_ai_voice_generator_create_body import V1AiVoiceGeneratorCreateBody as V1AiVoiceGeneratorCreateBody
-    from .v1_ai_voice_generator_create_body_style import (
-        V1AiVoiceGeneratorCreateBodyStyle as V1AiVoiceGeneratorCreateBodyStyle,
-    )
-    from .v1_animation_create_body import V1AnimationCreateBody as V1AnimationCreateBody
-    from .v1_animation_create_body_assets import V1AnimationCreateBodyAssets as V1AnimationCreateBodyAssets
-    from .v1_animation_create_body_style import V1AnimationCreateBodyStyle as V1AnimationCreateBodyStyle
-    from .v1_audio_projects_get_response import V1AudioProjectsGetResponse as V1AudioProjectsGetResponse
-    from .v1_audio_to_video_create_body import V1AudioToVideoCreateBody as V1AudioToVideoCreateBody
-    from .v1_audio_to_video_create_body_assets import V1AudioToVideoCreateBodyAssets as V1AudioToVideoCreateBodyAssets
-    from .v1_audio_to_video_create_body_style import V1AudioToVideoCreateBodyStyle as V1AudioToVideoCreateBodyStyle
-    from .v1_auto_subtitle_generator_create_body import (
-        V1AutoSubtitleGeneratorCreateBody as V1AutoSubtitleGeneratorCreateBody,
-    )
-    from .v1_auto_subtitle_generator_create_body_assets import (
+    from .v1_ai_talking_photo import V1AiTalkingPhotoCreateResponse as V1AiTalkingPhotoCreateResponse
+    from .v1_ai_video_editor import V1AiVideoEditorCreateBody as V1AiVideoEditorCreateBody
+    from .v1_ai_video_editor import V1AiVideoEditorCreateBodyAssets as V1AiVideoEditorCreateBodyAssets
+    from .v1_ai_video_editor import V1AiVideoEditorCreateBodyResolution as V1AiVideoEditorCreateBodyResolution
+    from .v1_ai_video_editor import V1AiVideoEditorCreateBodyStyle as V1AiVideoEditorCreateBodyStyle
+    from .v1_ai_video_editor import VideoEditorModel as VideoEditorModel
+    from .v1_ai_voice_cloner import V1AiVoiceClonerCreateBody as V1AiVoiceClonerCreateBody
+    from .v1_ai_voice_cloner import V1AiVoiceClonerCreateBodyAssets as V1AiVoiceClonerCreateBodyAssets
+    from .v1_ai_voice_cloner import V1AiVoiceClonerCreateBodyStyle as V1AiVoiceClonerCreateBodyStyle
+    from .v1_ai_voice_generator import V1AiVoiceGeneratorCreateBody as V1AiVoiceGeneratorCreateBody
+    from .v1_ai_voice_generator import V1AiVoiceGeneratorCreateBodyStyle as V1AiVoiceGeneratorCreateBodyStyle
+    from .v1_animation import AnimationArtStyle as AnimationArtStyle
+    from .v1_animation import AnimationCameraEffect as AnimationCameraEffect
+    from .v1_animation import V1AnimationCreateBody as V1AnimationCreateBody
+    from .v1_animation import V1AnimationCreateBodyAssets as V1AnimationCreateBodyAssets
+    from .v1_animation import V1AnimationCreateBodyAssetsAudioSource as V1AnimationCreateBodyAssetsAudioSource
+    from .v1_animation import V1AnimationCreateBodyStyle as V1AnimationCreateBodyStyle
+    from .v1_animation import V1AnimationCreateBodyStylePromptType as V1AnimationCreateBodyStylePromptType
+    from .v1_audio_projects import V1AudioProjectsGetResponse as V1AudioProjectsGetResponse
+    from .v1_audio_to_video import V1AudioToVideoCreateBody as V1AudioToVideoCreateBody
+    from .v1_audio_to_video import V1AudioToVideoCreateBodyAssets as V1AudioToVideoCreateBodyAssets
+    from .v1_audio_to_video import V1AudioToVideoCreateBodyResolution as V1AudioToVideoCreateBodyResolution
+    from .v1_audio_to_video import V1AudioToVideoCreateBodyStyle as V1AudioToVideoCreateBodyStyle
+    from .v1_auto_subtitle_generator import SubtitleTemplate as SubtitleTemplate
+    from .v1_auto_subtitle_generator import V1AutoSubtitleGeneratorCreateBody as V1AutoSubtitleGeneratorCreateBody
+    from .v1_auto_subtitle_generator import (
         V1AutoSubtitleGeneratorCreateBodyAssets as V1AutoSubtitleGeneratorCreateBodyAssets,
     )
-    from .v1_auto_subtitle_generator_create_body_style import (
+    from .v1_auto_subtitle_generator import (
         V1AutoSubtitleGeneratorCreateBodyStyle as V1AutoSubtitleGeneratorCreateBodyStyle,
     )
-    from .v1_auto_subtitle_generator_create_body_style_custom_config import (
+    from .v1_auto_subtitle_generator import (
         V1AutoSubtitleGeneratorCreateBodyStyleCustomConfig as V1AutoSubtitleGeneratorCreateBodyStyleCustomConfig,
     )
-    from .v1_body_swap_create_body import V1BodySwapCreateBody as V1BodySwapCreateBody
-    from .v1_body_swap_create_body_assets import V1BodySwapCreateBodyAssets as V1BodySwapCreateBodyAssets
-    from .v1_character_replace_create_body import V1CharacterReplaceCreateBody as V1CharacterReplaceCreateBody
-    from .v1_character_replace_create_body_assets import (
-        V1CharacterReplaceCreateBodyAssets as V1CharacterReplaceCreateBodyAssets,
-    )
-    from .v1_character_replace_create_body_style import (
-        V1CharacterReplaceCreateBodyStyle as V1CharacterReplaceCreateBodyStyle,
-    )
-    from .v1_character_replace_create_body_style_points_item import (
+    from .v1_body_swap import V1BodySwapCreateBody as V1BodySwapCreateBody
+    from .v1_body_swap import V1BodySwapCreateBodyAssets as V1BodySwapCreateBodyAssets
+    from .v1_body_swap import V1BodySwapCreateBodyResolution as V1BodySwapCreateBodyResolution
+    from .v1_character_replace import V1CharacterReplaceCreateBody as V1CharacterReplaceCreateBody
+    from .v1_character_replace import V1CharacterReplaceCreateBodyAssets as V1CharacterReplaceCreateBodyAssets
+    from .v1_character_replace import V1CharacterReplaceCreateBodyResolution as V1CharacterReplaceCreateBodyResolution
+    from .v1_character_replace import V1CharacterReplaceCreateBodyStyle as V1CharacterReplaceCreateBodyStyle
+    from .v1_character_replace import V1CharacterReplaceCreateBodyStyleMode as V1CharacterReplaceCreateBodyStyleMode
+    from .v1_character_replace import (
         V1CharacterReplaceCreateBodyStylePointsItem as V1CharacterReplaceCreateBodyStylePointsItem,
     )
-    from .v1_face_detection_create_body import V1FaceDetectionCreateBody as V1FaceDetectionCreateBody
-    from .v1_face_detection_create_body_assets import V1FaceDetectionCreateBodyAssets as V1FaceDetectionCreateBodyAssets
-    from .v1_face_detection_create_response import V1FaceDetectionCreateResponse as V1FaceDetectionCreateResponse
-    from .v1_face_detection_get_response import V1FaceDetectionGetResponse as V1FaceDetectionGetResponse
-    from .v1_face_swap_create_body import V1FaceSwapCreateBody as V1FaceSwapCreateBody
-    from .v1_face_swap_create_body_assets import V1FaceSwapCreateBodyAssets as V1FaceSwapCreateBodyAssets
-    from .v1_face_swap_create_body_style import V1FaceSwapCreateBodyStyle as V1FaceSwapCreateBodyStyle
-    from .v1_face_swap_photo_create_body import V1FaceSwapPhotoCreateBody as V1FaceSwapPhotoCreateBody
-    from .v1_face_swap_photo_create_body_assets import (
-        V1FaceSwapPhotoCreateBodyAssets as V1FaceSwapPhotoCreateBodyAssets,
+    from .v1_character_replace import (
+        V1CharacterReplaceCreateBodyStyleSelectionMode as V1CharacterReplaceCreateBodyStyleSelectionMode,
     )
-    from .v1_files_upload_urls_create_body import V1FilesUploadUrlsCreateBody as V1FilesUploadUrlsCreateBody
-    from .v1_files_upload_urls_create_body_items_item import (
-        V1FilesUploadUrlsCreateBodyItemsItem as V1FilesUploadUrlsCreateBodyItemsItem,
+    from .v1_face_detection import DetectedFace as DetectedFace
+    from .v1_face_detection import FaceDetectionStatus as FaceDetectionStatus
+    from .v1_face_detection import V1FaceDetectionCreateBody as V1FaceDetectionCreateBody
+    from .v1_face_detection import V1FaceDetectionCreateBodyAssets as V1FaceDetectionCreateBodyAssets
+    from .v1_face_detection import V1FaceDetectionCreateResponse as V1FaceDetectionCreateResponse
+    from .v1_face_detection import V1FaceDetectionGetResponse as V1FaceDetectionGetResponse
+    from .v1_face_swap import V1FaceSwapCreateBody as V1FaceSwapCreateBody
+    from .v1_face_swap import V1FaceSwapCreateBodyAssets as V1FaceSwapCreateBodyAssets
+    from .v1_face_swap import V1FaceSwapCreateBodyAssetsFaceSwapMode as V1FaceSwapCreateBodyAssetsFaceSwapMode
+    from .v1_face_swap import V1FaceSwapCreateBodyAssetsVideoSource as V1FaceSwapCreateBodyAssetsVideoSource
+    from .v1_face_swap import V1FaceSwapCreateBodyStyle as V1FaceSwapCreateBodyStyle
+    from .v1_face_swap import V1FaceSwapCreateBodyStyleVersion as V1FaceSwapCreateBodyStyleVersion
+    from .v1_face_swap_photo import V1FaceSwapPhotoCreateBody as V1FaceSwapPhotoCreateBody
+    from .v1_face_swap_photo import V1FaceSwapPhotoCreateBodyAssets as V1FaceSwapPhotoCreateBodyAssets
+    from .v1_face_swap_photo import (
+        V1FaceSwapPhotoCreateBodyAssetsFaceSwapMode as V1FaceSwapPhotoCreateBodyAssetsFaceSwapMode,
     )
-    from .v1_files_upload_urls_create_response import V1FilesUploadUrlsCreateResponse as V1FilesUploadUrlsCreateResponse
-    from .v1_files_upload_urls_create_response_items_item import (
+    from .v1_files_upload_urls import V1FilesUploadUrlsCreateBody as V1FilesUploadUrlsCreateBody
+    from .v1_files_upload_urls import V1FilesUploadUrlsCreateBodyItemsItem as V1FilesUploadUrlsCreateBodyItemsItem
+    from .v1_files_upload_urls import (
+        V1FilesUploadUrlsCreateBodyItemsItemType as V1FilesUploadUrlsCreateBodyItemsItemType,
+    )
+    from .v1_files_upload_urls import V1FilesUploadUrlsCreateResponse as V1FilesUploadUrlsCreateResponse
+    from .v1_files_upload_urls import (
         V1FilesUploadUrlsCreateResponseItemsItem as V1FilesUploadUrlsCreateResponseItemsItem,
     )
-    from .v1_head_swap_create_body import V1HeadSwapCreateBody as V1HeadSwapCreateBody
-    from .v1_head_swap_create_body_assets import V1HeadSwapCreateBodyAssets as V1HeadSwapCreateBodyAssets
-    from .v1_image_background_remover_create_body import (
-        V1ImageBackgroundRemoverCreateBody as V1ImageBackgroundRemoverCreateBody,
-    )
-    from .v1_image_background_remover_create_body_assets import (
+    from .v1_head_swap import V1HeadSwapCreateBody as V1HeadSwapCreateBody
+    from .v1_head_swap import V1HeadSwapCreateBodyAssets as V1HeadSwapCreateBodyAssets
+    from .v1_image_background_remover import V1ImageBackgroundRemoverCreateBody as V1ImageBackgroundRemoverCreateBody
+    from .v1_image_background_remover import (
         V1ImageBackgroundRemoverCreateBodyAssets as V1ImageBackgroundRemoverCreateBodyAssets,
     )
-    from .v1_image_projects_get_response import V1ImageProjectsGetResponse as V1ImageProjectsGetResponse
-    from .v1_image_to_video_create_body import V1ImageToVideoCreateBody as V1ImageToVideoCreateBody
-    from .v1_image_to_video_create_body_assets import V1ImageToVideoCreateBodyAssets as V1ImageToVideoCreateBodyAssets
-    from .v1_image_to_video_create_body_style import V1ImageToVideoCreateBodyStyle as V1ImageToVideoCreateBodyStyle
-    from .v1_lip_sync_create_body import V1LipSyncCreateBody as V1LipSyncCreateBody
-    from .v1_lip_sync_create_body_assets import V1LipSyncCreateBodyAssets as V1LipSyncCreateBodyAssets
-    from .v1_lip_sync_create_body_style import V1LipSyncCreateBodyStyle as V1LipSyncCreateBodyStyle
-    from .v1_photo_colorizer_create_body import V1PhotoColorizerCreateBody as V1PhotoColorizerCreateBody
-    from .v1_photo_colorizer_create_body_assets import (
-        V1PhotoColorizerCreateBodyAssets as V1PhotoColorizerCreateBodyAssets,
+    from .v1_image_projects import V1ImageProjectsGetResponse as V1ImageProjectsGetResponse
+    from .v1_image_to_video import V1ImageToVideoCreateBody as V1ImageToVideoCreateBody
+    from .v1_image_to_video import V1ImageToVideoCreateBodyAssets as V1ImageToVideoCreateBodyAssets
+    from .v1_image_to_video import V1ImageToVideoCreateBodyResolution as V1ImageToVideoCreateBodyResolution
+    from .v1_image_to_video import V1ImageToVideoCreateBodyStyle as V1ImageToVideoCreateBodyStyle
+    from .v1_image_to_video import VideoModel as VideoModel
+    from .v1_lip_sync import V1LipSyncCreateBody as V1LipSyncCreateBody
+    from .v1_lip_sync import V1LipSyncCreateBodyAssets as V1LipSyncCreateBodyAssets
+    from .v1_lip_sync import V1LipSyncCreateBodyAssetsVideoSource as V1LipSyncCreateBodyAssetsVideoSource
+    from .v1_lip_sync import V1LipSyncCreateBodyStyle as V1LipSyncCreateBodyStyle
+    from .v1_lip_sync import V1LipSyncCreateBodyStyleGenerationMode as V1LipSyncCreateBodyStyleGenerationMode
+    from .v1_photo_colorizer import V1PhotoColorizerCreateBody as V1PhotoColorizerCreateBody
+    from .v1_photo_colorizer import V1PhotoColorizerCreateBodyAssets as V1PhotoColorizerCreateBodyAssets
+    from .v1_saved_items import MediaKind as MediaKind
+    from .v1_saved_items import SavedItem as SavedItem
+    from .v1_saved_items import SavedItemAsset as SavedItemAsset
+    from .v1_saved_items import SavedItemType as SavedItemType
+    from .v1_saved_items import V1SavedItemsGetResponse as V1SavedItemsGetResponse
+    from .v1_text_to_video import TextToVideoModel as TextToVideoModel
+    from .v1_text_to_video import V1TextToVideoCreateBody as V1TextToVideoCreateBody
+    from .v1_text_to_video import V1TextToVideoCreateBodyAspectRatio as V1TextToVideoCreateBodyAspectRatio
+    from .v1_text_to_video import V1TextToVideoCreateBodyReferencesItem as V1TextToVideoCreateBodyReferencesItem
+    from .v1_text_to_video import V1TextToVideoCreateBodyResolution as V1TextToVideoCreateBodyResolution
+    from .v1_text_to_video import V1TextToVideoCreateBodyStyle as V1TextToVideoCreateBodyStyle
+    from .v1_video_projects import V1VideoProjectsGetResponse as V1VideoProjectsGetResponse
+    from .v1_video_to_video import V1VideoToVideoCreateBody as V1VideoToVideoCreateBody
+    from .v1_video_to_video import V1VideoToVideoCreateBodyAssets as V1VideoToVideoCreateBodyAssets
+    from .v1_video_to_video import (
+        V1VideoToVideoCreateBodyAssetsVideoSource as V1VideoToVideoCreateBodyAssetsVideoSource,
     )
-    from .v1_saved_items_get_response import V1SavedItemsGetResponse as V1SavedItemsGetResponse
-    from .v1_text_to_video_create_body import V1TextToVideoCreateBody as V1TextToVideoCreateBody
-    from .v1_text_to_video_create_body_references_item import (
-        V1TextToVideoCreateBodyReferencesItem as V1TextToVideoCreateBodyReferencesItem,
-    )
-    from .v1_text_to_video_create_body_style import V1TextToVideoCreateBodyStyle as V1TextToVideoCreateBodyStyle
-    from .v1_video_projects_get_response import V1VideoProjectsGetResponse as V1VideoProjectsGetResponse
-    from .v1_video_to_video_create_body import V1VideoToVideoCreateBody as V1VideoToVideoCreateBody
-    from .v1_video_to_video_create_body_assets import V1VideoToVideoCreateBodyAssets as V1VideoToVideoCreateBodyAssets
-    from .v1_video_to_video_create_body_style import V1VideoToVideoCreateBodyStyle as V1VideoToVideoCreateBodyStyle
-    from .video_project_event import VideoProjectEvent as VideoProjectEvent
+    from .v1_video_to_video import V1VideoToVideoCreateBodyFpsResolution as V1VideoToVideoCreateBodyFpsResolution
+    from .v1_video_to_video import V1VideoToVideoCreateBodyStyle as V1VideoToVideoCreateBodyStyle
+    from .v1_video_to_video import V1VideoToVideoCreateBodyStylePromptType as V1VideoToVideoCreateBodyStylePromptType
+    from .v1_video_to_video import V1VideoToVideoCreateBodyStyleVersion as V1VideoToVideoCreateBodyStyleVersion
+    from .v1_video_to_video import VideoArtStyle as VideoArtStyle
+    from .v1_video_to_video import VideoToVideoModel as VideoToVideoModel
 
 _EXPORTS: dict[str, str] = {
-    "AccountTier": "_literals",
-    "AnimationArtStyle": "_literals",
-    "AnimationCameraEffect": "_literals",
-    "AudioProjectEventType": "_literals",
-    "BillingInterval": "_literals",
-    "FaceDetectionStatus": "_literals",
-    "ImageEditorModel": "_literals",
-    "ImageGeneratorModel": "_literals",
-    "ImageProjectEventType": "_literals",
-    "ImageResolution": "_literals",
-    "MediaKind": "_literals",
-    "MemeTemplate": "_literals",
-    "ProjectErrorCode": "_literals",
-    "ProjectStatus": "_literals",
-    "SavedItemType": "_literals",
-    "SubscriptionStatus": "_literals",
-    "SubtitleTemplate": "_literals",
-    "TextToVideoModel": "_literals",
-    "UpscalerMode": "_literals",
-    "V1AiClothesChangerCreateBodyAssetsGarmentType": "_literals",
-    "V1AiGifGeneratorCreateBodyOutputFormat": "_literals",
-    "V1AiImageEditorCreateBodyAspectRatio": "_literals",
-    "V1AiImageEditorCreateBodyImageCount": "_literals",
-    "V1AiImageEditorCreateBodyStyleModel": "_literals",
-    "V1AiImageGeneratorCreateBodyAspectRatio": "_literals",
-    "V1AiImageGeneratorCreateBodyOrientation": "_literals",
-    "V1AiImageGeneratorCreateBodyStyleQualityMode": "_literals",
-    "V1AiImageGeneratorCreateBodyStyleTool": "_literals",
-    "V1AiTalkingPhotoCreateBodyResolution": "_literals",
-    "V1AiTalkingPhotoCreateBodyStyleGenerationMode": "_literals",
-    "V1AiVideoEditorCreateBodyResolution": "_literals",
-    "V1AnimationCreateBodyAssetsAudioSource": "_literals",
-    "V1AnimationCreateBodyStylePromptType": "_literals",
-    "V1AudioToVideoCreateBodyResolution": "_literals",
-    "V1BodySwapCreateBodyResolution": "_literals",
-    "V1CharacterReplaceCreateBodyResolution": "_literals",
-    "V1CharacterReplaceCreateBodyStyleMode": "_literals",
-    "V1CharacterReplaceCreateBodyStyleSelectionMode": "_literals",
-    "V1FaceSwapCreateBodyAssetsFaceSwapMode": "_literals",
-    "V1FaceSwapCreateBodyAssetsVideoSource": "_literals",
-    "V1FaceSwapCreateBodyStyleVersion": "_literals",
-    "V1FaceSwapPhotoCreateBodyAssetsFaceSwapMode": "_literals",
-    "V1FilesUploadUrlsCreateBodyItemsItemType": "_literals",
-    "V1ImageToVideoCreateBodyResolution": "_literals",
-    "V1LipSyncCreateBodyAssetsVideoSource": "_literals",
-    "V1LipSyncCreateBodyStyleGenerationMode": "_literals",
-    "V1TextToVideoCreateBodyAspectRatio": "_literals",
-    "V1TextToVideoCreateBodyResolution": "_literals",
-    "V1VideoToVideoCreateBodyAssetsVideoSource": "_literals",
-    "V1VideoToVideoCreateBodyFpsResolution": "_literals",
-    "V1VideoToVideoCreateBodyStylePromptType": "_literals",
-    "V1VideoToVideoCreateBodyStyleVersion": "_literals",
-    "VideoArtStyle": "_literals",
-    "VideoEditorModel": "_literals",
-    "VideoModel": "_literals",
-    "VideoProjectEventType": "_literals",
-    "VideoToVideoModel": "_literals",
-    "AccountSubscription": "account_subscription",
     "AudioProjectEvent": "audio_project_event",
-    "DetectedFace": "detected_face",
+    "AudioProjectEventType": "audio_project_event",
+    "ImageProjectEvent": "audio_project_event",
+    "ImageProjectEventType": "audio_project_event",
+    "VideoProjectEvent": "audio_project_event",
+    "VideoProjectEventType": "audio_project_event",
     "ErrorBody": "error_body",
     "FaceMapping": "face_mapping",
-    "ImageProjectEvent": "image_project_event",
+    "ImageResolution": "image_resolution",
     "NewAudioProject": "new_audio_project",
     "NewImageProject": "new_image_project",
     "NewVideoProject": "new_video_project",
     "ProjectDownload": "project_download",
-    "ProjectError": "project_error",
-    "SavedItem": "saved_item",
-    "SavedItemAsset": "saved_item_asset",
-    "SubscriptionDiscount": "subscription_discount",
-    "SubscriptionPrice": "subscription_price",
-    "V1AccountGetResponse": "v1_account_get_response",
-    "V1AiClothesChangerCreateBody": "v1_ai_clothes_changer_create_body",
-    "V1AiClothesChangerCreateBodyAssets": "v1_ai_clothes_changer_create_body_assets",
-    "V1AiFaceEditorCreateBody": "v1_ai_face_editor_create_body",
-    "V1AiFaceEditorCreateBodyAssets": "v1_ai_face_editor_create_body_assets",
-    "V1AiFaceEditorCreateBodyStyle": "v1_ai_face_editor_create_body_style",
-    "V1AiGifGeneratorCreateBody": "v1_ai_gif_generator_create_body",
-    "V1AiGifGeneratorCreateBodyStyle": "v1_ai_gif_generator_create_body_style",
-    "V1AiHeadshotGeneratorCreateBody": "v1_ai_headshot_generator_create_body",
-    "V1AiHeadshotGeneratorCreateBodyAssets": "v1_ai_headshot_generator_create_body_assets",
-    "V1AiHeadshotGeneratorCreateBodyStyle": "v1_ai_headshot_generator_create_body_style",
-    "V1AiHeadshotGeneratorCreateResponse": "v1_ai_headshot_generator_create_response",
-    "V1AiImageEditorCreateBody": "v1_ai_image_editor_create_body",
-    "V1AiImageEditorCreateBodyAssets": "v1_ai_image_editor_create_body_assets",
-    "V1AiImageEditorCreateBodyStyle": "v1_ai_image_editor_create_body_style",
-    "V1AiImageEditorCreateResponse": "v1_ai_image_editor_create_response",
-    "V1AiImageGeneratorCreateBody": "v1_ai_image_generator_create_body",
-    "V1AiImageGeneratorCreateBodyStyle": "v1_ai_image_generator_create_body_style",
-    "V1AiImageGeneratorCreateResponse": "v1_ai_image_generator_create_response",
-    "V1AiImageUpscalerCreateBody": "v1_ai_image_upscaler_create_body",
-    "V1AiImageUpscalerCreateBodyAssets": "v1_ai_image_upscaler_create_body_assets",
-    "V1AiImageUpscalerCreateBodyStyle": "v1_ai_image_upscaler_create_body_style",
-    "V1AiMemeGeneratorCreateBody": "v1_ai_meme_generator_create_body",
-    "V1AiMemeGeneratorCreateBodyStyle": "v1_ai_meme_generator_create_body_style",
-    "V1AiQrCodeGeneratorCreateBody": "v1_ai_qr_code_generator_create_body",
-    "V1AiQrCodeGeneratorCreateBodyStyle": "v1_ai_qr_code_generator_create_body_style",
-    "V1AiTalkingPhotoCreateBody": "v1_ai_talking_photo_create_body",
-    "V1AiTalkingPhotoCreateBodyAssets": "v1_ai_talking_photo_create_body_assets",
-    "V1AiTalkingPhotoCreateBodyStyle": "v1_ai_talking_photo_create_body_style",
-    "V1AiTalkingPhotoCreateResponse": "v1_ai_talking_photo_create_response",
-    "V1AiVideoEditorCreateBody": "v1_ai_video_editor_create_body",
-    "V1AiVideoEditorCreateBodyAssets": "v1_ai_video_editor_create_body_assets",
-    "V1AiVideoEditorCreateBodyStyle": "v1_ai_video_editor_create_body_style",
-    "V1AiVoiceClonerCreateBody": "v1_ai_voice_cloner_create_body",
-    "V1AiVoiceClonerCreateBodyAssets": "v1_ai_voice_cloner_create_body_assets",
-    "V1AiVoiceClonerCreateBodyStyle": "v1_ai_voice_cloner_create_body_style",
-    "V1AiVoiceGeneratorCreateBody": "v1_ai_voice_generator_create_body",
-    "V1AiVoiceGeneratorCreateBodyStyle": "v1_ai_voice_generator_create_body_style",
-    "V1AnimationCreateBody": "v1_animation_create_body",
-    "V1AnimationCreateBodyAssets": "v1_animation_create_body_assets",
-    "V1AnimationCreateBodyStyle": "v1_animation_create_body_style",
-    "V1AudioProjectsGetResponse": "v1_audio_projects_get_response",
-    "V1AudioToVideoCreateBody": "v1_audio_to_video_create_body",
-    "V1AudioToVideoCreateBodyAssets": "v1_audio_to_video_create_body_assets",
-    "V1AudioToVideoCreateBodyStyle": "v1_audio_to_video_create_body_style",
-    "V1AutoSubtitleGeneratorCreateBody": "v1_auto_subtitle_generator_create_body",
-    "V1AutoSubtitleGeneratorCreateBodyAssets": "v1_auto_subtitle_generator_create_body_assets",
-    "V1AutoSubtitleGeneratorCreateBodyStyle": "v1_auto_subtitle_generator_create_body_style",
-    "V1AutoSubtitleGeneratorCreateBodyStyleCustomConfig": "v1_auto_subtitle_generator_create_body_style_custom_config",
-    "V1BodySwapCreateBody": "v1_body_swap_create_body",
-    "V1BodySwapCreateBodyAssets": "v1_body_swap_create_body_assets",
-    "V1CharacterReplaceCreateBody": "v1_character_replace_create_body",
-    "V1CharacterReplaceCreateBodyAssets": "v1_character_replace_create_body_assets",
-    "V1CharacterReplaceCreateBodyStyle": "v1_character_replace_create_body_style",
-    "V1CharacterReplaceCreateBodyStylePointsItem": "v1_character_replace_create_body_style_points_item",
-    "V1FaceDetectionCreateBody": "v1_face_detection_create_body",
-    "V1FaceDetectionCreateBodyAssets": "v1_face_detection_create_body_assets",
-    "V1FaceDetectionCreateResponse": "v1_face_detection_create_response",
-    "V1FaceDetectionGetResponse": "v1_face_detection_get_response",
-    "V1FaceSwapCreateBody": "v1_face_swap_create_body",
-    "V1FaceSwapCreateBodyAssets": "v1_face_swap_create_body_assets",
-    "V1FaceSwapCreateBodyStyle": "v1_face_swap_create_body_style",
-    "V1FaceSwapPhotoCreateBody": "v1_face_swap_photo_create_body",
-    "V1FaceSwapPhotoCreateBodyAssets": "v1_face_swap_photo_create_body_assets",
-    "V1FilesUploadUrlsCreateBody": "v1_files_upload_urls_create_body",
-    "V1FilesUploadUrlsCreateBodyItemsItem": "v1_files_upload_urls_create_body_items_item",
-    "V1FilesUploadUrlsCreateResponse": "v1_files_upload_urls_create_response",
-    "V1FilesUploadUrlsCreateResponseItemsItem": "v1_files_upload_urls_create_response_items_item",
-    "V1HeadSwapCreateBody": "v1_head_swap_create_body",
-    "V1HeadSwapCreateBodyAssets": "v1_head_swap_create_body_assets",
-    "V1ImageBackgroundRemoverCreateBody": "v1_image_background_remover_create_body",
-    "V1ImageBackgroundRemoverCreateBodyAssets": "v1_image_background_remover_create_body_assets",
-    "V1ImageProjectsGetResponse": "v1_image_projects_get_response",
-    "V1ImageToVideoCreateBody": "v1_image_to_video_create_body",
-    "V1ImageToVideoCreateBodyAssets": "v1_image_to_video_create_body_assets",
-    "V1ImageToVideoCreateBodyStyle": "v1_image_to_video_create_body_style",
-    "V1LipSyncCreateBody": "v1_lip_sync_create_body",
-    "V1LipSyncCreateBodyAssets": "v1_lip_sync_create_body_assets",
-    "V1LipSyncCreateBodyStyle": "v1_lip_sync_create_body_style",
-    "V1PhotoColorizerCreateBody": "v1_photo_colorizer_create_body",
-    "V1PhotoColorizerCreateBodyAssets": "v1_photo_colorizer_create_body_assets",
-    "V1SavedItemsGetResponse": "v1_saved_items_get_response",
-    "V1TextToVideoCreateBody": "v1_text_to_video_create_body",
-    "V1TextToVideoCreateBodyReferencesItem": "v1_text_to_video_create_body_references_item",
-    "V1TextToVideoCreateBodyStyle": "v1_text_to_video_create_body_style",
-    "V1VideoProjectsGetResponse": "v1_video_projects_get_response",
-    "V1VideoToVideoCreateBody": "v1_video_to_video_create_body",
-    "V1VideoToVideoCreateBodyAssets": "v1_video_to_video_create_body_assets",
-    "V1VideoToVideoCreateBodyStyle": "v1_video_to_video_create_body_style",
-    "VideoProjectEvent": "video_project_event",
+    "ProjectError": "project_download",
+    "ProjectErrorCode": "project_download",
+    "ProjectStatus": "project_download",
+    "AccountSubscription": "v1_account",
+    "AccountTier": "v1_account",
+    "BillingInterval": "v1_account",
+    "SubscriptionDiscount": "v1_account",
+    "SubscriptionPrice": "v1_account",
+    "SubscriptionStatus": "v1_account",
+    "V1AccountGetResponse": "v1_account",
+    "V1AiClothesChangerCreateBody": "v1_ai_clothes_changer",
+    "V1AiClothesChangerCreateBodyAssets": "v1_ai_clothes_changer",
+    "V1AiClothesChangerCreateBodyAssetsGarmentType": "v1_ai_clothes_changer",
+    "V1AiFaceEditorCreateBody": "v1_ai_face_editor",
+    "V1AiFaceEditorCreateBodyAssets": "v1_ai_face_editor",
+    "V1AiFaceEditorCreateBodyStyle": "v1_ai_face_editor",
+    "V1AiGifGeneratorCreateBody": "v1_ai_gif_generator",
+    "V1AiGifGeneratorCreateBodyOutputFormat": "v1_ai_gif_generator",
+    "V1AiGifGeneratorCreateBodyStyle": "v1_ai_gif_generator",
+    "V1AiHeadshotGeneratorCreateBody": "v1_ai_headshot_generator",
+    "V1AiHeadshotGeneratorCreateBodyAssets": "v1_ai_headshot_generator",
+    "V1AiHeadshotGeneratorCreateBodyStyle": "v1_ai_headshot_generator",
+    "V1AiHeadshotGeneratorCreateResponse": "v1_ai_headshot_generator",
+    "ImageEditorModel": "v1_ai_image_editor",
+    "V1AiImageEditorCreateBody": "v1_ai_image_editor",
+    "V1AiImageEditorCreateBodyAspectRatio": "v1_ai_image_editor",
+    "V1AiImageEditorCreateBodyAssets": "v1_ai_image_editor",
+    "V1AiImageEditorCreateBodyImageCount": "v1_ai_image_editor",
+    "V1AiImageEditorCreateBodyStyle": "v1_ai_image_editor",
+    "V1AiImageEditorCreateBodyStyleModel": "v1_ai_image_editor",
+    "V1AiImageEditorCreateResponse": "v1_ai_image_editor",
+    "ImageGeneratorModel": "v1_ai_image_generator",
+    "V1AiImageGeneratorCreateBody": "v1_ai_image_generator",
+    "V1AiImageGeneratorCreateBodyAspectRatio": "v1_ai_image_generator",
+    "V1AiImageGeneratorCreateBodyOrientation": "v1_ai_image_generator",
+    "V1AiImageGeneratorCreateBodyStyle": "v1_ai_image_generator",
+    "V1AiImageGeneratorCreateBodyStyleQualityMode": "v1_ai_image_generator",
+    "V1AiImageGeneratorCreateBodyStyleTool": "v1_ai_image_generator",
+    "V1AiImageGeneratorCreateResponse": "v1_ai_image_generator",
+    "UpscalerMode": "v1_ai_image_upscaler",
+    "V1AiImageUpscalerCreateBody": "v1_ai_image_upscaler",
+    "V1AiImageUpscalerCreateBodyAssets": "v1_ai_image_upscaler",
+    "V1AiImageUpscalerCreateBodyStyle": "v1_ai_image_upscaler",
+    "MemeTemplate": "v1_ai_meme_generator",
+    "V1AiMemeGeneratorCreateBody": "v1_ai_meme_generator",
+    "V1AiMemeGeneratorCreateBodyStyle": "v1_ai_meme_generator",
+    "V1AiQrCodeGeneratorCreateBody": "v1_ai_qr_code_generator",
+    "V1AiQrCodeGeneratorCreateBodyStyle": "v1_ai_qr_code_generator",
+    "V1AiTalkingPhotoCreateBody": "v1_ai_talking_photo",
+    "V1AiTalkingPhotoCreateBodyAssets": "v1_ai_talking_photo",
+    "V1AiTalkingPhotoCreateBodyResolution": "v1_ai_talking_photo",
+    "V1AiTalkingPhotoCreateBodyStyle": "v1_ai_talking_photo",
+    "V1AiTalkingPhotoCreateBodyStyleGenerationMode": "v1_ai_talking_photo",
+    "V1AiTalkingPhotoCreateResponse": "v1_ai_talking_photo",
+    "V1AiVideoEditorCreateBody": "v1_ai_video_editor",
+    "V1AiVideoEditorCreateBodyAssets": "v1_ai_video_editor",
+    "V1AiVideoEditorCreateBodyResolution": "v1_ai_video_editor",
+    "V1AiVideoEditorCreateBodyStyle": "v1_ai_video_editor",
+    "VideoEditorModel": "v1_ai_video_editor",
+    "V1AiVoiceClonerCreateBody": "v1_ai_voice_cloner",
+    "V1AiVoiceClonerCreateBodyAssets": "v1_ai_voice_cloner",
+    "V1AiVoiceClonerCreateBodyStyle": "v1_ai_voice_cloner",
+    "V1AiVoiceGeneratorCreateBody": "v1_ai_voice_generator",
+    "V1AiVoiceGeneratorCreateBodyStyle": "v1_ai_voice_generator",
+    "AnimationArtStyle": "v1_animation",
+    "AnimationCameraEffect": "v1_animation",
+    "V1AnimationCreateBody": "v1_animation",
+    "V1AnimationCreateBodyAssets": "v1_animation",
+    "V1AnimationCreateBodyAssetsAudioSource": "v1_animation",
+    "V1AnimationCreateBodyStyle": "v1_animation",
+    "V1AnimationCreateBodyStylePromptType": "v1_animation",
+    "V1AudioProjectsGetResponse": "v1_audio_projects",
+    "V1AudioToVideoCreateBody": "v1_audio_to_video",
+    "V1AudioToVideoCreateBodyAssets": "v1_audio_to_video",
+    "V1AudioToVideoCreateBodyResolution": "v1_audio_to_video",
+    "V1AudioToVideoCreateBodyStyle": "v1_audio_to_video",
+    "SubtitleTemplate": "v1_auto_subtitle_generator",
+    "V1AutoSubtitleGeneratorCreateBody": "v1_auto_subtitle_generator",
+    "V1AutoSubtitleGeneratorCreateBodyAssets": "v1_auto_subtitle_generator",
+    "V1AutoSubtitleGeneratorCreateBodyStyle": "v1_auto_subtitle_generator",
+    "V1AutoSubtitleGeneratorCreateBodyStyleCustomConfig": "v1_auto_subtitle_generator",
+    "V1BodySwapCreateBody": "v1_body_swap",
+    "V1BodySwapCreateBodyAssets": "v1_body_swap",
+    "V1BodySwapCreateBodyResolution": "v1_body_swap",
+    "V1CharacterReplaceCreateBody": "v1_character_replace",
+    "V1CharacterReplaceCreateBodyAssets": "v1_character_replace",
+    "V1CharacterReplaceCreateBodyResolution": "v1_character_replace",
+    "V1CharacterReplaceCreateBodyStyle": "v1_character_replace",
+    "V1CharacterReplaceCreateBodyStyleMode": "v1_character_replace",
+    "V1CharacterReplaceCreateBodyStylePointsItem": "v1_character_replace",
+    "V1CharacterReplaceCreateBodyStyleSelectionMode": "v1_character_replace",
+    "DetectedFace": "v1_face_detection",
+    "FaceDetectionStatus": "v1_face_detection",
+    "V1FaceDetectionCreateBody": "v1_face_detection",
+    "V1FaceDetectionCreateBodyAssets": "v1_face_detection",
+    "V1FaceDetectionCreateResponse": "v1_face_detection",
+    "V1FaceDetectionGetResponse": "v1_face_detection",
+    "V1FaceSwapCreateBody": "v1_face_swap",
+    "V1FaceSwapCreateBodyAssets": "v1_face_swap",
+    "V1FaceSwapCreateBodyAssetsFaceSwapMode": "v1_face_swap",
+    "V1FaceSwapCreateBodyAssetsVideoSource": "v1_face_swap",
+    "V1FaceSwapCreateBodyStyle": "v1_face_swap",
+    "V1FaceSwapCreateBodyStyleVersion": "v1_face_swap",
+    "V1FaceSwapPhotoCreateBody": "v1_face_swap_photo",
+    "V1FaceSwapPhotoCreateBodyAssets": "v1_face_swap_photo",
+    "V1FaceSwapPhotoCreateBodyAssetsFaceSwapMode": "v1_face_swap_photo",
+    "V1FilesUploadUrlsCreateBody": "v1_files_upload_urls",
+    "V1FilesUploadUrlsCreateBodyItemsItem": "v1_files_upload_urls",
+    "V1FilesUploadUrlsCreateBodyItemsItemType": "v1_files_upload_urls",
+    "V1FilesUploadUrlsCreateResponse": "v1_files_upload_urls",
+    "V1FilesUploadUrlsCreateResponseItemsItem": "v1_files_upload_urls",
+    "V1HeadSwapCreateBody": "v1_head_swap",
+    "V1HeadSwapCreateBodyAssets": "v1_head_swap",
+    "V1ImageBackgroundRemoverCreateBody": "v1_image_background_remover",
+    "V1ImageBackgroundRemoverCreateBodyAssets": "v1_image_background_remover",
+    "V1ImageProjectsGetResponse": "v1_image_projects",
+    "V1ImageToVideoCreateBody": "v1_image_to_video",
+    "V1ImageToVideoCreateBodyAssets": "v1_image_to_video",
+    "V1ImageToVideoCreateBodyResolution": "v1_image_to_video",
+    "V1ImageToVideoCreateBodyStyle": "v1_image_to_video",
+    "VideoModel": "v1_image_to_video",
+    "V1LipSyncCreateBody": "v1_lip_sync",
+    "V1LipSyncCreateBodyAssets": "v1_lip_sync",
+    "V1LipSyncCreateBodyAssetsVideoSource": "v1_lip_sync",
+    "V1LipSyncCreateBodyStyle": "v1_lip_sync",
+    "V1LipSyncCreateBodyStyleGenerationMode": "v1_lip_sync",
+    "V1PhotoColorizerCreateBody": "v1_photo_colorizer",
+    "V1PhotoColorizerCreateBodyAssets": "v1_photo_colorizer",
+    "MediaKind": "v1_saved_items",
+    "SavedItem": "v1_saved_items",
+    "SavedItemAsset": "v1_saved_items",
+    "SavedItemType": "v1_saved_items",
+    "V1SavedItemsGetResponse": "v1_saved_items",
+    "TextToVideoModel": "v1_text_to_video",
+    "V1TextToVideoCreateBody": "v1_text_to_video",
+    "V1TextToVideoCreateBodyAspectRatio": "v1_text_to_video",
+    "V1TextToVideoCreateBodyReferencesItem": "v1_text_to_video",
+    "V1TextToVideoCreateBodyResolution": "v1_text_to_video",
+    "V1TextToVideoCreateBodyStyle": "v1_text_to_video",
+    "V1VideoProjectsGetResponse": "v1_video_projects",
+    "V1VideoToVideoCreateBody": "v1_video_to_video",
+    "V1VideoToVideoCreateBodyAssets": "v1_video_to_video",
+    "V1VideoToVideoCreateBodyAssetsVideoSource": "v1_video_to_video",
+    "V1VideoToVideoCreateBodyFpsResolution": "v1_video_to_video",
+    "V1VideoToVideoCreateBodyStyle": "v1_video_to_video",
+    "V1VideoToVideoCreateBodyStylePromptType": "v1_video_to_video",
+    "V1VideoToVideoCreateBodyStyleVersion": "v1_video_to_video",
+    "VideoArtStyle": "v1_video_to_video",
+    "VideoToVideoModel": "v1_video_to_video",
 }
 
 __all__ = [
-    "AccountTier",
-    "AnimationArtStyle",
-    "AnimationCameraEffect",
-    "AudioProjectEventType",
-    "BillingInterval",
-    "FaceDetectionStatus",
-    "ImageEditorModel",
-    "ImageGeneratorModel",
-    "ImageProjectEventType",
-    "ImageResolution",
-    "MediaKind",
-    "MemeTemplate",
-    "ProjectErrorCode",
-    "ProjectStatus",
-    "SavedItemType",
-    "SubscriptionStatus",
-    "SubtitleTemplate",
-    "TextToVideoModel",
-    "UpscalerMode",
-    "V1AiClothesChangerCreateBodyAssetsGarmentType",
-    "V1AiGifGeneratorCreateBodyOutputFormat",
-    "V1AiImageEditorCreateBodyAspectRatio",
-    "V1AiImageEditorCreateBodyImageCount",
-    "V1AiImageEditorCreateBodyStyleModel",
-    "V1AiImageGeneratorCreateBodyAspectRatio",
-    "V1AiImageGeneratorCreateBodyOrientation",
-    "V1AiImageGeneratorCreateBodyStyleQualityMode",
-    "V1AiImageGeneratorCreateBodyStyleTool",
-    "V1AiTalkingPhotoCreateBodyResolution",
-    "V1AiTalkingPhotoCreateBodyStyleGenerationMode",
-    "V1AiVideoEditorCreateBodyResolution",
-    "V1AnimationCreateBodyAssetsAudioSource",
-    "V1AnimationCreateBodyStylePromptType",
-    "V1AudioToVideoCreateBodyResolution",
-    "V1BodySwapCreateBodyResolution",
-    "V1CharacterReplaceCreateBodyResolution",
-    "V1CharacterReplaceCreateBodyStyleMode",
-    "V1CharacterReplaceCreateBodyStyleSelectionMode",
-    "V1FaceSwapCreateBodyAssetsFaceSwapMode",
-    "V1FaceSwapCreateBodyAssetsVideoSource",
-    "V1FaceSwapCreateBodyStyleVersion",
-    "V1FaceSwapPhotoCreateBodyAssetsFaceSwapMode",
-    "V1FilesUploadUrlsCreateBodyItemsItemType",
-    "V1ImageToVideoCreateBodyResolution",
-    "V1LipSyncCreateBodyAssetsVideoSource",
-    "V1LipSyncCreateBodyStyleGenerationMode",
-    "V1TextToVideoCreateBodyAspectRatio",
-    "V1TextToVideoCreateBodyResolution",
-    "V1VideoToVideoCreateBodyAssetsVideoSource",
-    "V1VideoToVideoCreateBodyFpsResolution",
-    "V1VideoToVideoCreateBodyStylePromptType",
-    "V1VideoToVideoCreateBodyStyleVersion",
-    "VideoArtStyle",
-    "VideoEditorModel",
-    "VideoModel",
-    "VideoProjectEventType",
-    "VideoToVideoModel",
-    "AccountSubscription",
     "AudioProjectEvent",
-    "DetectedFace",
+    "AudioProjectEventType",
+    "ImageProjectEvent",
+    "ImageProjectEventType",
+    "VideoProjectEvent",
+    "VideoProjectEventType",
     "ErrorBody",
     "FaceMapping",
-    "ImageProjectEvent",
+    "ImageResolution",
     "NewAudioProject",
     "NewImageProject",
     "NewVideoProject",
     "ProjectDownload",
     "ProjectError",
-    "SavedItem",
-    "SavedItemAsset",
+    "ProjectErrorCode",
+    "ProjectStatus",
+    "AccountSubscription",
+    "AccountTier",
+    "BillingInterval",
     "SubscriptionDiscount",
     "SubscriptionPrice",
+    "SubscriptionStatus",
     "V1AccountGetResponse",
     "V1AiClothesChangerCreateBody",
     "V1AiClothesChangerCreateBodyAssets",
+    "V1AiClothesChangerCreateBodyAssetsGarmentType",
     "V1AiFaceEditorCreateBody",
     "V1AiFaceEditorCreateBodyAssets",
     "V1AiFaceEditorCreateBodyStyle",
     "V1AiGifGeneratorCreateBody",
+    "V1AiGifGeneratorCreateBodyOutputFormat",
     "V1AiGifGeneratorCreateBodyStyle",
     "V1AiHeadshotGeneratorCreateBody",
     "V1AiHeadshotGeneratorCreateBodyAssets",
     "V1AiHeadshotGeneratorCreateBodyStyle",
     "V1AiHeadshotGeneratorCreateResponse",
+    "ImageEditorModel",
     "V1AiImageEditorCreateBody",
+    "V1AiImageEditorCreateBodyAspectRatio",
     "V1AiImageEditorCreateBodyAssets",
+    "V1AiImageEditorCreateBodyImageCount",
     "V1AiImageEditorCreateBodyStyle",
+    "V1AiImageEditorCreateBodyStyleModel",
     "V1AiImageEditorCreateResponse",
+    "ImageGeneratorModel",
     "V1AiImageGeneratorCreateBody",
+    "V1AiImageGeneratorCreateBodyAspectRatio",
+    "V1AiImageGeneratorCreateBodyOrientation",
     "V1AiImageGeneratorCreateBodyStyle",
+    "V1AiImageGeneratorCreateBodyStyleQualityMode",
+    "V1AiImageGeneratorCreateBodyStyleTool",
     "V1AiImageGeneratorCreateResponse",
+    "UpscalerMode",
     "V1AiImageUpscalerCreateBody",
     "V1AiImageUpscalerCreateBodyAssets",
     "V1AiImageUpscalerCreateBodyStyle",
+    "MemeTemplate",
     "V1AiMemeGeneratorCreateBody",
     "V1AiMemeGeneratorCreateBodyStyle",
     "V1AiQrCodeGeneratorCreateBody",
     "V1AiQrCodeGeneratorCreateBodyStyle",
     "V1AiTalkingPhotoCreateBody",
     "V1AiTalkingPhotoCreateBodyAssets",
+    "V1AiTalkingPhotoCreateBodyResolution",
     "V1AiTalkingPhotoCreateBodyStyle",
+    "V1AiTalkingPhotoCreateBodyStyleGenerationMode",
     "V1AiTalkingPhotoCreateResponse",
     "V1AiVideoEditorCreateBody",
     "V1AiVideoEditorCreateBodyAssets",
+    "V1AiVideoEditorCreateBodyResolution",
     "V1AiVideoEditorCreateBodyStyle",
+    "VideoEditorModel",
     "V1AiVoiceClonerCreateBody",
     "V1AiVoiceClonerCreateBodyAssets",
     "V1AiVoiceClonerCreateBodyStyle",
     "V1AiVoiceGeneratorCreateBody",
     "V1AiVoiceGeneratorCreateBodyStyle",
+    "AnimationArtStyle",
+    "AnimationCameraEffect",
     "V1AnimationCreateBody",
     "V1AnimationCreateBodyAssets",
+    "V1AnimationCreateBodyAssetsAudioSource",
     "V1AnimationCreateBodyStyle",
+    "V1AnimationCreateBodyStylePromptType",
     "V1AudioProjectsGetResponse",
     "V1AudioToVideoCreateBody",
     "V1AudioToVideoCreateBodyAssets",
+    "V1AudioToVideoCreateBodyResolution",
     "V1AudioToVideoCreateBodyStyle",
+    "SubtitleTemplate",
     "V1AutoSubtitleGeneratorCreateBody",
     "V1AutoSubtitleGeneratorCreateBodyAssets",
     "V1AutoSubtitleGeneratorCreateBodyStyle",
     "V1AutoSubtitleGeneratorCreateBodyStyleCustomConfig",
     "V1BodySwapCreateBody",
     "V1BodySwapCreateBodyAssets",
+    "V1BodySwapCreateBodyResolution",
     "V1CharacterReplaceCreateBody",
     "V1CharacterReplaceCreateBodyAssets",
+    "V1CharacterReplaceCreateBodyResolution",
     "V1CharacterReplaceCreateBodyStyle",
+    "V1CharacterReplaceCreateBodyStyleMode",
     "V1CharacterReplaceCreateBodyStylePointsItem",
+    "V1CharacterReplaceCreateBodyStyleSelectionMode",
+    "DetectedFace",
+    "FaceDetectionStatus",
     "V1FaceDetectionCreateBody",
     "V1FaceDetectionCreateBodyAssets",
     "V1FaceDetectionCreateResponse",
     "V1FaceDetectionGetResponse",
     "V1FaceSwapCreateBody",
     "V1FaceSwapCreateBodyAssets",
+    "V1FaceSwapCreateBodyAssetsFaceSwapMode",
+    "V1FaceSwapCreateBodyAssetsVideoSource",
     "V1FaceSwapCreateBodyStyle",
+    "V1FaceSwapCreateBodyStyleVersion",
     "V1FaceSwapPhotoCreateBody",
     "V1FaceSwapPhotoCreateBodyAssets",
+    "V1FaceSwapPhotoCreateBodyAssetsFaceSwapMode",
     "V1FilesUploadUrlsCreateBody",
     "V1FilesUploadUrlsCreateBodyItemsItem",
+    "V1FilesUploadUrlsCreateBodyItemsItemType",
     "V1FilesUploadUrlsCreateResponse",
     "V1FilesUploadUrlsCreateResponseItemsItem",
     "V1HeadSwapCreateBody",
@@ -551,21 +497,37 @@ __all__ = [
     "V1ImageProjectsGetResponse",
     "V1ImageToVideoCreateBody",
     "V1ImageToVideoCreateBodyAssets",
+    "V1ImageToVideoCreateBodyResolution",
     "V1ImageToVideoCreateBodyStyle",
+    "VideoModel",
     "V1LipSyncCreateBody",
     "V1LipSyncCreateBodyAssets",
+    "V1LipSyncCreateBodyAssetsVideoSource",
     "V1LipSyncCreateBodyStyle",
+    "V1LipSyncCreateBodyStyleGenerationMode",
     "V1PhotoColorizerCreateBody",
     "V1PhotoColorizerCreateBodyAssets",
+    "MediaKind",
+    "SavedItem",
+    "SavedItemAsset",
+    "SavedItemType",
     "V1SavedItemsGetResponse",
+    "TextToVideoModel",
     "V1TextToVideoCreateBody",
+    "V1TextToVideoCreateBodyAspectRatio",
     "V1TextToVideoCreateBodyReferencesItem",
+    "V1TextToVideoCreateBodyResolution",
     "V1TextToVideoCreateBodyStyle",
     "V1VideoProjectsGetResponse",
     "V1VideoToVideoCreateBody",
     "V1VideoToVideoCreateBodyAssets",
+    "V1VideoToVideoCreateBodyAssetsVideoSource",
+    "V1VideoToVideoCreateBodyFpsResolution",
     "V1VideoToVideoCreateBodyStyle",
-    "VideoProjectEvent",
+    "V1VideoToVideoCreateBodyStylePromptType",
+    "V1VideoToVideoCreateBodyStyleVersion",
+    "VideoArtStyle",
+    "VideoToVideoModel",
 ]
 
 

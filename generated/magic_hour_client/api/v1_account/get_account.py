@@ -42,6 +42,6 @@ ENDPOINT: _t.Final = _endpoints.Endpoint(
     request=request,
     parse=parse,
     results={
-        200: _schema.Object("v1_account_get_response", "V1AccountGetResponse"),
+        200: _schema.Object("V1AccountGetResponse"),
     },
 )

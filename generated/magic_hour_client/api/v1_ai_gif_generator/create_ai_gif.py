@@ -56,11 +56,11 @@ ENDPOINT: _t.Final = _endpoints.Endpoint(
     request=request,
     parse=parse,
     results={
-        200: _schema.Object("new_image_project", "NewImageProject"),
+        200: _schema.Object("NewImageProject"),
     },
     charges_credits=True,
     project_kind="image",
-    body=_schema.Object("v1_ai_gif_generator_create_body", "V1AiGifGeneratorCreateBody"),
+    body=_schema.Object("V1AiGifGeneratorCreateBody"),
     fields=("style", "name", "output_format"),
     required=("style",),
     prices={"unit": "GIF", "prices": [{"price": 50}]},

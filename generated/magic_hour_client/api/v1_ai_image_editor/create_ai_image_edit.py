@@ -65,7 +65,7 @@ ENDPOINT: _t.Final = _endpoints.Endpoint(
     request=request,
     parse=parse,
     results={
-        200: _schema.Object("v1_ai_image_editor_create_response", "V1AiImageEditorCreateResponse"),
+        200: _schema.Object("V1AiImageEditorCreateResponse"),
     },
     charges_credits=True,
     project_kind="image",
@@ -73,7 +73,7 @@ ENDPOINT: _t.Final = _endpoints.Endpoint(
         _types.AssetField(("assets", "image_file_path"), ("image",)),
         _types.AssetField(("assets", "image_file_paths", "*"), ("image",)),
     ),
-    body=_schema.Object("v1_ai_image_editor_create_body", "V1AiImageEditorCreateBody"),
+    body=_schema.Object("V1AiImageEditorCreateBody"),
     fields=("assets", "style", "aspect_ratio", "image_count", "model", "name", "resolution"),
     required=("assets", "style"),
     prices={

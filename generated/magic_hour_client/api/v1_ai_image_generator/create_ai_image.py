@@ -64,11 +64,11 @@ ENDPOINT: _t.Final = _endpoints.Endpoint(
     request=request,
     parse=parse,
     results={
-        200: _schema.Object("v1_ai_image_generator_create_response", "V1AiImageGeneratorCreateResponse"),
+        200: _schema.Object("V1AiImageGeneratorCreateResponse"),
     },
     charges_credits=True,
     project_kind="image",
-    body=_schema.Object("v1_ai_image_generator_create_body", "V1AiImageGeneratorCreateBody"),
+    body=_schema.Object("V1AiImageGeneratorCreateBody"),
     fields=("image_count", "style", "aspect_ratio", "model", "name", "orientation", "resolution"),
     required=("image_count", "style"),
     prices={

@@ -63,12 +63,12 @@ ENDPOINT: _t.Final = _endpoints.Endpoint(
     request=request,
     parse=parse,
     results={
-        200: _schema.Object("new_image_project", "NewImageProject"),
+        200: _schema.Object("NewImageProject"),
     },
     charges_credits=True,
     project_kind="image",
     assets=(_types.AssetField(("assets", "image_file_path"), ("image",)),),
-    body=_schema.Object("v1_ai_image_upscaler_create_body", "V1AiImageUpscalerCreateBody"),
+    body=_schema.Object("V1AiImageUpscalerCreateBody"),
     fields=("assets", "scale_factor", "name", "style"),
     required=("assets", "scale_factor"),
     prices={

@@ -54,11 +54,11 @@ ENDPOINT: _t.Final = _endpoints.Endpoint(
     request=request,
     parse=parse,
     results={
-        200: _schema.Object("new_image_project", "NewImageProject"),
+        200: _schema.Object("NewImageProject"),
     },
     charges_credits=True,
     project_kind="image",
-    body=_schema.Object("v1_ai_meme_generator_create_body", "V1AiMemeGeneratorCreateBody"),
+    body=_schema.Object("V1AiMemeGeneratorCreateBody"),
     fields=("style", "name"),
     required=("style",),
     prices={"unit": "meme", "prices": [{"price": 10}]},

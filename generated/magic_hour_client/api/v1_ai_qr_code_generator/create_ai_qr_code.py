@@ -58,11 +58,11 @@ ENDPOINT: _t.Final = _endpoints.Endpoint(
     request=request,
     parse=parse,
     results={
-        200: _schema.Object("new_image_project", "NewImageProject"),
+        200: _schema.Object("NewImageProject"),
     },
     charges_credits=True,
     project_kind="image",
-    body=_schema.Object("v1_ai_qr_code_generator_create_body", "V1AiQrCodeGeneratorCreateBody"),
+    body=_schema.Object("V1AiQrCodeGeneratorCreateBody"),
     fields=("content", "style", "name"),
     required=("content", "style"),
     prices={"unit": "code", "prices": [{"price": 0}]},

@@ -68,7 +68,7 @@ ENDPOINT: _t.Final = _endpoints.Endpoint(
     request=request,
     parse=parse,
     results={
-        200: _schema.Object("v1_ai_talking_photo_create_response", "V1AiTalkingPhotoCreateResponse"),
+        200: _schema.Object("V1AiTalkingPhotoCreateResponse"),
     },
     charges_credits=True,
     project_kind="video",
@@ -76,7 +76,7 @@ ENDPOINT: _t.Final = _endpoints.Endpoint(
         _types.AssetField(("assets", "audio_file_path"), ("audio",)),
         _types.AssetField(("assets", "image_file_path"), ("image",)),
     ),
-    body=_schema.Object("v1_ai_talking_photo_create_body", "V1AiTalkingPhotoCreateBody"),
+    body=_schema.Object("V1AiTalkingPhotoCreateBody"),
     fields=("assets", "end_seconds", "start_seconds", "max_resolution", "name", "resolution", "style"),
     required=("assets", "end_seconds", "start_seconds"),
     prices={

@@ -54,11 +54,11 @@ ENDPOINT: _t.Final = _endpoints.Endpoint(
     request=request,
     parse=parse,
     results={
-        200: _schema.Object("new_audio_project", "NewAudioProject"),
+        200: _schema.Object("NewAudioProject"),
     },
     charges_credits=True,
     project_kind="audio",
-    body=_schema.Object("v1_ai_voice_generator_create_body", "V1AiVoiceGeneratorCreateBody"),
+    body=_schema.Object("V1AiVoiceGeneratorCreateBody"),
     fields=("style", "name"),
     required=("style",),
     prices={"unit": "character", "quantity": {"characters": "style.prompt"}, "round": "up", "prices": [{"price": 0.1}]},

@@ -65,7 +65,7 @@ ENDPOINT: _t.Final = _endpoints.Endpoint(
     request=request,
     parse=parse,
     results={
-        200: _schema.Object("new_video_project", "NewVideoProject"),
+        200: _schema.Object("NewVideoProject"),
     },
     charges_credits=True,
     project_kind="video",
@@ -73,7 +73,7 @@ ENDPOINT: _t.Final = _endpoints.Endpoint(
         _types.AssetField(("assets", "audio_file_path"), ("audio",)),
         _types.AssetField(("assets", "image_file_path"), ("image",)),
     ),
-    body=_schema.Object("v1_animation_create_body", "V1AnimationCreateBody"),
+    body=_schema.Object("V1AnimationCreateBody"),
     fields=("assets", "end_seconds", "fps", "height", "style", "width", "name"),
     required=("assets", "end_seconds", "fps", "height", "style", "width"),
     prices={"unit": "frame", "quantity": {"product": ["fps", "end_seconds"]}, "prices": [{"price": 1}]},

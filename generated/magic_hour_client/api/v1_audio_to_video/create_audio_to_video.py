@@ -66,7 +66,7 @@ ENDPOINT: _t.Final = _endpoints.Endpoint(
     request=request,
     parse=parse,
     results={
-        200: _schema.Object("new_video_project", "NewVideoProject"),
+        200: _schema.Object("NewVideoProject"),
     },
     charges_credits=True,
     project_kind="video",
@@ -74,7 +74,7 @@ ENDPOINT: _t.Final = _endpoints.Endpoint(
         _types.AssetField(("assets", "audio_file_path"), ("audio",)),
         _types.AssetField(("assets", "image_file_path"), ("image",)),
     ),
-    body=_schema.Object("v1_audio_to_video_create_body", "V1AudioToVideoCreateBody"),
+    body=_schema.Object("V1AudioToVideoCreateBody"),
     fields=("assets", "end_seconds", "name", "resolution", "start_seconds", "style"),
     required=("assets", "end_seconds"),
     prices={

@@ -65,12 +65,12 @@ ENDPOINT: _t.Final = _endpoints.Endpoint(
     request=request,
     parse=parse,
     results={
-        200: _schema.Object("new_video_project", "NewVideoProject"),
+        200: _schema.Object("NewVideoProject"),
     },
     charges_credits=True,
     project_kind="video",
     assets=(_types.AssetField(("assets", "video_file_path"), ("video",)),),
-    body=_schema.Object("v1_auto_subtitle_generator_create_body", "V1AutoSubtitleGeneratorCreateBody"),
+    body=_schema.Object("V1AutoSubtitleGeneratorCreateBody"),
     fields=("assets", "end_seconds", "start_seconds", "style", "name"),
     required=("assets", "end_seconds", "start_seconds", "style"),
     prices={

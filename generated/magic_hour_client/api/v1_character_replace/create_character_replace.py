@@ -68,7 +68,7 @@ ENDPOINT: _t.Final = _endpoints.Endpoint(
     request=request,
     parse=parse,
     results={
-        200: _schema.Object("new_video_project", "NewVideoProject"),
+        200: _schema.Object("NewVideoProject"),
     },
     charges_credits=True,
     project_kind="video",
@@ -76,7 +76,7 @@ ENDPOINT: _t.Final = _endpoints.Endpoint(
         _types.AssetField(("assets", "image_file_path"), ("image",)),
         _types.AssetField(("assets", "video_file_path"), ("video",)),
     ),
-    body=_schema.Object("v1_character_replace_create_body", "V1CharacterReplaceCreateBody"),
+    body=_schema.Object("V1CharacterReplaceCreateBody"),
     fields=("assets", "end_seconds", "name", "resolution", "start_seconds", "style"),
     required=("assets", "end_seconds"),
     rules=(

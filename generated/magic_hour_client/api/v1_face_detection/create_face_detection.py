@@ -54,11 +54,11 @@ ENDPOINT: _t.Final = _endpoints.Endpoint(
     request=request,
     parse=parse,
     results={
-        200: _schema.Object("v1_face_detection_create_response", "V1FaceDetectionCreateResponse"),
+        200: _schema.Object("V1FaceDetectionCreateResponse"),
     },
     task="face_detection",
     assets=(_types.AssetField(("assets", "target_file_path"), ("image", "video")),),
-    body=_schema.Object("v1_face_detection_create_body", "V1FaceDetectionCreateBody"),
+    body=_schema.Object("V1FaceDetectionCreateBody"),
     fields=("assets", "confidence_score"),
     required=("assets",),
 )

@@ -47,6 +47,6 @@ ENDPOINT: _t.Final = _endpoints.Endpoint(
     request=request,
     parse=parse,
     results={
-        200: _schema.Object("v1_face_detection_get_response", "V1FaceDetectionGetResponse"),
+        200: _schema.Object("V1FaceDetectionGetResponse"),
     },
 )

@@ -61,7 +61,7 @@ ENDPOINT: _t.Final = _endpoints.Endpoint(
     request=request,
     parse=parse,
     results={
-        200: _schema.Object("new_video_project", "NewVideoProject"),
+        200: _schema.Object("NewVideoProject"),
     },
     charges_credits=True,
     project_kind="video",
@@ -70,7 +70,7 @@ ENDPOINT: _t.Final = _endpoints.Endpoint(
         _types.AssetField(("assets", "video_file_path"), ("video", "gif")),
         _types.AssetField(("assets", "face_mappings", "*", "new_face"), ("image",)),
     ),
-    body=_schema.Object("v1_face_swap_create_body", "V1FaceSwapCreateBody"),
+    body=_schema.Object("V1FaceSwapCreateBody"),
     fields=("assets", "end_seconds", "start_seconds", "name", "style"),
     required=("assets", "end_seconds", "start_seconds"),
     prices={

@@ -55,7 +55,7 @@ ENDPOINT: _t.Final = _endpoints.Endpoint(
     request=request,
     parse=parse,
     results={
-        200: _schema.Object("new_image_project", "NewImageProject"),
+        200: _schema.Object("NewImageProject"),
     },
     charges_credits=True,
     project_kind="image",
@@ -64,7 +64,7 @@ ENDPOINT: _t.Final = _endpoints.Endpoint(
         _types.AssetField(("assets", "source_file_path"), ("image",)),
         _types.AssetField(("assets", "face_mappings", "*", "new_face"), ("image",)),
     ),
-    body=_schema.Object("v1_face_swap_photo_create_body", "V1FaceSwapPhotoCreateBody"),
+    body=_schema.Object("V1FaceSwapPhotoCreateBody"),
     fields=("assets", "name"),
     required=("assets",),
     prices={"unit": "image", "prices": [{"price": 10}]},

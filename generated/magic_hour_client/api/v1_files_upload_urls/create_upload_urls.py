@@ -56,9 +56,9 @@ ENDPOINT: _t.Final = _endpoints.Endpoint(
     request=request,
     parse=parse,
     results={
-        200: _schema.Object("v1_files_upload_urls_create_response", "V1FilesUploadUrlsCreateResponse"),
+        200: _schema.Object("V1FilesUploadUrlsCreateResponse"),
     },
-    body=_schema.Object("v1_files_upload_urls_create_body", "V1FilesUploadUrlsCreateBody"),
+    body=_schema.Object("V1FilesUploadUrlsCreateBody"),
     fields=("items",),
     required=("items",),
 )

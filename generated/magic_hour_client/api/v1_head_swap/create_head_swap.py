@@ -56,7 +56,7 @@ ENDPOINT: _t.Final = _endpoints.Endpoint(
     request=request,
     parse=parse,
     results={
-        200: _schema.Object("new_image_project", "NewImageProject"),
+        200: _schema.Object("NewImageProject"),
     },
     charges_credits=True,
     project_kind="image",
@@ -64,7 +64,7 @@ ENDPOINT: _t.Final = _endpoints.Endpoint(
         _types.AssetField(("assets", "body_file_path"), ("image",)),
         _types.AssetField(("assets", "head_file_path"), ("image",)),
     ),
-    body=_schema.Object("v1_head_swap_create_body", "V1HeadSwapCreateBody"),
+    body=_schema.Object("V1HeadSwapCreateBody"),
     fields=("assets", "max_resolution", "name"),
     required=("assets",),
     prices={"unit": "image", "prices": [{"price": 10}]},

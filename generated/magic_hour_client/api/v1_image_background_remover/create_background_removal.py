@@ -56,7 +56,7 @@ ENDPOINT: _t.Final = _endpoints.Endpoint(
     request=request,
     parse=parse,
     results={
-        200: _schema.Object("new_image_project", "NewImageProject"),
+        200: _schema.Object("NewImageProject"),
     },
     charges_credits=True,
     project_kind="image",
@@ -64,7 +64,7 @@ ENDPOINT: _t.Final = _endpoints.Endpoint(
         _types.AssetField(("assets", "image_file_path"), ("image",)),
         _types.AssetField(("assets", "background_image_file_path"), ("image",)),
     ),
-    body=_schema.Object("v1_image_background_remover_create_body", "V1ImageBackgroundRemoverCreateBody"),
+    body=_schema.Object("V1ImageBackgroundRemoverCreateBody"),
     fields=("assets", "name"),
     required=("assets",),
     prices={"unit": "image", "prices": [{"price": 5}]},

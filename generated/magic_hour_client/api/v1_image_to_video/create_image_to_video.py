@@ -67,7 +67,7 @@ ENDPOINT: _t.Final = _endpoints.Endpoint(
     request=request,
     parse=parse,
     results={
-        200: _schema.Object("new_video_project", "NewVideoProject"),
+        200: _schema.Object("NewVideoProject"),
     },
     charges_credits=True,
     project_kind="video",
@@ -75,7 +75,7 @@ ENDPOINT: _t.Final = _endpoints.Endpoint(
         _types.AssetField(("assets", "image_file_path"), ("image",)),
         _types.AssetField(("assets", "end_image_file_path"), ("image",)),
     ),
-    body=_schema.Object("v1_image_to_video_create_body", "V1ImageToVideoCreateBody"),
+    body=_schema.Object("V1ImageToVideoCreateBody"),
     fields=("assets", "end_seconds", "audio", "model", "name", "resolution", "style"),
     required=("assets", "end_seconds"),
     prices={

@@ -63,7 +63,7 @@ ENDPOINT: _t.Final = _endpoints.Endpoint(
     request=request,
     parse=parse,
     results={
-        200: _schema.Object("new_video_project", "NewVideoProject"),
+        200: _schema.Object("NewVideoProject"),
     },
     charges_credits=True,
     project_kind="video",
@@ -71,7 +71,7 @@ ENDPOINT: _t.Final = _endpoints.Endpoint(
         _types.AssetField(("assets", "audio_file_path"), ("audio",)),
         _types.AssetField(("assets", "video_file_path"), ("video",)),
     ),
-    body=_schema.Object("v1_lip_sync_create_body", "V1LipSyncCreateBody"),
+    body=_schema.Object("V1LipSyncCreateBody"),
     fields=("assets", "end_seconds", "start_seconds", "max_fps_limit", "name", "style"),
     required=("assets", "end_seconds", "start_seconds"),
     prices={

@@ -52,7 +52,7 @@ ENDPOINT: _t.Final = _endpoints.Endpoint(
     request=request,
     parse=parse,
     results={
-        200: _schema.Object("v1_saved_items_get_response", "V1SavedItemsGetResponse"),
+        200: _schema.Object("V1SavedItemsGetResponse"),
     },
     pages=_types.PageFields("cursor", "next_cursor", "items"),
 )

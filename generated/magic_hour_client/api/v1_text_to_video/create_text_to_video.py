@@ -71,12 +71,12 @@ ENDPOINT: _t.Final = _endpoints.Endpoint(
     request=request,
     parse=parse,
     results={
-        200: _schema.Object("new_video_project", "NewVideoProject"),
+        200: _schema.Object("NewVideoProject"),
     },
     charges_credits=True,
     project_kind="video",
     assets=(_types.AssetField(("references", "*", "file_path"), ("image", "video", "audio")),),
-    body=_schema.Object("v1_text_to_video_create_body", "V1TextToVideoCreateBody"),
+    body=_schema.Object("V1TextToVideoCreateBody"),
     fields=("end_seconds", "style", "aspect_ratio", "audio", "model", "name", "references", "resolution"),
     required=("end_seconds", "style"),
     prices={

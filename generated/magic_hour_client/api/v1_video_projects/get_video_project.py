@@ -47,6 +47,6 @@ ENDPOINT: _t.Final = _endpoints.Endpoint(
     request=request,
     parse=parse,
     results={
-        200: _schema.Object("v1_video_projects_get_response", "V1VideoProjectsGetResponse"),
+        200: _schema.Object("V1VideoProjectsGetResponse"),
     },
 )

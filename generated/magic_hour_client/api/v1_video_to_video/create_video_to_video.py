@@ -63,12 +63,12 @@ ENDPOINT: _t.Final = _endpoints.Endpoint(
     request=request,
     parse=parse,
     results={
-        200: _schema.Object("new_video_project", "NewVideoProject"),
+        200: _schema.Object("NewVideoProject"),
     },
     charges_credits=True,
     project_kind="video",
     assets=(_types.AssetField(("assets", "video_file_path"), ("video",)),),
-    body=_schema.Object("v1_video_to_video_create_body", "V1VideoToVideoCreateBody"),
+    body=_schema.Object("V1VideoToVideoCreateBody"),
     fields=("assets", "end_seconds", "start_seconds", "style", "fps_resolution", "name"),
     required=("assets", "end_seconds", "start_seconds", "style"),
     prices={
