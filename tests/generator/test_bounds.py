@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from generator import bounds, contract
+from generator import bounds, bundle
 from generator.build import Build
 from generator.contract import load
 from generator.problems import InvalidSpec, LostOperation
@@ -63,7 +63,7 @@ def test_ordinary_aliases_and_merges_are_read(tmp_path: Path) -> None:
 
 
 def test_a_document_longer_than_any_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(contract, "MOST_CHARACTERS", 1000)
+    monkeypatch.setattr(bundle, "MOST_CHARACTERS", 1000)
     spec = tmp_path / "spec.yaml"
     spec.write_text(HEAD + "#" * 1000)
     with pytest.raises(InvalidSpec, match="more than 1000 characters"):

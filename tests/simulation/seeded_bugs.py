@@ -15,7 +15,7 @@ from urllib.parse import urljoin
 import pytest
 
 import magic_hour_client._runtime.transport as transport
-from magic_hour_client._runtime import errors, redaction
+from magic_hour_client._runtime import conditions, errors, redaction
 from magic_hour_client.errors import MagicHourError
 from magic_hour_workflows import _assets as assets
 from magic_hour_workflows import _checksums as checksums
@@ -95,7 +95,7 @@ def errors_do_not_name_the_job(patch: Patch) -> None:
 
 @breaks("nothing_after_a_mistake", seed=50)
 def arguments_are_not_checked(patch: Patch) -> None:
-    patch.setattr(generate, "check", lambda name, body: None)
+    patch.setattr(conditions, "check", lambda rules, body, extra_body=None: None)
 
 
 @breaks("credits_are_those_of_the_ledger")
@@ -306,8 +306,8 @@ def streams_are_left_where_they_end(patch: Patch) -> None:
     def opened(self: Any) -> Any:
         with real(self) as file:
             yield file
-            if self.start is not None:
-                self.start += 1  # the position it is rewound to
+        if self.stream is not None and self.start is not None:
+            self.stream.seek(self.start + 1)
 
     patch.setattr(sources.Source, "opened", opened)
 

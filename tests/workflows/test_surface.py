@@ -6,21 +6,20 @@ import doctest
 import importlib
 import inspect
 import re
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from generator.names import CALL_OPTIONS, GENERATE_OPTIONS
-from magic_hour_emulator import Emulator
+from magic_hour_emulator import Emulator, samples
 from magic_hour_resources.v1 import V1, AsyncV1
 from magic_hour_workflows import AsyncClient, Client, runner
+from magic_hour_workflows._operations import paid
 
-RESOURCES = [
-    "files", "ai_headshot_generator", "ai_talking_photo", "ai_image_generator", "ai_image_editor", "image_projects",
-    "video_projects", "face_detection", "account",
-]  # fmt: skip
-GENERATORS = [name for name in RESOURCES if name.startswith("ai_")]
+RESOURCES = [name for name, _ in inspect.getmembers(V1, lambda each: isinstance(each, cached_property))]
+GENERATORS = [name for name in RESOURCES if hasattr(getattr(Client(token="x").v1, name), "generate")]
 
 
 def twins() -> list[Any]:
@@ -37,7 +36,7 @@ def public(kind: type) -> dict[str, Any]:
 
 
 def plain(text: str) -> str:
-    return text.replace("AsyncClient", "Client").replace("AsyncV1", "V1")
+    return text.replace("AsyncClient", "Client").replace("AsyncV1", "V1").replace("AsyncIterator", "Iterator")
 
 
 @pytest.mark.parametrize(("sync", "other"), twins())
@@ -52,7 +51,7 @@ def test_twins_agree(sync: type, other: type) -> None:
         assert method.__doc__ == twin.__doc__, name
         assert not inspect.iscoroutinefunction(method), name
         if name != "begin":  # the same for both
-            assert inspect.iscoroutinefunction(twin), name
+            assert inspect.iscoroutinefunction(twin) or inspect.isasyncgenfunction(twin), name
 
 
 @pytest.mark.parametrize("name", GENERATORS)
@@ -78,7 +77,8 @@ def test_generate_takes_what_create_takes_and_the_options(name: str) -> None:
         create, generate = (inspect.signature(method).parameters for method in (kind.create, kind.generate))
         fields = {field: create[field].default for field in create if field not in ("self", *CALL_OPTIONS)}
         given = {field: generate[field].default for field in generate if field != "self"}
-        assert given == fields | OPTIONS
+        # a free task returns its answer; files beside it are downloaded on request
+        assert given == fields | OPTIONS | {"download_outputs": f"v1.{name}.create" in paid()}
         assert list(given) == [*fields, *OPTIONS], "fields first, then the options in one order"
         assert {generate[field].kind for field in given} == {inspect.Parameter.KEYWORD_ONLY}
         assert described(kind.create, list(fields)) == described(kind.generate, list(fields))
@@ -129,11 +129,12 @@ MODULES = sorted(
 def test_examples_in_docstrings_run(
     module: str, emulator: Emulator, tmp_path: Path, portrait: Path, voice: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`client`, `folder`, files `portrait.jpg` and `voice.mp3` and ids of finished jobs are there for the examples."""
+    """`client`, `folder`, a picture, a sound and a video, and ids of finished jobs are there for the examples."""
     monkeypatch.setenv("MAGIC_HOUR_POLL_INTERVAL", "0.05")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "portrait.jpg").write_bytes(portrait.read_bytes())
     (tmp_path / "voice.mp3").write_bytes(voice.read_bytes())
+    (tmp_path / "clip.mp4").write_bytes(samples.clip().read_bytes())
     found = importlib.import_module(module)
     tests = [test for test in doctest.DocTestFinder().find(found, module) if test.examples]
     assert tests
@@ -160,7 +161,10 @@ def finished_jobs(client: Client, portrait: Path, voice: Path) -> dict[str, str]
         end_seconds=1,
         download_outputs=False,
     )
-    return {"image_id": image.id, "video_id": video.id}
+    audio = client.v1.ai_voice_generator.generate(
+        style={"prompt": "Hello", "voice_name": "Narrator"}, download_outputs=False
+    )
+    return {"image_id": image.id, "video_id": video.id, "audio_id": audio.id}
 
 
 def test_public_methods_have_examples() -> None:
