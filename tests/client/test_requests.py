@@ -18,7 +18,7 @@ from magic_hour_client._runtime.http_clients import client_options
 from magic_hour_client._runtime.schema import INTEGER, NUMBER, STRING, List, Writing, merged
 from magic_hour_client.api.v1_ai_image_generator import create_ai_image
 from magic_hour_client.api.v1_ai_talking_photo import create_ai_talking_photo
-from magic_hour_client.api.v1_image_projects.get_image_project import request as get_request
+from magic_hour_client.api.v1_image_projects import get_image_project
 
 TALKING: dict[str, Any] = {
     "assets": {"image_file_path": "a/b.png", "audio_file_path": "a/b.mp3"},
@@ -402,6 +402,6 @@ def test_an_id_that_is_too_long_is_named_and_not_shown(either: Either, id: str, 
 
 def test_parameters_that_make_an_address_too_long_are_refused(either: Either) -> None:
     recorder = Recorder(PROJECT)
-    operation = attrs.evolve(get_request("cuid-1"), query=[("a", "b" * 100_000)])
+    operation = attrs.evolve(get_image_project.request("cuid-1"), query=[("a", "b" * 100_000)])
     with pytest.raises(InvalidArgument, match="its parameters make a URL that is too long"):
         either.call(lambda client: client.send(operation), recorder)

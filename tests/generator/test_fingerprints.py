@@ -13,7 +13,7 @@ from pathlib import Path
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 PACKAGED = Path(str(files("openapi_python_client").joinpath("templates")))
 OURS = {
-    *("contract.py.jinja", "endpoints.py.jinja", "exports.jinja", "models.py.jinja", "params.py.jinja"),
+    *("api.py.jinja", "contract.py.jinja", "endpoints.py.jinja", "exports.jinja", "models.py.jinja", "params.py.jinja"),
     *("resource.py.jinja", "resources/package.py.jinja", "resources/resource.py.jinja"),
 }
 """Templates of files that openapi-python-client has no name for; all others must replace a packaged one."""
@@ -72,6 +72,7 @@ def test_no_packaged_template_reaches_the_output() -> None:
         *(name for name in FINGERPRINTS if name.startswith("pyproject")),
         # models.py.jinja writes all classes
         *("model.py.jinja", "str_enum.py.jinja", "int_enum.py.jinja", "literal_enum.py.jinja"),
+        *("endpoint_module.py.jinja", "endpoint_init.py.jinja"),  # api.py.jinja writes all operations
         *("helpers.jinja", "endpoint_macros.py.jinja"),  # included by packaged templates
         *(name for name in FINGERPRINTS if name.startswith("property_templates/")),
     }

@@ -8,7 +8,6 @@ import pkgutil
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
-from types import ModuleType
 from typing import Any
 from uuid import UUID
 
@@ -20,19 +19,22 @@ ID = "00000000-0000-4000-8000-000000000001"
 
 
 @pytest.fixture(scope="module")
-def api(foreign: Any) -> Callable[[str], ModuleType]:
-    return lambda name: importlib.import_module(f"corner_library_client.api.{name}")
+def api(foreign: Any) -> Callable[[str], Any]:
+    def operation(name: str) -> Any:
+        module, operation = name.split(".")
+        return getattr(importlib.import_module(f"corner_library_client.api.{module}"), operation)
+
+    return operation
 
 
 @pytest.fixture(scope="module")
-def read(foreign: Any) -> Callable[..., Any]:
+def read(api: Callable[[str], Any]) -> Callable[..., Any]:
     """Reads an answer of an operation: `read("books.get_book", {...})`."""
     types = importlib.import_module("corner_library_client.types")
     json = importlib.import_module("json")
 
     def reader(name: str, body: Any, status: int = 200) -> Any:
-        module = importlib.import_module(f"corner_library_client.api.{name}")
-        return module.parse(types.Response(status, content=json.dumps(body).encode()))
+        return api(name).parse(types.Response(status, content=json.dumps(body).encode()))
 
     return reader
 
@@ -42,7 +44,13 @@ def test_size_and_imports(foreign: Any) -> None:
     modules = [
         importlib.import_module(info.name) for info in pkgutil.walk_packages(package.__path__, package.__name__ + ".")
     ]
-    operations = [module for module in modules if hasattr(module, "ENDPOINT")]
+    endpoint = importlib.import_module("corner_library_client.types").Endpoint
+    operations = {
+        (module.__name__, name)
+        for module in modules
+        for name, value in vars(module).items()
+        if isinstance(value, endpoint) and ".api." in module.__name__
+    }
     assert len(operations) == len(foreign.build.endpoints.all()) >= 30
     for name in ("models", "params"):
         lazy = importlib.import_module(f"corner_library_client.{name}")

@@ -235,7 +235,7 @@ def test_secret_fields_do_not_show() -> None:
 
 
 def test_endpoints_carry_what_the_flows_need() -> None:
-    endpoint = create_ai_image_edit.ENDPOINT
+    endpoint = create_ai_image_edit
     assert (endpoint.charges_credits, endpoint.project_kind, endpoint.name) == (
         True,
         "image",

@@ -48,7 +48,7 @@ assert "seed" in params.V1AiImageGeneratorCreateBodyParams.__annotations__
 assert "mood" in params.V1AiImageGeneratorCreateBodyStyleParams.__annotations__
 call = create_ai_image.request(**given)
 assert call.body == given, call.body
-call, assets = prepare(FakeBackend(), create_ai_image.ENDPOINT, given)
+call, assets = prepare(FakeBackend(), create_ai_image, given)
 assert call.body == {**given, "name": call.body["name"]}, call.body
 
 sent = []

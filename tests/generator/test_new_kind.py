@@ -50,7 +50,7 @@ class World:
 
 begun = Call(World(), 60.0)
 options = OutputOptions(download_outputs=False)
-result = run_sync(generate(begun, create_hologram.ENDPOINT, given, options))
+result = run_sync(generate(begun, create_hologram, given, options))
 assert (result.kind, result.status) == ("hologram", "complete"), result
 assert sent == ["/v1/hologram-maker", "/v1/hologram-projects/job-1"], sent
 print(magic_hour_client.__file__)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from magic_hour_client._runtime.bodies import MAX_ANSWER_BYTES
-from magic_hour_client.api.v1_image_projects.get_image_project import request as get
+from magic_hour_client.api.v1_image_projects import get_image_project
 from magic_hour_client.errors import MagicHourError, ServerError, UnexpectedResponse
 from magic_hour_emulator import Emulator
 from magic_hour_workflows._backend import Backend
@@ -25,7 +25,7 @@ STATUSES = pytest.mark.parametrize("status", ["200 OK", "403 Forbidden", "500 In
 
 def refusal(world: World, base_url: str) -> MagicHourError:
     async def use(backend: Backend) -> None:
-        await backend.send(get(id="job-1"), backend.now() + 60)
+        await backend.send(get_image_project.request(id="job-1"), backend.now() + 60)
 
     with pytest.raises(MagicHourError) as caught:
         world.with_backend(use, base_url)

@@ -20,9 +20,8 @@ import pytest
 
 from magic_hour_client._runtime.settings import settings
 from magic_hour_client._runtime.transport import AsyncTransport
-from magic_hour_client.api.v1_ai_image_generator.create_ai_image import ENDPOINT as create_endpoint
-from magic_hour_client.api.v1_ai_image_generator.create_ai_image import request as create
-from magic_hour_client.api.v1_image_projects.get_image_project import request as get
+from magic_hour_client.api.v1_ai_image_generator import create_ai_image
+from magic_hour_client.api.v1_image_projects import get_image_project
 from magic_hour_client.errors import ConnectionFailed, RequestTimeout
 from magic_hour_workflows._assets import to_source
 from magic_hour_workflows._async_backend import AsyncBackend
@@ -49,7 +48,7 @@ def test_a_program_that_seeds_its_chance_gets_jobs_with_names_of_their_own(backe
     names = []
     for _ in range(2):
         random.seed(42)
-        names.append(job_name(backend.__new__(backend), create_endpoint).rpartition(" ")[2])
+        names.append(job_name(backend.__new__(backend), create_ai_image).rpartition(" ")[2])
     assert names[0] != names[1]
 
 
@@ -510,7 +509,7 @@ class TestGate:
             io = self.backend()
             await fill(io._gates[True])
             with pytest.raises(RequestTimeout) as caught:
-                await io.send(create(image_count=1, style={"prompt": "a"}), io.now() + 0.05)
+                await io.send(create_ai_image.request(image_count=1, style={"prompt": "a"}), io.now() + 0.05)
             assert not caught.value.sent
 
         anyio.run(main, backend=backend)
@@ -541,7 +540,7 @@ class TestGate:
         async def main() -> None:
             io = self.backend()
             with pytest.raises(RequestTimeout) as caught:
-                await io.send(create(image_count=1, style={"prompt": "a"}), io.now() - 1)
+                await io.send(create_ai_image.request(image_count=1, style={"prompt": "a"}), io.now() - 1)
             assert not caught.value.sent
 
         monkeypatch.setattr(AsyncTransport, "send", send)
@@ -554,7 +553,7 @@ class TestGate:
 
         async def send(io: AsyncBackend) -> None:
             try:
-                await io.send(create(image_count=1, style={"prompt": "a"}), io.now() + 30)
+                await io.send(create_ai_image.request(image_count=1, style={"prompt": "a"}), io.now() + 30)
             except BaseException as error:
                 cancelled.append(error)
                 raise
@@ -579,7 +578,7 @@ class TestGate:
             await fill(io._gates[False])
             with anyio.move_on_after(0.05):
                 try:
-                    await io.send(get("job-1"), io.now() + 30)
+                    await io.send(get_image_project.request("job-1"), io.now() + 30)
                 except BaseException as error:
                     cancelled.append(error)
                     raise
@@ -592,7 +591,7 @@ class TestGate:
             io = self.backend()
             await fill(io._gates[True])
             with pytest.raises(ConnectionFailed) as caught:
-                await io.send(get("job-1"), io.now() + 10)
+                await io.send(get_image_project.request("job-1"), io.now() + 10)
             assert not isinstance(caught.value, RequestTimeout), "it came through the gate and was refused"
 
         anyio.run(main)

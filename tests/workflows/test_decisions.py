@@ -12,9 +12,8 @@ import attrs
 import pytest
 
 from fakes import FakeBackend, call, created, lost, project, refused, unsent
-from magic_hour_client.api.v1_ai_image_generator.create_ai_image import request as create
-from magic_hour_client.api.v1_image_projects.delete_image_project import request as delete
-from magic_hour_client.api.v1_image_projects.get_image_project import request as get
+from magic_hour_client.api.v1_ai_image_generator import create_ai_image
+from magic_hour_client.api.v1_image_projects import delete_image_project, get_image_project
 from magic_hour_client.errors import ConnectionFailed, NotFound, UnexpectedResponse
 from magic_hour_workflows._backend import run_sync
 from magic_hour_workflows._flows.submit import query, send, submit
@@ -29,7 +28,7 @@ JOB = Job("image", "job-1", 5, "my job")
 
 
 def paid_call():
-    return create(image_count=1, style={"prompt": "a"}, name="my job")
+    return create_ai_image.request(image_count=1, style={"prompt": "a"}, name="my job")
 
 
 @pytest.mark.parametrize("told", [5, 0, 2.5])
@@ -74,7 +73,9 @@ class TestBackoff:
 
 
 class TestSend:
-    @pytest.mark.parametrize(("operation", "answer"), [(paid_call(), created()), (get("job-1"), project())])
+    @pytest.mark.parametrize(
+        ("operation", "answer"), [(paid_call(), created()), (get_image_project.request("job-1"), project())]
+    )
     def test_headers_of_the_caller_are_added(self, operation: Any, answer: Any) -> None:
         backend = FakeBackend().script(operation.name, answer)
         operation = attrs.evolve(operation, headers={"accept": "application/json"})
@@ -83,40 +84,40 @@ class TestSend:
 
     def test_a_delete_that_finds_nothing_the_second_time_has_done_its_work(self) -> None:
         backend = FakeBackend().script(DELETE, lost(), refused(404))
-        assert run_sync(query(call(backend), delete("job-1"))) is None
+        assert run_sync(query(call(backend), delete_image_project.request("job-1"))) is None
 
     def test_a_delete_that_may_have_arrived_once_may_have_done_its_work(self) -> None:
         backend = FakeBackend().script(DELETE, lost(), refused(429), refused(404))
-        assert run_sync(query(call(backend), delete("job-1"))) is None
+        assert run_sync(query(call(backend), delete_image_project.request("job-1"))) is None
 
     @pytest.mark.parametrize("failure", [unsent(), refused(429), refused(503, headers={"retry-after": "1"})], ids=repr)
     def test_a_delete_that_was_turned_away_before_has_done_nothing(self, failure: Exception) -> None:
         """Found by `tests/machine`: it was said to be deleted."""
         backend = FakeBackend().script(DELETE, failure, refused(404))
         with pytest.raises(NotFound):
-            run_sync(query(call(backend), delete("job-1")))
+            run_sync(query(call(backend), delete_image_project.request("job-1")))
 
     def test_a_delete_that_finds_nothing_the_first_time_says_so(self) -> None:
         backend = FakeBackend().script(DELETE, refused(404))
         with pytest.raises(NotFound):
-            run_sync(query(call(backend), delete("job-1")))
+            run_sync(query(call(backend), delete_image_project.request("job-1")))
 
     def test_anything_else_that_finds_nothing_says_so_every_time(self) -> None:
         backend = FakeBackend().script(GET, lost(), refused(404))
         with pytest.raises(NotFound):
-            run_sync(query(call(backend), get("job-1")))
+            run_sync(query(call(backend), get_image_project.request("job-1")))
 
     def test_the_caller_of_a_query_decides_what_is_repeated(self) -> None:
         backend = FakeBackend().script(GET, lost(), project())
         with pytest.raises(ConnectionFailed):
-            run_sync(query(call(backend), get("job-1"), again=lambda error: False))
+            run_sync(query(call(backend), get_image_project.request("job-1"), again=lambda error: False))
         assert len(backend.sent) == 1
 
 
 @pytest.mark.parametrize(
     ("flow", "name"),
     [
-        (lambda call: query(call, get("job-1")), GET),
+        (lambda call: query(call, get_image_project.request("job-1")), GET),
         (lambda call: submit(call, paid_call()), CREATE),
         (lambda call: wait(call, JOB), GET),
     ],
@@ -267,7 +268,7 @@ class TestCall:
         events: list[Event] = []
         backend = FakeBackend(random=1.0).script(GET, lost(), lost(), project())
         with caplog.at_level("INFO", "magic_hour_workflows"):
-            run_sync(query(call(backend, on_progress=events.append), get("job-1")))
+            run_sync(query(call(backend, on_progress=events.append), get_image_project.request("job-1")))
         assert events == [
             Retrying(step=GET, reason="no answer", attempt=1, delay=0.5),
             Retrying(step=GET, reason="no answer", attempt=2, delay=1.0),
@@ -287,7 +288,7 @@ class TestCall:
 
     def test_a_short_call_is_repeated_while_less_than_a_second_is_left(self) -> None:
         backend = FakeBackend(random=1.0).script(GET, lost(), project())
-        assert run_sync(query(call(backend, 0.8), get("job-1"))).id == "job-1"
+        assert run_sync(query(call(backend, 0.8), get_image_project.request("job-1"))).id == "job-1"
         assert backend.sleeps == [0.5]
 
     def test_a_short_call_sleeps_until_a_tenth_of_it_is_left(self) -> None:

@@ -253,7 +253,7 @@ class TestOutputs:
 
 class TestGenerate:
     def run(self, backend: FakeBackend, parameters: dict[str, Any] = IMAGE, **outputs: Any) -> Result:
-        return run_sync(generate(call(backend), create_ai_image.ENDPOINT, parameters, OutputOptions(**outputs)))
+        return run_sync(generate(call(backend), create_ai_image, parameters, OutputOptions(**outputs)))
 
     def test_a_new_job_is_not_looked_at_at_once(self) -> None:
         backend = FakeBackend().script(CREATE, created()).script(GET, project())
@@ -269,7 +269,7 @@ class TestGenerate:
 
     @pytest.mark.parametrize(("random", "digits"), [(0.5, "80000000"), (1 - 2**-32, "ffffffff")])
     def test_names_end_in_eight_digits(self, random: float, digits: str) -> None:
-        assert job_name(FakeBackend(random=random), create_ai_image.ENDPOINT).rpartition(" ")[2] == digits
+        assert job_name(FakeBackend(random=random), create_ai_image).rpartition(" ")[2] == digits
 
 
 @pytest.mark.parametrize("flow", [check_result, save])

@@ -106,7 +106,7 @@ SECONDS = {"from": "start", "to": "style.end"}
     ],
 )  # fmt: skip
 def test_quantities_and_prices(table: dict[str, Any], parameters: dict[str, Any], expected: Estimate) -> None:
-    assert estimate(attrs.evolve(create_ai_image.ENDPOINT, prices=table), parameters) == expected
+    assert estimate(attrs.evolve(create_ai_image, prices=table), parameters) == expected
 
 
 ROWS = [
@@ -133,7 +133,7 @@ ROWS = [
 )
 def test_a_row_counts_unless_a_given_field_contradicts_it(parameters: dict[str, Any], expected: Estimate) -> None:
     table = {"prices": ROWS, "default": {} if parameters else {"model": "b", "resolution": "480p"}}
-    assert estimate(attrs.evolve(create_ai_image.ENDPOINT, prices=table), parameters) == expected
+    assert estimate(attrs.evolve(create_ai_image, prices=table), parameters) == expected
 
 
 def test_the_words_of_an_estimate() -> None:

@@ -57,7 +57,7 @@ def headshot(value: Any) -> FakeBackend:
     outputs = OutputOptions(wait_for_completion=False)
     given = {"assets": {"image_file_path": value}}
     try:
-        run_sync(generate(call(io), create_ai_headshot.ENDPOINT, given, outputs))
+        run_sync(generate(call(io), create_ai_headshot, given, outputs))
     except MagicHourError:
         assert "v1.ai_headshot_generator.create" not in io.names()
         raise
@@ -260,7 +260,7 @@ class TestSeveral:
         files = [str(portrait), portrait, "https://a.example/b.png"]
         given = {"assets": {"image_file_paths": shape(files)}, "style": {"prompt": "x"}}
         io = FakeBackend().script("v1.ai_image_editor.create", created())
-        work = generate(call(io), create_ai_image_edit.ENDPOINT, given, OutputOptions(wait_for_completion=False))
+        work = generate(call(io), create_ai_image_edit, given, OutputOptions(wait_for_completion=False))
         if shape == dict.fromkeys:
             with pytest.raises(InvalidArgument, match="put a single file in brackets"):
                 run_sync(work)
@@ -283,9 +283,7 @@ class TestSeveral:
 
 def create(files: Any) -> None:
     given = {"assets": {"image_file_paths": files}, "style": {"prompt": "x"}}
-    run_sync(
-        generate(call(FakeBackend()), create_ai_image_edit.ENDPOINT, given, OutputOptions(wait_for_completion=False))
-    )
+    run_sync(generate(call(FakeBackend()), create_ai_image_edit, given, OutputOptions(wait_for_completion=False)))
 
 
 class FileStorage:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from fakes import FakeBackend, call, created, lost, project, refused, unsent
-from magic_hour_client.api.v1_ai_image_generator.create_ai_image import request
-from magic_hour_client.api.v1_image_projects.get_image_project import request as get_request
+from magic_hour_client.api.v1_ai_image_generator import create_ai_image
+from magic_hour_client.api.v1_image_projects import get_image_project
 from magic_hour_client.errors import (
     ConnectionFailed,
     InvalidArgument,
@@ -26,7 +26,7 @@ NAME = "v1.ai_image_generator.create"
 
 
 def operation():
-    return request(image_count=1, style={"prompt": "a"}, name="my job")
+    return create_ai_image.request(image_count=1, style={"prompt": "a"}, name="my job")
 
 
 def run(*answers: object, timeout: float = 1800.0, on_progress: object = None) -> tuple[FakeBackend, object]:
@@ -249,7 +249,7 @@ def test_calls_that_cost_nothing_are_not_asked_for_the_right_to_send() -> None:
     async def never() -> None:
         raise AssertionError("asked")
 
-    get = get_request("job-1")
+    get = get_image_project.request("job-1")
     backend = FakeBackend().script(get.name, project())
     assert run_sync(query(call(backend, before_sending=never), get)).id == "job-1"
 
