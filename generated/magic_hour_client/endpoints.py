@@ -51,7 +51,7 @@ ENDPOINTS: Final[Mapping[str, str]] = {
     "v1.account.get": "v1_account.get_account",
     "v1.saved_items.get": "v1_saved_items.list_saved_items",
 }
-"""The module under `api` of each endpoint."""
+"""The module under `api` that has each endpoint, and its name there."""
 PROJECTS: Final[Mapping[str, str]] = {
     "image": "v1.image_projects.get",
     "video": "v1.video_projects.get",
@@ -91,7 +91,8 @@ def endpoint(name: str) -> Endpoint[..., Any]:
     Raises:
         KeyError: there is none.
     """
-    found: Endpoint[..., Any] = importlib.import_module(f"{__package__}.api.{ENDPOINTS[name]}").ENDPOINT
+    module, operation = ENDPOINTS[name].split(".")
+    found: Endpoint[..., Any] = getattr(importlib.import_module(f"{__package__}.api.{module}"), operation)
     return found
 
 

@@ -81,7 +81,7 @@ class V1AiClothesChanger(_low_level.V1AiClothesChanger):
             'complete'
         """
         return self._runner.generate(
-            _api_create_clothes_change.ENDPOINT,
+            _api_create_clothes_change,
             {
                 "assets": assets,
                 "name": name,
@@ -161,7 +161,7 @@ class AsyncV1AiClothesChanger(_low_level.AsyncV1AiClothesChanger):
             'complete'
         """
         return await self._runner.generate(
-            _api_create_clothes_change.ENDPOINT,
+            _api_create_clothes_change,
             {
                 "assets": assets,
                 "name": name,

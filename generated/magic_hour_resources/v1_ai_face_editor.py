@@ -84,7 +84,7 @@ class V1AiFaceEditor(_low_level.V1AiFaceEditor):
             'complete'
         """
         return self._runner.generate(
-            _api_create_face_edit.ENDPOINT,
+            _api_create_face_edit,
             {
                 "assets": assets,
                 "style": style,
@@ -168,7 +168,7 @@ class AsyncV1AiFaceEditor(_low_level.AsyncV1AiFaceEditor):
             'complete'
         """
         return await self._runner.generate(
-            _api_create_face_edit.ENDPOINT,
+            _api_create_face_edit,
             {
                 "assets": assets,
                 "style": style,

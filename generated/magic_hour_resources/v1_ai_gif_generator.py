@@ -82,7 +82,7 @@ class V1AiGifGenerator(_low_level.V1AiGifGenerator):
             'complete'
         """
         return self._runner.generate(
-            _api_create_ai_gif.ENDPOINT,
+            _api_create_ai_gif,
             {
                 "style": style,
                 "name": name,
@@ -164,7 +164,7 @@ class AsyncV1AiGifGenerator(_low_level.AsyncV1AiGifGenerator):
             'complete'
         """
         return await self._runner.generate(
-            _api_create_ai_gif.ENDPOINT,
+            _api_create_ai_gif,
             {
                 "style": style,
                 "name": name,

@@ -86,7 +86,7 @@ class V1AiHeadshotGenerator(_low_level.V1AiHeadshotGenerator):
             'complete'
         """
         return self._runner.generate(
-            _api_create_ai_headshot.ENDPOINT,
+            _api_create_ai_headshot,
             {
                 "assets": assets,
                 "name": name,
@@ -172,7 +172,7 @@ class AsyncV1AiHeadshotGenerator(_low_level.AsyncV1AiHeadshotGenerator):
             'complete'
         """
         return await self._runner.generate(
-            _api_create_ai_headshot.ENDPOINT,
+            _api_create_ai_headshot,
             {
                 "assets": assets,
                 "name": name,

@@ -94,7 +94,7 @@ class V1AiImageEditor(_low_level.V1AiImageEditor):
             'complete'
         """
         return self._runner.generate(
-            _api_create_ai_image_edit.ENDPOINT,
+            _api_create_ai_image_edit,
             {
                 "assets": assets,
                 "style": style,
@@ -192,7 +192,7 @@ class AsyncV1AiImageEditor(_low_level.AsyncV1AiImageEditor):
             'complete'
         """
         return await self._runner.generate(
-            _api_create_ai_image_edit.ENDPOINT,
+            _api_create_ai_image_edit,
             {
                 "assets": assets,
                 "style": style,

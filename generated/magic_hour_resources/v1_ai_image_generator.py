@@ -96,7 +96,7 @@ class V1AiImageGenerator(_low_level.V1AiImageGenerator):
             'complete'
         """
         return self._runner.generate(
-            _api_create_ai_image.ENDPOINT,
+            _api_create_ai_image,
             {
                 "image_count": image_count,
                 "style": style,
@@ -196,7 +196,7 @@ class AsyncV1AiImageGenerator(_low_level.AsyncV1AiImageGenerator):
             'complete'
         """
         return await self._runner.generate(
-            _api_create_ai_image.ENDPOINT,
+            _api_create_ai_image,
             {
                 "image_count": image_count,
                 "style": style,

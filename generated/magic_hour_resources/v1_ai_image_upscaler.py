@@ -91,7 +91,7 @@ class V1AiImageUpscaler(_low_level.V1AiImageUpscaler):
             'complete'
         """
         return self._runner.generate(
-            _api_create_image_upscale.ENDPOINT,
+            _api_create_image_upscale,
             {
                 "assets": assets,
                 "scale_factor": scale_factor,
@@ -183,7 +183,7 @@ class AsyncV1AiImageUpscaler(_low_level.AsyncV1AiImageUpscaler):
             'complete'
         """
         return await self._runner.generate(
-            _api_create_image_upscale.ENDPOINT,
+            _api_create_image_upscale,
             {
                 "assets": assets,
                 "scale_factor": scale_factor,

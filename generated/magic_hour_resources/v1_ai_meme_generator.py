@@ -81,7 +81,7 @@ class V1AiMemeGenerator(_low_level.V1AiMemeGenerator):
             'complete'
         """
         return self._runner.generate(
-            _api_create_ai_meme.ENDPOINT,
+            _api_create_ai_meme,
             {
                 "style": style,
                 "name": name,
@@ -161,7 +161,7 @@ class AsyncV1AiMemeGenerator(_low_level.AsyncV1AiMemeGenerator):
             'complete'
         """
         return await self._runner.generate(
-            _api_create_ai_meme.ENDPOINT,
+            _api_create_ai_meme,
             {
                 "style": style,
                 "name": name,

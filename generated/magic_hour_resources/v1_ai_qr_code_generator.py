@@ -84,7 +84,7 @@ class V1AiQrCodeGenerator(_low_level.V1AiQrCodeGenerator):
             'complete'
         """
         return self._runner.generate(
-            _api_create_ai_qr_code.ENDPOINT,
+            _api_create_ai_qr_code,
             {
                 "content": content,
                 "style": style,
@@ -168,7 +168,7 @@ class AsyncV1AiQrCodeGenerator(_low_level.AsyncV1AiQrCodeGenerator):
             'complete'
         """
         return await self._runner.generate(
-            _api_create_ai_qr_code.ENDPOINT,
+            _api_create_ai_qr_code,
             {
                 "content": content,
                 "style": style,

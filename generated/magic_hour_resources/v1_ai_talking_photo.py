@@ -98,7 +98,7 @@ class V1AiTalkingPhoto(_low_level.V1AiTalkingPhoto):
             'complete'
         """
         return self._runner.generate(
-            _api_create_ai_talking_photo.ENDPOINT,
+            _api_create_ai_talking_photo,
             {
                 "assets": assets,
                 "end_seconds": end_seconds,
@@ -200,7 +200,7 @@ class AsyncV1AiTalkingPhoto(_low_level.AsyncV1AiTalkingPhoto):
             'complete'
         """
         return await self._runner.generate(
-            _api_create_ai_talking_photo.ENDPOINT,
+            _api_create_ai_talking_photo,
             {
                 "assets": assets,
                 "end_seconds": end_seconds,

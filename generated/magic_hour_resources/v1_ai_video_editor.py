@@ -95,7 +95,7 @@ class V1AiVideoEditor(_low_level.V1AiVideoEditor):
             'complete'
         """
         return self._runner.generate(
-            _api_create_ai_video_edit.ENDPOINT,
+            _api_create_ai_video_edit,
             {
                 "assets": assets,
                 "end_seconds": end_seconds,
@@ -194,7 +194,7 @@ class AsyncV1AiVideoEditor(_low_level.AsyncV1AiVideoEditor):
             'complete'
         """
         return await self._runner.generate(
-            _api_create_ai_video_edit.ENDPOINT,
+            _api_create_ai_video_edit,
             {
                 "assets": assets,
                 "end_seconds": end_seconds,

@@ -84,7 +84,7 @@ class V1AiVoiceCloner(_low_level.V1AiVoiceCloner):
             'complete'
         """
         return self._runner.generate(
-            _api_create_voice_clone.ENDPOINT,
+            _api_create_voice_clone,
             {
                 "assets": assets,
                 "style": style,
@@ -168,7 +168,7 @@ class AsyncV1AiVoiceCloner(_low_level.AsyncV1AiVoiceCloner):
             'complete'
         """
         return await self._runner.generate(
-            _api_create_voice_clone.ENDPOINT,
+            _api_create_voice_clone,
             {
                 "assets": assets,
                 "style": style,

@@ -81,7 +81,7 @@ class V1AiVoiceGenerator(_low_level.V1AiVoiceGenerator):
             'complete'
         """
         return self._runner.generate(
-            _api_create_ai_voice.ENDPOINT,
+            _api_create_ai_voice,
             {
                 "style": style,
                 "name": name,
@@ -161,7 +161,7 @@ class AsyncV1AiVoiceGenerator(_low_level.AsyncV1AiVoiceGenerator):
             'complete'
         """
         return await self._runner.generate(
-            _api_create_ai_voice.ENDPOINT,
+            _api_create_ai_voice,
             {
                 "style": style,
                 "name": name,

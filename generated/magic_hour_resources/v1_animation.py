@@ -97,7 +97,7 @@ class V1Animation(_low_level.V1Animation):
             'complete'
         """
         return self._runner.generate(
-            _api_create_animation.ENDPOINT,
+            _api_create_animation,
             {
                 "assets": assets,
                 "end_seconds": end_seconds,
@@ -198,7 +198,7 @@ class AsyncV1Animation(_low_level.AsyncV1Animation):
             'complete'
         """
         return await self._runner.generate(
-            _api_create_animation.ENDPOINT,
+            _api_create_animation,
             {
                 "assets": assets,
                 "end_seconds": end_seconds,

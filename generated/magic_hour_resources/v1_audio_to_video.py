@@ -96,7 +96,7 @@ class V1AudioToVideo(_low_level.V1AudioToVideo):
             'complete'
         """
         return self._runner.generate(
-            _api_create_audio_to_video.ENDPOINT,
+            _api_create_audio_to_video,
             {
                 "assets": assets,
                 "end_seconds": end_seconds,
@@ -195,7 +195,7 @@ class AsyncV1AudioToVideo(_low_level.AsyncV1AudioToVideo):
             'complete'
         """
         return await self._runner.generate(
-            _api_create_audio_to_video.ENDPOINT,
+            _api_create_audio_to_video,
             {
                 "assets": assets,
                 "end_seconds": end_seconds,

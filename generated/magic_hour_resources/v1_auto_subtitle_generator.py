@@ -93,7 +93,7 @@ class V1AutoSubtitleGenerator(_low_level.V1AutoSubtitleGenerator):
             'complete'
         """
         return self._runner.generate(
-            _api_create_auto_subtitle.ENDPOINT,
+            _api_create_auto_subtitle,
             {
                 "assets": assets,
                 "end_seconds": end_seconds,
@@ -188,7 +188,7 @@ class AsyncV1AutoSubtitleGenerator(_low_level.AsyncV1AutoSubtitleGenerator):
             'complete'
         """
         return await self._runner.generate(
-            _api_create_auto_subtitle.ENDPOINT,
+            _api_create_auto_subtitle,
             {
                 "assets": assets,
                 "end_seconds": end_seconds,

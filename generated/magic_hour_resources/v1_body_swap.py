@@ -83,7 +83,7 @@ class V1BodySwap(_low_level.V1BodySwap):
             'complete'
         """
         return self._runner.generate(
-            _api_create_body_swap.ENDPOINT,
+            _api_create_body_swap,
             {
                 "assets": assets,
                 "resolution": resolution,
@@ -166,7 +166,7 @@ class AsyncV1BodySwap(_low_level.AsyncV1BodySwap):
             'complete'
         """
         return await self._runner.generate(
-            _api_create_body_swap.ENDPOINT,
+            _api_create_body_swap,
             {
                 "assets": assets,
                 "resolution": resolution,

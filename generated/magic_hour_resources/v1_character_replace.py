@@ -96,7 +96,7 @@ class V1CharacterReplace(_low_level.V1CharacterReplace):
             'complete'
         """
         return self._runner.generate(
-            _api_create_character_replace.ENDPOINT,
+            _api_create_character_replace,
             {
                 "assets": assets,
                 "end_seconds": end_seconds,
@@ -195,7 +195,7 @@ class AsyncV1CharacterReplace(_low_level.AsyncV1CharacterReplace):
             'complete'
         """
         return await self._runner.generate(
-            _api_create_character_replace.ENDPOINT,
+            _api_create_character_replace,
             {
                 "assets": assets,
                 "end_seconds": end_seconds,

@@ -102,7 +102,7 @@ class V1FaceDetection(_low_level.V1FaceDetection):
             'complete'
         """
         result = self._runner.generate(
-            _api_create_face_detection.ENDPOINT,
+            _api_create_face_detection,
             {
                 "assets": assets,
                 "confidence_score": confidence_score,
@@ -305,7 +305,7 @@ class AsyncV1FaceDetection(_low_level.AsyncV1FaceDetection):
             'complete'
         """
         result = await self._runner.generate(
-            _api_create_face_detection.ENDPOINT,
+            _api_create_face_detection,
             {
                 "assets": assets,
                 "confidence_score": confidence_score,

@@ -90,7 +90,7 @@ class V1FaceSwap(_low_level.V1FaceSwap):
             'complete'
         """
         return self._runner.generate(
-            _api_create_face_swap.ENDPOINT,
+            _api_create_face_swap,
             {
                 "assets": assets,
                 "end_seconds": end_seconds,
@@ -182,7 +182,7 @@ class AsyncV1FaceSwap(_low_level.AsyncV1FaceSwap):
             'complete'
         """
         return await self._runner.generate(
-            _api_create_face_swap.ENDPOINT,
+            _api_create_face_swap,
             {
                 "assets": assets,
                 "end_seconds": end_seconds,

@@ -81,7 +81,7 @@ class V1FaceSwapPhoto(_low_level.V1FaceSwapPhoto):
             'complete'
         """
         return self._runner.generate(
-            _api_create_face_swap_photo.ENDPOINT,
+            _api_create_face_swap_photo,
             {
                 "assets": assets,
                 "name": name,
@@ -161,7 +161,7 @@ class AsyncV1FaceSwapPhoto(_low_level.AsyncV1FaceSwapPhoto):
             'complete'
         """
         return await self._runner.generate(
-            _api_create_face_swap_photo.ENDPOINT,
+            _api_create_face_swap_photo,
             {
                 "assets": assets,
                 "name": name,

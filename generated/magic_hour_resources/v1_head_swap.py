@@ -81,7 +81,7 @@ class V1HeadSwap(_low_level.V1HeadSwap):
             'complete'
         """
         return self._runner.generate(
-            _api_create_head_swap.ENDPOINT,
+            _api_create_head_swap,
             {
                 "assets": assets,
                 "max_resolution": max_resolution,
@@ -162,7 +162,7 @@ class AsyncV1HeadSwap(_low_level.AsyncV1HeadSwap):
             'complete'
         """
         return await self._runner.generate(
-            _api_create_head_swap.ENDPOINT,
+            _api_create_head_swap,
             {
                 "assets": assets,
                 "max_resolution": max_resolution,

@@ -83,7 +83,7 @@ class V1ImageBackgroundRemover(_low_level.V1ImageBackgroundRemover):
             'complete'
         """
         return self._runner.generate(
-            _api_create_background_removal.ENDPOINT,
+            _api_create_background_removal,
             {
                 "assets": assets,
                 "name": name,
@@ -163,7 +163,7 @@ class AsyncV1ImageBackgroundRemover(_low_level.AsyncV1ImageBackgroundRemover):
             'complete'
         """
         return await self._runner.generate(
-            _api_create_background_removal.ENDPOINT,
+            _api_create_background_removal,
             {
                 "assets": assets,
                 "name": name,

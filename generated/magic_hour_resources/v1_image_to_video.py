@@ -101,7 +101,7 @@ class V1ImageToVideo(_low_level.V1ImageToVideo):
             'complete'
         """
         return self._runner.generate(
-            _api_create_image_to_video.ENDPOINT,
+            _api_create_image_to_video,
             {
                 "assets": assets,
                 "end_seconds": end_seconds,
@@ -206,7 +206,7 @@ class AsyncV1ImageToVideo(_low_level.AsyncV1ImageToVideo):
             'complete'
         """
         return await self._runner.generate(
-            _api_create_image_to_video.ENDPOINT,
+            _api_create_image_to_video,
             {
                 "assets": assets,
                 "end_seconds": end_seconds,

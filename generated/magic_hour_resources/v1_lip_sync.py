@@ -91,7 +91,7 @@ class V1LipSync(_low_level.V1LipSync):
             'complete'
         """
         return self._runner.generate(
-            _api_create_lip_sync.ENDPOINT,
+            _api_create_lip_sync,
             {
                 "assets": assets,
                 "end_seconds": end_seconds,
@@ -185,7 +185,7 @@ class AsyncV1LipSync(_low_level.AsyncV1LipSync):
             'complete'
         """
         return await self._runner.generate(
-            _api_create_lip_sync.ENDPOINT,
+            _api_create_lip_sync,
             {
                 "assets": assets,
                 "end_seconds": end_seconds,

@@ -81,7 +81,7 @@ class V1PhotoColorizer(_low_level.V1PhotoColorizer):
             'complete'
         """
         return self._runner.generate(
-            _api_create_photo_colorization.ENDPOINT,
+            _api_create_photo_colorization,
             {
                 "assets": assets,
                 "name": name,
@@ -161,7 +161,7 @@ class AsyncV1PhotoColorizer(_low_level.AsyncV1PhotoColorizer):
             'complete'
         """
         return await self._runner.generate(
-            _api_create_photo_colorization.ENDPOINT,
+            _api_create_photo_colorization,
             {
                 "assets": assets,
                 "name": name,

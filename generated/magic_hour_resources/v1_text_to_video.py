@@ -103,7 +103,7 @@ class V1TextToVideo(_low_level.V1TextToVideo):
             'complete'
         """
         return self._runner.generate(
-            _api_create_text_to_video.ENDPOINT,
+            _api_create_text_to_video,
             {
                 "end_seconds": end_seconds,
                 "style": style,
@@ -211,7 +211,7 @@ class AsyncV1TextToVideo(_low_level.AsyncV1TextToVideo):
             'complete'
         """
         return await self._runner.generate(
-            _api_create_text_to_video.ENDPOINT,
+            _api_create_text_to_video,
             {
                 "end_seconds": end_seconds,
                 "style": style,

@@ -93,7 +93,7 @@ class V1VideoToVideo(_low_level.V1VideoToVideo):
             'complete'
         """
         return self._runner.generate(
-            _api_create_video_to_video.ENDPOINT,
+            _api_create_video_to_video,
             {
                 "assets": assets,
                 "end_seconds": end_seconds,
@@ -189,7 +189,7 @@ class AsyncV1VideoToVideo(_low_level.AsyncV1VideoToVideo):
             'complete'
         """
         return await self._runner.generate(
-            _api_create_video_to_video.ENDPOINT,
+            _api_create_video_to_video,
             {
                 "assets": assets,
                 "end_seconds": end_seconds,

@@ -11,7 +11,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType, NoneType
-from typing import Any, Generic, ParamSpec, Protocol, TypeVar
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar, cast
 from urllib.parse import quote
 
 import attrs
@@ -43,7 +43,6 @@ class Endpoint(Generic[P, T_co]):
         method: the HTTP method.
         path: the path, with names of parameters in braces.
         request: checks the arguments and builds the request; nothing is sent.
-        parse: reads the response.
         results: what each successful status answers; None for an empty body.
         charges_credits: whether the service charges credits once it accepts the request.
         project_kind: what the job makes.
@@ -61,7 +60,6 @@ class Endpoint(Generic[P, T_co]):
     method: str
     path: str
     request: Callable[P, Request[T_co]] = attrs.field(repr=False)
-    parse: Callable[[Response], T_co] = attrs.field(repr=False)
     results: Mapping[int, Kind | None] = attrs.field(default=MappingProxyType({}), repr=False)
     charges_credits: bool = False
     project_kind: ProjectKind | None = None
@@ -78,6 +76,27 @@ class Endpoint(Generic[P, T_co]):
     def job_kind(self) -> JobKind | None:
         """The kind of the job that it starts, if it starts one."""
         return self.project_kind or self.task
+
+    def parse(self, response: Response) -> T_co:
+        """The result that a response holds.
+
+        Raises:
+            APIError: the service refused.
+            UnexpectedResponse: the response is not what the contract promises.
+        """
+        if not 200 <= response.status < 300:
+            raise error_from_response(self.name, response)
+        kind = self.results.get(response.status, next(iter(self.results.values()), None))
+        # Where no body is promised none is needed, but a page of something in between is no success.
+        if kind is None and not response.content.strip():
+            return cast(T_co, None)
+        try:
+            content = json.loads(response.content)
+            result: Any = None if kind is None else kind.read(content, "answer")
+        except (ValueError, RecursionError) as error:
+            what = str(error) if isinstance(error, Unreadable) else "it is not JSON"
+            raise unreadable(self.name, response.status, what) from None
+        return cast(T_co, result)
 
 
 @attrs.frozen(kw_only=True)
@@ -244,27 +263,6 @@ def encoded(request: Request[Any]) -> bytes | None:
         return _ENCODER.encode(request.body).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidArgument(f"{request.name}: the body cannot be written as JSON: {error}") from None
-
-
-def parse(endpoint: Endpoint[..., Any], response: Response) -> Any:
-    """The result that a response holds.
-
-    Raises:
-        APIError: the service refused.
-        UnexpectedResponse: the response is not what the contract promises.
-    """
-    if not 200 <= response.status < 300:
-        raise error_from_response(endpoint.name, response)
-    kind = endpoint.results.get(response.status, next(iter(endpoint.results.values()), None))
-    # Where no body is promised none is needed, but a page of something in between is no success.
-    if kind is None and not response.content.strip():
-        return None
-    try:
-        content = json.loads(response.content)
-        return None if kind is None else kind.read(content, "answer")
-    except (ValueError, RecursionError) as error:
-        what = str(error) if isinstance(error, Unreadable) else "it is not JSON"
-        raise unreadable(endpoint.name, response.status, what) from None
 
 
 def unreadable(name: str, status: int, what: str) -> UnexpectedResponse:

@@ -95,7 +95,7 @@ class V1SavedItems:
         """
         return _pages.iterate(
             self._sender,
-            _api_list_saved_items.ENDPOINT,
+            _api_list_saved_items,
             {
                 "type": type,
                 "limit": limit,
@@ -186,7 +186,7 @@ class AsyncV1SavedItems:
         """
         return _pages.iterate_async(
             self._sender,
-            _api_list_saved_items.ENDPOINT,
+            _api_list_saved_items,
             {
                 "type": type,
                 "limit": limit,
