@@ -29,7 +29,7 @@ def commands() -> list[tuple[str, ...]]:
 def _below(path: tuple[str, ...], command: Any) -> Iterator[tuple[str, ...]]:
     yield path
     if isinstance(command, TyperGroup):
-        for name in command.list_commands(None):
+        for name in command.list_commands(typer.Context(command)):
             if (*path, name) not in [(program,) for program in PROGRAMS]:
                 yield from _below((*path, name), command.commands[name])
 
