@@ -18,6 +18,7 @@ from openapi_python_client.parser.openapi import Endpoint
 from openapi_python_client.parser.properties import ModelProperty
 from openapi_python_client.parser.responses import Response
 
+from .emulator_rows import EmulatorRows
 from .links import Links, PagesView, TaskView
 from .models import AssetView
 from .names import attribute
@@ -194,6 +195,9 @@ class Endpoints:
         media = self.contract.json_media(operation.get("requestBody"))
         place = f"{method.upper()} {ascii(path)[1:-1]}"
         prices, rules = Prices(self.views, place, model), Rules(self.views, place, model)
+        emulator = EmulatorRows(self.views, place, model)
+        emulator.check(operation)
+        self._read(emulator, None)
         links = Links(self.views, place, self._model_of(annotation))
         plain = method == "get" and not parameters["path"] and not keywords
         return EndpointView(

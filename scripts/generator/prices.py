@@ -43,7 +43,7 @@ class Prices(Rows):
             self.wrong("x-credits.default", "expected fields, each with its value")
             defaults = {}
         for name, value in defaults.items():
-            if (field := self._field("x-credits.default", name)) is not None:
+            if (field := self.field("x-credits.default", name)) is not None:
                 self.check_value("x-credits.default", value, field)
         self._check_quantity(table.get("quantity"), defaults)
         rows = table.get("prices")
@@ -64,7 +64,7 @@ class Prices(Rows):
         if not isinstance(row.get("at_least", False), bool):
             self.wrong(place, "`at_least` can be true")
         for name in row.keys() - _ROW_KEYS:
-            if (field := self._field(place, name)) is not None:
+            if (field := self.field(place, name)) is not None:
                 for value in row[name] if isinstance(row[name], list) else [row[name]]:
                     self.check_value(place, value, field)
 
@@ -78,25 +78,13 @@ class Prices(Rows):
         names = quantity["product"] if "product" in quantity else [*quantity.values()]
         wanted = _QUANTITIES[frozenset(quantity)]
         for name in names if isinstance(names, list) and names else [names]:
-            if (field := self._field(place, name)) is None:
+            if (field := self.field(place, name)) is None:
                 continue
             if not types_of(field) & wanted:
                 self.wrong(place, f"{name} is no {' or '.join(sorted(wanted))}")
             free = name == quantity.get("from") or "count" in quantity or "characters" in quantity
             if not (free or name in defaults or self._is_needed(str(name))):
                 self.wrong(place, f"{name} may be left out, so it needs a `default`")
-
-    def _field(self, place: str, path: Any) -> dict[str, Any] | None:
-        """The schema of a field of the body, by its names with dots; reported if there is none."""
-        fields: Mapping[str, Any] | None = {} if self.body is None else self.models.fields(self.body)
-        found = None
-        for name in str(path).split("."):
-            if fields is None or name not in fields:
-                self.wrong(place, f"{shown(path)} is not a field of the body")
-                return None
-            found = fields[name]
-            fields = self.models.fields_below(found)
-        return found
 
     def _is_needed(self, path: str) -> bool:
         source = {} if self.body is None else self.models.source(self.body)

@@ -39,6 +39,18 @@ class Rows:
     def wrong(self, where: str, what: str) -> None:
         self.problems.append(f"{self.place}: {where}: {what}")
 
+    def field(self, place: str, path: Any) -> dict[str, Any] | None:
+        """The schema of a field of the body, by its names with dots; reported if there is none."""
+        fields: Mapping[str, Any] | None = {} if self.body is None else self.models.fields(self.body)
+        found = None
+        for name in str(path).split("."):
+            if fields is None or name not in fields:
+                self.wrong(place, f"{shown(path)} is not a field of the body")
+                return None
+            found = fields[name]
+            fields = self.models.fields_below(found)
+        return found
+
     def check_value(self, place: str, value: Any, field: dict[str, Any]) -> None:
         """A value must have the type of its field: in YAML, yes is a text and 720 a number."""
         types = types_of(field)
@@ -63,9 +75,11 @@ def check_roles(models: Models) -> Iterator[str]:
 
 
 def check_commands(operations: Iterator[tuple[str, str, dict[str, Any]]]) -> Iterator[str]:
-    """A line for each command of the command line that two operations have."""
+    """A line for each command of the command line that two operations have, or whose group does not exist."""
     taken: dict[tuple[Any, Any], str] = {}
-    for path, method, operation in operations:
+    known = list(operations)
+    kinds = {operation["x-project-kind"] for _, _, operation in known if "x-project-kind" in operation}
+    for path, method, operation in known:
         command = operation.get("x-command")
         if command is None:
             continue
@@ -76,6 +90,8 @@ def check_commands(operations: Iterator[tuple[str, str, dict[str, Any]]]) -> Ite
             yield f"{place}: x-command: expected a name and, but for a command of its own, a group"
             continue
         words = command.get("group", ""), command["name"]
+        if kinds and "group" in command and words[0] not in kinds:
+            yield f"{place}: x-command.group: {shown(words[0])} is not a kind of project"
         if words in taken:
             yield f"{place}: x-command: {taken[words]} is `{' '.join(words).strip()}` already"
         taken.setdefault(words, place)

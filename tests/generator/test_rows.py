@@ -148,6 +148,14 @@ def field(name: str, **changes: Any) -> Callable[[Document], None]:
     return lambda document: {**fields(document), **assets(document)["properties"]}[name].update(changes)
 
 
+def operation(**changes: Any) -> Callable[[Document], None]:
+    return lambda document: document["paths"]["/things"]["post"].update(changes)
+
+
+def emulated(**rows: Any) -> Callable[[Document], None]:
+    return operation(**{"x-emulator": {"type": "A", "media": "image/png", **rows}})
+
+
 MISTAKES: list[tuple[Callable[[Document], None], str]] = [
     (row(size=3), "POST /things: x-credits.prices[1]: 'size' is not a field of the body"),
     (row(**{"part.length": 3}), "x-credits.prices[1]: 'part.length' is not a field of the body"),
@@ -156,6 +164,12 @@ MISTAKES: list[tuple[Callable[[Document], None], str]] = [
     (row(price="1"), "x-credits.prices[1]: '1' is not a price, or `up_to` is below it"),
     (row(up_to=0), "x-credits.prices[1]: 1 is not a price, or `up_to` is below it"),
     (row(at_least=1), "x-credits.prices[1]: `at_least` can be true"),
+    (emulated(prompt="part.sizes"), "POST /things: x-emulator.prompt: 'part.sizes' is not a field of the body"),
+    (emulated(count="times"), "x-emulator.count: 'times' is not a field of the body"),
+    (emulated(media={"form": {"a": "image/png"}}), "x-emulator.media: 'form' is not a field of the body"),
+    (emulated(longest=[{"modes": "a", "seconds": 3}]), "x-emulator.longest: 'modes' is not a field of the body"),
+    (operation(**{"x-emulator": "image/png"}), "POST /things: x-emulator: expected rows, among them `media`"),
+    (operation(**{"x-median-seconds": "long"}), "x-median-seconds: 'long' is not a number of seconds"),
     (price(prices=[]), "x-credits.prices: expected a list of rows, each with its price"),
     (price(by="loud"), "x-credits: ['by'] is not made of at_least, default, prices, quantity, round, unit"),
     (price(unit=None), "x-credits.unit: a word is missing"),
@@ -205,6 +219,15 @@ def test_two_operations_with_one_command(hologram: Document) -> None:
     hologram["paths"]["/others"] = copy.deepcopy(hologram["paths"]["/things"])
     hologram["paths"]["/others"]["post"]["operationId"] = "make_other"
     with pytest.raises(WrongRow, match="POST /others: x-command: POST /things is `thing make` already"):
+        Build(Contract(hologram), TEMPLATES)
+
+
+def test_a_command_in_a_group_that_does_not_exist(hologram: Document) -> None:
+    hologram["paths"]["/v9/thing-projects/{id}"] = hologram["paths"].pop("/things/{id}")
+    operation(**{"x-project-kind": "thing"})(hologram)
+    Build(Contract(hologram), TEMPLATES)
+    operation(**{"x-command": {"group": "things", "name": "make"}})(hologram)
+    with pytest.raises(WrongRow, match=r"POST /things: x-command\.group: 'things' is not a kind of project"):
         Build(Contract(hologram), TEMPLATES)
 
 
