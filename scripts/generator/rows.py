@@ -78,7 +78,7 @@ def check_commands(operations: Iterator[tuple[str, str, dict[str, Any]]]) -> Ite
     """A line for each command of the command line that two operations have, or whose group does not exist."""
     taken: dict[tuple[Any, Any], str] = {}
     known = list(operations)
-    kinds = {operation["x-project-kind"] for _, _, operation in known if "x-project-kind" in operation}
+    kinds = [operation["x-project-kind"] for _, _, operation in known if "x-project-kind" in operation]
     for path, method, operation in known:
         command = operation.get("x-command")
         if command is None:

@@ -25,6 +25,7 @@ from generator.build import Build, format_folder
 from generator.contract import load
 from generator.problems import BrokenOutput, Problem
 from generator.reference import END, START, pages
+from generator.reference_index import NAME as INDEX
 from generator.texts import Code, raw
 from programs import python
 
@@ -385,8 +386,8 @@ class Attacked:
             return problem
         assert [path.name for path in root.iterdir()] == [build.package]
         self.written.append(root)
-        for text in pages(build, self.folder / "reference", root / build.package).values():
-            check_page(text.decode("utf-8"))
+        for name, text in pages(build, self.folder / "reference", root / build.package).items():
+            (check_index if name == INDEX else check_page)(text.decode("utf-8"))
         return None
 
 
@@ -409,6 +410,15 @@ def check_page(text: str) -> None:
     assert text.count(START) == 1
     assert text.count(END) == 1
     assert text.index(START) < text.index(END) < text.index("### ")
+    check_layout(text, 5)
+
+
+def check_index(text: str) -> None:
+    check_layout(text, 4)
+
+
+def check_layout(text: str, cells: int) -> None:
+    """Nothing of the document begins a block, a tag, a heading with an anchor or a cell."""
     outside = re.sub(r"^```python\n.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
     assert not re.search(r"^ {0,3}(```|~~~)", outside, re.MULTILINE)
     outside = re.sub(r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)", "", outside)
@@ -416,10 +426,10 @@ def check_page(text: str) -> None:
     anchors = re.findall(r'<a name="(\w+)"></a>', outside)
     assert len(anchors) == len(set(anchors)) == text.count("\n### ")
     for line in text.splitlines():
-        if line.startswith("|") and not line.startswith(("| Parameter", "|--")):
+        if line.startswith("|") and not line.startswith(("| Parameter", "| Operation", "|--")):
             # A pipe ends a cell unless an odd number of backslashes stands before it.
             pipes = [found for found in re.finditer(r"(?<!\\)(\\*)\|", line) if len(found[1]) % 2 == 0]
-            assert len(pipes) == 5, line
+            assert len(pipes) == cells, line
 
 
 @pytest.fixture(scope="module")
