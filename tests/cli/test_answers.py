@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,19 @@ def test_all_saved_items(
 
 def test_a_wrong_parameter_is_wrong_usage(run: Run) -> None:
     assert run("saved-items", "--limit", "101").code == 2
+
+
+def test_a_batch_beyond_the_balance_is_stopped_and_may_be_started_anyway(run: Run, emulator: Emulator) -> None:
+    row = {"endpoint": "ai_image_generator", "image_count": 1, "style": {"prompt": "x"}}
+    rows = [json.dumps({"key": key, **row}) for key in "ab"]
+    Path("rows.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    emulator.ledger.set_balance(7)
+    batch = ("batch", "run", "rows.jsonl", "--output", "out")
+    ended = run(*batch)
+    assert (ended.code, len(emulator.ledger.creates)) == (1, 0)
+    assert "cost at least 10 credits, and the account has 7; nothing was submitted" in ended.err
+    assert "--no-check-balance" in ended.err
+    error = json.loads(run(*batch, "--format", "json").out.splitlines()[-1])["error"]
+    assert (error["type"], error["needed"], error["balance"]) == ("BalanceTooLow", 10, 7)
+    run(*batch, "--no-check-balance")
+    assert len(emulator.ledger.creates) == 1

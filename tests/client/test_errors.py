@@ -184,6 +184,8 @@ ARGUMENTS: dict[str, Any] = {
     "mistakes": [Mistake(2, None, "key", "`key`: it is empty")],
     "key": "fox",
     "estimate": 5,
+    "needed": 25,
+    "balance": 20,
     "why": "OperationalError",
     "used": 480.0,
     "limit": 500.0,

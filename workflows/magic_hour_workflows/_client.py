@@ -49,6 +49,8 @@ class Client(low_level.Client):
         max_credits: the most credits that all who use the same job log may spend at this address; without a log, the
             most that this client may spend. What may cost more is refused before anything is uploaded.
         assume_credits: the credits to count for a call whose price is unknown; otherwise `max_credits` refuses it.
+        check_balance: ask for the balance of the account before each submission, and again if it gets no answer, so
+            that `SubmissionUnknown` says whether the job was probably charged. One more request before each job.
 
     Raises:
         InvalidArgument: there is no key, or a value is invalid.
@@ -76,13 +78,18 @@ class Client(low_level.Client):
         job_log: str | os.PathLike[str] | bool | None = None,
         max_credits: float | None = None,
         assume_credits: float | None = None,
+        check_balance: bool = False,
     ) -> None:
         seconds = checked_seconds("request_timeout", request_timeout)
         super().__init__(
             token, base_url=base_url, request_timeout=seconds, http_client=http_client, allow_http=allow_http
         )
         defaults = Defaults.checked(
-            timeout=timeout, poll_interval=poll_interval, max_parallel=max_parallel, allow_http=allow_http
+            timeout=timeout,
+            poll_interval=poll_interval,
+            max_parallel=max_parallel,
+            allow_http=allow_http,
+            check_balance=check_balance,
         )
         log = checked_job_log(job_log, self.base_url, max_credits, assume_credits)
         make_backend = partial(_sync_backend, self._transport, defaults.max_parallel)
@@ -126,6 +133,8 @@ class AsyncClient(low_level.AsyncClient):
         max_credits: the most credits that all who use the same job log may spend at this address; without a log, the
             most that this client may spend. What may cost more is refused before anything is uploaded.
         assume_credits: the credits to count for a call whose price is unknown; otherwise `max_credits` refuses it.
+        check_balance: ask for the balance of the account before each submission, and again if it gets no answer, so
+            that `SubmissionUnknown` says whether the job was probably charged. One more request before each job.
 
     Raises:
         InvalidArgument: there is no key, or a value is invalid.
@@ -155,13 +164,18 @@ class AsyncClient(low_level.AsyncClient):
         job_log: str | os.PathLike[str] | bool | None = None,
         max_credits: float | None = None,
         assume_credits: float | None = None,
+        check_balance: bool = False,
     ) -> None:
         seconds = checked_seconds("request_timeout", request_timeout)
         super().__init__(
             token, base_url=base_url, request_timeout=seconds, http_client=http_client, allow_http=allow_http
         )
         defaults = Defaults.checked(
-            timeout=timeout, poll_interval=poll_interval, max_parallel=max_parallel, allow_http=allow_http
+            timeout=timeout,
+            poll_interval=poll_interval,
+            max_parallel=max_parallel,
+            allow_http=allow_http,
+            check_balance=check_balance,
         )
         log = checked_job_log(job_log, self.base_url, max_credits, assume_credits)
         make_backend = partial(_async_backend, self._transport, defaults.max_parallel)

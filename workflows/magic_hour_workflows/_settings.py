@@ -33,9 +33,12 @@ class Defaults(NamedTuple):
     poll_interval: float | None
     max_parallel: int
     allow_http: bool
+    check_balance: bool = False
 
     @classmethod
-    def checked(cls, *, timeout: float, poll_interval: float | None, max_parallel: int, allow_http: bool) -> Defaults:
+    def checked(
+        cls, *, timeout: float, poll_interval: float | None, max_parallel: int, allow_http: bool, check_balance: bool
+    ) -> Defaults:
         """Check the arguments of a client, with the environment filling in the poll interval.
 
         Raises:
@@ -46,6 +49,7 @@ class Defaults(NamedTuple):
             poll_interval=checked_interval("poll_interval", poll_interval) or _from_environment(),
             max_parallel=_count("max_parallel", max_parallel),
             allow_http=checked_flag("allow_http", allow_http),
+            check_balance=checked_flag("check_balance", check_balance),
         )
 
 

@@ -22,6 +22,7 @@
     │       └── OutputsMissing         some outputs of a row could not be saved
     ├── OverLimit                      it may cost more than is left of the `max_credits` of a client
     ├── JobLogUnusable                 the job log cannot be read or written; nothing was sent
+    ├── BalanceTooLow                  the account cannot pay for the rows of a batch; nothing was submitted
     ├── OverBudget                     a row of a batch costs more than is left of `max_credits`
     ├── NotMine                        a row of a batch was taken over; nothing was sent
     ├── DatabaseAway                   the database of a batch cannot be reached; the next run resumes the batch
@@ -97,7 +98,13 @@ class SubmissionUnknown(MagicHourError):
         name: the name of the job, if any.
         submitted_at: when it was sent, in UTC.
         reason: what happened instead of a response.
+        balance_before: the credits of the account before it was sent, with `Client(check_balance=True)`; else None.
+        balance_after: the same once no response had come; None also after an interruption. The message says what
+            follows from the difference.
     """
+
+    balance_before: float | None = None
+    balance_after: float | None = None
 
     def __init__(self, *, operation: str, name: str | None, submitted_at: datetime, reason: str) -> None:
         known = f"under the name {name!r}" if name else "without a name"
@@ -338,6 +345,20 @@ class JobLogUnusable(MagicHourError):
         )
 
 
+class BalanceTooLow(MagicHourError):
+    """The account has fewer credits than the rows of a batch will cost. Nothing was submitted.
+
+    Attributes:
+        needed: the least that the rows without a job will cost.
+        balance: the credits that the account has.
+    """
+
+    def __init__(self, problem: Text, remedy: Text, needed: float, balance: float) -> None:
+        super().__init__(problem, remedy)
+        self.needed = needed
+        self.balance = balance
+
+
 class OverBudget(MagicHourError):
     """The row would exceed `max_credits`. Nothing was sent."""
 
@@ -418,6 +439,7 @@ def name_job(error: BaseException, job: Job) -> None:
 __all__ = [
     "APIError",
     "AssetNotFound",
+    "BalanceTooLow",
     "ConnectionFailed",
     "DatabaseAway",
     "DatabaseLost",

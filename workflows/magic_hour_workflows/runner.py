@@ -104,6 +104,7 @@ class _BaseRunner:
             on_progress=checked_listener(on_progress),
             allow_http=self.defaults.allow_http,
             job_log=self._job_log,
+            check_balance=self.defaults.check_balance,
         )
 
     def _generate(
@@ -120,6 +121,11 @@ class _BaseRunner:
 
     def _begun(self, options: Mapping[str, Any]) -> Call:
         return self.begin(**{name: options[name] for name in _OF_CALL if name in options})
+
+    def _balance(self, timeout: float | None) -> Coroutine[Any, Any, float | None]:
+        from ._flows.balance import balance
+
+        return balance(self.begin(timeout or self.request_timeout))
 
     def _wait(self, kind: JobKind, id: str, options: WaitOptions) -> Coroutine[Any, Any, Any]:
         from ._flows.wait import wait_for
@@ -176,6 +182,10 @@ class Runner(_BaseRunner):
         """Continue a job by its id."""
         return run_sync(self._check_result(kind, id, options))
 
+    def balance(self, *, timeout: float | None = None) -> float | None:
+        """The credits that the account can spend; None if the contract or the service does not say."""
+        return run_sync(self._balance(timeout))
+
     def upload_file(self, file: object, role: AssetRole | None = None, **options: Unpack[CallOptions]) -> str:
         """Upload a file; returns its remote path."""
         return run_sync(self._upload_file(file, role, options))
@@ -213,6 +223,10 @@ class AsyncRunner(_BaseRunner):
     async def check_result(self, kind: JobKind, id: str, **options: Unpack[JobOptions]) -> Result:
         """Continue a job by its id."""
         return await self._check_result(kind, id, options)
+
+    async def balance(self, *, timeout: float | None = None) -> float | None:
+        """The credits that the account can spend; None if the contract or the service does not say."""
+        return await self._balance(timeout)
 
     async def upload_file(self, file: object, role: AssetRole | None = None, **options: Unpack[CallOptions]) -> str:
         """Upload a file; returns its remote path."""

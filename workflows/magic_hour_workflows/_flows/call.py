@@ -71,6 +71,8 @@ class Submission:
         """Whether the job log has the entry."""
         self.followed: bool = False
         """Whether the call waits for the job."""
+        self.balance: float | None = None
+        """The balance of the account before the create, if it was asked for and is known."""
 
     def begin(self, attempt: Attempt) -> None:
         self.attempt, self.settled, self.unknown = attempt, False, None
@@ -91,6 +93,8 @@ class Call:
     """Called before each attempt at a paid create, directly before its first byte; raises if it must not be sent."""
     job_log: JobLog | None = None
     """Where the submission is recorded."""
+    check_balance: bool = False
+    """Whether to ask for the balance before a create, and after one without an answer."""
     submission: Submission = attrs.field(factory=Submission)
     deadline: float = attrs.field(default=0.0, kw_only=True)
 

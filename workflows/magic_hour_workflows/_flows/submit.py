@@ -20,6 +20,8 @@ from magic_hour_client.types import Request
 from .._hints import hinting
 from .._retry import Outcome, may_repeat, outcome
 from ..errors import SubmissionUnknown, name_job, naming
+from .balance import compare, note_before
+from .balance import reserve as reserve_for_balance
 from .call import Attempt, Call, logger
 from .recording import record_accepted, record_submitting, recorded
 
@@ -85,6 +87,7 @@ async def submit(call: Call, request: Request[T]) -> tuple[T, Job]:
         ConnectionFailed: it could not be sent in time; nothing was charged.
     """
     kind_of(request)  # do not pay for a job that nobody could wait for
+    await note_before(call)
     await record_submitting(call)
     reserve = min(LEAST_SECONDS, call.timeout / 2)
     if call.left() < reserve:
@@ -96,9 +99,8 @@ async def submit(call: Call, request: Request[T]) -> tuple[T, Job]:
         this = Attempt(request, call.backend.utc(), trace)
         call.submission.begin(this)
         try:
-            created = await call.backend.send(
-                request, call.attempt_deadline(SUBMIT_SECONDS), call.before_sending, trace
-            )
+            deadline = min(call.attempt_deadline(SUBMIT_SECONDS), call.deadline - reserve_for_balance(call))
+            created = await call.backend.send(request, deadline, call.before_sending, trace)
             call.submission.job = job = job_from(request, created)
             await record_accepted(call, job)
             publish(call, job)
@@ -114,8 +116,12 @@ async def submit(call: Call, request: Request[T]) -> tuple[T, Job]:
             raise _lost(call, this, str(error) or type(error).__name__) from error
 
     try:
-        with hinting(request):
-            return await call.repeat(request.name, attempt, again=may_submit_again, reserve=reserve)
+        try:
+            with hinting(request):
+                return await call.repeat(request.name, attempt, again=may_submit_again, reserve=reserve)
+        except SubmissionUnknown as unknown:
+            await compare(call, request, unknown)
+            raise
     except BaseException as error:
         carry(call, error)
         raise
@@ -210,6 +216,7 @@ def _lost(call: Call, attempt: Attempt, reason: str) -> SubmissionUnknown:
     request, submitted_at = attempt.request, attempt.submitted_at
     name = _name(request)
     unknown = SubmissionUnknown(operation=request.name, name=name, submitted_at=submitted_at, reason=reason)
+    unknown.balance_before = call.submission.balance
     call.submission.unknown, call.submission.settled = unknown, True
     logger.warning("%s", unknown)
     call.emit(SubmissionLost(operation=request.name, name=name, submitted_at=submitted_at, reason=reason))

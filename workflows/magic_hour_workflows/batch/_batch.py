@@ -16,13 +16,17 @@ import anyio
 import anyio.to_thread
 import attrs
 
+from magic_hour_client._runtime.settings import checked_flag
+from magic_hour_client.endpoints import BALANCE
 from magic_hour_client.errors import Argument, InvalidArgument
 
-from .._client import AsyncClient
+from .._client import AsyncClient, Client
+from .._flows.call import logger
 from .._outputs import checked_directory
 from .._results import plain_number
 from ..errors import DatabaseLost
 from ..events import Event
+from . import _balance
 from ._database import Database, database_of, open_beside_run
 from ._fleet import StopSignal
 from ._manifest import RowLike, check_budget, plan, read
@@ -33,6 +37,8 @@ from ._settling import Settled, with_id
 from ._settling import not_charged as settle_not_charged
 from ._store import Store
 
+_BALANCE_SECONDS = 20.0
+"""How long a batch waits for the balance before it starts without."""
 _POLL_SECONDS = 0.2
 """How often `run` checks for finished rows."""
 
@@ -55,7 +61,10 @@ class Batch:
         token, base_url, allow_http: as for `Client`.
         timeout: seconds that each step of a row may take.
         poll_interval: as for `Client`.
+        check_balance: ask for the balance of the account before the first job, and submit nothing if it cannot pay for
+            the rows that are left. A balance that cannot be asked for stops nothing. Default: True.
         on_event: called with the key of a row and each of its events, from another thread.
+        on_warning: called with a sentence that matters although the batch goes on; logged by default.
 
     Raises:
         InvalidArgument: a value is invalid.
@@ -83,7 +92,9 @@ class Batch:
         allow_http: bool = False,
         timeout: float = 1800.0,
         poll_interval: float | None = None,
+        check_balance: bool = True,
         on_event: Callable[[str, Event], object] | None = None,
+        on_warning: Callable[[str], object] | None = None,
     ) -> None:
         self._given = rows
         self._endpoint = endpoint
@@ -94,15 +105,18 @@ class Batch:
             "rate": _positive("rate", rate),
             "max_credits": _positive("max_credits", max_credits, zero=True),
         }
-        self._make_client = partial(
-            AsyncClient,
-            token,
-            base_url=base_url,
-            timeout=timeout,
-            poll_interval=poll_interval,
-            allow_http=allow_http,
-            job_log=False,  # the database of the batch has its jobs, and only it
-        )
+        service: dict[str, Any] = {
+            "token": token,
+            "base_url": base_url,
+            "timeout": timeout,
+            "poll_interval": poll_interval,
+            "allow_http": allow_http,
+            "job_log": False,  # the database of the batch has its jobs, and only it
+        }
+        self._make_client = partial(AsyncClient, **service)
+        self._make_sync_client = partial(Client, **service)
+        self._check_balance = checked_flag("check_balance", check_balance) and BALANCE is not None
+        self._on_warning = on_warning or partial(logger.warning, "%s")
         if rows is not None:  # else it may only be inspected, which needs no key
             self._make_client()  # raises now if one of these is invalid
         self._on_event = on_event
@@ -266,11 +280,20 @@ class Batch:
         run.start(self.rows, self._output, self._limits, retry)
         self._identity = run.identity
 
+    def _ask_balance(self) -> float | None:
+        with self._make_sync_client() as client:
+            return client.runner.balance(timeout=_BALANCE_SECONDS)
+
     def _run(self) -> Run:
         if self._ran:  # the cause may have been fixed
             self._stop_signal = StopSignal()
         self._ran = True
-        return Run(self.database, self._stop_signal, self._make_client, self._on_event)
+        check = (
+            partial(_balance.check_balance, ask=self._ask_balance, warn=self._on_warning)
+            if self._check_balance
+            else None
+        )
+        return Run(self.database, self._stop_signal, self._make_client, self._on_event, check)
 
     def __enter__(self) -> Self:
         return self

@@ -30,6 +30,7 @@ from ._output_dir import OutputDir, checked
 from ._row_workflow import RowWorkflow, Steps
 from ._rows import Row, RowResult, RowStatus
 from ._side_file import SideFile
+from ._store import Store
 from ._submission import Submitter
 
 DEFAULT_CONCURRENCY = 16
@@ -46,6 +47,8 @@ class Run:
     _stop_signal: StopSignal
     _make_client: Callable[[], AsyncClient]
     _on_event: Callable[[str, Event], object] | None
+    _check: Callable[[Store], None] | None = None
+    """Called before anything is submitted; raises if nothing should be."""
     _stack: ExitStack = attrs.field(factory=ExitStack, init=False)
     _starting: Lock = attrs.field(factory=Lock, init=False)
     _over: bool = attrs.field(default=False, init=False)
@@ -78,6 +81,8 @@ class Run:
             self._since = self._began = self._store.fleet.now()
             restarted = self._reopen(rows, retry)
             if waiting := self._store.keys(RowStatus.WAITING):
+                if self._check is not None:
+                    self._check(self._store)
                 engine = Engine(self._store, self._stop_signal, self._workflow, shared=self._database.shared)
                 stack.callback(self._verify)  # after running submissions got their responses
                 engine.start(restarted=restarted)

@@ -129,6 +129,14 @@ class Store:
             for found in connection.execution_options(yield_per=CHUNK).execute(query):
                 yield Row(key=found.key, endpoint=found.endpoint, parameters=json.loads(found.parameters))
 
+    def unsubmitted(self) -> Iterator[Row]:
+        """The rows that wait and have no job, so that they still have to be paid for."""
+        query = sa.select(rows.c.key, rows.c.endpoint, rows.c.parameters).outerjoin(paid, paid.c.key == rows.c.key)
+        query = query.where(rows.c.state == RowStatus.WAITING, paid.c.key.is_(None))
+        with self.engine.connect() as connection:
+            for found in connection.execution_options(yield_per=CHUNK).execute(query):
+                yield Row(key=found.key, endpoint=found.endpoint, parameters=json.loads(found.parameters))
+
     @retry_while_away
     def row(self, key: str) -> tuple[Row, RowStatus, int, Kind] | None:
         """A row with its stored state, its estimate and its kind; None if it was removed."""

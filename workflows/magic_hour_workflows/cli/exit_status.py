@@ -43,7 +43,21 @@ EXIT_CODES = {
 }
 """In the help and in the documentation."""
 
-_DETAILS = ("project_id", "kind", "status", "code", "name", "retry_after", "field", "credits_charged", "operation")
+_DETAILS = (
+    "project_id",
+    "kind",
+    "status",
+    "code",
+    "name",
+    "retry_after",
+    "field",
+    "credits_charged",
+    "operation",
+    "balance_before",
+    "balance_after",
+    "needed",
+    "balance",
+)
 _OPTIONS = {
     "token": "MAGIC_HOUR_API_KEY",
     "download_directory": "--output",
@@ -53,6 +67,7 @@ _OPTIONS = {
     "manifest": "MANIFEST",
     "key": "KEY",
     "which": "JOB",
+    "check_balance": "--no-check-balance",
     "project_id": "--project",
 }
 _SETTINGS = (

@@ -18,6 +18,7 @@ from .options import (
     Keys,
     Manifest,
     MaxCredits,
+    NoCheckBalance,
     NotCharged,
     OfManifest,
     Open,
@@ -45,6 +46,7 @@ def _run(
     concurrency: Concurrency = None,
     rate: Rate = None,
     max_credits: MaxCredits = None,
+    no_check_balance: NoCheckBalance = False,
     database: DatabaseOf = None,
     dry_run: DryRun = False,
     timeout: StepTimeout = None,
@@ -56,7 +58,8 @@ def _run(
     from .run import run_manifest
 
     limits = {"concurrency": concurrency, "rate": rate, "max_credits": max_credits, "endpoint": endpoint}
-    options = {**limits, "timeout": timeout, "poll_interval": poll_interval}
+    checks = {"check_balance": False} if no_check_balance else {}
+    options = {**limits, **checks, "timeout": timeout, "poll_interval": poll_interval}
     return run_manifest(terminal, manifest, output, locate(terminal, database, manifest), options, dry_run=dry_run)
 
 
@@ -96,6 +99,7 @@ def _retry(
     concurrency: Concurrency = None,
     rate: Rate = None,
     max_credits: MaxCredits = None,
+    no_check_balance: NoCheckBalance = False,
     timeout: StepTimeout = None,
     poll_interval: PollInterval = None,
 ) -> object:
@@ -105,7 +109,8 @@ def _retry(
     from .run import run_known
 
     limits = {"concurrency": concurrency, "rate": rate, "max_credits": max_credits}
-    options = {**limits, "timeout": timeout, "poll_interval": poll_interval}
+    checks = {"check_balance": False} if no_check_balance else {}
+    options = {**limits, **checks, "timeout": timeout, "poll_interval": poll_interval}
     return run_known(terminal, locate(terminal, database, manifest), options, retry=keys or True)
 
 
@@ -140,6 +145,7 @@ def _worker(
     concurrency: Concurrency = None,
     rate: Rate = None,
     max_credits: MaxCredits = None,
+    no_check_balance: NoCheckBalance = False,
     timeout: StepTimeout = None,
     poll_interval: PollInterval = None,
 ) -> object:
@@ -149,7 +155,8 @@ def _worker(
     from .run import run_known
 
     limits = {"concurrency": concurrency, "rate": rate, "max_credits": max_credits}
-    options = {**limits, "timeout": timeout, "poll_interval": poll_interval}
+    checks = {"check_balance": False} if no_check_balance else {}
+    options = {**limits, **checks, "timeout": timeout, "poll_interval": poll_interval}
     return run_known(terminal, locate(terminal, database, None), options)
 
 

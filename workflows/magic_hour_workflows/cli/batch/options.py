@@ -88,6 +88,9 @@ MaxCredits = Annotated[
         help="Credit limit of the whole batch. Rows that would exceed it are not started, and are listed.",
     ),
 ]
+NoCheckBalance = Annotated[
+    bool, Option("--no-check-balance", help="Start even if the account has too few credits for the rows that are left.")
+]
 DatabaseOf = Annotated[
     str | None,
     Option(

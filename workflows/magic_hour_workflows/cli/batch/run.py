@@ -131,13 +131,17 @@ def _given(options: Options) -> dict[str, Any]:
 
 
 def _service(terminal: Terminal, location: BatchLocation) -> dict[str, Any]:
-    return {"database": location.database, "base_url": terminal.base_url, "allow_http": terminal.allow_http}
+    service = {"database": location.database, "base_url": terminal.base_url, "allow_http": terminal.allow_http}
+    return {**service, "on_warning": lambda text: to_stderr(f"magic-hour: {text}")}
 
 
 def _typed(given: Options) -> list[str]:
     """The options as they would be typed again."""
     words = []
     for name, value in given.items():
+        if value is False:
+            words.append(f"--no-{name.replace('_', '-')}")
+            continue
         words += [f"--{name.replace('_', '-')}", f"{value:.15g}" if isinstance(value, float) else str(value)]
     return words
 
