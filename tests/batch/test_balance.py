@@ -30,7 +30,7 @@ def test_too_few_credits_stop_it_before_the_first_job(each: LocalBatch) -> None:
     with pytest.raises(BalanceTooLow) as caught:
         each.run(image_rows(5))
     assert (caught.value.needed, caught.value.balance) == (5 * PRICE, 4 * PRICE)
-    assert "at least 25 credits, and the account has 20; nothing was submitted" in str(caught.value)
+    assert "at least 25 credits, and the account has 20, so nothing was submitted" in str(caught.value)
     assert not each.emulator.ledger.creates
 
 

@@ -85,7 +85,7 @@ def test_a_batch_beyond_the_balance_is_stopped_and_may_be_started_anyway(run: Ru
     batch = ("batch", "run", "rows.jsonl", "--output", "out")
     ended = run(*batch)
     assert (ended.code, len(emulator.ledger.creates)) == (1, 0)
-    assert "cost at least 10 credits, and the account has 7; nothing was submitted" in ended.err
+    assert "cost at least 10 credits, and the account has 7, so nothing was submitted" in ended.err
     assert "--no-check-balance" in ended.err
     error = json.loads(run(*batch, "--format", "json").out.splitlines()[-1])["error"]
     assert (error["type"], error["needed"], error["balance"]) == ("BalanceTooLow", 10, 7)

@@ -36,9 +36,10 @@ def check_balance(store: Store, ask: Callable[[], float | None], warn: Callable[
     if balance is None:
         warn("the service did not say the balance of the account, so it was not checked")
     elif needed > balance:
-        problem = f"the rows that are left cost at least {needed:,.10g} credits, and the account has {balance:,.10g}"
-        turn_off = "add credits, or start it anyway: turn off "
-        raise BalanceTooLow(f"{problem}; nothing was submitted", (turn_off, Argument("check_balance")), needed, balance)
+        least = f"the rows that are left cost at least {needed:,.10g} credits"
+        problem = f"{least}, and the account has {balance:,.10g}, so nothing was submitted"
+        remedy = ("add credits, or start it anyway: turn off ", Argument("check_balance"))
+        raise BalanceTooLow(problem, remedy, needed, balance)
 
 
 def least_needed(store: Store) -> float:
