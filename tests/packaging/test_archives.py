@@ -64,7 +64,7 @@ def test_the_wheel_is_no_larger_than_it_needs_to_be(published: Published) -> Non
     each = parts["generated"] // len(ENDPOINTS)
     assert each <= 6000, f"an operation takes {each} bytes of generated code"
     size = published.wheel.stat().st_size
-    assert size <= 725_000, f"the wheel has {size} bytes: {parts['generated']} generated, {parts['other']} other"
+    assert size <= 740_000, f"the wheel has {size} bytes: {parts['generated']} generated, {parts['other']} other"
 
 
 def test_the_wheel_holds_the_samples_with_their_licences_and_the_contract(published: Published) -> None:
