@@ -22,6 +22,7 @@ class Saved:
     def __call__(self, request: httpx.Request) -> httpx.Response:
         query = dict(request.url.params)
         self.asked.append(query)
+        assert len(self.asked) < 10, "round in circles"
         cursor = query.get("cursor")
         items = [{"id": f"{cursor}-{number}", "type": "voice", "name": None, "assets": []} for number in range(2)]
         return httpx.Response(200, json={"items": items, "next_cursor": self.links[cursor]})
