@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from magic_hour_workflows import _syncing
 from magic_hour_workflows.batch import _output_dir as places
 from magic_hour_workflows.batch._output_dir import GroupWork, Incoming, OutputDir
 
@@ -70,7 +71,8 @@ def synced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             raise OSError(errno.EIO, "the disk is broken")
         done.append("directory" if directory else "bytes")
 
-    monkeypatch.setattr(places, "_sync", sync)
+    monkeypatch.setattr(places, "sync", sync)
+    monkeypatch.setattr(_syncing, "sync", sync)
     monkeypatch.setattr(places, "moved", lambda *paths: (done.append("name"), moved(*paths))[1])
     return done
 

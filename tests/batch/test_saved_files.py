@@ -115,8 +115,8 @@ def test_a_row_of_which_one_output_cannot_be_saved_keeps_the_others(
     """Nothing is halted, the next run asks for the rest, and what is there is not fetched under a second name."""
     urls = download._urls
 
-    def unusable(project: Any) -> Any:
-        given = urls(project)
+    def unusable(job: Any, project: Any) -> Any:
+        given = urls(job, project)
         if project.name == "fox-1" and given:
             given[1] = "ftp://storage.example/2.png?signature=canary"
         return given

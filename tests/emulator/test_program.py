@@ -206,6 +206,6 @@ def test_an_emulator_can_be_started_again():
 def test_samples_are_small_real_files():
     assert samples.portrait().read_bytes()[:3] == b"\xff\xd8\xff"
     assert 20_000 < samples.portrait().stat().st_size < 80_000
-    assert 20_000 < samples.voice().stat().st_size < 80_000
+    assert 10_000 < samples.voice().stat().st_size < 80_000
     readme = (samples.portrait().parent / "README.md").read_text(encoding="utf-8")
     assert all(name in readme for name in ("portrait.jpg", "voice.mp3"))

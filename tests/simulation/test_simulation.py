@@ -17,7 +17,15 @@ from simulation.run import Report, simulate
 CHUNKS, SEEDS = 10, 40
 ABSTRACT = {"MagicHourError", "JobError", "TransferFailed", "UnusableURL"}
 """Base classes, and errors that are only ever the cause of another."""
-OF_BATCHES = {"DatabaseAway", "DatabaseLost", "ManifestError", "NotMine", "OutputsMissing", "OverBudget"}
+OF_BATCHES = {
+    "BalanceTooLow",
+    "DatabaseAway",
+    "DatabaseLost",
+    "ManifestError",
+    "NotMine",
+    "OutputsMissing",
+    "OverBudget",
+}
 OF_JOB_LOGS = {"JobLogUnusable", "OverLimit"}
 """The simulated log has no file and no limit."""
 

@@ -16,6 +16,7 @@ from starlette.datastructures import UploadFile
 
 import magic_hour_client as low_level
 from magic_hour_client import errors, models, params
+from magic_hour_client.types import JobKind
 from magic_hour_workflows import AsyncClient, Client, Event, JobError, Result, SubmissionUnknown, events
 from magic_hour_workflows.errors import DownloadFailed, JobFailed
 
@@ -139,7 +140,7 @@ def generate(client: Client) -> None:
     )
     assert_type(result, Result)
     assert_type(result.id, str)
-    assert_type(result.kind, Literal["image", "video", "audio"])
+    assert_type(result.kind, JobKind)
     assert_type(result.status, str)
     assert_type(result.credits_charged, float | None)
     assert_type(result.downloaded_paths, list[Path])

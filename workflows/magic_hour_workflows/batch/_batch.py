@@ -266,8 +266,8 @@ class Batch:
             return with_id(self.database, key, project_id)
         if not callable(not_charged):
             raise InvalidArgument(
-                "expected a function; it is called with the name of the job once nobody can submit the row any more",
-                "return whether there is no such job; an earlier check does not count",
+                "expected a function that takes the name of a job and returns whether there is no such job",
+                "pass the function itself: it is called once nobody can submit the row any more",
                 field="not_charged",
             )
         return settle_not_charged(self.database, key, not_charged, on_wait)
