@@ -171,10 +171,10 @@ def test_a_batch_begun_by_one_release_is_finished_by_the_next(database: str, sha
 
 
 def test_a_server_that_is_restarted_in_the_middle(own_server: Postgres, shared: Path) -> None:
-    keys = manifest(shared, 14)
+    keys = manifest(shared, 24)
     with service(speed=3) as emulator, FleetHarness(emulator, own_server.database(), shared) as harness:
-        emulator.fault("delay", on="create", phase="after", seconds=0.3, times=None)
-        # Two at a time, or on a busy machine `one` is done with all before `two` is up.
+        # Two at a time and slowly, or on a busy machine `one` is done with all before `two` is up.
+        emulator.fault("delay", on="create", phase="after", seconds=1.0, times=None)
         told: dict[str, Any] = {"manifest": str(shared / "rows.jsonl"), "options": {"concurrency": 2}}
         workers = [harness.worker("one", **told)]
         harness.until("the first row", workers[0].lines)

@@ -267,7 +267,7 @@ class Batch:
         if not callable(not_charged):
             raise InvalidArgument(
                 "expected a function that takes the name of a job and returns whether there is no such job",
-                "pass the function itself: it is called once nobody can submit the row any more",
+                "pass the function, which is called when nobody can submit the row; an earlier check does not count",
                 field="not_charged",
             )
         return settle_not_charged(self.database, key, not_charged, on_wait)
