@@ -19,13 +19,13 @@ from openapi_python_client.parser.properties import ModelProperty
 from openapi_python_client.parser.responses import Response
 
 from .emulator_rows import EmulatorRows
-from .links import Links, PagesView, TaskView
-from .models import AssetView
+from .endpoint_views import EndpointView, ResourceView
+from .links import Links, TaskView
 from .names import attribute
 from .prices import Prices
 from .problems import WrongRow
-from .rows import Rows, check_commands, check_roles, check_uploads
-from .rules import Rules, RuleView
+from .rows import Rows, check_document
+from .rules import Rules
 from .shapes import Side
 from .texts import Code, raw
 from .views import FieldView, Views
@@ -34,113 +34,6 @@ T = TypeVar("T")
 
 _PREFIX = "field_"
 _VERBS = {"get": "get", "post": "create", "put": "replace", "patch": "update", "delete": "delete"}
-
-
-@attrs.frozen(kw_only=True)
-class EndpointView:
-    """One operation."""
-
-    resource: tuple[str, ...]
-    method_name: str
-    tag: str
-    module: str
-    method: str
-    path: str
-    charges: bool
-    project_kind: str | None
-    task: str | None
-    pages: PagesView | None
-    balance: str | None
-    prices: dict[str, Any]
-    assets: list[AssetView]
-    rules: list[RuleView]
-    path_parameters: list[FieldView]
-    query_parameters: list[FieldView]
-    header_parameters: list[FieldView]
-    body_model: str | None
-    body_fields: list[FieldView] | None
-    body_names: tuple[str, ...]
-    body_required: tuple[str, ...]
-    body_kind: Code | None
-    has_body: bool
-    keywords: list[FieldView]
-    generate_keywords: list[FieldView]
-    results: list[tuple[int, Code]]
-    result_annotation: Code
-    result_description: str
-    summary_line: str
-    description: str
-    example: Any
-    source: dict[str, Any]
-    example_lines: list[Code] = attrs.field(factory=list)
-    generate_lines: list[Code] = attrs.field(factory=list)
-
-    @property
-    def generates(self) -> bool:
-        """Whether there is a `generate` for it: it makes a job, paid or a task, and takes only fields of its body."""
-        starts = (self.charges and self.project_kind is not None) or self.task is not None
-        return starts and bool(self.generate_keywords)
-
-    @property
-    def page_keywords(self) -> list[FieldView]:
-        """The parameters of an operation with pages, but for the cursor."""
-        return [field for field in self.keywords if self.pages is not None and field.attribute != self.pages.cursor]
-
-    @property
-    def call_name(self) -> str:
-        return ".".join((*self.resource, self.method_name))
-
-
-@attrs.define(kw_only=True)
-class ResourceView:
-    """One node of the tree under the client."""
-
-    resource: tuple[str, ...]
-    description: str
-    operations: list[EndpointView] = attrs.field(factory=list)
-    children: list[ResourceView] = attrs.field(factory=list)
-    project_kind: str | None = None
-    """The kind of projects that it gets, if any."""
-    project: EndpointView | None = None
-    """The operation that gets one."""
-    task: TaskView | None = None
-    """The tasks that it gets, if any."""
-    uploads: bool = False
-    """Whether the upload URLs of input files are below it."""
-
-    @property
-    def generators(self) -> list[EndpointView]:
-        return [operation for operation in self.operations if operation.generates]
-
-    @property
-    def starts_tasks(self) -> bool:
-        return any(operation.task is not None for operation in self.generators)
-
-    @property
-    def extended_children(self) -> list[ResourceView]:
-        return [child for child in self.children if child.is_extended]
-
-    @property
-    def is_extended(self) -> bool:
-        """Whether the resource with workflows differs from the one of the low-level client."""
-        own = bool(self.generators) or self.project is not None or self.uploads
-        return own or bool(self.extended_children)
-
-    @property
-    def path(self) -> str:
-        return ".".join(self.resource)
-
-    @property
-    def attribute(self) -> str:
-        return self.resource[-1]
-
-    @property
-    def module(self) -> str:
-        return "_".join(self.resource)
-
-    @property
-    def class_name(self) -> str:
-        return "".join(part.title().replace("_", "") for part in self.resource)
 
 
 class Endpoints:
@@ -193,13 +86,9 @@ class Endpoints:
         keywords = [*parameters["query"], *parameters["header"], *named]
         results, annotation = self._results(endpoint)
         media = self.contract.json_media(operation.get("requestBody"))
-        place = f"{method.upper()} {ascii(path)[1:-1]}"
-        prices, rules = Prices(self.views, place, model), Rules(self.views, place, model)
-        emulator = EmulatorRows(self.views, place, model)
-        emulator.check(operation)
-        self._read(emulator, None)
-        links = Links(self.views, place, self._model_of(annotation))
         plain = method == "get" and not parameters["path"] and not keywords
+        place = f"{method.upper()} {ascii(path)[1:-1]}"
+        rows = self._rows(operation, place, model, annotation, parameters["query"], plain)
         return EndpointView(
             resource=_resource(path),
             method_name=name,
@@ -210,11 +99,8 @@ class Endpoints:
             charges=operation.get("x-charges-credits") is True,
             project_kind=_text(operation.get("x-project-kind")),
             task=_resource(path)[-1] if "x-task" in operation else None,
-            pages=self._read(links, links.pages(operation.get("x-pages"), parameters["query"])),
-            balance=self._read(links, links.balance(operation.get("x-balance"), plain=plain)),
-            prices=self._read(prices, prices.prices(operation.get("x-credits"))),
+            **rows,
             assets=self.views.assets(model),
-            rules=self._read(rules, rules.rules()),
             path_parameters=parameters["path"],
             query_parameters=parameters["query"],
             header_parameters=parameters["header"],
@@ -234,6 +120,28 @@ class Endpoints:
             example=media.get("example"),
             source=operation,
         )
+
+    def _rows(
+        self,
+        operation: dict[str, Any],
+        place: str,
+        body: ModelProperty | None,
+        result: str,
+        query: list[FieldView],
+        plain: bool,
+    ) -> dict[str, Any]:
+        """What the rows of an operation say, as fields of its view. A `plain` one is a GET without parameters."""
+        prices, rules = Prices(self.views, place, body), Rules(self.views, place, body)
+        emulator = EmulatorRows(self.views, place, body)
+        links = Links(self.views, place, self._model_of(result))
+        emulator.check(operation)
+        self._read(emulator, None)
+        return {
+            "pages": self._read(links, links.pages(operation.get("x-pages"), query)),
+            "balance": self._read(links, links.balance(operation.get("x-balance"), plain=plain)),
+            "prices": self._read(prices, prices.prices(operation.get("x-credits"))),
+            "rules": self._read(rules, rules.rules()),
+        }
 
     def _read(self, rows: Rows, found: T) -> T:
         """What was found in rows, with what is wrong with them noted."""
@@ -278,9 +186,7 @@ class Endpoints:
         self.tasks  # noqa: B018  (its rows are read when it is first asked for)
         for view in [view for view in self.all() if view.balance is not None][1:]:
             self._problems.append(f"{view.method} {view.path}: x-balance: another operation says it already")
-        lines = [*self._problems, *check_roles(self.views), *check_commands(self.contract.operations())]
-        lines += check_uploads(self.contract.operations())
-        if lines:
+        if lines := [*self._problems, *check_document(self.views)]:
             raise WrongRow("these rows of the document are wrong:", lines)
 
     def _fields(self, model: ModelProperty | None, side: Side) -> list[FieldView] | None:

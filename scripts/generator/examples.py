@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 
 from .contract import Contract
-from .endpoints import EndpointView
+from .endpoint_views import EndpointView
 from .models import ITEMS
 from .texts import Code
 from .views import FieldView

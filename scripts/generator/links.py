@@ -18,7 +18,7 @@ from .texts import Code, raw
 from .views import FieldView, Views
 
 if TYPE_CHECKING:
-    from .endpoints import EndpointView
+    from .endpoint_views import EndpointView
 
 _PAGES = {"cursor", "next", "items"}
 _TASK = {"get", "done", "failed", "outputs"}

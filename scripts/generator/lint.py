@@ -15,7 +15,8 @@ from openapi_python_client.parser import GeneratorData
 from openapi_python_client.parser.openapi import Endpoint
 
 from .contract import Contract
-from .endpoints import Endpoints, EndpointView, success_status
+from .endpoint_views import EndpointView
+from .endpoints import Endpoints, success_status
 from .examples import type_of
 from .names import (
     CALL_OPTIONS,

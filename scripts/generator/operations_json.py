@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from .contract import Contract
-from .endpoints import EndpointView
+from .endpoint_views import EndpointView
 from .walk import transformed
 
 _COMPONENT = "#/components/schemas/"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from .contract import Contract
-from .endpoints import EndpointView, ResourceView
+from .endpoint_views import EndpointView, ResourceView
 from .examples import arguments, call_lines, made_up, schema_of, type_of
 from .names import attribute
 from .problems import DamagedPage

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .endpoints import EndpointView, ResourceView
+from .endpoint_views import EndpointView, ResourceView
 from .texts import code, markdown
 
 NAME = "README.md"

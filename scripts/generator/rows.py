@@ -5,6 +5,7 @@ Rule: whatever a row names must exist. A mistake in a row stops the generator wi
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeGuard
@@ -12,6 +13,13 @@ from typing import Any, TypeGuard
 from openapi_python_client.parser.properties import ModelProperty
 
 from .models import ROLES, Models
+from .walk import extensions
+
+# spec/README.md says what each of them means; a test compares the two.
+EXTENSIONS = {"x-charges-credits", "x-project-kind", "x-task", "x-command", "x-credits", "x-median-seconds"}
+EXTENSIONS |= {"x-emulator", "x-upload-urls", "x-pages", "x-balance", "x-asset", "x-implied", "x-before"}
+EXTENSIONS |= {"x-deprecation", "x-deprecated-values", "x-essential", "x-secret"}
+_LIKE = 0.85  # `x-credit` is like `x-credits`; `x-deprecated`, which other tools read, is not like `x-deprecation`
 
 _TYPES: dict[type, set[str]] = {
     bool: {"boolean"},
@@ -58,7 +66,17 @@ class Rows:
             self.wrong(place, f"{shown(value)} is no {' or '.join(sorted(types)) or 'plain value'}")
 
 
-def check_roles(models: Models) -> Iterator[str]:
+def check_document(models: Models) -> Iterator[str]:
+    """A line for each mistake in rows that are not those of one operation."""
+    operations = list(models.contract.operations())
+    yield from _check_roles(models)
+    yield from _check_essential(models)
+    yield from _check_commands(operations)
+    yield from _check_uploads(operations)
+    yield from _check_names_of_extensions(models.contract.raw)
+
+
+def _check_roles(models: Models) -> Iterator[str]:
     """A line for each field of a file that nobody could upload to."""
     for model in models.models.values():
         for name, field in models.fields(model).items():
@@ -74,12 +92,38 @@ def check_roles(models: Models) -> Iterator[str]:
                     yield f"schema {model.class_info.name}: {name}.x-asset: only a string can be the path of a file"
 
 
-def check_commands(operations: Iterator[tuple[str, str, dict[str, Any]]]) -> Iterator[str]:
+def _check_names_of_extensions(document: dict[str, Any]) -> Iterator[str]:
+    """A line for each extension whose name looks like one of ours, in a document that has others of ours.
+
+    All other extensions belong to other tools.
+    """
+    found = list(extensions(document))
+    if not any(name in EXTENSIONS for _, name in found):
+        return
+    for where, name in found:
+        near = difflib.get_close_matches(name, EXTENSIONS - {name}, 1, _LIKE)
+        if near and name not in EXTENSIONS:
+            yield f"{where}: {shown(name)} is not an extension; did you mean {near[0]}?"
+
+
+def _check_essential(models: Models) -> Iterator[str]:
+    """A line for each field that is called essential and does not exist."""
+    for model in models.models.values():
+        names = models.source(model).get("x-essential", [])
+        known = models.fields(model)
+        if not isinstance(names, list):
+            yield f"schema {model.class_info.name}: x-essential: expected a list of fields"
+            continue
+        for name in names:
+            if name not in known:
+                yield f"schema {model.class_info.name}: x-essential: {shown(name)} is not a field of this object"
+
+
+def _check_commands(operations: list[tuple[str, str, dict[str, Any]]]) -> Iterator[str]:
     """A line for each command of the command line that two operations have, or whose group does not exist."""
     taken: dict[tuple[Any, Any], str] = {}
-    known = list(operations)
-    kinds = [operation["x-project-kind"] for _, _, operation in known if "x-project-kind" in operation]
-    for path, method, operation in known:
+    kinds = [operation["x-project-kind"] for _, _, operation in operations if "x-project-kind" in operation]
+    for path, method, operation in operations:
         command = operation.get("x-command")
         if command is None:
             continue
@@ -97,7 +141,7 @@ def check_commands(operations: Iterator[tuple[str, str, dict[str, Any]]]) -> Ite
         taken.setdefault(words, place)
 
 
-def check_uploads(operations: Iterator[tuple[str, str, dict[str, Any]]]) -> Iterator[str]:
+def _check_uploads(operations: list[tuple[str, str, dict[str, Any]]]) -> Iterator[str]:
     """A line for each operation that gives URLs to upload to and does not say where stored files are."""
     for path, method, operation in operations:
         row = operation.get("x-upload-urls", True)

@@ -47,3 +47,13 @@ def references(node: Any, where: str = "", *, free: bool = False) -> Iterator[tu
         if not free and isinstance(key, str) and is_data(key):
             continue
         yield from references(value, f"{where}/{key}".lstrip("/"), free=not free and key in FREE_NAMES)
+
+
+def extensions(node: Any, where: str = "", *, free: bool = False) -> Iterator[tuple[str, str]]:
+    """Place and name of every extension: each key that begins with `x-` and is not a name of the document's own."""
+    items = enumerate(node) if isinstance(node, list) else node.items() if isinstance(node, dict) else ()
+    for key, value in items:
+        if not free and isinstance(key, str) and key.startswith("x-"):
+            yield where or "document", key
+        elif free or not (isinstance(key, str) and is_data(key)):
+            yield from extensions(value, f"{where}/{key}".lstrip("/"), free=not free and key in FREE_NAMES)

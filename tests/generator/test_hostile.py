@@ -159,7 +159,9 @@ def extensions(d: Any, p: Any) -> None:
     fields(d)["name"].update({"x-implied": {"colour": p}, "default": p})
     fields(d)["colour"]["x-deprecated-values"] = {"red": p, p: p}
     condition = {"if": {"properties": {"name": {"const": p}}, "required": ["name"]}, "then": {"required": ["colour"]}}
-    d["components"]["schemas"]["Thing"].update({"x-essential": [p], "allOf": [{**condition, "title": p, "x-what": p}]})
+    d["components"]["schemas"]["Thing"].update(
+        {"x-essential": ["name"], "allOf": [{**condition, "title": p, "x-what": p}]}
+    )
 
 
 @place(TEXTS)
@@ -167,7 +169,7 @@ def odd_extensions(d: Any, p: Any) -> None:
     post(d).update({"x-charges-credits": p, "x-project-kind": {p: [p]}})
     fields(d)["name"].update({"deprecated": True, "x-deprecation": {p: p}, "format": p})
     fields(d)["colour"]["x-deprecated-values"] = p
-    d["components"]["schemas"]["Thing"].update({"x-essential": p, "x-secret": [p]})
+    d["components"]["schemas"]["Thing"].update({"x-secret": [p]})
 
 
 @place(TEXTS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ import pytest
 
 from generator.build import Build
 from generator.contract import Contract
-from generator.endpoints import EndpointView
+from generator.endpoint_views import EndpointView
 from generator.problems import WrongRow
+from generator.rows import EXTENSIONS
+from generator.walk import extensions
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 Document = dict[str, Any]
@@ -148,6 +151,10 @@ def field(name: str, **changes: Any) -> Callable[[Document], None]:
     return lambda document: {**fields(document), **assets(document)["properties"]}[name].update(changes)
 
 
+def thing(**changes: Any) -> Callable[[Document], None]:
+    return lambda document: document["components"]["schemas"]["Thing"].update(changes)
+
+
 def operation(**changes: Any) -> Callable[[Document], None]:
     return lambda document: document["paths"]["/things"]["post"].update(changes)
 
@@ -202,6 +209,11 @@ MISTAKES: list[tuple[Callable[[Document], None], str]] = [
     (field("video", **{"x-asset": "vidio"}), "schema Assets: video.x-asset: 'vidio' is not made of image, audio"),
     (field("video", **{"x-asset": []}), "schema Assets: video.x-asset: [] is not made of image, audio"),
     (field("loud", **{"x-asset": "image"}), "loud.x-asset: only a string can be the path of a file"),
+    (thing(**{"x-essential": ["nane"]}), "schema Thing: x-essential: 'nane' is not a field of this object"),
+    (thing(**{"x-essential": "name"}), "schema Thing: x-essential: expected a list of fields"),
+    (operation(**{"x-credit": {}}), "paths//things/post: 'x-credit' is not an extension; did you mean x-credits?"),
+    (field("video", **{"x-asset": "video", "x-asets": "gif"}),
+     "components/schemas/Assets/properties/video: 'x-asets' is not an extension; did you mean x-asset?"),
 ]  # fmt: skip
 
 
@@ -213,6 +225,25 @@ def test_a_mistake_in_a_row_stops_the_generator_with_its_place(
     with pytest.raises(WrongRow) as caught:
         Build(Contract(hologram), TEMPLATES)
     assert line in str(caught.value)
+
+
+def test_extensions_of_other_tools_are_left_alone(hologram: Document) -> None:
+    operation(**{"x-credits-of-mine": 1, "x-codeSamples": []})(hologram)
+    field("loud", **{"x-deprecated": True})(hologram)
+    hologram["components"]["schemas"]["Thing"]["properties"]["x-asets"] = {"type": "string"}
+    Build(Contract(hologram), TEMPLATES)
+
+
+def test_a_document_without_rows_of_ours_may_call_its_extensions_as_it_likes(document: Document) -> None:
+    ours = [name for _, name in extensions(document) if name in EXTENSIONS]
+    operation(**{"x-credit": {}})(document)
+    assert not ours
+    Build(Contract(document), TEMPLATES)
+
+
+def test_every_extension_is_documented() -> None:
+    documented = re.findall(r"^\| `(x-[a-z-]+)", (TEMPLATES.parent / "spec" / "README.md").read_text("utf-8"), re.M)
+    assert set(documented) == EXTENSIONS
 
 
 def test_two_operations_with_one_command(hologram: Document) -> None:
