@@ -209,7 +209,7 @@ MISTAKES: list[tuple[Callable[[Document], None], str]] = [
     (field("video", **{"x-asset": "vidio"}), "schema Assets: video.x-asset: 'vidio' is not made of image, audio"),
     (field("video", **{"x-asset": []}), "schema Assets: video.x-asset: [] is not made of image, audio"),
     (field("loud", **{"x-asset": "image"}), "loud.x-asset: only a string can be the path of a file"),
-    (thing(**{"x-essential": ["nane"]}), "schema Thing: x-essential: 'nane' is not a field of this object"),
+    (thing(**{"x-essential": ["colours"]}), "schema Thing: x-essential: 'colours' is not a field of this object"),
     (thing(**{"x-essential": "name"}), "schema Thing: x-essential: expected a list of fields"),
     (operation(**{"x-credit": {}}), "paths//things/post: 'x-credit' is not an extension; did you mean x-credits?"),
     (field("video", **{"x-asset": "video", "x-asets": "gif"}),
