@@ -91,3 +91,11 @@ def test_a_batch_beyond_the_balance_is_stopped_and_may_be_started_anyway(run: Ru
     assert (error["type"], error["needed"], error["balance"]) == ("BalanceTooLow", 10, 7)
     run(*batch, "--no-check-balance")
     assert len(emulator.ledger.creates) == 1
+
+
+@pytest.mark.parametrize("phase", ["before", "after"])
+def test_the_balance_says_whether_a_lost_job_was_charged(run: Run, emulator: Emulator, phase: str) -> None:
+    emulator.faults.add("reset", on="create", phase=phase)
+    lost = run("image", "generate", "--prompt", "A red fox", "--image-count", "1", "--check-balance")
+    assert lost.code == 4
+    assert ("probably accepted" if phase == "after" else "probably not accepted") in lost.err

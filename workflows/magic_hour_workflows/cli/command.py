@@ -161,6 +161,13 @@ AssumeCredits = Annotated[
         help="The credits to count towards --max-credits if the price is unknown. Default: refuse the job.",
     ),
 ]
+CheckBalance = Annotated[
+    bool,
+    Option(
+        "--check-balance",
+        help="Ask for the balance before the job, and again if it is unknown whether the job was accepted.",
+    ),
+]
 NoDownload = Annotated[bool, Option("--no-download", help="Do not save the outputs.")]
 
 

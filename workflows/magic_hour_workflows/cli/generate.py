@@ -22,6 +22,7 @@ from .._results import Result
 from .command import (
     SHARED,
     AssumeCredits,
+    CheckBalance,
     JobLog,
     MaxCredits,
     NoDownload,
@@ -53,7 +54,7 @@ ExtraBody = Annotated[
 LEAST_SECONDS = 0.001
 """The least that is left of `--timeout`, so that the call itself reports the timeout."""
 _OWN = ("--output", "--no-wait", "--no-download", "--dry-run", "--timeout", "--poll-interval", "--extra-body", "--help")
-_LIMITS = ("--job-log", "--max-credits", "--assume-credits")
+_LIMITS = ("--job-log", "--max-credits", "--assume-credits", "--check-balance")
 TAKEN = frozenset({*_OWN, *_LIMITS, *(name for parameter in SHARED for name in names_of(parameter))})
 """Flags that are not available to fields of the contract."""
 
@@ -97,8 +98,10 @@ def _add(group: typer.Typer, operation: str, found: Sequence[Flag]) -> None:
         job_log: JobLog = None,
         max_credits: MaxCredits = None,
         assume_credits: AssumeCredits = None,
+        check_balance: CheckBalance = False,
     ) -> None:
         terminal.job_log, terminal.max_credits, terminal.assume_credits = job_log, max_credits, assume_credits
+        terminal.check_balance = check_balance
         terminal.flags, terminal.submits = found, not dry_run
         terminal.resume_options = resume_options(output, no_download)
         saving = {"wait_for_completion": not no_wait, "download_outputs": not no_download, "output": output}

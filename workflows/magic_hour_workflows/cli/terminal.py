@@ -53,6 +53,8 @@ class Terminal:
     max_credits: float | None = None
     assume_credits: float | None = None
     """What may be spent, and what to count if a price is unknown."""
+    check_balance: bool = False
+    """Whether to ask for the balance around a submission."""
     flags: Sequence[Flag] = ()
     """The flags behind the fields that errors may name."""
     submits: bool = False
@@ -81,6 +83,7 @@ class Terminal:
             job_log=log,
             max_credits=self.max_credits,
             assume_credits=self.assume_credits,
+            check_balance=self.check_balance,
         )
         self.address = client.base_url
         return client
