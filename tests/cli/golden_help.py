@@ -19,11 +19,11 @@ PROGRAMS = ("demo", "emulator")
 """Commands with help of their own."""
 
 
-def commands() -> list[tuple[str, ...]]:
-    """Every command, in the order of the help."""
+def commands(*arguments: str) -> list[tuple[str, ...]]:
+    """Every command that is prepared for these arguments, in the order of the help; without arguments, every command."""
     from magic_hour_workflows.cli.app import build
 
-    return list(_below((), typer.main.get_command(build())))
+    return list(_below((), typer.main.get_command(build(arguments))))
 
 
 def _below(path: tuple[str, ...], command: Any) -> Iterator[tuple[str, ...]]:

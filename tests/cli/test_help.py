@@ -53,6 +53,17 @@ def test_every_command_has_examples() -> None:
     assert sorted(without) == sorted(f" {group} --help" for group in groups)
 
 
+@pytest.mark.parametrize("typed", ["image generate", "video wait", "batch run", "schema", "audio", "jobs list --all"])
+def test_only_what_was_typed_is_prepared(typed: str) -> None:
+    words = tuple(typed.split()[:2])
+    below = [command for command in commands() if command[: len(words)] == words]
+    assert commands(*typed.split()) == [*(words[:length] for length in range(len(words))), *below]
+
+
+def test_what_does_not_exist_is_compared_with_everything(run: Run) -> None:
+    assert "'generate'" in run("image", "generat").err
+
+
 def batch_of(line: str, run: Run, emulator: Emulator, folder: Path) -> str:
     """The manifests of the examples, and a batch in the state that they need."""
     table = "key,endpoint,assets.image_file_path\nanna,ai_headshot_generator,portrait.jpg\n"

@@ -21,11 +21,12 @@ from .command import among, command, option
 from .terminal import Terminal
 
 
-def add(app: typer.Typer, groups: Mapping[str, typer.Typer]) -> None:
-    """Add the commands to their groups, or to the program itself."""
+def add(groups: Mapping[str, typer.Typer]) -> None:
+    """Add the commands to their groups; those of no group to the program itself, which has the name ""."""
     for name, description in operations().items():
-        if (about := description.get("command")) and "body" not in description:
-            _add(groups[about["group"]] if "group" in about else app, name, description)
+        about = description.get("command")
+        if about and "body" not in description and about.get("group", "") in groups:
+            _add(groups[about.get("group", "")], name, description)
 
 
 def _add(group: typer.Typer, operation: str, description: Mapping[str, Any]) -> None:

@@ -59,13 +59,17 @@ TAKEN = frozenset({*_OWN, *_LIMITS, *(name for parameter in SHARED for name in n
 """Flags that are not available to fields of the contract."""
 
 
-def add(groups: Mapping[str, typer.Typer]) -> None:
-    """Add the generate commands to their groups; those that need, and then take, the fewest files come first."""
-    wanted = [name for name, description in operations().items() if "command" in description and "body" in description]
-    found = {name: flags(name, TAKEN) for name in wanted}
+def add(groups: Mapping[str, typer.Typer], arguments: Sequence[str] = ()) -> None:
+    """Add the generate commands to their groups, or only the one that the arguments name; those that need, and then
+    take, the fewest files come first.
+    """
+    about = {name: each["command"] for name, each in operations().items() if "command" in each and "body" in each}
+    about = {name: command for name, command in about.items() if command["group"] in groups}
+    named = [name for name in about if [about[name][word] for word in ("group", "name")] == list(arguments[:2])]
+    found = {name: flags(name, TAKEN) for name in named or about}
     for operation in sorted(found, key=lambda name: _files(found[name])):
-        about = operations()[operation]
-        (_add_task if "task" in about else _add)(groups[about["command"]["group"]], operation, found[operation])
+        add_command = _add_task if "task" in operations()[operation] else _add
+        add_command(groups[about[operation]["group"]], operation, found[operation])
 
 
 def _files(found: Sequence[Flag]) -> tuple[int, int]:
