@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import io
 import json
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from jinja2 import Environment, FileSystemBytecodeCache
 
 import generate
+from generator import bundle, contract
 from generator.build import Build
 from generator.contract import load
 
@@ -89,6 +92,25 @@ def _document() -> Document:
             }
         },
     }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _everything_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A file that was parsed, a document that was valid and a template that was compiled are not worked on again."""
+    validate, valid = contract._validate, set[str]()
+
+    def validated(path: Path, found: contract.Contract) -> None:
+        text = json.dumps(found.raw)
+        if text not in valid:
+            validate(path, found)
+            valid.add(text)
+
+    compiled = FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bundle, "_document", functools.cache(bundle._document))
+        patch.setattr(contract, "_validate", validated)
+        patch.setattr("openapi_python_client.Environment", functools.partial(Environment, bytecode_cache=compiled))
+        yield
 
 
 @pytest.fixture

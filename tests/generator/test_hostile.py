@@ -12,12 +12,10 @@ import json
 import re
 import subprocess
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from jinja2 import Environment, FileSystemBytecodeCache
 from openapi_python_client.schema import UntrustedString
 
 from generator import texts
@@ -441,10 +439,9 @@ def attacked(tmp_path_factory: pytest.TempPathFactory, new_document: Any) -> Att
 
 
 @pytest.fixture(autouse=True)
-def _fast(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """No formatting (it runs nothing; that it accepts the output is tested below). Templates, and files that are the
-    same for many documents, are compiled once."""
-    cache = FileSystemBytecodeCache(str(tmp_path_factory.getbasetemp()))
+def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No formatting (it runs nothing; that it accepts the output is tested below). Files that are the same for many
+    documents are compiled once."""
 
     def compiled(text: str, *given: Any, **options: Any) -> None:
         if text not in COMPILED:
@@ -453,7 +450,6 @@ def _fast(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFact
 
     monkeypatch.setattr("generator.build.compile", compiled, raising=False)
     monkeypatch.setattr("generator.build.format_folder", lambda folder: None)
-    monkeypatch.setattr("openapi_python_client.Environment", partial(Environment, bytecode_cache=cache))
 
 
 COMPILED: set[str] = set()
