@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import fcntl
 import functools
 import io
 import json
+import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,12 +23,14 @@ import generate
 from generator import bundle, contract
 from generator.build import Build
 from generator.contract import load
+from programs import python
 
 ROOT = Path(__file__).resolve().parents[2]
 SPEC = ROOT / "spec" / "magic-hour.openapi.yaml"
 FOREIGN = Path(__file__).with_name("foreign.openapi.yaml")
+HOLOGRAM = Path(__file__).with_name("hologram.openapi.yaml")
 TEMPLATES = ROOT / "templates"
-PARTS = ("spec", "templates", "scripts", "generated", "docs", "emulator/magic_hour_emulator/spec")
+PARTS = ("spec", "templates", "generated", "docs/reference", "emulator/magic_hour_emulator/spec", "workflows")
 
 Document = dict[str, Any]
 
@@ -168,18 +173,92 @@ def foreign(tmp_path_factory: pytest.TempPathFactory) -> Tree:
     return tree
 
 
+@pytest.fixture(scope="session")
+def small_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project of two resources that is up to date."""
+    root = _copy(tmp_path_factory.mktemp("small"), ("templates",))
+    whole = _document()
+    whole["components"]["schemas"]["Thing"]["properties"]["name"]["description"] = "What it is called."
+    whole["paths"]["/others"] = {"get": {"operationId": "get_others", "responses": {"204": {"description": "None."}}}}
+    (root / "spec").mkdir()
+    (root / "spec" / "small.json").write_text(json.dumps(whole), encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        _take_for_own(root, "small.json", patch)
+        assert _command().error == ""
+    return root
+
+
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the project that `generate.main` takes for its own."""
-    copied = _copy(tmp_path / "project", PARTS)
-    monkeypatch.setattr(generate, "ROOT", copied)
-    monkeypatch.setattr(generate, "DEFAULT_SPEC", copied / "spec" / SPEC.name)
-    return copied
+def project(small_project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it that `generate.main` takes for its own."""
+    root = tmp_path / "project"
+    shutil.copytree(small_project, root)
+    _take_for_own(root, "small.json", monkeypatch)
+    return root
+
+
+def _take_for_own(root: Path, spec: str, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(generate, "ROOT", root)
+    patch.setattr(generate, "DEFAULT_SPEC", root / "spec" / spec)
+
+
+ROOT_PATHS = """
+  /v1/hologram: {$ref: "hologram.yaml#/paths/~1v1~1hologram"}
+  /v1/hologram-maker: {$ref: "hologram.yaml#/paths/~1v1~1hologram-maker"}
+  "/v1/hologram-projects/{id}": {$ref: "hologram.yaml#/paths/~1v1~1hologram-projects~1{id}"}
+
+webhooks:
+"""
+BODY = """    V1AiImageGeneratorCreateBody:
+      type: object
+      required: [image_count, style]
+      properties:
+"""
+STYLE = """    V1AiImageGeneratorCreateBodyStyle:
+      type: object
+      required: [prompt]
+      properties:
+"""
+TOP = "        seed: {type: integer, description: Where chance starts., example: 7}\n"
+NESTED = "        mood: {type: string, enum: [calm, wild], description: How it feels.}\n"
+
+
+def _grow(spec: Path) -> None:
+    """Add a file with a kind and its operations, their lines in the root, and two fields of another operation."""
+    shutil.copy(HOLOGRAM, spec / "hologram.yaml")
+    for name, changes in {
+        SPEC.name: {"\n\nwebhooks:\n": ROOT_PATHS},
+        "ai-image-generator.yaml": {BODY: BODY + TOP, STYLE: STYLE + NESTED},
+    }.items():
+        text = (spec / name).read_text(encoding="utf-8")
+        for place, more in changes.items():
+            assert text.count(place) == 1, f"the contract no longer has {place!r}; change the test"
+            text = text.replace(place, more)
+        (spec / name).write_text(text, encoding="utf-8")
 
 
 @pytest.fixture(scope="session")
-def copied_with_workflows(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return _copy(tmp_path_factory.mktemp("copy") / "project", (*PARTS, "workflows"))
+def grown(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project whose contract has a new kind, a new operation and two new fields, generated. All test
+    processes share it."""
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    root = folder / "grown"
+    with (folder / "grown.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not root.exists():
+            _grow(_copy(root, PARTS) / "spec")
+            with pytest.MonkeyPatch.context() as patch:
+                _take_for_own(root, SPEC.name, patch)
+                assert _command().error == ""
+    return root
+
+
+@pytest.fixture(scope="session")
+def run_grown(grown: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs Python against that copy."""
+    path = f"{grown / 'generated'}{os.pathsep}{grown / 'workflows'}"
+    return lambda *arguments, **more: python(*arguments, variables={"PYTHONPATH": path, "COLUMNS": "80"}, **more)
 
 
 def _copy(target: Path, parts: tuple[str, ...]) -> Path:

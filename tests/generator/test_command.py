@@ -14,10 +14,10 @@ from generator import problems
 from generator.names import CALL_OPTIONS, GENERATE_OPTIONS
 from generator.tree import files_in
 
-PAGE = "docs/reference/v1.ai_image_generator.md"
-MODULE = "generated/magic_hour_client/client.py"
-OTHER_PAGE = "docs/reference/v1.ai_image_editor.md"
-OTHER_MODULE = "generated/magic_hour_client/types.py"
+PAGE = "docs/reference/things.md"
+MODULE = "generated/small_client/client.py"
+OTHER_PAGE = "docs/reference/others.md"
+OTHER_MODULE = "generated/small_client/types.py"
 
 
 def append(path: Path) -> None:
@@ -25,23 +25,22 @@ def append(path: Path) -> None:
 
 
 def reworded(path: Path) -> None:
-    path.write_text(path.read_text().replace("What the images", "What images"))
+    path.write_text(path.read_text().replace("What it is called", "Its name"))
 
 
 CHANGES: dict[str, tuple[Callable[[Path], object], str]] = {
-    "hand edit": (lambda root: (root / MODULE).write_text("# mine\n"), "different: magic_hour_client/client.py"),
-    "one byte": (lambda root: append(root / MODULE), "different: magic_hour_client/client.py"),
-    "missing": (lambda root: (root / OTHER_MODULE).unlink(), "missing: magic_hour_client/types.py"),
-    "extra": (lambda root: (root / MODULE).with_name("mine.py").touch(), "extra: magic_hour_client/mine.py"),
-    "extra not Python": (lambda root: (root / MODULE).with_name("a.txt").touch(), "extra: magic_hour_client/a.txt"),
-    "page edited": (lambda root: (root / PAGE).write_text((root / PAGE).read_text().replace("### AI Images",
-     "### Mine")), "different: reference/v1.ai_image_generator.md"),
-    "page missing": (lambda root: (root / OTHER_PAGE).unlink(), "missing: reference/v1.ai_image_editor.md"),
+    "hand edit": (lambda root: (root / MODULE).write_text("# mine\n"), "different: small_client/client.py"),
+    "one byte": (lambda root: append(root / MODULE), "different: small_client/client.py"),
+    "missing": (lambda root: (root / OTHER_MODULE).unlink(), "missing: small_client/types.py"),
+    "extra": (lambda root: (root / MODULE).with_name("mine.py").touch(), "extra: small_client/mine.py"),
+    "extra not Python": (lambda root: (root / MODULE).with_name("a.txt").touch(), "extra: small_client/a.txt"),
+    "page edited": (lambda root: (root / PAGE).write_text((root / PAGE).read_text().replace("### ", "### My ")),
+     "different: reference/things.md"),
+    "page missing": (lambda root: (root / OTHER_PAGE).unlink(), "missing: reference/others.md"),
     "page extra": (lambda root: (root / PAGE).with_name("mine.md").touch(), "extra: reference/mine.md"),
-    "stale": (lambda root: reworded(root / "spec/ai-image-generator.yaml"),
-     "different: reference/v1.ai_image_generator.md"),
+    "stale": (lambda root: reworded(root / "spec/small.json"), "different: reference/things.md"),
     "stale template": (lambda root: append(root / "templates/client.py.jinja"),
-     "different: magic_hour_client/client.py"),
+     "different: small_client/client.py"),
 }  # fmt: skip
 
 
@@ -76,7 +75,7 @@ def test_check_names_every_change_and_a_run_mends_them_all(project: Path, comman
 
 
 def test_caches_are_no_difference(project: Path, command: Any) -> None:
-    cache = project / "generated" / "magic_hour_client" / "__pycache__"
+    cache = project / "generated" / "small_client" / "__pycache__"
     cache.mkdir()
     (cache / "client.cpython-311.pyc").write_bytes(b"")
     assert command("--check").code == 0
@@ -301,11 +300,11 @@ def test_a_document_of_ones_own_needs_a_place_of_its_own(capsys: pytest.CaptureF
 
 def test_a_page_with_a_text_of_its_own_is_not_deleted(project: Path, command: Any) -> None:
     """Its resource is gone from the document; what was written about it by hand may still be wanted."""
-    page = project / "docs" / "reference" / "v1.gone.md"
+    page = project / "docs" / "reference" / "gone.md"
     page.write_text("# gone\n<!-- CUSTOM DOCS START -->\nmine\n<!-- CUSTOM DOCS END -->\n", encoding="utf-8")
     ran = command()
     assert ran.code == problems.DamagedPage.exit_code
-    assert "v1.gone.md: delete the page yourself" in ran.error
+    assert "gone.md: delete the page yourself" in ran.error
     assert page.exists()
     page.write_text("# gone\n<!-- CUSTOM DOCS START -->\n\n<!-- CUSTOM DOCS END -->\n", encoding="utf-8")
     assert command().code == 0

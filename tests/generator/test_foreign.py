@@ -13,8 +13,6 @@ from uuid import UUID
 
 import pytest
 
-from programs import python
-
 ID = "00000000-0000-4000-8000-000000000001"
 
 
@@ -56,44 +54,6 @@ def test_size_and_imports(foreign: Any) -> None:
         lazy = importlib.import_module(f"corner_library_client.{name}")
         assert all(getattr(lazy, export) is not None for export in lazy.__all__)
     assert len(list(foreign.reference.glob("*.md"))) >= 12
-
-
-@pytest.mark.slow
-def test_types(foreign: Any) -> None:
-    program = foreign.package.parent / "program.py"
-    program.write_text(
-        "import uuid\n"
-        "from corner_library_client import Client\n"
-        "from corner_library_client.models import Price\n"
-        "def main(client: Client) -> None:\n"
-        '    book = client.books.create(title="a", class_="A", identifiers={"x": {"amount": 1, "currency": "eur"}})\n'
-        '    client.books.create(title="a", class_="A", identifiers={"x": Price(amount=1, currency="usd")})\n'
-        "    reveal_type(book.id)\n"
-        "    reveal_type(book.identifiers)\n"
-        "    reveal_type(book.class_)\n"
-        '    client.readers.create(address={"city": "x"}, full_name="y", labels={"a": "b"}, preferences={"c": 1})\n'
-        '    reveal_type(client.stock.replace(body={"sku": 1}))\n'
-        "    reveal_type(client.shelves.get())\n"
-        '    client.stock.replace(body={"sku": "many"})  # wrong\n'
-        '    client.books.create(title="a", class_=4)  # wrong\n'
-        "    client.loans.get_loan(loan_id=1).loan_id\n"
-        '    client.shelves.create(name="a", parent={"name": "b", "parent": None}, children=[{"name": "c"}])\n',
-        encoding="utf-8",
-    )
-    done = python("-m", "mypy", "--strict", "corner_library_client", "program.py", cwd=foreign.package.parent)
-    lines = program.read_text().splitlines()
-    errors = [line for line in done.stdout.splitlines() if " error: " in line]
-    wrong = {number for number, line in enumerate(lines, 1) if "# wrong" in line}
-    assert {int(error.split(":")[1]) for error in errors} == wrong, done.stdout
-    assert all(error.startswith("program.py:") for error in errors)
-    revealed = re.findall(r'Revealed type is "(.*)"', done.stdout)
-    assert [text.replace("corner_library_client.models.", "") for text in revealed] == [
-        "uuid.UUID",
-        "dict[str, books.Price] | None",
-        "str",
-        "dict[str, int]",
-        "shelves.Shelf",
-    ]
 
 
 CALLS: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], tuple[str, str, Any, Any]]] = {

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
 import json
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -12,55 +10,9 @@ from typing import Any
 
 import pytest
 
-from generator.contract import load
 from media import media_type
-from programs import python
 
 pytestmark = pytest.mark.slow
-
-BODY: dict[str, Any] = {
-    "type": "object",
-    "required": ["assets", "end_seconds"],
-    "properties": {
-        "name": {"type": "string"},
-        "start_seconds": {"type": "number", "default": 0, "x-before": "end_seconds"},
-        "end_seconds": {"type": "number"},
-        "mode": {"type": "string", "enum": ["flat", "deep"]},
-        "assets": {
-            "type": "object",
-            "required": ["source"],
-            "properties": {
-                "source": {
-                    "type": "string",
-                    "enum": ["file", "youtube"],
-                    "x-implied": {"video_file_path": "file", "youtube_url": "youtube"},
-                },
-                "video_file_path": {"type": "string", "x-asset": ["video", "gif"]},
-                "youtube_url": {"type": "string"},
-                "faces": {
-                    "type": "array",
-                    "items": {
-                        "type": "object",
-                        "required": ["original_face", "new_face"],
-                        "properties": {
-                            "original_face": {"type": "string"},
-                            "new_face": {"type": "string", "x-asset": "image"},
-                        },
-                    },
-                },
-            },
-            "allOf": [
-                {
-                    "if": {"properties": {"source": {"const": value}}, "required": ["source"]},
-                    "then": {"required": [field]},
-                }
-                for value, field in (("file", "video_file_path"), ("youtube", "youtube_url"))
-            ],
-        },
-    },
-}
-MEDIA = {"mode": {"flat": "image/png", "deep": "video/webm"}}
-PRICES = [{"mode": "flat", "price": 2}, {"mode": "deep", "price": 3, "up_to": 4}]
 
 START = """
 import json, pathlib, sys
@@ -132,68 +84,22 @@ with Emulator(spec=contract, speed=50) as emulator:
 print(json.dumps(found))
 """
 
-TYPED = """\
-from pathlib import Path
-
-from magic_hour_workflows import AsyncClient, Client
-
-
-async def main(client: Client, other: AsyncClient) -> None:
-    path = Path("a.png")
-    client.v1.hologram.generate(end_seconds=1, assets={"faces": [{"original_face": "f", "new_face": path}]})
-    await other.v1.hologram.generate(end_seconds=1, assets={"video_file_path": path}, mode="deep")
-    client.v1.hologram.create(end_seconds=1, assets={"video_file_path": "video/a.mp4"})
-    client.v1.hologram.generate(end_seconds=1, assets={"faces": [{"original_face": "f", "new_face": 5}]})  # wrong
-    client.v1.hologram.generate(end_seconds="1", assets={"video_file_path": path})  # wrong
-    await other.v1.hologram.generate(end_seconds=1, assets={"video_file_path": path}, mood="deep")  # wrong
-    client.v1.hologram.create(end_seconds=1, assets={"video_file_path": path})  # wrong
-    client.v1.hologram.create(end_seconds=1)  # wrong
-"""
-
 
 @pytest.fixture(scope="module")
-def project(copied_with_workflows: Path) -> Path:
-    """A copy of the project with the operation in its contract, generated."""
-    spec = copied_with_workflows / "spec" / "magic-hour.openapi.yaml"
-    text = spec.read_text(encoding="utf-8")
-    spec.write_text(json.dumps(with_hologram(load(spec).raw)), encoding="utf-8")
-    script = copied_with_workflows / "scripts" / "generate.py"
-    done = python(script)
-    spec.write_text(text, encoding="utf-8")
-    assert done.returncode == 0, done.stderr
+def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with files to send."""
+    folder = tmp_path_factory.mktemp("files")
     for name, content in (("loop.gif", b"GIF89a"), ("me.png", b"\x89PNG"), ("me.txt", b"words")):
-        (copied_with_workflows / name).write_bytes(content)
-    return copied_with_workflows
-
-
-def with_hologram(document: dict[str, Any]) -> dict[str, Any]:
-    paths = document["paths"]
-    paths["/v1/hologram"] = {"post": {
-        **copy.deepcopy(paths["/v1/ai-headshot-generator"]["post"]),
-        "operationId": "create_hologram",
-        "tags": ["v1.hologram"],
-        "x-project-kind": "hologram",
-        "x-command": {"group": "hologram", "name": "make", "examples": []},
-        "x-emulator": {"type": "HOLOGRAM", "media": MEDIA, "seconds": 1},
-        "x-credits": {"unit": "second", "quantity": {"from": "start_seconds", "to": "end_seconds"}, "prices": PRICES},
-        "requestBody": {"content": {"application/json": {
-            "schema": BODY, "example": {"assets": {"youtube_url": "https://a.example"}, "end_seconds": 2},
-        }}},
-    }}  # fmt: skip
-    get = copy.deepcopy(paths["/v1/video-projects/{id}"])
-    get.pop("delete", None)
-    get["get"] |= {"operationId": "get_hologram", "tags": ["v1.hologram_projects"]}
-    paths["/v1/hologram-projects/{id}"] = get
-    return document
+        (folder / name).write_bytes(content)
+    return folder
 
 
 @pytest.fixture
-def told(project: Path) -> Callable[[str], Any]:
+def told(run_grown: Any, here: Path) -> Callable[[str], Any]:
     """What a program prints as JSON, run against the copy."""
 
     def run(program: str) -> Any:
-        path = f"{project / 'generated'}{os.pathsep}{project / 'workflows'}"
-        done = python("-c", START + program, str(project), variables={"PYTHONPATH": path})
+        done = run_grown("-c", START + program, here)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
@@ -273,15 +179,13 @@ except ManifestError as error:
     assert mistakes == ["assets.youtube_url", "assets.faces[0].new_face", "assets.source"]
 
 
-def test_the_command_line(project: Path) -> None:
-    path = f"{project / 'generated'}{os.pathsep}{project / 'workflows'}"
-    face = f"original_face=api-assets/f.png,new_face={project / 'me.png'}"
+def test_the_command_line(run_grown: Any, here: Path) -> None:
+    face = f"original_face=api-assets/f.png,new_face={here / 'me.png'}"
 
     def run(*arguments: str) -> Any:
-        line = ("-m", "magic_hour_workflows", "hologram", "make", "--end-seconds", "2", *arguments)
-        return python(*line, variables={"PYTHONPATH": path})
+        return run_grown("-m", "magic_hour_workflows", "hologram", "make", "--end-seconds", "2", *arguments)
 
-    done = run("--video", str(project / "loop.gif"), "--face", face, "--dry-run", "--format", "json")
+    done = run("--video", str(here / "loop.gif"), "--face", face, "--dry-run", "--format", "json")
     assert done.returncode == 0, done.stderr
     data = json.loads(done.stdout)
     assert [each["name"] for each in data["uploads"]] == ["loop.gif", "me.png"]
@@ -293,11 +197,9 @@ def test_the_command_line(project: Path) -> None:
     assert "--youtube-url: needed when --source is youtube; give it, or change --source" in done.stderr
 
 
-def test_help_schema_and_page(project: Path) -> None:
-    path = f"{project / 'generated'}{os.pathsep}{project / 'workflows'}"
-
+def test_help_schema_and_page(run_grown: Any, grown: Path) -> None:
     def out(*words: str) -> str:
-        done = python("-m", "magic_hour_workflows", *words, variables={"PYTHONPATH": path, "COLUMNS": "80"})
+        done = run_grown("-m", "magic_hour_workflows", *words)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -309,8 +211,9 @@ def test_help_schema_and_page(project: Path) -> None:
     assert all(flag in flags for flag in wanted)
     described = json.loads(out("schema", "hologram", "make"))
     assert (described["name"], described["project_kind"]) == ("v1.hologram.create", "hologram")
-    assert described["credits"]["prices"] == PRICES
-    reference = project / "docs" / "reference"
+    prices = [{"mode": "flat", "price": 2}, {"mode": "deep", "price": 3, "up_to": 4}]
+    assert described["credits"]["prices"] == prices
+    reference = grown / "docs" / "reference"
     page = (reference / "v1.hologram.md").read_text(encoding="utf-8")
     rows = [line for line in page.splitlines() if line.startswith("| `")]
     named = [re.sub(r"[^\w]", "", row.split("`")[1]) for row in rows]
@@ -319,9 +222,8 @@ def test_help_schema_and_page(project: Path) -> None:
     assert (reference / "v1.hologram_projects.md").exists()
 
 
-def test_the_emulator_makes_it_and_a_batch_completes(project: Path, tmp_path: Path) -> None:
-    path = f"{project / 'generated'}{os.pathsep}{project / 'workflows'}"
-    done = python("-c", EMULATED, project, tmp_path, variables={"PYTHONPATH": path})
+def test_the_emulator_makes_it_and_a_batch_completes(run_grown: Any, grown: Path, tmp_path: Path) -> None:
+    done = run_grown("-c", EMULATED, grown, tmp_path)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["waited"] == ["complete", "HOLOGRAM"]
@@ -332,14 +234,3 @@ def test_the_emulator_makes_it_and_a_batch_completes(project: Path, tmp_path: Pa
     assert sorted(found["charges"]) == [2, 2, 3, 3, 3, 3]
     assert found["estimate"] == "3 to 4 credits"
     assert found["inputs"] == [["video"], *[["image", "video"]] * 5]
-
-
-def test_type_checkers_know_it(project: Path) -> None:
-    program = project / "program.py"
-    program.write_text(TYPED, encoding="utf-8")
-    paths = f"{project / 'generated'}:{project / 'workflows'}"
-    command = ("-m", "mypy", "--strict", "--explicit-package-bases", "--config-file", os.devnull, program)
-    done = python(*command, cwd=project, variables={"MYPYPATH": paths})
-    errors = [line for line in done.stdout.splitlines() if line.startswith("program.py:") and " error: " in line]
-    wrong = {number for number, line in enumerate(TYPED.splitlines(), 1) if "# wrong" in line}
-    assert {int(error.partition(".py:")[2].split(":")[0]) for error in errors} == wrong, done.stdout
