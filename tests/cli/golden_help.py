@@ -20,7 +20,7 @@ PROGRAMS = ("demo", "emulator")
 
 
 def commands(*arguments: str) -> list[tuple[str, ...]]:
-    """Every command that is prepared for these arguments, in the order of the help; without arguments, every command."""
+    """Every command prepared for these arguments, in the order of the help; without arguments, every command."""
     from magic_hour_workflows.cli.app import build
 
     return list(_below((), typer.main.get_command(build(arguments))))

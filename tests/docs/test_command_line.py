@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import shell_commands
 from cli.golden_help import commands
 from magic_hour_workflows.cli.exit_status import EXIT_CODES
 from programs import ran
@@ -31,12 +32,11 @@ def snippets(page: str, chapter: str = "") -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def environment() -> dict[str, str]:
+def environment() -> Iterator[dict[str, str]]:
     """A shell in which `magic-hour` is installed, as the first snippet has it."""
-    script = Path(sys.executable).with_name("magic-hour")
-    assert script.exists(), "the console script comes with the package"
     kept = {key: value for key, value in os.environ.items() if not key.startswith("MAGIC_HOUR_")}
-    return {**kept, "PATH": f"{script.parent}{os.pathsep}{kept['PATH']}", "MAGIC_HOUR_POLL_INTERVAL": "0.1"}
+    with shell_commands.installed() as folder:
+        yield {**kept, "PATH": f"{folder}{os.pathsep}{kept['PATH']}", "MAGIC_HOUR_POLL_INTERVAL": "0.1"}
 
 
 @pytest.fixture
@@ -48,10 +48,12 @@ def place(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def port(environment: dict[str, str]) -> Iterator[str]:
-    """The port of an emulator started with the command of the chapter, except for the port number."""
+    """The port of an emulator started with the command of the chapter, except for the port number and the speed."""
     command = snippets(PAGE, "A tour")[1].strip()
     assert command == f"magic-hour emulator --port {_PORT} --token mhk_local"
-    words = command.replace(_PORT, "0").split()
+    script = Path(sys.executable).with_name("magic-hour")
+    assert script.exists(), "the console script comes with the package"
+    words = [script, *command.replace(_PORT, "0").split()[1:], "--speed", "20"]
     with subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         greeting = "".join(process.stdout.readline() for _ in range(_GREETING_LINES))
