@@ -12,6 +12,7 @@ Rule: every promise has a proof, and every proof is a test of this repository.
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import sys
 from collections import defaultdict
@@ -43,6 +44,7 @@ def rows(text: str) -> Iterator[tuple[str, str, str]]:
             yield chapter, first.strip(), second.strip()
 
 
+@functools.cache
 def tests() -> dict[str, set[str]]:
     """The files that have each test, by its name: `test_a_thing`, `TestGroup::test_a_thing`."""
     found: dict[str, set[str]] = defaultdict(set)

@@ -62,13 +62,13 @@ def test_a_demo_without_the_emulator_says_what_to_install(
 
 @pytest.mark.slow
 def test_demo_batch(tmp_path: Path) -> None:
-    done = python("-m", "magic_hour_workflows.demo_batch", "--rows", "24", "--speed", "5", cwd=tmp_path)
+    done = python("-m", "magic_hour_workflows.demo_batch", "--rows", "12", "--speed", "5", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert re.search(r"^[1-9]\d* faults happened", done.stderr, re.MULTILINE)
-    assert "ledger: 24 jobs paid for, 24 rows, 0 jobs that belong to no row" in done.stderr
+    assert "ledger: 12 jobs paid for, 12 rows, 0 jobs that belong to no row" in done.stderr
     folder = tmp_path / "outputs" / "batch-1"
     rows = [json.loads(line) for line in (folder / "results.jsonl").read_text(encoding="utf-8").splitlines()]
-    assert [row["status"] for row in rows] == ["saved"] * 24
+    assert [row["status"] for row in rows] == ["saved"] * 12
     assert {row["endpoint"] for row in rows} == set(demo.calls())
     assert all((folder / path).stat().st_size for row in rows for path in row["paths"])
     assert (folder / "report.html").is_file()

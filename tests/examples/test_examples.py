@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
-from os import environ
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,14 +19,14 @@ import pytest
 from magic_hour_emulator import Emulator, samples
 from magic_hour_workflows import Client
 from media import media_type
-from programs import python
+from programs import Program
 from servers import serving
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 FILES = sorted(path.name for path in EXAMPLES.glob("*.py"))
 _ROW = re.compile(r"^\| \[`([^`]+)`\]\(\1\) \| (.+) \| ([^|]+) \|$", re.MULTILINE)
 
-pytestmark = pytest.mark.slow  # each test starts a fresh interpreter
+pytestmark = pytest.mark.slow  # each test starts a process
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -65,7 +67,7 @@ def folder(tmp_path: Path, portrait: Path, voice: Path) -> Path:
 
 
 @pytest.fixture
-def run(folder: Path, emulator: Emulator) -> Run:
+def run(folder: Path, emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Start a program in the folder, with the emulator as the service unless the variables say otherwise."""
 
     def start(name: str, *arguments: str, **variables: str | None) -> subprocess.CompletedProcess[str]:
@@ -75,10 +77,24 @@ def run(folder: Path, emulator: Emulator) -> Run:
             "MAGIC_HOUR_POLL_INTERVAL": "0.05",
             **variables,
         }
-        given = {**environ, **{key: value for key, value in settings.items() if value is not None}}
-        return python("-W", "error", EXAMPLES / name, *arguments, cwd=folder, env=given)
+        given = {key: value for key, value in settings.items() if value is not None}
+        out, err = (tmp_path_factory.mktemp("streams") / stream for stream in ("out", "err"))
+        with Program(_execute, EXAMPLES / name, arguments, folder, environment=given, out=out, err=err) as program:
+            try:
+                code = program.wait(300)
+            finally:
+                program.kill()
+        return subprocess.CompletedProcess([name, *arguments], code, out.read_text("utf-8"), err.read_text("utf-8"))
 
     return start
+
+
+def _execute(path: Path, arguments: tuple[str, ...], folder: Path) -> int:
+    warnings.simplefilter("error")
+    os.chdir(folder)
+    sys.argv = [str(path), *arguments]
+    runpy.run_path(str(path), run_name="__main__")
+    return 0
 
 
 def started(emulator: Emulator, kind: str, folder: Path) -> str:
