@@ -38,6 +38,8 @@ def main(arguments: Sequence[str] | None = None, *, program: str = "magic-hour-e
             realistic=options.realistic,
             spec=options.spec,
             allowed_hosts=options.allow_host,
+            webhook=options.webhook,
+            webhook_secret=options.webhook_secret,
         )
         with emulator:
             print(_greeting(emulator.url, emulator.token), flush=True)
@@ -80,6 +82,8 @@ def _parser(program: str) -> argparse.ArgumentParser:
     add("--spec", type=Path, default=None, metavar="FILE", help="OpenAPI file to take routes and checks from")
     name = "host name that the controls accept besides loopback names; may be repeated"
     add("--allow-host", action="append", default=[], metavar="NAME", help=name)
+    add("--webhook", metavar="URL", help="where on this machine to send signed events of jobs")
+    add("--webhook-secret", default="", metavar="SECRET", help="the secret that signs them")
     add("--version", action="version", version=f"%(prog)s {__version__}")
     return parser
 

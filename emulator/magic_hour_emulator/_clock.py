@@ -6,6 +6,7 @@ Rule: everything else in the emulator asks this clock, not the machine, except f
 import math
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -23,6 +24,8 @@ class Clock:
             raise ValueError(f"speed must be more than 0 and finite, not {speed}")
         self.speed = speed
         self.frozen = frozen
+        self.listeners: list[Callable[[], None]] = []
+        """Called whenever the time has jumped."""
         self._lock = threading.Lock()
         self._advanced = 0.0
         self._wall = time.time()
@@ -44,6 +47,7 @@ class Clock:
                     f"the clock can be advanced by {_FURTHEST_SECONDS:g} seconds in total, not by {seconds:g}"
                 )
             self._advanced += seconds
+        self._report()
         return self.now()
 
     def reset(self) -> None:
@@ -52,6 +56,11 @@ class Clock:
             self._advanced = 0.0
             self._wall = time.time()
             self._origin = time.monotonic()
+        self._report()
+
+    def _report(self) -> None:
+        for listener in self.listeners:
+            listener()
 
 
 def timestamp(seconds: float) -> str:

@@ -90,6 +90,8 @@ class Contract:
 
     operations: tuple[Operation, ...]
     example_assets: frozenset[str]
+    events: tuple[str, ...] = ()
+    """The types of webhook events."""
 
 
 def load_contract(path: Path | None = None) -> Contract:
@@ -118,7 +120,13 @@ def _parse(document: Json) -> Contract:
     ]
     about = dict(_job_routes(items))
     operations = tuple(_operation(document, registry, about, *item) for item in items)
-    return Contract(operations, frozenset(_example_assets(document, items)))
+    return Contract(operations, frozenset(_example_assets(document, items)), tuple(_events(document)))
+
+
+def _events(document: Json) -> Iterator[str]:
+    for item in document.get("webhooks", {}).values():
+        schema = _resolve(document, _content(item["post"]["requestBody"])["schema"])
+        yield from schema["properties"]["type"]["enum"]
 
 
 def _example_assets(document: Json, items: list[tuple[str, str, Json]]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -17,6 +18,7 @@ from ._contract import Json
 from ._jobs import UNFINISHED, Job, JobError, Status
 from ._request_checks import Refusal, local_only, read_json
 from ._service import Service
+from ._webhook_targets import parse_webhook
 from .faults import Fault
 
 __all__ = ["CONTROLS", "control_routes", "force"]
@@ -46,7 +48,7 @@ async def _respond(control: "Control", controls: "_Controls", request: Request) 
         raise Refusal(422, "unprocessable_entity", str(wrong)) from wrong
     if answer is None:
         return Response(status_code=204)
-    return JSONResponse(answer, 201 if control in (_Controls.add_fault, _Controls.add_item) else 200)
+    return JSONResponse(answer, 201 if control in _CREATING else 200)
 
 
 def force(service: Service, job: Job, status: str, error: JobError) -> None:
@@ -110,6 +112,25 @@ class _Controls:
     async def clear_faults(self, _: Request) -> None:
         self.service.faults.clear()
 
+    async def deliveries(self, _: Request) -> Json:
+        return {"deliveries": self.service.webhooks.as_json()}
+
+    async def webhooks(self, _: Request) -> Json:
+        return {"webhooks": [webhook.url for webhook in self.service.webhooks.targets]}
+
+    async def add_webhook(self, request: Request) -> Json:
+        body = await read_json(request)
+        given = str(body.get("url")), str(body.get("secret", ""))
+        webhook = await anyio.to_thread.run_sync(parse_webhook, *given)  # looks the name up
+        self.service.webhooks.add(webhook)
+        return {"url": webhook.url}
+
+    async def remove_webhooks(self, request: Request) -> None:
+        try:
+            self.service.webhooks.remove(request.query_params.get("url"))
+        except KeyError:
+            raise Refusal(404, "not_found", "There is no webhook with this URL") from None
+
     async def job(self, request: Request) -> Json:
         job = self.service.jobs.find(request.path_params["id"])
         if job is None:
@@ -133,8 +154,13 @@ CONTROLS: Final[Mapping[tuple[str, str], Control]] = {
     ("POST", "faults"): _Controls.add_fault,
     ("DELETE", "faults"): _Controls.clear_faults,
     ("POST", "jobs/{id}"): _Controls.job,
+    ("GET", "webhooks"): _Controls.webhooks,
+    ("POST", "webhooks"): _Controls.add_webhook,
+    ("DELETE", "webhooks"): _Controls.remove_webhooks,
+    ("GET", "deliveries"): _Controls.deliveries,
 }
 """Every control by its method and its path below `/_emulator/`."""
+_CREATING: Final = (_Controls.add_fault, _Controls.add_item, _Controls.add_webhook)
 
 
 def _job_error(body: Json) -> JobError:

@@ -10,14 +10,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, Literal, get_args
 
-__all__ = ["KINDS", "REQUIRED", "STEPS", "Kind", "Parameters", "Phase", "Side", "Step"]
+__all__ = ["KINDS", "REQUIRED", "STEPS", "WEBHOOK", "Kind", "Parameters", "Phase", "Side", "Step"]
 
-Step = Literal["upload-urls", "put", "create", "get", "delete", "download"]
+Step = Literal["upload-urls", "put", "create", "get", "delete", "download", "webhook"]
 Phase = Literal["before", "after"]
-Side = Literal["socket", "response", "job", "storage"]
+Side = Literal["socket", "response", "job", "storage", "webhook"]
 Parameters = Mapping[str, Any]
 
-STEPS: Final[tuple[Step, ...]] = get_args(Step)
+WEBHOOK: Final[Step] = "webhook"
+STEPS: Final[tuple[Step, ...]] = tuple(step for step in get_args(Step) if step != WEBHOOK)
+"""The steps that are requests of a client."""
 _Steps = tuple[Step, ...]
 _JSON: Final[_Steps] = ("upload-urls", "create", "get")
 _BODY: Final[_Steps] = (*_JSON, "download")
@@ -46,8 +48,8 @@ REQUIRED: Final = _Required()
 class Kind:
     """A kind of fault.
 
-    `side` is what goes wrong: the socket, the service's response, the job, or the storage. `parameters` are its
-    parameters with their defaults. `variants` are sets of parameters worth testing, by step or "*" for all steps.
+    `side` is what goes wrong: the socket, the service's response, the job, the storage, or a webhook. `parameters` are
+    its parameters with their defaults. `variants` are sets of parameters worth testing, by step or "*" for all steps.
     """
 
     side: Side
@@ -219,6 +221,15 @@ def _of_storage() -> Iterator[Kind]:
     yield kind("wrong_bytes", _DOWNLOAD, _AFTER, "wrong bytes, in the right number", {"checksum": None}, sums)
 
 
+def _of_webhooks() -> Iterator[Kind]:
+    kind = partial(Kind, "webhook", steps=(WEBHOOK,), phases=_AFTER)
+    yield kind("webhook_duplicate", summary="the event is delivered twice")
+    yield kind("webhook_reordered", summary="a `started` event is delivered after the job's next event")
+    yield kind("webhook_late", summary="the event is delivered `seconds` later", parameters={"seconds": 60.0})
+    yield kind("webhook_lost", summary="the event is never delivered")
+    yield kind("webhook_bad_signature", summary="the first attempt has a wrong signature")
+
+
 KINDS: Final[Mapping[str, Kind]] = {
-    kind.name: kind for kind in (*_of_sockets(), *_of_responses(), *_of_jobs(), *_of_storage())
+    kind.name: kind for kind in (*_of_sockets(), *_of_responses(), *_of_jobs(), *_of_storage(), *_of_webhooks())
 }

@@ -9,7 +9,7 @@ import random
 import re
 import threading
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -17,7 +17,7 @@ from starlette.types import Scope
 
 from ._clock import Clock
 from ._contract import Contract
-from ._fault_kinds import KINDS, STEPS, Step
+from ._fault_kinds import KINDS, STEPS, WEBHOOK, Step
 from .faults import Fault, Target, wrong_step
 
 __all__ = ["FaultSchedule", "Find", "Fired", "Hit", "api_targets", "operation_steps", "storage_target"]
@@ -25,9 +25,10 @@ __all__ = ["FaultSchedule", "Find", "Fired", "Hit", "api_targets", "operation_st
 Find = Callable[[Scope], Target | None]
 
 
-def operation_steps(contract: Contract) -> dict[str, Step]:
-    """The operations that faults can be set on, and the step that each of them is."""
-    return {operation.name: operation.step for operation in contract.operations if operation.step is not None}
+def operation_steps(contract: Contract, events: Iterable[str] = ()) -> dict[str, Step]:
+    """The operations and events that faults can be set on, and the step that each of them is."""
+    steps = {operation.name: operation.step for operation in contract.operations if operation.step is not None}
+    return steps | dict.fromkeys(events, WEBHOOK)
 
 
 def api_targets(contract: Contract) -> Find:
@@ -156,9 +157,10 @@ class FaultSchedule:
         elif options:
             raise TypeError("pass options with the name of a kind, not with a Fault")
         step = self._operations.get(fault.on)
-        if fault.on != "*" and fault.on not in STEPS:
+        if fault.on not in ("*", *STEPS, WEBHOOK):
             if step is None:
-                raise ValueError(f"no such operation: {fault.on!r}; there are {', '.join((*STEPS, *self._operations))}")
+                names = ", ".join((*STEPS, WEBHOOK, *self._operations))
+                raise ValueError(f"no such operation: {fault.on!r}; there are {names}")
             if step not in KINDS[fault.kind].steps:
                 raise ValueError(wrong_step(KINDS[fault.kind], fault.on))
         seed = self._seed if fault.seed is None else fault.seed

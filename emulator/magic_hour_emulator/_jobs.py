@@ -8,6 +8,7 @@ same step.
 import random
 import string
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -164,6 +165,8 @@ class Jobs:
         self._polls_to_complete = polls_to_complete
         self._lock = threading.RLock()
         self._jobs: dict[str, Job] = {}
+        self.listeners: list[Callable[[Job], None]] = []
+        """Called with each job whose status has changed."""
 
     def add(self, job: Job) -> None:
         """Add a job that was just accepted."""
@@ -203,6 +206,7 @@ class Jobs:
                 if not job.is_free:
                     self._ledger.refund(job.id, job.credits_charged, self._clock.now())
                 job.credits_charged = 0
+            self._report(job)
             return True
 
     def hold(self, job: Job, status: Status) -> bool:
@@ -210,13 +214,25 @@ class Jobs:
         with self._lock:
             if job.status not in UNFINISHED or status not in UNFINISHED:
                 return False
-            job.status, job.held = status, True
+            changes, job.status, job.held = job.status != status, status, True
+            if changes:
+                self._report(job)
             return True
+
+    def due(self, job: Job) -> float | None:
+        """When the job will move by itself; None if it will not."""
+        if job.held or self._polls_to_complete is not None or job.status not in ("queued", "rendering"):
+            return None
+        return job.created_at + (_QUEUED_SHARE if job.status == "queued" else 1.0) * job.duration
 
     def clear(self) -> None:
         """Forget all jobs."""
         with self._lock:
             self._jobs.clear()
+
+    def _report(self, job: Job) -> None:
+        for listener in self.listeners:
+            listener(job)
 
     def _advance(self, job: Job) -> None:
         if job.held:

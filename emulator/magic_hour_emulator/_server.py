@@ -30,6 +30,8 @@ from ._recorder import Recorder
 from ._request_checks import loopback_address
 from ._service import Service, Settings
 from ._storage import storage_app
+from ._webhook_targets import parse_webhook
+from ._webhooks import Attempt
 
 __all__ = ["Emulator", "listen"]
 
@@ -63,6 +65,8 @@ class Emulator:
         durations: how many seconds a job takes, by resource (such as "ai-talking-photo").
         spec: another OpenAPI file to take routes and checks from.
         allowed_hosts: host names that the controls accept besides loopback names, such as "host.docker.internal".
+        webhook: a URL on this machine to send events to; jobs then move by themselves.
+        webhook_secret: the secret that signs events; needed with `webhook`.
 
     Example:
         with Emulator() as emulator:
@@ -85,7 +89,11 @@ class Emulator:
         durations: Mapping[str, float] | None = None,
         spec: Path | None = None,
         allowed_hosts: Iterable[str] = (),
+        webhook: str | None = None,
+        webhook_secret: str = "",
     ) -> None:
+        if webhook is None and webhook_secret:
+            raise ValueError("webhook_secret signs the events to a webhook: pass webhook too")
         self._host = loopback_address(host)
         self._ports = (port, storage_port, 0)
         self._settings = Settings(
@@ -98,6 +106,7 @@ class Emulator:
             realistic,
             dict(durations or {}),
             frozenset(name.lower() for name in allowed_hosts),
+            None if webhook is None else parse_webhook(webhook, webhook_secret),
         )
         self._spec = spec
         self._service: Service | None = None
@@ -169,8 +178,21 @@ class Emulator:
         """The jobs that are not deleted, oldest first, in their current state."""
         return self.service.jobs.all()
 
+    @property
+    def deliveries(self) -> tuple[Attempt, ...]:
+        """Every attempt to deliver an event to a webhook, oldest first."""
+        return self.service.webhooks.attempts
+
+    def add_webhook(self, url: str, secret: str) -> None:
+        """Send signed events to this URL too. ValueError if it is not on this machine's loopback interface."""
+        self.service.webhooks.add(parse_webhook(url, secret))
+
+    def remove_webhook(self, url: str | None = None) -> None:
+        """Send no more events to this URL, or to any. KeyError if there is no such webhook."""
+        self.service.webhooks.remove(url)
+
     def reset(self) -> None:
-        """Forget jobs, files, requests, charges and faults, and reset ids and clock. The servers keep running."""
+        """Forget jobs, files, requests, deliveries, charges and faults, and reset ids and clock. The servers run on."""
         self.service.reset()
 
     def fail_next(

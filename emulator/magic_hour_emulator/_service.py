@@ -11,6 +11,7 @@ from typing import Final
 from ._answers import describe
 from ._clock import Clock, timestamp
 from ._contract import Contract, Json, Operation
+from ._courier import Courier
 from ._fault_schedule import FaultSchedule, operation_steps
 from ._inputs import Inputs
 from ._jobs import Ids, Job, JobError, Jobs
@@ -20,6 +21,8 @@ from ._readings import Readings
 from ._recorder import Recorder
 from ._request_checks import Refusal
 from ._stored_files import DOWNLOAD_SECONDS, Outputs, Signer, Uploads, output_path
+from ._webhook_targets import Webhook
+from ._webhooks import Webhooks
 from .faults import Target
 
 __all__ = ["Service", "Settings"]
@@ -40,6 +43,7 @@ class Settings:
     realistic: bool
     durations: Mapping[str, float]
     allowed_hosts: frozenset[str] = frozenset()
+    webhook: Webhook | None = None
 
 
 @dataclass
@@ -59,7 +63,7 @@ class Service:
         self.ids = Ids(settings.seed)
         self.ledger = Ledger(settings.credits)
         self.recorder = Recorder(self.clock, settings.token)
-        self.faults = FaultSchedule(self.clock, settings.seed, operation_steps(self.contract))
+        self.faults = FaultSchedule(self.clock, settings.seed, operation_steps(self.contract, self.contract.events))
         self.signer = Signer(self.clock)
         self.jobs = Jobs(self.clock, self.ledger, settings.polls_to_complete)
         self.uploads = Uploads(_folder(self.directory, "uploads"), self.clock, self.ids)
@@ -73,6 +77,12 @@ class Service:
         self._inputs = Inputs(
             self.uploads, self.jobs, self.outputs, self.signer, self.contract.example_assets, lambda: self.storage_url
         )
+        first = [settings.webhook] if settings.webhook else []
+        self.webhooks = Webhooks(self.clock, self.jobs, self.faults, self.describe, first)
+        self.courier = Courier(self.webhooks, self.clock)
+        self.jobs.listeners.append(self.webhooks.job_changed)
+        self.webhooks.wake = self.courier.wake
+        self.clock.listeners.append(self.courier.wake)
 
     def accept(self, operation: Operation, body: Json) -> Job:
         """Accept a create that matches its schema: check the rest, charge, start the job. Slow: decodes the inputs."""
@@ -104,6 +114,7 @@ class Service:
             self._charge(job)
         self._apply_job_fault(job, operation.name)
         self.jobs.add(job)
+        self.webhooks.follow(job)
         return job
 
     def upload_slots(self, body: Json) -> Json:
@@ -135,6 +146,7 @@ class Service:
     def reset(self) -> None:
         """Go back to the initial state: no jobs, no files, the opening balance, the first id."""
         self.jobs.clear()
+        self.webhooks.clear()
         self.ledger.clear()
         self.recorder.clear()
         self.uploads.clear()
@@ -145,7 +157,8 @@ class Service:
         self.faults.reset()
 
     def close(self) -> None:
-        """End running renderings, and everything that a fault delays."""
+        """End running renderings, deliveries, and everything that a fault delays."""
+        self.courier.close()
         self.faults.clear()
         for job in self.jobs.all():
             job.abandoned.set()

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from types import EllipsisType
 from typing import Any, Final
 
-from ._fault_kinds import KINDS, REQUIRED, STEPS, Kind, Parameters, Phase, Step
+from ._fault_kinds import KINDS, REQUIRED, STEPS, WEBHOOK, Kind, Parameters, Phase, Step
 
-__all__ = ["KINDS", "REQUIRED", "STEPS", "Fault", "Kind", "Phase", "Step", "matrix"]
+__all__ = ["KINDS", "REQUIRED", "STEPS", "WEBHOOK", "Fault", "Kind", "Phase", "Step", "matrix"]
 
 _OPTIONS: Final = ("on", "phase", "nth", "times", "probability", "seed")
 # These say that nothing was accepted. The service does not lie, so it cannot send them after it has accepted.
@@ -23,8 +23,9 @@ class Fault:
 
     Args:
         kind: what goes wrong, a name of `KINDS`.
-        on: a step ("upload-urls", "put", "create", "get", "delete", "download"), an operation such as
-            "v1.ai_image_generator.create", or "*" for every step that the kind applies to.
+        on: a step ("upload-urls", "put", "create", "get", "delete", "download", "webhook"), an operation such as
+            "v1.ai_image_generator.create", an event such as "video.completed", or "*" for every step that the kind
+            applies to.
         phase: "before" the service carries out the request, or "after" that and before the response. Default: the
             first that the kind allows.
         nth: the first matching request that is hit, counted from when the fault was added.
@@ -99,20 +100,26 @@ class Fault:
     def hits(self, target: "Target") -> bool:
         """Whether this fault matches such a request."""
         wanted = self.on in ("*", target.step, target.operation) and target.step in KINDS[self.kind].steps
-        return wanted and (target.ranged or not self.kind.startswith("range_"))
+        possible = target.ranged or not self.kind.startswith("range_")
+        return wanted and possible and (target.followed or self.kind != "webhook_reordered")
 
 
 @dataclass(frozen=True)
 class Target:
-    """What a fault knows of a request: its operation, its step, and whether it asks for a range of bytes."""
+    """What a fault knows of a request: its operation, its step, and whether it asks for a range of bytes.
+
+    Of a webhook, the operation is the event, and `followed` says whether another one of the same job may follow.
+    """
 
     operation: str
     step: Step
     ranged: bool = False
+    followed: bool = False
 
 
 def matrix(steps: Sequence[Step] = STEPS, kinds: Sequence[str] = tuple(KINDS)) -> Iterator[Fault]:
-    """Every fault worth testing: each kind, in each step and phase that it applies to, with each of its variants."""
+    """Every fault of requests that is worth testing: each kind, in each step and phase that it applies to, with each of
+    its variants. `matrix(["webhook"])` has those of webhooks."""
     for step in steps:
         for kind in (KINDS[name] for name in kinds):
             for phase in kind.phases if step in kind.steps else ():
@@ -147,7 +154,7 @@ def _objection(fault: Fault, kind: Kind) -> str | None:
     """Why there is no such fault; None if there is."""
     if fault.phase not in kind.phases:
         return f"{kind.name} happens {' or '.join(kind.phases)} the service carries out the request, not {fault.phase}"
-    if fault.on in STEPS and fault.on not in kind.steps:
+    if fault.on in (*STEPS, WEBHOOK) and fault.on not in kind.steps:
         return wrong_step(kind, fault.on)
     if isinstance(fault.probability, bool) or not 0 < fault.probability <= 1:
         return f"probability must be more than 0 and at most 1, not {fault.probability!r}"

@@ -7,7 +7,7 @@ import pytest
 
 from magic_hour_emulator._clock import Clock
 from magic_hour_emulator._fault_schedule import FaultSchedule
-from magic_hour_emulator.faults import KINDS, STEPS, Fault, Target, matrix
+from magic_hour_emulator.faults import KINDS, STEPS, WEBHOOK, Fault, Target, matrix
 
 CREATE = Target("v1.ai_image_generator.create", "create")
 GET = Target("v1.image_projects.get", "get")
@@ -197,7 +197,7 @@ def test_many_threads_get_exactly_the_faults_there_are(schedule):
 
 
 def test_the_matrix_has_every_kind_in_every_step_and_phase():
-    faults = list(matrix())
+    faults = [*matrix(), *matrix([WEBHOOK])]
     assert {(fault.kind, fault.on, fault.phase) for fault in faults} == {
         (kind.name, step, phase) for kind in KINDS.values() for step in kind.steps for phase in kind.phases
     }
@@ -211,7 +211,7 @@ def test_the_matrix_has_every_kind_in_every_step_and_phase():
 def test_kinds_are_well_formed():
     for kind in KINDS.values():
         assert kind.steps, kind.name
-        assert set(kind.steps) <= set(STEPS)
+        assert set(kind.steps) <= {*STEPS, WEBHOOK}
         assert set(kind.variants) <= {"*", *kind.steps}
         assert not kind.summary.endswith(".")
 
