@@ -27,8 +27,9 @@ Find = Callable[[Scope], Target | None]
 
 def operation_steps(contract: Contract, events: Iterable[str] = ()) -> dict[str, Step]:
     """The operations and events that faults can be set on, and the step that each of them is."""
-    steps = {operation.name: operation.step for operation in contract.operations if operation.step is not None}
-    return steps | dict.fromkeys(events, WEBHOOK)
+    steps: dict[str, Step] = dict.fromkeys(events, WEBHOOK)
+    steps.update((each.name, each.step) for each in contract.operations if each.step is not None)
+    return steps
 
 
 def api_targets(contract: Contract) -> Find:
