@@ -43,7 +43,7 @@ class Part:
         package: where the files are.
         targets: the files.
         tests: those without real time; others would take the same mutants hours.
-        needed: what these tests need beside `conftest.py`.
+        needed: what these tests need beside the modules directly in `tests/`.
     """
 
     package: Path
@@ -73,7 +73,6 @@ PARTS = {
             f"tests/workflows/test_{name}.py"
             for name in ("submit", "wait", "generate", "checksums", "decisions", "decisions_files", "decisions_prices")
         ),
-        needed=("tests/worlds.py", "tests/fakes.py"),
     ),
     "batch": Part(
         package=_WORKFLOWS,
@@ -84,7 +83,7 @@ PARTS = {
             f"tests/batch/test_{name}.py"
             for name in ("claims", "claim_schedules", "submission", "steps", "row_workflow", "fleet", "output_dir")
         ),
-        needed=("tests/worlds.py", "tests/fakes.py", "tests/batch"),
+        needed=("tests/batch",),
     ),
     "client": Part(
         package=Path("generated/magic_hour_client"),
@@ -92,13 +91,12 @@ PARTS = {
             f"_runtime/{name}.py" for name in ("transport", "deadline", "shield", "endpoints", "conditions", "errors")
         ),
         tests=("tests/client",),
-        needed=("tests/worlds.py", "tests/servers.py"),
     ),
     "cli": Part(
         package=_WORKFLOWS,
         targets=("cli/signals.py", "cli/terminal.py", "cli/exit_status.py", "cli/generate.py", "cli/batch/run.py"),
         tests=tuple(f"tests/cli/test_{name}.py" for name in _CLI_TESTS),
-        needed=("tests/worlds.py", "tests/commands.py", "tests/batch", "tests/cli"),
+        needed=("tests/batch", "tests/cli"),
     ),
 }
 TARGETS = PARTS["flows"].targets
@@ -129,11 +127,16 @@ use_git_change_detection = false
 """
 
 
+def _helpers() -> list[str]:
+    """What tests of every part share: the modules directly in `tests/`."""
+    return [str(path.relative_to(ROOT)) for path in sorted((ROOT / "tests").glob("*.py"))]
+
+
 def lay_out(copy: Path, part: Part, targets: list[str]) -> None:
     """Make the copy that mutmut works in."""
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / part.package, copy / part.copied, ignore=ignored)
-    for name in ("tests/conftest.py", *part.needed, *part.tests):
+    for name in (*_helpers(), *part.needed, *part.tests):
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, copy / name, ignore=ignored, dirs_exist_ok=True)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import tomllib
+from pathlib import Path
 
 import pytest
 
-from mutants import EXPLAINED, PARTS, ROOT, chosen, explanations
+from mutants import EXPLAINED, PARTS, ROOT, chosen, explanations, lay_out
+from programs import python
 
 PACKAGES = {target: part.package for part in PARTS.values() for target in part.targets}
 KNOWN = explanations(list(PACKAGES))
@@ -23,6 +25,14 @@ def test_every_file_that_is_named_is_there() -> None:
     assert [target for target, package in PACKAGES.items() if not (ROOT / package / target).is_file()] == []
     tests = [name for part in PARTS.values() for name in (*part.tests, *part.needed)]
     assert [name for name in tests if not (ROOT / name).exists()] == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("part", PARTS)
+def test_the_copy_has_everything_that_its_tests_import(part: str, tmp_path: Path) -> None:
+    lay_out(tmp_path, PARTS[part], list(PARTS[part].targets))
+    ran = python("-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *PARTS[part].tests, cwd=tmp_path)
+    assert ran.returncode == 0, ran.stdout[-2000:]
 
 
 @pytest.mark.parametrize(
