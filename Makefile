@@ -128,10 +128,11 @@ bench: $(VENV)-bench/.stamp ## Compare with raw httpx, the vendor's SDK and curl
 bench-quick: $(VENV)-bench/.stamp ## The same rows, smaller and fewer times, in under two minutes; writes nothing
 	@PYTHONPATH=.:tests $(VENV)-bench/bin/python -m benchmarks --quick $(if $(ROWS),--rows $(ROWS)) $(ARGS)
 
-# The wheel is built from the sdist, so the sdist is complete. Without isolation: .venv has the pinned build backend.
-dist: $(VENV)/.stamp ## sdist and wheel in dist/, checked as for an upload to an index
+# Each wheel is built from its sdist, so each sdist is complete. Without isolation: .venv has the pinned build backend.
+dist: $(VENV)/.stamp ## sdists and wheels of both distributions in dist/, checked as for an upload to an index
 	@rm -rf dist
 	@$(RUN) -m build --no-isolation --outdir dist .
+	@$(RUN) -m build --no-isolation --outdir dist emulator
 	@$(RUN) -m twine check --strict dist/*
 
 clean: ## Remove caches and reports; environments stay (rm -rf .venv* to start over)
@@ -140,24 +141,26 @@ clean: ## Remove caches and reports; environments stay (rm -rf .venv* to start o
 
 # --- environments ---
 
-$(VENV)/.stamp: pyproject.toml constraints.txt
-	@scripts/environment.sh $(VENV) "$(PYTHON)" -e '.[batch,emulator,generate,cli]' --group dev
+PROJECT := pyproject.toml emulator/pyproject.toml constraints.txt
+
+$(VENV)/.stamp: $(PROJECT)
+	@scripts/environment.sh $(VENV) "$(PYTHON)" -e ./emulator -e '.[batch,emulator,generate,cli]' --group dev
 	@touch $@
 
-$(VENV)-demo/.stamp: pyproject.toml constraints.txt
-	@scripts/environment.sh $(VENV)-demo "$(PYTHON)" -e '.[emulator]'
+$(VENV)-demo/.stamp: $(PROJECT)
+	@scripts/environment.sh $(VENV)-demo "$(PYTHON)" -e ./emulator -e '.[emulator]'
 	@touch $@
 
-$(VENV)-demo/.stamp-batch: pyproject.toml constraints.txt
-	@scripts/environment.sh $(VENV)-demo "$(PYTHON)" -e '.[batch,cli,emulator]'
+$(VENV)-demo/.stamp-batch: $(PROJECT)
+	@scripts/environment.sh $(VENV)-demo "$(PYTHON)" -e ./emulator -e '.[batch,cli,emulator]'
 	@touch $@
 
 # mutmut has its own environment, so that it does not decide any version of .venv.
-$(VENV)-mutants/.stamp: pyproject.toml constraints.txt tests/mutants/constraints.txt
-	@scripts/environment.sh $(VENV)-mutants "$(PYTHON)" -c tests/mutants/constraints.txt -e '.[batch,cli,emulator]' --group mutants
+$(VENV)-mutants/.stamp: $(PROJECT) tests/mutants/constraints.txt
+	@scripts/environment.sh $(VENV)-mutants "$(PYTHON)" -c tests/mutants/constraints.txt -e ./emulator -e '.[batch,cli,emulator]' --group mutants
 	@touch $@
 
 # What is compared shares one environment, so that all of it uses the same httpx.
-$(VENV)-bench/.stamp: pyproject.toml constraints.txt benchmarks/constraints.txt
+$(VENV)-bench/.stamp: $(PROJECT) benchmarks/constraints.txt
 	@scripts/environment.sh $(VENV)-bench "$(PYTHON)" -c benchmarks/constraints.txt -e '.[cli,generate]' --group bench
 	@touch $@

@@ -1,4 +1,4 @@
-"""The sdist and the wheel of this checkout, built as `make dist` does, and empty environments to install them in."""
+"""The distributions of this checkout, built as `make dist` does, and empty environments to install them in."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ import magic_hour_workflows
 
 ROOT = Path(__file__).resolve().parents[1]
 NAME = "magic-hour-workflows"
+EMULATOR = "magic-hour-emulator"
 VERSION = magic_hour_workflows.__version__
 STEM = f"magic_hour_workflows-{VERSION}"
 PACKAGES = {
     "magic_hour_client": "generated",
     "magic_hour_resources": "generated",
     "magic_hour_workflows": "workflows",
-    "magic_hour_emulator": "emulator",
 }
+"""The packages of the clients' distribution, and the folder that each is in."""
 LITTER = [
     ".env",
     ".coverage",
@@ -35,10 +36,12 @@ LITTER = [
     "notes.txt",
     "outputs/portrait.png",
     "dist/old.whl",
+    "emulator/dist/old.whl",
     "tests/.pytest_cache/README.md",
     "tests/.coverage.machine.123",
     "tests/__pycache__/conftest.cpython-311.pyc",
     "workflows/magic_hour_workflows/__pycache__/client.cpython-311.pyc",
+    "emulator/magic_hour_emulator/__pycache__/client.cpython-311.pyc",
 ]
 """What lies about in a checkout that somebody works in."""
 
@@ -58,7 +61,29 @@ def run(*command: object, cwd: Path, **variables: str) -> subprocess.CompletedPr
     )
 
 
-class Published:
+class Archives:
+    """The sdist and the wheel of one distribution, in a folder."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.stem = f"{name.replace('-', '_')}-{VERSION}"
+        self.sdist = folder / f"{self.stem}.tar.gz"
+        self.wheel = folder / f"{self.stem}-py3-none-any.whl"
+
+    @cached_property
+    def sdist_names(self) -> set[str]:
+        with tarfile.open(self.sdist) as archive:
+            return {member.name.removeprefix(f"{self.stem}/") for member in archive if member.isfile()}
+
+    @cached_property
+    def wheel_names(self) -> set[str]:
+        return set(zipfile.ZipFile(self.wheel).namelist())
+
+    @cached_property
+    def metadata(self) -> Any:
+        return importlib.metadata.PathDistribution(zipfile.Path(self.wheel) / f"{self.stem}.dist-info").metadata
+
+
+class Published(Archives):
     """An sdist of this checkout, and what `make dist` gives where that sdist was unpacked and worked with."""
 
     def __init__(self, folder: Path) -> None:
@@ -74,22 +99,10 @@ class Published:
         # -o: the environment is the one these tests run in, and is not made anew.
         self.made = run("make", f"VENV={sys.prefix}", "-o", f"{sys.prefix}/.stamp", "dist", cwd=project)
         assert self.made.returncode == 0, self.made.stdout + self.made.stderr
-        self.sdist = project / "dist" / f"{STEM}.tar.gz"
-        self.wheel = project / "dist" / f"{STEM}-py3-none-any.whl"
-        assert sorted((project / "dist").iterdir()) == [self.wheel, self.sdist]
-
-    @cached_property
-    def sdist_names(self) -> set[str]:
-        with tarfile.open(self.sdist) as archive:
-            return {member.name.removeprefix(f"{STEM}/") for member in archive if member.isfile()}
-
-    @cached_property
-    def wheel_names(self) -> set[str]:
-        return set(zipfile.ZipFile(self.wheel).namelist())
-
-    @cached_property
-    def metadata(self) -> Any:
-        return importlib.metadata.PathDistribution(zipfile.Path(self.wheel) / f"{STEM}.dist-info").metadata
+        super().__init__(project / "dist", NAME)
+        self.emulator = Archives(project / "dist", EMULATOR)
+        both = [self.emulator.wheel, self.emulator.sdist, self.wheel, self.sdist]
+        assert sorted((project / "dist").iterdir()) == both
 
 
 class Environment:

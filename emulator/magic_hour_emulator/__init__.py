@@ -12,10 +12,10 @@ Rule: importing this package is cheap. The web server and the media libraries lo
 
 from typing import TYPE_CHECKING, Any
 
+from ._version import __version__ as __version__
+
 if TYPE_CHECKING:
     from ._server import Emulator
-
-    __version__: str
 
 __all__ = ["Emulator", "__version__"]
 
@@ -25,11 +25,7 @@ def __getattr__(name: str) -> Any:
         try:
             from ._server import Emulator
         except ModuleNotFoundError as error:
-            remedy = "pip install 'magic-hour-workflows[emulator]'"
+            remedy = "pip install magic-hour-emulator"
             raise ModuleNotFoundError(f"the emulator needs {error.name}: {remedy}", name=error.name) from None
         return Emulator
-    if name == "__version__":  # of the distribution
-        from importlib.metadata import version
-
-        return version("magic-hour-workflows")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

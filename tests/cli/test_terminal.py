@@ -89,9 +89,12 @@ def test_no_field_can_take_an_option_of_the_command(monkeypatch: pytest.MonkeyPa
     assert "--field-format" in typed
 
 
-@pytest.mark.parametrize(("extra", "install"), [("batch", "cli,batch"), ("emulator", "emulator")])
-def test_every_package_of_an_extra_is_named_with_it(extra: str, install: str) -> None:
-    required = {line.split(">")[0].lower() for line in metadata.requires("magic-hour-workflows") or [] if extra in line}
+@pytest.mark.parametrize(
+    ("distribution", "extra", "install"),
+    [("magic-hour-workflows", "batch", "cli,batch"), ("magic-hour-emulator", "", "emulator")],
+)
+def test_every_package_of_an_extra_is_named_with_it(distribution: str, extra: str, install: str) -> None:
+    required = {line.split(">")[0].lower() for line in metadata.requires(distribution) or [] if extra in line}
     modules = [
         module
         for module, projects in metadata.packages_distributions().items()

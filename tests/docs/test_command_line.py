@@ -78,7 +78,7 @@ def in_shell(script: str, environment: dict[str, str], place: Path) -> subproces
 def test_readme(port: str, environment: dict[str, str], place: Path) -> None:
     make, install, start, *use = snippets(README)
     assert make == "make demo\nmake test\n", "what tests/docs/test_demo.py and CI run"
-    assert "pip install '.[cli,batch,emulator]'" in install, "what tests/packaging tries"
+    assert "pip install ./emulator '.[cli,batch,emulator]'" in install, "what tests/packaging tries"
     assert start.splitlines()[-1] == f"magic-hour emulator --port {_PORT} --token mhk_local"
     done = in_shell("".join(use), {**environment, **exported(port)}, place)
     assert done.returncode == 0, done.stderr

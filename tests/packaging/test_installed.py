@@ -1,4 +1,4 @@
-"""What pip makes of the wheel and of the sdist in an empty environment."""
+"""What pip makes of the wheels and of the sdists in empty environments."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from magic_hour_emulator import Emulator
-from publishing import NAME, PACKAGES, STEM, VERSION, Environment, Published
+from publishing import EMULATOR, NAME, PACKAGES, STEM, VERSION, Environment, Published
 
 pytestmark = pytest.mark.slow
 
@@ -23,29 +23,39 @@ pytestmark = pytest.mark.slow
 def installed(
     request: pytest.FixtureRequest, published: Published, tmp_path_factory: pytest.TempPathFactory
 ) -> Installed:
-    return Installed(Environment(tmp_path_factory.mktemp("environment")), getattr(published, request.param))
+    clients, emulator = getattr(published, request.param), getattr(published.emulator, request.param)
+    return Installed(tmp_path_factory.mktemp("environments"), clients, emulator)
 
 
 class Installed:
-    """An environment that gets the extras once a test asks for them; tests without extras come first in this module."""
+    """Environments with the clients alone, with the emulator alone and with both; each is made when it is needed."""
 
-    def __init__(self, environment: Environment, archive: Path) -> None:
-        self._environment = environment
-        self._archive = archive
-        self._install("")
+    def __init__(self, folder: Path, clients: Path, emulator: Path) -> None:
+        self._folder = folder
+        self._clients = clients
+        self._emulator = emulator
 
-    def _install(self, extras: str) -> None:
-        self._environment.install(f"{NAME}{extras} @ {self._archive.as_uri()}")
+    @cached_property
+    def bare(self) -> Environment:
+        environment = Environment(self._folder / "bare")
+        environment.install(f"{NAME} @ {self._clients.as_uri()}")
+        return environment
+
+    @cached_property
+    def _with_emulator(self) -> Environment:
+        environment = Environment(self._folder / "emulator")
+        environment.install(f"{EMULATOR} @ {self._emulator.as_uri()}")
+        return environment
 
     @property
-    def bare(self) -> Environment:
-        assert "typer" not in self._environment.distributions, "tests of the bare environment come first"
-        return self._environment
+    def emulator_alone(self) -> Environment:
+        assert NAME not in self._with_emulator.distributions, "tests of the emulator alone come before those of both"
+        return self._with_emulator
 
     @cached_property
     def with_extras(self) -> Environment:
-        self._install("[cli,emulator]")
-        return self._environment
+        self._with_emulator.install(f"{NAME}[cli,emulator] @ {self._clients.as_uri()}")
+        return self._with_emulator
 
 
 def closure(names: Iterable[str], distributions: dict[str, importlib.metadata.Distribution]) -> set[str]:
@@ -102,6 +112,27 @@ def test_without_the_extra_the_command_says_what_to_install(installed: Installed
         done = installed.bare.run("magic-hour", *arguments)
         assert (done.returncode, done.stdout) == (1, "")
         assert re.fullmatch(r"[^\n]*pip install 'magic-hour-workflows\[cli\]'[^\n]*\n", done.stderr)
+
+
+def test_the_emulator_works_without_the_clients(installed: Installed) -> None:
+    """Another language would do the same over HTTP."""
+    environment = installed.emulator_alone
+    owned = {path.parts[0] for path in environment.distributions[EMULATOR].files or () if ".." not in path.parts}
+    assert owned == {"magic_hour_emulator", f"magic_hour_emulator-{VERSION}.dist-info"}
+    code = """
+import json, urllib.request
+from magic_hour_emulator import Emulator, samples
+with Emulator(speed=50) as service:
+    body = json.dumps({"image_count": 1, "style": {"prompt": "A red fox"}}).encode()
+    headers = {"Authorization": f"Bearer {service.token}", "Content-Type": "application/json"}
+    request = urllib.request.Request(f"{service.url}/v1/ai-image-generator", body, headers)
+    with urllib.request.urlopen(request) as answer:
+        print(answer.status, service.ledger.charged, samples.portrait().stat().st_size > 0)
+"""
+    done = environment.run("python", "-I", "-W", "error", "-c", code)
+    assert (done.stdout, done.stderr) == ("200 5 True\n", "")
+    done = environment.run("magic-hour-emulator", "--version")
+    assert done.stdout == f"magic-hour-emulator {VERSION}\n"
 
 
 def test_with_the_extra_the_command_works(installed: Installed) -> None:
