@@ -31,6 +31,7 @@ from .operations_json import operations_json
 from .problems import BrokenOutput, InvalidSpec, LostOperation
 from .texts import Code, doc, guard, literal, printable, raw
 from .views import Views
+from .webhooks import event_types
 
 
 class Build:
@@ -55,6 +56,7 @@ class Build:
         # Or openapi-python-client writes each into a file of its own.
         data.models, data.enums, data.endpoint_collections_by_tag = [], [], {}
         check_kinds(self.endpoints)
+        self.event_types = event_types(contract, self.views, self.endpoints)
         self.endpoints.check_rows()
         self.title = ascii_title(data)
         self.package = f"{strings.snake_case(self.title)}_client"
@@ -113,6 +115,8 @@ class Build:
             tasks=self.endpoints.tasks,
             balance=self.endpoints.balance(),
             errors=ERRORS,
+            event_types=self.event_types,
+            event_payloads=list(dict.fromkeys(f"_models.{event.payload}" for event in self.event_types)),
             upload_urls=self.endpoints.upload_urls(),
             stored=self.endpoints.stored(),
             version=raw(self.data.version),
@@ -148,6 +152,7 @@ class Build:
         render("endpoints.py.jinja", "endpoints.py")
         render("contract.py.jinja", f"{runtime.FOLDER}/{runtime.CONTRACT}")
         render("params.py.jinja", "params.py")
+        render("events.py.jinja", "events.py")
         for module in self.modules:
             render("models.py.jinja", f"models/{module.name}.py", module=module)
         tags = dict.fromkeys(view.tag for view in self.endpoints.all())
