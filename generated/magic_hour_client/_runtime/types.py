@@ -144,6 +144,17 @@ class JobType:
         return self.get.rpartition(".")[0]
 
 
+class EventType(NamedTuple):
+    """What webhook events of one type are about."""
+
+    kind: str
+    """What the job makes."""
+    payload: str
+    """The model of the payload."""
+    ends_job: bool
+    """Whether the job does not change any more."""
+
+
 @attrs.frozen
 class Response:
     """What the service answered, not judged yet. Header names are lowercase."""
