@@ -23,7 +23,9 @@ from programs import Program
 from servers import serving
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-FILES = sorted(path.name for path in EXAMPLES.glob("*.py"))
+SERVERS = sorted(path.name for path in EXAMPLES.glob("webhooks_*.py"))
+"""They wait for requests; tests/webhooks/test_frameworks.py runs them."""
+FILES = sorted(path.name for path in EXAMPLES.glob("*.py") if path.name not in SERVERS)
 _ROW = re.compile(r"^\| \[`([^`]+)`\]\(\1\) \| (.+) \| ([^|]+) \|$", re.MULTILINE)
 
 pytestmark = pytest.mark.slow  # each test starts a process
@@ -134,6 +136,13 @@ def docstring(name: str) -> str:
 def test_the_table_lists_exactly_the_files() -> None:
     assert FILES == sorted(USES) == sorted(rows())
     assert len(FILES) == len(_ROW.findall((EXAMPLES / "README.md").read_text("utf-8")))
+
+
+def test_a_second_table_lists_the_servers() -> None:
+    linked = re.findall(
+        r"^\| \[`(webhooks_\w+\.py)`\]\(\1\)", (EXAMPLES / "README.md").read_text("utf-8"), re.MULTILINE
+    )
+    assert sorted(linked) == SERVERS
 
 
 @pytest.mark.parametrize("name", FILES)

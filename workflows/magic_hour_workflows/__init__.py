@@ -22,6 +22,7 @@ __warns_its_caller__ = True
 if TYPE_CHECKING:
     from . import errors as errors
     from . import events as events
+    from . import webhooks as webhooks
     from ._client import AsyncClient as AsyncClient
     from ._client import Client as Client
     from ._credits import Estimate as Estimate
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from .events import Event as Event
 
     __all__ = ["AsyncClient", "Client", "Estimate", "Event", "Result", "__version__", "estimate_credits"]
-    __all__ += ["errors", "events"]
+    __all__ += ["errors", "events", "webhooks"]
     __all__ += errors.__all__
 
 _HOMES = {
@@ -43,7 +44,7 @@ _HOMES = {
     "estimate_credits": "_credits",
 }
 """Where each name is defined; those of errors are in `errors.__all__`."""
-_MODULES = ("errors", "events")
+_MODULES = ("errors", "events", "webhooks")
 
 
 if not TYPE_CHECKING:  # type checkers would take any name for one that exists

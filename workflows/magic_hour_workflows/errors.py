@@ -24,6 +24,12 @@
     ├── JobLogUnusable                 the job log cannot be read or written; nothing was sent
     ├── BalanceTooLow                  the account cannot pay for the rows of a batch; nothing was submitted
     ├── OverBudget                     a row of a batch costs more than is left of `max_credits`
+    ├── WebhookRefused                 a webhook request that is not accepted; `status` is the answer to give
+    │   ├── WebhookHeaderMissing
+    │   ├── WebhookExpired             signed too long ago, or in the future
+    │   ├── WebhookSignatureMismatch
+    │   └── WebhookUnreadable          signed, but not an event
+    ├── InboxUnavailable               an inbox is closed or full; the service sends the event again
     ├── NotMine                        a row of a batch was taken over; nothing was sent
     ├── DatabaseAway                   the database of a batch cannot be reached; the next run resumes the batch
     └── DatabaseLost                   the database of a batch was removed, replaced or damaged
@@ -68,6 +74,14 @@ from magic_hour_client.errors import (
 )
 
 from ._formatting import shown
+from ._webhook_errors import (
+    InboxUnavailable,
+    WebhookExpired,
+    WebhookHeaderMissing,
+    WebhookRefused,
+    WebhookSignatureMismatch,
+    WebhookUnreadable,
+)
 
 if TYPE_CHECKING:
     from ._results import Job, Kind
@@ -445,6 +459,7 @@ __all__ = [
     "DatabaseLost",
     "DownloadFailed",
     "Forbidden",
+    "InboxUnavailable",
     "InvalidArgument",
     "InvalidRequest",
     "JobCanceled",
@@ -471,4 +486,9 @@ __all__ = [
     "UnprocessableEntity",
     "UnusableURL",
     "UploadFailed",
+    "WebhookExpired",
+    "WebhookHeaderMissing",
+    "WebhookRefused",
+    "WebhookSignatureMismatch",
+    "WebhookUnreadable",
 ]
