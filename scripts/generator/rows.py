@@ -18,7 +18,7 @@ from .walk import extensions
 # spec/README.md says what each of them means; a test compares the two.
 EXTENSIONS = {"x-charges-credits", "x-project-kind", "x-task", "x-command", "x-credits", "x-median-seconds"}
 EXTENSIONS |= {"x-emulator", "x-upload-urls", "x-pages", "x-balance", "x-asset", "x-implied", "x-before"}
-EXTENSIONS |= {"x-deprecation", "x-deprecated-values", "x-essential", "x-secret"}
+EXTENSIONS |= {"x-deprecation", "x-deprecated-values", "x-ends-job", "x-essential", "x-secret"}
 _LIKE = 0.85  # `x-credit` is like `x-credits`; `x-deprecated`, which other tools read, is not like `x-deprecation`
 
 _TYPES: dict[type, set[str]] = {

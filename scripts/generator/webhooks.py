@@ -46,9 +46,9 @@ def event_types(contract: Contract, views: Views, endpoints: Endpoints) -> list[
         if payload not in kinds or payload not in views.models:
             continue
         types = [each for each in contract.resolve(fields.get("type")).get("enum") or [] if isinstance(each, str)]
-        ends = operation.get(ROW, [])
+        ends = _listed(operation.get(ROW, []))
         problems += [
-            f"webhook {shown(name)}: {ROW}: {shown(each)} is not one of its types" for each in _lost(ends, types)
+            f"webhook {shown(name)}: {ROW}: {shown(each)} is not one of its types" for each in ends if each not in types
         ]
         problems += [
             f"webhook {shown(name)}: {shown(each)} is a type of another one" for each in types if each in found
@@ -75,5 +75,5 @@ def _class_of(schema: Any) -> str:
     return reference.rpartition("/")[2] if isinstance(reference, str) else ""
 
 
-def _lost(ends: Any, types: list[str]) -> list[Any]:
-    return [each for each in ends if each not in types] if isinstance(ends, list) else [ends]
+def _listed(row: Any) -> list[Any]:
+    return row if isinstance(row, list) else [row]

@@ -13,8 +13,6 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from magic_hour_client import models
 from magic_hour_client.events import EVENTS
@@ -81,8 +79,7 @@ def test_what_is_new_is_read_as_far_as_it_is_known() -> None:
         assert event(type="", **odd).id is None
 
 
-@settings(max_examples=40)
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda x: st.dictionaries(st.text(), x)))
+@pytest.mark.parametrize("payload", [None, True, 7, -1.5, "", "a", [], {}, [[1]], {"id": {}}, "\ud800", 10**400])
 def test_no_payload_raises(payload: Any) -> None:
     for type in ("image.completed", "scent.completed", "a"):
         body = json.dumps(

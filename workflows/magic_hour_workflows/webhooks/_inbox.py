@@ -56,6 +56,7 @@ def unwrap(body: bytes, headers: Headers, *secrets: str, tolerance: float = TOLE
         WebhookUnreadable: it is signed, and not an event.
 
     Example:
+        >>> from magic_hour_workflows.webhooks import sign, unwrap
         >>> body = b'{"type": "image.completed", "payload": {"id": "cuid-example", "status": "complete"}}'
         >>> event = unwrap(body, sign(body, "whsec_example"), "whsec_example")
         >>> event.type, event.id
@@ -84,6 +85,7 @@ class Inbox:
         InvalidArgument: an argument is invalid.
 
     Example:
+        >>> from magic_hour_workflows.webhooks import Inbox, sign
         >>> inbox = Inbox("whsec_example")
         >>> @inbox.on("image.completed")
         ... def save(event):

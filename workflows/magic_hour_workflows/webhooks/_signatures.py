@@ -2,7 +2,7 @@
 
 The names of the headers, the message that is signed and the key are those of the contract (spec/shared.yaml).
 
-Rule: pure, and in constant time: how long it takes says nothing about the signature or the secrets.
+Rule: in constant time: how long it takes says nothing about the signature or the secrets.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
@@ -33,10 +34,28 @@ def signature(body: bytes, secret: str, timestamp: str) -> str:
     return hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
 
 
-def signed_headers(body: bytes, secret: str, timestamp: float) -> dict[str, str]:
-    """The headers of a request with this body."""
-    sent = str(int(timestamp))
-    return {TIMESTAMP: sent, SIGNATURE: signature(body, secret, sent)}
+def sign(body: bytes, secret: str, timestamp: float | None = None) -> dict[str, str]:
+    """The headers of a webhook request, as the service makes them: for tests.
+
+    Args:
+        body: the raw bytes of the request.
+        secret: the secret of the webhook.
+        timestamp: when it is sent, in seconds since 1970. Default: now.
+
+    Returns:
+        The two headers of the signature, by their names.
+
+    Raises:
+        InvalidArgument: an argument is invalid.
+
+    Example:
+        >>> from magic_hour_workflows.webhooks import sign
+        >>> sign(b"{}", "whsec_example", timestamp=1_700_000_000)["magic-hour-event-timestamp"]
+        '1700000000'
+    """
+    [checked] = checked_secrets((secret,))
+    sent = str(int(time.time() if timestamp is None else timestamp))
+    return {TIMESTAMP: sent, SIGNATURE: signature(checked_body(body), checked, sent)}
 
 
 def verify(body: bytes, headers: Headers, secrets: tuple[str, ...], tolerance: float, now: float) -> int:
