@@ -1,9 +1,11 @@
 """`python -m magic_hour_emulator`: the emulator as a program, for other processes and languages.
 
-Rule: it prints only what is needed to point a client at it, and exits cleanly on Ctrl-C and SIGTERM.
+Rule: it prints what is needed to point a client at it, then one line per request without secrets, and exits cleanly on
+Ctrl-C and SIGTERM.
 """
 
 import argparse
+import contextlib
 import errno
 import signal
 import sys
@@ -19,12 +21,14 @@ __all__ = ["main"]
 def main(arguments: Sequence[str] | None = None, *, program: str = "magic-hour-emulator") -> int:
     """Run until interrupted. Returns 0, or 2 if the emulator could not start."""
     options = _parser(program).parse_args(arguments)
+    from ._request_lines import RequestLines
     from ._server import Emulator
 
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     try:
+        lines = None if options.quiet else RequestLines(sys.stdout.fileno())
         emulator = Emulator(
             token=options.token,
             host=options.host,
@@ -40,8 +44,9 @@ def main(arguments: Sequence[str] | None = None, *, program: str = "magic-hour-e
             allowed_hosts=options.allow_host,
             webhook=options.webhook,
             webhook_secret=options.webhook_secret,
+            on_request=lines.add if lines else None,
         )
-        with emulator:
+        with lines or contextlib.nullcontext(), emulator:
             print(_greeting(emulator.url, emulator.token), flush=True)
             while not stop.wait(0.5):  # with a timeout, so that Ctrl-C gets through on Windows
                 pass
@@ -59,6 +64,7 @@ def _greeting(url: str, token: str) -> str:
         f"export MAGIC_HOUR_BASE_URL={url}\n"
         f"export MAGIC_HOUR_API_KEY={token}\n"
         "\n"
+        f"page:   {url}/\n"
         f"ledger: {url}/_emulator/ledger"
     )
 
@@ -84,6 +90,7 @@ def _parser(program: str) -> argparse.ArgumentParser:
     add("--allow-host", action="append", default=[], metavar="NAME", help=name)
     add("--webhook", metavar="URL", help="where on this machine to send signed events of jobs")
     add("--webhook-secret", default="", metavar="SECRET", help="the secret that signs them")
+    add("--quiet", action="store_true", help="do not print a line for each request")
     add("--version", action="version", version=f"%(prog)s {__version__}")
     return parser
 

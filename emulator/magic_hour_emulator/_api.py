@@ -18,6 +18,7 @@ from ._answers import cost_fields
 from ._contract import Json, Operation
 from ._controls import control_routes
 from ._fault_kinds import Step
+from ._page import page_routes
 from ._request_checks import Refusal, check_origin, read_json
 from ._service import Service
 
@@ -35,7 +36,7 @@ def api_app(service: Service) -> Starlette:
         Route(path, _endpoint(service, operations), methods=list(operations)) for path, operations in by_path.items()
     ]
     return Starlette(
-        routes=[*routes, *control_routes(service)],
+        routes=[*routes, *control_routes(service), *page_routes(service)],
         exception_handlers={
             Refusal: _refused,
             HTTPException: _no_route,
@@ -61,6 +62,7 @@ async def _create(service: Service, operation: Operation, request: Request) -> R
     # Before acceptance: nothing is charged yet.
     job = await anyio.to_thread.run_sync(service.accept, operation, body)
     # After acceptance: the job exists and is charged, whether or not this response arrives.
+    service.recorder.note_issued(request.scope, [job.id])
     costs = {name: cost for name, cost in cost_fields(job.credits_charged).items() if name in operation.answer}
     return JSONResponse({"id": job.id, "credits_charged": job.credits_charged, **costs})
 
@@ -71,7 +73,9 @@ async def _not_emulated(service: Service, operation: Operation, request: Request
 
 
 async def _upload_urls(service: Service, operation: Operation, request: Request) -> Response:
-    return JSONResponse(service.upload_slots(await _checked_body(operation, request)))
+    slots = service.upload_slots(await _checked_body(operation, request))
+    service.recorder.note_issued(request.scope, [slot["file_path"] for slot in slots["items"]])
+    return JSONResponse(slots)
 
 
 async def _read(service: Service, operation: Operation, request: Request) -> Response:

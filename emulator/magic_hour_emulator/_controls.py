@@ -1,7 +1,7 @@
 """The emulator's own controls, under `/_emulator/` on the API's origin, for tests in other processes and languages.
 
-Rule: each control does what a method of `Emulator` does. Controls need no key but answer this machine only
-(`_request_checks`), and they are not recorded.
+Rule: each control does what a method of `Emulator` does, and each view shows what it has. Both need no key but answer
+this machine only (`_request_checks`), and they are not recorded.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -14,14 +14,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from . import _views
 from ._contract import Json
+from ._events import event_stream
 from ._jobs import UNFINISHED, Job, JobError, Status
+from ._media import show_output, show_upload
 from ._request_checks import Refusal, local_only, read_json
 from ._service import Service
 from ._webhook_targets import parse_webhook
 from .faults import Fault
 
-__all__ = ["CONTROLS", "control_routes", "force"]
+__all__ = ["CONTROLS", "VIEWS", "control_routes", "force"]
 
 _STEPS_TO_COMPLETE: Final[tuple[Status, ...]] = ("queued", "rendering", "complete")
 _FORCED: Final[dict[str, Status]] = {
@@ -35,9 +38,13 @@ _FORCED: Final[dict[str, Status]] = {
 def control_routes(service: Service) -> list[Route]:
     """The routes of the controls."""
     controls, allowed = _Controls(service), service.settings.allowed_hosts
+    bound = {
+        **{place: partial(_respond, control, controls) for place, control in CONTROLS.items()},
+        **{place: partial(_show, view, service) for place, view in VIEWS.items()},
+    }
     return [
-        Route(f"/_emulator/{path}", local_only(partial(_respond, control, controls), allowed), methods=[method])
-        for (method, path), control in CONTROLS.items()
+        Route(f"/_emulator/{path}", local_only(endpoint, allowed), methods=[method])
+        for (method, path), endpoint in bound.items()
     ]
 
 
@@ -49,6 +56,14 @@ async def _respond(control: "Control", controls: "_Controls", request: Request) 
     if answer is None:
         return Response(status_code=204)
     return JSONResponse(answer, 201 if control in _CREATING else 200)
+
+
+async def _show(view: "View", service: Service, request: Request) -> Response:
+    try:
+        shown = await view(service, request)
+    except ValueError as wrong:
+        raise Refusal(422, "unprocessable_entity", str(wrong)) from wrong
+    return shown if isinstance(shown, Response) else JSONResponse(shown)
 
 
 def force(service: Service, job: Job, status: str, error: JobError) -> None:
@@ -85,10 +100,13 @@ class _Controls:
 
     async def clock(self, request: Request) -> Json:
         body = await read_json(request, may_be_empty=True)
+        clock = self.service.clock
+        clock.change(speed=body.get("speed"), frozen=body.get("frozen"))
         try:
-            return {"now": self.service.clock.advance(float(body.get("advance", 0)))}
+            clock.advance(float(body.get("advance", 0)))
         except (TypeError, ValueError) as wrong:
             raise ValueError(f"advance: {wrong}") from wrong
+        return clock.as_json()
 
     async def fail_next(self, request: Request) -> None:
         body = await read_json(request, may_be_empty=True)
@@ -161,6 +179,20 @@ CONTROLS: Final[Mapping[tuple[str, str], Control]] = {
 }
 """Every control by its method and its path below `/_emulator/`."""
 _CREATING: Final = (_Controls.add_fault, _Controls.add_item, _Controls.add_webhook)
+
+View = Callable[[Service, Request], Awaitable[Json | Response]]
+VIEWS: Final[Mapping[tuple[str, str], View]] = {
+    ("GET", "events"): event_stream,
+    ("GET", "clock"): _views.show_clock,
+    ("GET", "kinds"): _views.list_kinds,
+    ("GET", "jobs"): _views.list_jobs,
+    ("GET", "jobs/{id}"): _views.show_job,
+    ("GET", "jobs/{id}/outputs/{index:int}"): show_output,
+    ("GET", "requests/{number:int}"): _views.show_request,
+    ("GET", "storage"): _views.list_storage,
+    ("GET", "uploads/{path:path}"): show_upload,
+}
+"""What can be looked at without changing anything, for the page and for programs, in the same form."""
 
 
 def _job_error(body: Json) -> JobError:

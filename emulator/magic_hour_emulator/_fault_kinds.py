@@ -64,6 +64,20 @@ class Kind:
         """The parameters worth testing at a step."""
         return self.variants.get(step, self.variants.get("*", ({},)))
 
+    def as_json(self) -> dict[str, Any]:
+        """The kind as data, as `GET /_emulator/kinds` returns it, for forms that add a fault."""
+        parameters = [
+            {
+                "name": name,
+                "required": default is REQUIRED,
+                "default": None if default is REQUIRED else default,
+                "choices": _CHOICES.get((self.name, name)),
+            }
+            for name, default in self.parameters.items()
+        ]
+        about = {"name": self.name, "side": self.side, "summary": self.summary}
+        return {**about, "steps": self.steps, "phases": self.phases, "parameters": parameters}
+
     def objection(self, name: str, value: Any) -> str | None:
         """What is wrong with the value of a parameter; None if it is valid."""
         if value is None and (self.parameters[name] is None or (self.name, name) in _MAY_BE_NONE):

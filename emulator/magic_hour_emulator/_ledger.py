@@ -106,6 +106,14 @@ class Ledger:
             "creates": [asdict(create) for create in self.creates],
             "charges": [asdict(movement) for movement in self.charges],
             "refunds": [asdict(movement) for movement in self.refunds],
+            **self.sums(),
+        }
+
+    def sums(self) -> dict[str, int]:
+        """The sums: the balance is what it opened with and what was bought, less what was charged and not refunded."""
+        return {
+            "opening_balance": self.opening_balance,
+            "bought": self._bought,
             "accepted": len(self.creates),
             "charged": self.charged,
             "refunded": self.refunded,

@@ -9,7 +9,7 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -26,7 +26,7 @@ from ._fault_schedule import FaultSchedule, api_targets, storage_target
 from ._faulty_protocol import FaultyProtocol
 from ._jobs import Job, JobError
 from ._ledger import Ledger
-from ._recorder import Recorder
+from ._recorder import RecordedRequest, Recorder
 from ._request_checks import loopback_address
 from ._service import Service, Settings
 from ._storage import storage_app
@@ -67,6 +67,7 @@ class Emulator:
         allowed_hosts: host names that the controls accept besides loopback names, such as "host.docker.internal".
         webhook: a URL on this machine to send events to; jobs then move by themselves.
         webhook_secret: the secret that signs events; needed with `webhook`.
+        on_request: called with each request when its response has ended, in the thread of a server.
 
     Example:
         with Emulator() as emulator:
@@ -91,6 +92,7 @@ class Emulator:
         allowed_hosts: Iterable[str] = (),
         webhook: str | None = None,
         webhook_secret: str = "",
+        on_request: Callable[[RecordedRequest], None] | None = None,
     ) -> None:
         if webhook is None and webhook_secret:
             raise ValueError("webhook_secret signs the events to a webhook: pass webhook too")
@@ -109,6 +111,7 @@ class Emulator:
             None if webhook is None else parse_webhook(webhook, webhook_secret),
         )
         self._spec = spec
+        self._on_request = on_request
         self._service: Service | None = None
         self._exit = contextlib.ExitStack()
         self.url = ""
@@ -126,6 +129,7 @@ class Emulator:
             api, storage, mirror = sockets = [stack.enter_context(listen(self._host, port)) for port in self._ports]
             self.url, self.storage_url, self.mirror_url = map(_url, sockets)
             service.url, service.storage_url, service.mirror_url = self.url, self.storage_url, self.mirror_url
+            service.recorder.on_end = self._on_request
             self._service = service
             on_api = with_faults(api_app(service), service, api_targets(service.contract), storage=False)
             on_storage = with_faults(storage_app(service), service, storage_target, storage=True)

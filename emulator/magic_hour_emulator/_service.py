@@ -21,6 +21,7 @@ from ._readings import Readings
 from ._recorder import Recorder
 from ._request_checks import Refusal
 from ._stored_files import DOWNLOAD_SECONDS, Outputs, Signer, Uploads, output_path
+from ._viewers import Viewers
 from ._webhook_targets import Webhook
 from ._webhooks import Webhooks
 from .faults import Target
@@ -67,6 +68,9 @@ class Service:
         self.signer = Signer(self.clock)
         self.jobs = Jobs(self.clock, self.ledger, settings.polls_to_complete)
         self.uploads = Uploads(_folder(self.directory, "uploads"), self.clock, self.ids)
+        self.viewers = Viewers()
+        self.resets = 0
+        """How often the whole state was replaced, so that viewers start again."""
         self.readings = Readings(
             self.contract, self.ledger, self.uploads, self.ids, self.signer, lambda: self.storage_url
         )
@@ -155,11 +159,13 @@ class Service:
         self.ids.reset()
         self.clock.reset()
         self.faults.reset()
+        self.resets += 1
 
     def close(self) -> None:
-        """End running renderings, deliveries, and everything that a fault delays."""
+        """End running renderings, event streams, deliveries, and everything that a fault delays."""
         self.courier.close()
         self.faults.clear()
+        self.viewers.close()
         for job in self.jobs.all():
             job.abandoned.set()
 

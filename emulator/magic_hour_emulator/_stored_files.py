@@ -15,7 +15,7 @@ import shutil
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 from ._clock import Clock
@@ -71,6 +71,17 @@ class Uploads:
             return None
         return stored[0]
 
+    def listed(self) -> list[dict[str, Any]]:
+        """The uploads that have not expired, oldest first: `file_path`, `bytes` and `expires_at`, null for never."""
+        with self._lock:
+            stored = dict(self._stored)
+        now = self._clock.now()
+        return [
+            {"file_path": name, "bytes": path.stat().st_size, "expires_at": None if end == math.inf else end}
+            for name, (path, at) in stored.items()
+            if (end := at + _UPLOAD_LIFETIME_SECONDS) > now and path.exists()
+        ]
+
     def clear(self) -> None:
         """Forget all uploads and every issued `file_path`."""
         with self._lock:
@@ -122,6 +133,13 @@ class Outputs:
                 finally:
                     unfinished.unlink(missing_ok=True)
         return target
+
+    def listed(self, job: Job, index: int) -> dict[str, Any] | None:
+        """The path in storage and the size of an output; None if nobody has asked for it yet."""
+        try:
+            return {"path": output_path(job, index), "bytes": self._file(job, index).stat().st_size}
+        except FileNotFoundError:
+            return None
 
     def put(self, job: Job, index: int, content: Path) -> None:
         """Use a copy of this file as the output instead of a rendered one."""

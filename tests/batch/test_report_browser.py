@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from batch.sample_report import HOSTILE, SampleReport, render_media, summary
+from browsers import DESKTOP, PHONE, WITNESS, chromium, violations
 from magic_hour_workflows.batch._report import relative, write_report
 from magic_hour_workflows.batch._rows import RowResult, RowStatus
 
@@ -21,29 +22,14 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-ARGUMENTS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-)  # fmt: skip
-DESKTOP = {"width": 1280, "height": 900}
-PHONE = {"width": 390, "height": 844}
-WITNESS = "window.refused = []; addEventListener('securitypolicyviolation', (e) => refused.push(e.effectiveDirective));"
-
 Open = Callable[..., "Page"]
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium; only as long as this module, because its loop is in the way of those of other tests."""
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if program is None:
-        pytest.skip("no Chromium on this machine; on Debian and Ubuntu: make packages")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+    with chromium() as running:
         yield running
-        running.close()
 
 
 @pytest.fixture(scope="module")
@@ -319,17 +305,12 @@ def test_a_file_that_is_gone_is_said_to_be(browser: Browser, tmp_path: Path) -> 
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_nothing_is_hard_to_use(opened: Open, scheme: str, viewport: Any) -> None:
     """What axe knows of WCAG 2.2 AA: contrast, names, landmarks, headings; of the page and of the dialog."""
-    from axe_playwright_python.sync_playwright import Axe
-
-    rules = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
     page = opened(viewport=viewport, color_scheme=scheme, reduced_motion="reduce")
-    found = Axe().run(page, options=rules)
-    assert found.response["violations"] == [], found.generate_report()
+    assert violations(page) == []
     chip(page, "Saved").click()
     for row in (2, 3):
         page.locator(".open").nth(row).click()
-        found = Axe().run(page, options=rules)
-        assert found.response["violations"] == [], found.generate_report()
+        assert violations(page) == []
         close_details(page)
     assert page.evaluate("document.documentElement.scrollWidth") == viewport["width"]
 

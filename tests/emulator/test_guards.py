@@ -3,11 +3,15 @@
 Rule: each request is one that browsers really send, or one of a program that must keep working.
 """
 
+import re
+
 import httpx
 import pytest
 
-from magic_hour_emulator._controls import CONTROLS
+from magic_hour_emulator._controls import CONTROLS, VIEWS
+from magic_hour_emulator._page import PAGE_FILES
 
+_PARAMETER = re.compile(r"\{\w+(:\w+)?\}")
 IMAGE = "/v1/ai-image-generator"
 
 
@@ -27,8 +31,13 @@ IMAGE = "/v1/ai-image-generator"
 )
 def test_foreign_pages_reach_no_control(api, image_body, headers):
     job = api.create(IMAGE, image_body)["id"]
-    for method, path in CONTROLS:
-        refused = api.http.request(method, f"/_emulator/{path.replace('{id}', job)}", headers=headers)
+    controls = [(method, f"/_emulator/{_PARAMETER.sub(job, path)}") for method, path in (*CONTROLS, *VIEWS)]
+    controls.append(("GET", f"/_emulator/jobs/{job}/outputs/0"))
+    page = [("GET", "/"), *(("GET", f"/_emulator/page/{name}") for name in PAGE_FILES)]
+    for method, path in (*controls, *page):
+        if re.search(r"/(requests|outputs)/c", path):  # these take a number
+            continue
+        refused = api.http.request(method, path, headers=headers)
         assert (refused.status_code, refused.json()["code"]) == (403, "forbidden"), path
         assert job not in refused.text
     assert [each.id for each in api.emulator.jobs] == [job]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx
 
-from magic_hour_emulator._controls import CONTROLS
+from magic_hour_emulator._controls import CONTROLS, VIEWS
 from magic_hour_emulator.faults import KINDS, REQUIRED, STEPS
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "emulator.md").read_text(encoding="utf-8")
@@ -50,6 +50,6 @@ def _curl(line):
     return httpx.request(method, url, content=content, headers=headers)
 
 
-def test_every_control_is_in_the_guide():
-    for _, path in CONTROLS:
-        assert f"/_emulator/{path}`" in GUIDE or f"/_emulator/{path} " in GUIDE, path
+def test_every_control_is_in_the_guide_and_no_other():
+    written = set(re.findall(r"`(?:(?:GET|POST|DELETE) )?/_emulator/([^`?\s]*)[^`]*`", GUIDE)) - {""}
+    assert written == {re.sub(r":\w+\}", "}", path) for _, path in (*CONTROLS, *VIEWS)}

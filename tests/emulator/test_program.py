@@ -20,6 +20,8 @@ import pytest
 
 import magic_hour_emulator
 from magic_hour_emulator import Emulator, samples
+from magic_hour_emulator._recorder import RecordedRequest
+from magic_hour_emulator._request_lines import RequestLines
 from magic_hour_emulator._server import listen
 from programs import python
 from servers import LIMIT_SECONDS, wait_until
@@ -60,6 +62,46 @@ def test_the_program_prints_what_to_export_and_ends_cleanly(number):
         program.send_signal(number)
         code, _, errors = ended(program)
     assert (code, errors, token) == (0, "", "mhk_mine")
+
+
+def test_each_request_is_a_line_without_secrets():
+    with run("--port", "0", "--polls", "1") as program:
+        url, token = exported(program)
+        headers = {"Authorization": f"Bearer {token}"}
+        httpx.post(f"{url}/_emulator/faults", json={"kind": "status", "on": "create"}).raise_for_status()
+        body = {"image_count": 1, "style": {"prompt": "x"}}
+        job = [httpx.post(f"{url}/v1/ai-image-generator", json=body, headers=headers) for _ in range(2)][1].json()["id"]
+        download = httpx.get(f"{url}/v1/image-projects/{job}", headers=headers).json()["downloads"][0]["url"]
+        httpx.get(download)
+        httpx.get(f"{url}/v1/%1b[31m%0a%e2%80%ae?signature=1")
+        httpx.get(f"{url}/")
+        program.send_signal(signal.SIGINT)
+        code, output, errors = ended(program)
+    lines = sorted(re.sub(r"\d+ ms", "N ms", line) for line in output.splitlines())  # of two servers, in any order
+    assert (code, errors) == (0, "")
+    assert lines == sorted([
+        "POST   /v1/ai-image-generator 500 N ms fault=status",
+        "POST   /v1/ai-image-generator 200 N ms",
+        f"GET    /v1/image-projects/{job} 200 N ms",
+        f"GET    storage:/{job}/output.png 200 N ms",
+        r"GET    /v1/\x1b[31m\n\u202e 404 N ms",
+    ])  # fmt: skip
+    with run("--port", "0", "--quiet") as program:
+        url, _ = exported(program)
+        httpx.get(f"{url}/v1/nothing")
+        program.send_signal(signal.SIGINT)
+        assert ended(program) == (0, "", "")
+
+
+def test_lines_that_nobody_reads_delay_nothing():
+    """As if the emulator were started with a pipe that nobody reads."""
+    reading, writing = os.pipe()
+    request = RecordedRequest("api", "GET", "/" + "x" * 1000, {}, "right", 0.0, status=200, seconds=0.1)
+    with RequestLines(writing) as lines:
+        for _ in range(5000):
+            lines.add(request)
+    os.close(reading)
+    os.close(writing)
 
 
 def test_the_logging_of_the_process_is_left_alone():
