@@ -192,7 +192,7 @@ def at_once(backend: str, service: Service, work: Callable[[Any], Any]) -> dict[
     return service.stats()
 
 
-@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@pytest.mark.parametrize("backend", ["asyncio", pytest.param("trio", marks=pytest.mark.long)])  # both share the pools
 class TestConnections:
     def test_looks_share_as_many_as_pass_the_gate(self, backend: str, service: Service) -> None:
         stats = at_once(backend, service, lambda client: client.v1.image_projects.get("some"))

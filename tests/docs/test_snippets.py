@@ -87,6 +87,7 @@ async def _closing(snippet: Any, names: dict[str, Any]) -> None:
         await client.close()
 
 
+@pytest.mark.usefixtures("small_pictures")
 @pytest.mark.parametrize(("skipped", "code"), snippets())
 def test_snippet(skipped: str, code: str, folder: Path, request: Any) -> None:
     if skipped:

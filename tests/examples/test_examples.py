@@ -28,7 +28,7 @@ SERVERS = sorted(path.name for path in EXAMPLES.glob("webhooks_*.py"))
 FILES = sorted(path.name for path in EXAMPLES.glob("*.py") if path.name not in SERVERS)
 _ROW = re.compile(r"^\| \[`([^`]+)`\]\(\1\) \| (.+) \| ([^|]+) \|$", re.MULTILINE)
 
-pytestmark = pytest.mark.slow  # each test starts a process
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("small_pictures")]  # each test starts a process
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from referencing import Registry
 
 from generator import bounds, bundle
 from generator.build import Build
@@ -178,3 +179,12 @@ def test_each_node_is_measured_once() -> None:
         node = Counted([node, node])
     bounds.check_values(node)
     assert Counted.seen <= 51
+
+
+def test_the_schema_of_openapi_is_searched_for_anchors_once(
+    document: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not at every reference: that took as long as all checks."""
+    document["info"]["title"] = "Not validated before"
+    monkeypatch.setattr(Registry, "crawl", lambda registry: pytest.fail("searched again"))
+    assert loaded(document, tmp_path)

@@ -108,6 +108,7 @@ def test_waiting_does_not_hold_up_the_event_loop(
     assert sleeps(World(backend)) == 0
 
 
+@pytest.mark.usefixtures("small_pictures")
 def test_all_files_share_one_http_client(
     world: World, options: Options, portrait: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
