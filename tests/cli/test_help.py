@@ -61,7 +61,7 @@ def test_only_what_was_typed_is_prepared(typed: str) -> None:
 
 
 def test_what_does_not_exist_is_compared_with_everything(run: Run) -> None:
-    assert "'generate'" in run("image", "generat").err
+    assert "'headshot'" in run("image", "headshots").err
 
 
 def batch_of(line: str, run: Run, emulator: Emulator, folder: Path) -> str:
