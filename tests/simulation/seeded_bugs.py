@@ -93,7 +93,7 @@ def errors_do_not_name_the_job(patch: Patch) -> None:
         patch.setattr(module, "naming", lambda job, known=True: nullcontext())
 
 
-@breaks("nothing_after_a_mistake", seed=50)
+@breaks("nothing_after_a_mistake", seed=57)
 def arguments_are_not_checked(patch: Patch) -> None:
     patch.setattr(conditions, "check", lambda rules, body, extra_body=None: None)
 
@@ -170,7 +170,7 @@ def patience_ends_after_five_tries(patch: Patch) -> None:
     patch.setattr(call.Call, "paid", lambda self: self)
 
 
-@breaks("ends_at_once", seed=3)
+@breaks("ends_at_once", seed=4)
 def a_failed_job_is_a_result(patch: Patch) -> None:
     for module in (wait, generate):
         patch.setattr(module, "finished", lambda job, project: project.status in ("complete", "error", "canceled"))
@@ -179,7 +179,7 @@ def a_failed_job_is_a_result(patch: Patch) -> None:
 # --- files ------------------------------------------------------------------------------------------------------------
 
 
-@breaks("files_are_the_outputs", seed=3)
+@breaks("files_are_the_outputs", seed=16)
 def lengths_are_not_checked(patch: Patch) -> None:
     patch.setattr(files.PartialDownload, "check_complete", lambda self: None)
 
@@ -197,7 +197,7 @@ def a_changed_file_is_resumed(patch: Patch) -> None:
     patch.setattr(files.PartialDownload, "begin", begin)
 
 
-@breaks("expired_urls_are_replaced_by_fresh_ones", seed=10)
+@breaks("expired_urls_are_replaced_by_fresh_ones", seed=14)
 def expired_urls_are_not_replaced(patch: Patch) -> None:
     async def nothing(self: Any, number: int, stale: str) -> None: ...
 
@@ -215,7 +215,7 @@ def another_range_is_taken_for_the_rest(patch: Patch) -> None:
     patch.setattr(files.PartialDownload, "_go_on", lambda self, headers: None)
 
 
-@breaks("files_are_the_outputs", seed=383)
+@breaks("files_are_the_outputs", seed=8)
 def weak_tags_are_trusted(patch: Patch) -> None:
     real = files.PartialDownload._start_over
 
@@ -231,7 +231,7 @@ def urls_are_not_checked(patch: Patch) -> None:
     patch.setattr(files, "checked_url", lambda url, allow_http, base="": urljoin(base, url))
 
 
-@breaks("answers_are_about_the_job", seed=50)
+@breaks("answers_are_about_the_job", seed=122)
 def answers_about_other_jobs_are_believed(patch: Patch) -> None:
     async def poll(call: Any, job: Any, *, missing_until: float | None = None) -> Any:
         return await submit.query(call, wait.project_endpoint(job.kind).request(job.id))
@@ -269,12 +269,12 @@ def a_failure_stops_the_other_downloads(patch: Patch) -> None:
     patch.setattr(download.DownloadState, "hopeless", property(lambda self: bool(self.failures)))
 
 
-@breaks("files_are_the_outputs", seed=3)
+@breaks("files_are_the_outputs", seed=21)
 def checksums_are_not_read(patch: Patch) -> None:
     patch.setattr(checksums, "reported", lambda headers, part=False: None)
 
 
-@breaks("files_are_the_outputs", seed=3)
+@breaks("files_are_the_outputs", seed=5)
 def no_outputs_are_a_success(patch: Patch) -> None:
     async def listed(call: Any, job: Any, project: Any) -> Any:
         return project
