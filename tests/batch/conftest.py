@@ -21,7 +21,7 @@ from magic_hour_workflows.batch._store import Store
 
 
 @pytest.fixture
-def local(emulator: Emulator, tmp_path: Path) -> LocalBatch:
+def local(emulator: Emulator, tmp_path: Path, small_pictures: None) -> LocalBatch:
     return LocalBatch(emulator, tmp_path)
 
 

@@ -20,12 +20,19 @@ assert BALANCE is not None
 ASK = BALANCE[0]
 
 
-@pytest.fixture(params=["sync", "asyncio", "trio"])
+pytestmark = pytest.mark.usefixtures("small_pictures")
+LONG = [pytest.param(backend, marks=pytest.mark.long) for backend in ("asyncio", "trio")]
+
+
+@pytest.fixture(params=["sync", *LONG])
 def each(request: pytest.FixtureRequest, emulator: Emulator, tmp_path: Path) -> LocalBatch:
+    """The balance is asked for before the workers start, in all of them by the same function."""
     return LocalBatch(emulator, tmp_path, request.param)
 
 
-def test_too_few_credits_stop_it_before_the_first_job(each: LocalBatch) -> None:
+@pytest.mark.parametrize("backend", ["sync", "asyncio", "trio"])
+def test_too_few_credits_stop_it_before_the_first_job(backend: str, emulator: Emulator, tmp_path: Path) -> None:
+    each = LocalBatch(emulator, tmp_path, backend)
     each.emulator.ledger.set_balance(4 * PRICE)
     with pytest.raises(BalanceTooLow) as caught:
         each.run(image_rows(5))

@@ -27,6 +27,7 @@ from magic_hour_workflows.batch._rows import RowStatus
 from magic_hour_workflows.batch._settling import Settled
 from magic_hour_workflows.events import Created, StatusChanged
 
+pytestmark = pytest.mark.usefixtures("small_pictures")
 SAVED, FAILED, DOUBTFUL = RowStatus.SAVED, RowStatus.FAILED, RowStatus.DOUBTFUL
 
 
@@ -36,35 +37,35 @@ def each(request: pytest.FixtureRequest, emulator: Emulator, tmp_path: Path) -> 
 
 
 def test_all_are_saved_once_and_run_again_for_nothing(each: LocalBatch) -> None:
-    first = each.run(image_rows(5))
-    assert [row.status for row in first.values()] == [SAVED] * 5
-    assert each.files == [f"fox-{number}-1.png" for number in range(5)]
+    first = each.run(image_rows(3))
+    assert [row.status for row in first.values()] == [SAVED] * 3
+    assert each.files == [f"fox-{number}-1.png" for number in range(3)]
     for row in first.values():
         assert row.id in {create.id for create in each.emulator.ledger.creates}
         assert row.credits == PRICE
         assert [path.name for path in row.paths] == [f"{row.key}-1.png"]
         assert len(row.sha256) == 1
-    assert each.run(image_rows(5)) == {}
-    assert each.charged == {f"fox-{number}": 1 for number in range(5)}
+    assert each.run(image_rows(3)) == {}
+    assert each.charged == {f"fox-{number}": 1 for number in range(3)}
     summary = each.batch().summary()
-    assert (summary.done, summary.credits, summary.halted) == (True, 5 * PRICE, None)
+    assert (summary.done, summary.credits, summary.halted) == (True, 3 * PRICE, None)
 
 
 def test_the_generator_may_be_left_early(each: LocalBatch) -> None:
     if each.backend == "sync":
-        work = each.batch(image_rows(12), concurrency=2).run()
+        work = each.batch(image_rows(7), concurrency=2).run()
         next(work)
         work.close()
     else:
 
         async def some() -> None:
-            async with aclosing(each.batch(image_rows(12), concurrency=2).run_async()) as work:
+            async with aclosing(each.batch(image_rows(7), concurrency=2).run_async()) as work:
                 await anext(work)
 
         anyio.run(some, backend=each.backend)
-    assert len(each.charged) < 12
-    each.run(image_rows(12))
-    assert each.charged == {f"fox-{number}": 1 for number in range(12)}
+    assert len(each.charged) < 7
+    each.run(image_rows(7))
+    assert each.charged == {f"fox-{number}": 1 for number in range(7)}
     assert set(each.statuses().values()) == {SAVED}
 
 
@@ -88,7 +89,7 @@ def test_an_async_run_may_be_cancelled_while_it_starts(local: LocalBatch) -> Non
 
 
 def test_halted_it_finishes_what_runs_and_begins_nothing(local: LocalBatch) -> None:
-    batch = local.batch(image_rows(12), concurrency=2)
+    batch = local.batch(image_rows(7), concurrency=2)
     for _ in batch.run():
         if not batch.halted:
             begun = len(local.charged)
@@ -98,7 +99,7 @@ def test_halted_it_finishes_what_runs_and_begins_nothing(local: LocalBatch) -> N
     assert sum(status is SAVED for status in statuses.values()) == len(local.charged) <= begun + 2
     assert local.batch().summary().halted == "enough"
     local.ran(batch)  # the same one goes on
-    assert local.charged == {f"fox-{number}": 1 for number in range(12)}
+    assert local.charged == {f"fox-{number}": 1 for number in range(7)}
     assert local.batch().summary().halted is None
 
 
@@ -143,14 +144,14 @@ def test_rows_removed_from_the_manifest_are_forgotten(local: LocalBatch) -> None
 
 def test_the_output_folder_is_removed_midway(local: LocalBatch) -> None:
     removed = False
-    for _ in local.batch(image_rows(10), concurrency=2).run():
+    for _ in local.batch(image_rows(6), concurrency=2).run():
         if not removed:
             local.output.rename(local.output.with_name("removed"))  # at once, while files are written there
             removed = True
-    local.run(image_rows(10))
+    local.run(image_rows(6))
     assert set(local.statuses().values()) == {SAVED}
-    assert len(local.files) == 10
-    assert local.charged == {f"fox-{number}": 1 for number in range(10)}
+    assert len(local.files) == 6
+    assert local.charged == {f"fox-{number}": 1 for number in range(6)}
 
 
 def test_keys_of_any_script_name_files(local: LocalBatch) -> None:

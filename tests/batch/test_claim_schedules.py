@@ -11,7 +11,7 @@ from batch.claiming.seeded_bugs import SEEDED_BUGS
 from batch.claiming.simulation import Simulation
 from magic_hour_workflows.batch._fleet import Instant, Permit, passed
 
-SCHEDULES = 150
+SCHEDULES = 60
 FOUND_BY = {
     "the permit is checked once": 15,
     "there is no permit": 10,

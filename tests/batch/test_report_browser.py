@@ -301,8 +301,15 @@ def test_a_file_that_is_gone_is_said_to_be(browser: Browser, tmp_path: Path) -> 
         assert keys(page) == ["gone.png", "gone.mp4"]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize(
+    ("scheme", "viewport"),
+    [
+        ("light", DESKTOP),
+        ("dark", PHONE),
+        *(pytest.param(*other, marks=pytest.mark.long) for other in (("light", PHONE), ("dark", DESKTOP))),
+    ],
+    ids=["light-desktop", "dark-phone", "light-phone", "dark-desktop"],
+)
 def test_nothing_is_hard_to_use(opened: Open, scheme: str, viewport: Any) -> None:
     """What axe knows of WCAG 2.2 AA: contrast, names, landmarks, headings; of the page and of the dialog."""
     page = opened(viewport=viewport, color_scheme=scheme, reduced_motion="reduce")

@@ -104,9 +104,9 @@ def test_whoever_has_had_enough_is_not_kept(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_what_is_damaged_is_found_and_fetched_again_without_a_create(local: LocalBatch) -> None:
-    story = Story(local, rows=14, seed=7)
-    story.round(50)
-    assert story.damaged == 50
+    story = Story(local, rows=7, seed=7)
+    story.round(25)
+    assert story.damaged == 25
 
 
 def test_a_row_of_which_one_output_cannot_be_saved_keeps_the_others(

@@ -18,7 +18,14 @@ from magic_hour_workflows.cli import main
 
 
 @pytest.fixture
-def folder(tmp_path: Path, emulator: Emulator, portrait: Path, voice: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(
+    tmp_path: Path,
+    emulator: Emulator,
+    portrait: Path,
+    voice: Path,
+    small_pictures: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Path:
     """The current folder, with the files of the examples; and the environment that the emulator prints."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MAGIC_HOUR_API_KEY", emulator.token)

@@ -244,10 +244,11 @@ class Machine(RuleBasedStateMachine):
 
 
 @pytest.mark.usefixtures("small_pictures")
-def test_nothing_is_lost_or_charged_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("examples", [20, pytest.param(EXAMPLES or 50, marks=pytest.mark.long)])
+def test_nothing_is_lost_or_charged_twice(examples: int, monkeypatch: pytest.MonkeyPatch) -> None:
     profile = settings(
         derandomize=not EXAMPLES,
-        max_examples=EXAMPLES or 50,
+        max_examples=examples,
         stateful_step_count=25,
         deadline=None,
         database=None,
