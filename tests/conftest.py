@@ -18,6 +18,7 @@ from PIL import Image
 from magic_hour_emulator import Emulator, samples
 from magic_hour_emulator._jobs import Job
 from magic_hour_emulator._products import RENDERERS
+from magic_hour_emulator._render import videos
 from servers import LIMIT_SECONDS
 from worlds import MODES, World
 
@@ -98,8 +99,12 @@ def _draw_small(job: Job, index: int, target: Path, seed: int) -> None:
 
 @pytest.fixture
 def small_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pictures of 32 by 32 pixels as outputs: where their content does not matter, drawing takes most of the time."""
+    """Small outputs: where their content does not matter, drawing takes most of the time. Pictures are 32 by 32 pixels;
+    videos and GIFs are what they always are, but for their size and two frames per second.
+    """
     monkeypatch.setitem(RENDERERS, "image/png", _draw_small)
+    monkeypatch.setattr(videos, "frame_size", lambda *_: (96, 64))
+    monkeypatch.setattr(videos, "frame_rate", lambda *_: 2)
 
 
 @pytest.fixture

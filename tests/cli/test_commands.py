@@ -29,6 +29,10 @@ def size_of(path: str | Path) -> tuple[int, int]:
 
 
 class TestGenerate:
+    @pytest.fixture
+    def small_pictures(self) -> None:
+        """None: their sizes are looked at."""
+
     def test_paths_are_on_stdout_and_the_rest_on_stderr(self, run: Run, folder: Path, emulator: Emulator) -> None:
         ended = run("image", "generate", "--image-count", "2", "--prompt", "A red fox", "--output", "foxes")
         assert ended.code == 0

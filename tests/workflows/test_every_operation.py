@@ -91,6 +91,7 @@ def test_dry_runs_agree_with_the_library(
     assert not emulator.ledger.creates
 
 
+@pytest.mark.usefixtures("small_pictures")  # large ones are in `test_from_local_files_to_media`
 def test_one_batch_of_all(emulator: Emulator, files: dict[str, Path], tmp_path: Path) -> None:
     local = LocalBatch(emulator, tmp_path)
     bodies = {operation.resource: {**operation.example(files), "name": operation.resource} for operation in PAID}

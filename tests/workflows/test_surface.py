@@ -125,6 +125,7 @@ MODULES = sorted(
 )
 
 
+@pytest.mark.usefixtures("small_pictures")
 @pytest.mark.parametrize("module", MODULES)
 def test_examples_in_docstrings_run(
     module: str, emulator: Emulator, tmp_path: Path, portrait: Path, voice: Path, monkeypatch: pytest.MonkeyPatch

@@ -1,4 +1,4 @@
-"""The server between the workers: messages when it is unreachable, and what happens when it goes and comes back."""
+"""The server between the workers: what is said when it cannot be used, and what holds between those that share it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import signal
 import socket
 import time
 import traceback
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,9 @@ import pytest
 import sqlalchemy as sa
 
 from batch.fleet.fleet_harness import TOKEN, FleetHarness, manifest, problems, service
-from batch.fleet.postgres import PASSWORD, Postgres, programs
+from batch.fleet.postgres import PASSWORD, Postgres
 from magic_hour_client.errors import InvalidArgument, MagicHourError
+from magic_hour_emulator import Emulator
 from magic_hour_workflows.batch import Batch
 from magic_hour_workflows.batch._claims import Claim
 from magic_hour_workflows.batch._connections import CONNECTIONS, connect
@@ -27,15 +27,6 @@ from magic_hour_workflows.errors import DatabaseAway
 
 NOWHERE = "http://127.0.0.1:1"
 ROWS = [("fox", "ai_image_generator", {"image_count": 1, "style": {"prompt": "A red fox"}})]
-
-
-@pytest.fixture
-def own_server() -> Iterator[Postgres]:
-    """A server that the test may end."""
-    if programs() is None:
-        pytest.skip("PostgreSQL is not installed (Debian and Ubuntu, as root: make packages)")
-    with Postgres() as server:
-        yield server
 
 
 def unused_port() -> int:
@@ -85,13 +76,16 @@ def test_a_database_is_shown_without_its_password() -> None:
 
 
 def test_a_run_logs_no_password(
-    database: str, shared: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    database: str,
+    shared: Path,
+    options: dict[str, Any],
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     caplog.set_level(logging.DEBUG)
     caplog.set_level(logging.DEBUG, "sqlalchemy.engine")  # it shows what is connected to, if anything does
-    with service(speed=20) as emulator:
-        batch = Batch(ROWS, output=shared / "outputs", database=database, token=TOKEN, base_url=emulator.url)
-        assert [row.status for row in batch.run()] == ["saved"]
+    batch = Batch(ROWS, output=shared / "outputs", database=database, **options)
+    assert [row.status for row in batch.run()] == ["saved"]
     captured = capfd.readouterr()
     assert "dbos" in caplog.text  # or it would say nothing about the engine
     assert PASSWORD not in caplog.text + captured.out + captured.err
@@ -103,16 +97,17 @@ def test_a_worker_without_a_batch_is_told_so(database: str) -> None:
     assert PASSWORD not in str(said.value)
 
 
-def test_a_worker_does_not_see_the_shared_folder(database: str, tmp_path: Path) -> None:
-    with service(speed=20) as emulator:
-        told: dict[str, Any] = {"database": database, "token": TOKEN, "base_url": emulator.url}
-        list(Batch(ROWS, output=tmp_path / "outputs", **told).run())
-        with pytest.raises(InvalidArgument, match="must share under this path"):
-            list(Batch(None, output=tmp_path / "elsewhere", **told).run())
-        (tmp_path / "outputs").rename(tmp_path / "not mounted")
-        with pytest.raises(InvalidArgument, match="must share under this path"):
-            list(Batch(None, **told).run())
-        assert len(emulator.creates()) == 1
+def test_a_worker_does_not_see_the_shared_folder(
+    database: str, tmp_path: Path, emulator: Emulator, options: dict[str, Any]
+) -> None:
+    told = {"database": database, **options}
+    list(Batch(ROWS, output=tmp_path / "outputs", **told).run())
+    with pytest.raises(InvalidArgument, match="must share under this path"):
+        list(Batch(None, output=tmp_path / "elsewhere", **told).run())
+    (tmp_path / "outputs").rename(tmp_path / "not mounted")
+    with pytest.raises(InvalidArgument, match="must share under this path"):
+        list(Batch(None, **told).run())
+    assert len(emulator.ledger.creates) == 1
 
 
 # What holds between workers
@@ -168,44 +163,3 @@ def test_a_batch_begun_by_one_release_is_finished_by_the_next(database: str, sha
         assert [old.wait(), new.wait()] == [0, 0], harness.story()
         assert problems(harness, keys) == []
         assert {result.status for result in harness.results()} == {"saved"}
-
-
-def test_a_server_that_is_restarted_in_the_middle(own_server: Postgres, shared: Path) -> None:
-    keys = manifest(shared, 24)
-    with service(speed=3) as emulator, FleetHarness(emulator, own_server.database(), shared) as harness:
-        # Two at a time and slowly, or on a busy machine `one` is done with all before `two` is up.
-        emulator.fault("delay", on="create", phase="after", seconds=1.0, times=None)
-        told: dict[str, Any] = {"manifest": str(shared / "rows.jsonl"), "options": {"concurrency": 2}}
-        workers = [harness.worker("one", **told)]
-        harness.until("the first row", workers[0].lines)
-        workers.append(harness.worker("two"))
-        harness.until("both at work", lambda: harness.charged("two"))
-        harness.until("a submission", lambda: harness.submitting("one") or harness.submitting("two"))
-        own_server.stop()
-        own_server.start()
-        assert [worker.wait() for worker in workers] == [0, 0], harness.story()
-        assert problems(harness, keys) == []
-        assert {result.status for result in harness.results()} == {"saved"}
-        assert all(PASSWORD not in worker.logged.read_text() for worker in workers)
-
-
-def test_a_server_that_is_away_for_too_long_ends_the_run_and_the_next_one_goes_on(
-    own_server: Postgres, shared: Path
-) -> None:
-    """The engine itself waits for the server without end, so the worker is gone when the server is back."""
-    keys = manifest(shared, 6)
-    with service() as emulator, FleetHarness(emulator, own_server.database(), shared) as harness:
-        emulator.fault("delay", on="create", phase="after", seconds=0.3, times=None)
-        one = harness.worker("one", manifest=str(shared / "rows.jsonl"), options={"concurrency": 3}, patience=1)
-        harness.until("the first row", one.lines)
-        harness.until("a submission", lambda: harness.submitting("one"))
-        own_server.stop()
-        stopped_at = time.monotonic()
-        harness.until("more than its patience", lambda: time.monotonic() - stopped_at > 3)
-        own_server.start()
-        assert one.wait() == 1
-        said = one.logged.read_text()
-        assert "DatabaseAway: the batch database cannot be reached" in said
-        assert PASSWORD not in said
-        assert harness.worker("next").wait() == 0, harness.story()
-        assert problems(harness, keys) == []
