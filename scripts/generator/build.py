@@ -24,6 +24,7 @@ from . import runtime
 from .contract import Contract
 from .endpoints import Endpoints
 from .examples import with_examples
+from .homes import by_module
 from .lint import ascii_title, check_kinds, check_metadata, check_names, check_nothing_lost
 from .modules import modules
 from .names import ERRORS
@@ -84,9 +85,8 @@ class Build:
         write = self._writer(project, folder)
         folder.mkdir()
         write("resources/package.py.jinja", "__init__.py")
-        for node in self.endpoints.resources():
-            if node.is_extended:
-                write("resources/resource.py.jinja", f"{node.module}.py", view=node)
+        for module, nodes in by_module(node for node in self.endpoints.resources() if node.is_extended):
+            write("resources/resource.py.jinja", f"{module}.py", module=module, views=nodes)
         _finish(folder)
 
     def _writer(self, project: Project, folder: Path) -> Callable[..., None]:
@@ -160,8 +160,8 @@ class Build:
             operations = [view for view in self.endpoints.all() if view.tag == tag]
             render("api.py.jinja", f"api/{tag}.py", operations=operations)
         render("api_init.py.jinja", "resources/__init__.py")
-        for node in self.endpoints.resources():
-            render("resource.py.jinja", f"resources/{node.module}.py", view=node)
+        for name, nodes in by_module(self.endpoints.resources()):
+            render("resource.py.jinja", f"resources/{name}.py", views=nodes)
 
 
 def _parsed(contract: Contract, config: Config) -> GeneratorData:

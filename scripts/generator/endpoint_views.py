@@ -87,6 +87,8 @@ class ResourceView:
     """The tasks that it gets, if any."""
     uploads: bool = False
     """Whether the upload URLs of input files are below it."""
+    home: str | None = None
+    """The module that it shares, see `homes`."""
 
     @property
     def generators(self) -> list[EndpointView]:
@@ -116,8 +118,14 @@ class ResourceView:
 
     @property
     def module(self) -> str:
-        return "_".join(self.resource)
+        """The module of its class, which other resources may share."""
+        return self.home or own_module(self.resource)
 
     @property
     def class_name(self) -> str:
         return "".join(part.title().replace("_", "") for part in self.resource)
+
+
+def own_module(resource: tuple[str, ...]) -> str:
+    """What a module with this resource alone is called."""
+    return "_".join(resource)

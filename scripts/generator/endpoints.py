@@ -20,6 +20,7 @@ from openapi_python_client.parser.responses import Response
 
 from .emulator_rows import EmulatorRows
 from .endpoint_views import EndpointView, ResourceView
+from .homes import homes, moved
 from .links import Links, TaskView
 from .names import attribute
 from .prices import Prices
@@ -54,6 +55,8 @@ class Endpoints:
             found = self._parsed.get((_bare(path), method))
             if found is not None:
                 self.by_place[_bare(path), method] = self._view(path, method, names[path, method], *found)
+        views = moved(self.all(), homes(self.all(), self.project_gets()))
+        self.by_place = dict(zip(list(self.by_place), views, strict=True))
 
     def view(self, endpoint: Endpoint) -> EndpointView:
         """The view of what the generator parsed; templates call this."""
@@ -284,6 +287,8 @@ class Endpoints:
             nodes[task.get.resource].task = task
         if (urls := self.upload_urls()) is not None:
             nodes[urls.resource[:-1] or urls.resource].uploads = True
+        for resource, home in homes(self.all(), self.project_gets()).items():
+            nodes[resource].home = home
         return list(nodes.values())
 
 

@@ -15,7 +15,7 @@ from openapi_python_client.parser import GeneratorData
 from openapi_python_client.parser.openapi import Endpoint
 
 from .contract import Contract
-from .endpoint_views import EndpointView
+from .endpoint_views import EndpointView, own_module
 from .endpoints import Endpoints, success_status
 from .examples import type_of
 from .names import (
@@ -144,7 +144,8 @@ def _resources(endpoints: Endpoints) -> Iterator[str | None]:
             yield f"{of}: the client has a method {node.attribute!r} already"
     classes = _repeated(prefix + node.class_name for node in nodes for prefix in ("", "Async"))
     yield from (f"the classes of several resources would be called {name}" for name in classes)
-    files = [node.module.lower() for node in nodes] + [f"api {view.tag}/{view.module}" for view in endpoints.all()]
+    files = [own_module(node.resource).lower() for node in nodes]
+    files += [f"api {view.tag}/{view.module}" for view in endpoints.all()]
     yield from (f"several resources or operations would be written to {name}" for name in _repeated(files))
     for view in endpoints.all():
         for what, name in (("operationId", view.module), ("tag", view.tag)):

@@ -13,6 +13,7 @@ import attrs
 from openapi_python_client.parser import GeneratorData
 from openapi_python_client.parser.properties import ModelProperty
 
+from .endpoint_views import own_module
 from .endpoints import Endpoints
 from .views import Views
 
@@ -37,7 +38,7 @@ class ModuleView:
 
 def modules(views: Views, endpoints: Endpoints, data: GeneratorData) -> list[ModuleView]:
     """All modules, by name."""
-    paths = {node.module: node.path for node in endpoints.resources()}
+    paths = {own_module(node.resource): node.path for node in endpoints.resources()}
     users = _users(views, endpoints, data)
     called: dict[tuple[str, ...], str] = {}
     found: dict[str, ModuleView] = {}
@@ -65,7 +66,7 @@ def _users(views: Views, endpoints: Endpoints, data: GeneratorData) -> dict[str,
             for prop in (*endpoint.list_all_parameters(), *(response.prop for response in responses)):
                 views.collect(prop, names)
             for name in names:
-                users.setdefault(name, {})["_".join(endpoints.view(endpoint).resource)] = None
+                users.setdefault(name, {})[own_module(endpoints.view(endpoint).resource)] = None
     return {name: tuple(sorted(found)) for name, found in users.items()}
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from client.harness import CREATED, Either, Recorder, answered, polite, server
 from magic_hour_client._runtime.send_trace import SendTrace
-from magic_hour_client.api.v1_ai_image_generator import create_ai_image
+from magic_hour_client.api.v1_image_projects import create_ai_image
 from magic_hour_client.errors import ServerError
 from servers import Server, read_request, serving
 

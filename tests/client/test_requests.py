@@ -16,9 +16,8 @@ from magic_hour_client import UNSET, Client, InvalidArgument, UnknownField, mode
 from magic_hour_client._runtime import schema
 from magic_hour_client._runtime.http_clients import client_options
 from magic_hour_client._runtime.schema import INTEGER, NUMBER, STRING, List, Writing, merged
-from magic_hour_client.api.v1_ai_image_generator import create_ai_image
-from magic_hour_client.api.v1_ai_talking_photo import create_ai_talking_photo
-from magic_hour_client.api.v1_image_projects import get_image_project
+from magic_hour_client.api.v1_image_projects import create_ai_image, get_image_project
+from magic_hour_client.api.v1_video_projects import create_ai_talking_photo
 
 TALKING: dict[str, Any] = {
     "assets": {"image_file_path": "a/b.png", "audio_file_path": "a/b.mp3"},

@@ -14,11 +14,13 @@ import pytest
 from generator.contract import load
 from magic_hour_client import models, params, types
 from magic_hour_client._runtime import schema
-from magic_hour_client.api.v1_ai_headshot_generator import create_ai_headshot
-from magic_hour_client.api.v1_ai_image_editor import create_ai_image_edit
-from magic_hour_client.api.v1_ai_image_generator import create_ai_image
-from magic_hour_client.api.v1_ai_talking_photo import create_ai_talking_photo
-from magic_hour_client.api.v1_image_projects import get_image_project
+from magic_hour_client.api.v1_image_projects import (
+    create_ai_headshot,
+    create_ai_image,
+    create_ai_image_edit,
+    get_image_project,
+)
+from magic_hour_client.api.v1_video_projects import create_ai_talking_photo
 from magic_hour_client.errors import UnexpectedResponse
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from magic_hour_client import Client
+from magic_hour_workflows._operations import paid
 from publishing import ROOT
 
 MODELS = ROOT / "generated" / "magic_hour_client" / "models"
@@ -39,3 +41,14 @@ def test_shared_classes_are_in_one_module(document: dict[str, Any], run_generato
     document["paths"]["/others"] = {"post": {**document["paths"]["/things"]["post"], "operationId": "other"}}
     assert run_generator(document).code == 0
     assert classes(tmp_path / "out" / "small_client" / "models") == {"part": ["ThingColour", "Part", "Thing"]}
+
+
+def test_resources_of_one_kind_of_projects_share_a_module() -> None:
+    with Client(token="mhk_made_up") as client:
+
+        def module(resource: str) -> str:
+            return type(getattr(client.v1, resource)).__module__.rpartition(".")[2]
+
+        for name, row in paid().items():
+            assert module(name.split(".")[1]) == f"v1_{row['project_kind']}_projects"
+        assert (module("account"), module("face_detection")) == ("v1_account", "v1_face_detection")

@@ -15,8 +15,8 @@ PROGRAM = """
 import asyncio, datetime, inspect, typing
 import magic_hour_client
 from magic_hour_client import params
-from magic_hour_client.api.v1_ai_image_generator import create_ai_image
-from magic_hour_client.resources.v1_ai_image_generator import AsyncV1AiImageGenerator, V1AiImageGenerator
+from magic_hour_client.api.v1_image_projects import create_ai_image
+from magic_hour_client.resources.v1_image_projects import AsyncV1AiImageGenerator, V1AiImageGenerator
 from magic_hour_workflows._flows.generate import prepare
 
 class FakeBackend:

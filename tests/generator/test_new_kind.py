@@ -11,7 +11,7 @@ PROGRAM = """
 import typing
 from types import SimpleNamespace
 import magic_hour_client
-from magic_hour_client.api.v1_hologram_maker import print_hologram
+from magic_hour_client.api.v1_hologram_projects import print_hologram
 from magic_hour_client.types import Placeholder
 from magic_hour_workflows._flows.generate import OutputOptions, generate
 from magic_hour_workflows._flows.submit import kind_of

@@ -20,8 +20,7 @@ import pytest
 
 from magic_hour_client._runtime.settings import settings
 from magic_hour_client._runtime.transport import AsyncTransport
-from magic_hour_client.api.v1_ai_image_generator import create_ai_image
-from magic_hour_client.api.v1_image_projects import get_image_project
+from magic_hour_client.api.v1_image_projects import create_ai_image, get_image_project
 from magic_hour_client.errors import ConnectionFailed, RequestTimeout
 from magic_hour_workflows._assets import to_source
 from magic_hour_workflows._async_backend import AsyncBackend

@@ -12,8 +12,7 @@ import attrs
 import pytest
 
 from fakes import FakeBackend, call, created, lost, project, refused, unsent
-from magic_hour_client.api.v1_ai_image_generator import create_ai_image
-from magic_hour_client.api.v1_image_projects import delete_image_project, get_image_project
+from magic_hour_client.api.v1_image_projects import create_ai_image, delete_image_project, get_image_project
 from magic_hour_client.errors import ConnectionFailed, NotFound, UnexpectedResponse
 from magic_hour_workflows._backend import run_sync
 from magic_hour_workflows._flows.submit import query, send, submit

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from fakes import FakeBackend, call, created, names_in, places, project, refused, unsent
-from magic_hour_client.api.v1_ai_image_generator import create_ai_image
+from magic_hour_client.api.v1_image_projects import create_ai_image
 from magic_hour_client.errors import NotFound, UnexpectedResponse
 from magic_hour_workflows._assets import to_source
 from magic_hour_workflows._backend import run_sync

@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 import pytest
 
-from magic_hour_client.api.v1_ai_image_generator import create_ai_image
+from magic_hour_client.api.v1_image_projects import create_ai_image
 from magic_hour_client.endpoints import endpoint
 from magic_hour_client.models import V1AiTalkingPhotoCreateBodyStyle
 from magic_hour_workflows import Estimate, InvalidArgument, estimate_credits

@@ -16,8 +16,7 @@ from PIL import Image
 from starlette.datastructures import UploadFile
 
 from fakes import FakeBackend, call, created
-from magic_hour_client.api.v1_ai_headshot_generator import create_ai_headshot
-from magic_hour_client.api.v1_ai_image_editor import create_ai_image_edit
+from magic_hour_client.api.v1_image_projects import create_ai_headshot, create_ai_image_edit
 from magic_hour_client.errors import InvalidArgument, MagicHourError
 from magic_hour_workflows._assets import to_source
 from magic_hour_workflows._backend import run_sync

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fakes import FakeBackend, call, created, lost, project, refused, unsent
-from magic_hour_client.api.v1_ai_image_generator import create_ai_image
-from magic_hour_client.api.v1_image_projects import get_image_project
+from magic_hour_client.api.v1_image_projects import create_ai_image, get_image_project
 from magic_hour_client.errors import (
     ConnectionFailed,
     InvalidArgument,

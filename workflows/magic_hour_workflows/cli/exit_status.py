@@ -79,7 +79,7 @@ _REMEDIES = {"token": "set MAGIC_HOUR_API_KEY to the key alone, without `Bearer`
 _EXTRAS = {
     **dict.fromkeys(("dbos", "jinja2", "psycopg", "sqlalchemy"), "cli,batch"),
     **dict.fromkeys(
-        ("magic_hour_emulator", "av", "jsonschema", "PIL", "referencing", "starlette", "uvicorn"), "emulator"
+        ("magic_hour_emulator", "av", "h11", "jsonschema", "PIL", "referencing", "starlette", "uvicorn"), "emulator"
     ),
     "yaml": "emulator",
 }
