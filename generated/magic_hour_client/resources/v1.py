@@ -10,39 +10,75 @@ from .._runtime import endpoints as _endpoints
 
 if _t.TYPE_CHECKING:
     from .v1_account import AsyncV1Account, V1Account
-    from .v1_ai_clothes_changer import AsyncV1AiClothesChanger, V1AiClothesChanger
-    from .v1_ai_face_editor import AsyncV1AiFaceEditor, V1AiFaceEditor
-    from .v1_ai_gif_generator import AsyncV1AiGifGenerator, V1AiGifGenerator
-    from .v1_ai_headshot_generator import AsyncV1AiHeadshotGenerator, V1AiHeadshotGenerator
-    from .v1_ai_image_editor import AsyncV1AiImageEditor, V1AiImageEditor
-    from .v1_ai_image_generator import AsyncV1AiImageGenerator, V1AiImageGenerator
-    from .v1_ai_image_upscaler import AsyncV1AiImageUpscaler, V1AiImageUpscaler
-    from .v1_ai_meme_generator import AsyncV1AiMemeGenerator, V1AiMemeGenerator
-    from .v1_ai_qr_code_generator import AsyncV1AiQrCodeGenerator, V1AiQrCodeGenerator
-    from .v1_ai_talking_photo import AsyncV1AiTalkingPhoto, V1AiTalkingPhoto
-    from .v1_ai_video_editor import AsyncV1AiVideoEditor, V1AiVideoEditor
-    from .v1_ai_voice_cloner import AsyncV1AiVoiceCloner, V1AiVoiceCloner
-    from .v1_ai_voice_generator import AsyncV1AiVoiceGenerator, V1AiVoiceGenerator
-    from .v1_animation import AsyncV1Animation, V1Animation
-    from .v1_audio_projects import AsyncV1AudioProjects, V1AudioProjects
-    from .v1_audio_to_video import AsyncV1AudioToVideo, V1AudioToVideo
-    from .v1_auto_subtitle_generator import AsyncV1AutoSubtitleGenerator, V1AutoSubtitleGenerator
-    from .v1_body_swap import AsyncV1BodySwap, V1BodySwap
-    from .v1_character_replace import AsyncV1CharacterReplace, V1CharacterReplace
+    from .v1_audio_projects import (
+        AsyncV1AiVoiceCloner,
+        AsyncV1AiVoiceGenerator,
+        AsyncV1AudioProjects,
+        V1AiVoiceCloner,
+        V1AiVoiceGenerator,
+        V1AudioProjects,
+    )
     from .v1_face_detection import AsyncV1FaceDetection, V1FaceDetection
-    from .v1_face_swap import AsyncV1FaceSwap, V1FaceSwap
-    from .v1_face_swap_photo import AsyncV1FaceSwapPhoto, V1FaceSwapPhoto
     from .v1_files import AsyncV1Files, V1Files
-    from .v1_head_swap import AsyncV1HeadSwap, V1HeadSwap
-    from .v1_image_background_remover import AsyncV1ImageBackgroundRemover, V1ImageBackgroundRemover
-    from .v1_image_projects import AsyncV1ImageProjects, V1ImageProjects
-    from .v1_image_to_video import AsyncV1ImageToVideo, V1ImageToVideo
-    from .v1_lip_sync import AsyncV1LipSync, V1LipSync
-    from .v1_photo_colorizer import AsyncV1PhotoColorizer, V1PhotoColorizer
+    from .v1_image_projects import (
+        AsyncV1AiClothesChanger,
+        AsyncV1AiFaceEditor,
+        AsyncV1AiGifGenerator,
+        AsyncV1AiHeadshotGenerator,
+        AsyncV1AiImageEditor,
+        AsyncV1AiImageGenerator,
+        AsyncV1AiImageUpscaler,
+        AsyncV1AiMemeGenerator,
+        AsyncV1AiQrCodeGenerator,
+        AsyncV1BodySwap,
+        AsyncV1FaceSwapPhoto,
+        AsyncV1HeadSwap,
+        AsyncV1ImageBackgroundRemover,
+        AsyncV1ImageProjects,
+        AsyncV1PhotoColorizer,
+        V1AiClothesChanger,
+        V1AiFaceEditor,
+        V1AiGifGenerator,
+        V1AiHeadshotGenerator,
+        V1AiImageEditor,
+        V1AiImageGenerator,
+        V1AiImageUpscaler,
+        V1AiMemeGenerator,
+        V1AiQrCodeGenerator,
+        V1BodySwap,
+        V1FaceSwapPhoto,
+        V1HeadSwap,
+        V1ImageBackgroundRemover,
+        V1ImageProjects,
+        V1PhotoColorizer,
+    )
     from .v1_saved_items import AsyncV1SavedItems, V1SavedItems
-    from .v1_text_to_video import AsyncV1TextToVideo, V1TextToVideo
-    from .v1_video_projects import AsyncV1VideoProjects, V1VideoProjects
-    from .v1_video_to_video import AsyncV1VideoToVideo, V1VideoToVideo
+    from .v1_video_projects import (
+        AsyncV1AiTalkingPhoto,
+        AsyncV1AiVideoEditor,
+        AsyncV1Animation,
+        AsyncV1AudioToVideo,
+        AsyncV1AutoSubtitleGenerator,
+        AsyncV1CharacterReplace,
+        AsyncV1FaceSwap,
+        AsyncV1ImageToVideo,
+        AsyncV1LipSync,
+        AsyncV1TextToVideo,
+        AsyncV1VideoProjects,
+        AsyncV1VideoToVideo,
+        V1AiTalkingPhoto,
+        V1AiVideoEditor,
+        V1Animation,
+        V1AudioToVideo,
+        V1AutoSubtitleGenerator,
+        V1CharacterReplace,
+        V1FaceSwap,
+        V1ImageToVideo,
+        V1LipSync,
+        V1TextToVideo,
+        V1VideoProjects,
+        V1VideoToVideo,
+    )
 
 
 class V1:
@@ -61,189 +97,189 @@ class V1:
     @cached_property
     def ai_headshot_generator(self) -> V1AiHeadshotGenerator:
         """Professional headshots from one portrait."""
-        from .v1_ai_headshot_generator import V1AiHeadshotGenerator
+        from .v1_image_projects import V1AiHeadshotGenerator
 
         return V1AiHeadshotGenerator(self._sender)
 
     @cached_property
     def ai_image_generator(self) -> V1AiImageGenerator:
         """Images from a text prompt."""
-        from .v1_ai_image_generator import V1AiImageGenerator
+        from .v1_image_projects import V1AiImageGenerator
 
         return V1AiImageGenerator(self._sender)
 
     @cached_property
     def ai_image_editor(self) -> V1AiImageEditor:
         """Images edited by a text prompt."""
-        from .v1_ai_image_editor import V1AiImageEditor
+        from .v1_image_projects import V1AiImageEditor
 
         return V1AiImageEditor(self._sender)
 
     @cached_property
     def ai_image_upscaler(self) -> V1AiImageUpscaler:
         """Images in a higher resolution."""
-        from .v1_ai_image_upscaler import V1AiImageUpscaler
+        from .v1_image_projects import V1AiImageUpscaler
 
         return V1AiImageUpscaler(self._sender)
 
     @cached_property
     def ai_face_editor(self) -> V1AiFaceEditor:
         """Faces in images with another expression or pose."""
-        from .v1_ai_face_editor import V1AiFaceEditor
+        from .v1_image_projects import V1AiFaceEditor
 
         return V1AiFaceEditor(self._sender)
 
     @cached_property
     def ai_clothes_changer(self) -> V1AiClothesChanger:
         """Images of people in other clothes."""
-        from .v1_ai_clothes_changer import V1AiClothesChanger
+        from .v1_image_projects import V1AiClothesChanger
 
         return V1AiClothesChanger(self._sender)
 
     @cached_property
     def ai_gif_generator(self) -> V1AiGifGenerator:
         """Animated GIFs from a text prompt."""
-        from .v1_ai_gif_generator import V1AiGifGenerator
+        from .v1_image_projects import V1AiGifGenerator
 
         return V1AiGifGenerator(self._sender)
 
     @cached_property
     def ai_meme_generator(self) -> V1AiMemeGenerator:
         """Memes on a topic."""
-        from .v1_ai_meme_generator import V1AiMemeGenerator
+        from .v1_image_projects import V1AiMemeGenerator
 
         return V1AiMemeGenerator(self._sender)
 
     @cached_property
     def ai_qr_code_generator(self) -> V1AiQrCodeGenerator:
         """QR codes drawn as pictures."""
-        from .v1_ai_qr_code_generator import V1AiQrCodeGenerator
+        from .v1_image_projects import V1AiQrCodeGenerator
 
         return V1AiQrCodeGenerator(self._sender)
 
     @cached_property
     def face_swap_photo(self) -> V1FaceSwapPhoto:
         """Images with faces swapped."""
-        from .v1_face_swap_photo import V1FaceSwapPhoto
+        from .v1_image_projects import V1FaceSwapPhoto
 
         return V1FaceSwapPhoto(self._sender)
 
     @cached_property
     def head_swap(self) -> V1HeadSwap:
         """Images in which a body gets another head."""
-        from .v1_head_swap import V1HeadSwap
+        from .v1_image_projects import V1HeadSwap
 
         return V1HeadSwap(self._sender)
 
     @cached_property
     def body_swap(self) -> V1BodySwap:
         """Images in which one person takes the place of another."""
-        from .v1_body_swap import V1BodySwap
+        from .v1_image_projects import V1BodySwap
 
         return V1BodySwap(self._sender)
 
     @cached_property
     def image_background_remover(self) -> V1ImageBackgroundRemover:
         """Images without their background, or with another."""
-        from .v1_image_background_remover import V1ImageBackgroundRemover
+        from .v1_image_projects import V1ImageBackgroundRemover
 
         return V1ImageBackgroundRemover(self._sender)
 
     @cached_property
     def photo_colorizer(self) -> V1PhotoColorizer:
         """Black-and-white photos in color."""
-        from .v1_photo_colorizer import V1PhotoColorizer
+        from .v1_image_projects import V1PhotoColorizer
 
         return V1PhotoColorizer(self._sender)
 
     @cached_property
     def ai_talking_photo(self) -> V1AiTalkingPhoto:
         """Videos in which a photo speaks."""
-        from .v1_ai_talking_photo import V1AiTalkingPhoto
+        from .v1_video_projects import V1AiTalkingPhoto
 
         return V1AiTalkingPhoto(self._sender)
 
     @cached_property
     def text_to_video(self) -> V1TextToVideo:
         """Videos from a text prompt."""
-        from .v1_text_to_video import V1TextToVideo
+        from .v1_video_projects import V1TextToVideo
 
         return V1TextToVideo(self._sender)
 
     @cached_property
     def image_to_video(self) -> V1ImageToVideo:
         """Videos that start from an image."""
-        from .v1_image_to_video import V1ImageToVideo
+        from .v1_video_projects import V1ImageToVideo
 
         return V1ImageToVideo(self._sender)
 
     @cached_property
     def audio_to_video(self) -> V1AudioToVideo:
         """Videos made to fit a piece of audio."""
-        from .v1_audio_to_video import V1AudioToVideo
+        from .v1_video_projects import V1AudioToVideo
 
         return V1AudioToVideo(self._sender)
 
     @cached_property
     def video_to_video(self) -> V1VideoToVideo:
         """Videos redrawn in an art style."""
-        from .v1_video_to_video import V1VideoToVideo
+        from .v1_video_projects import V1VideoToVideo
 
         return V1VideoToVideo(self._sender)
 
     @cached_property
     def ai_video_editor(self) -> V1AiVideoEditor:
         """Videos edited by a text prompt."""
-        from .v1_ai_video_editor import V1AiVideoEditor
+        from .v1_video_projects import V1AiVideoEditor
 
         return V1AiVideoEditor(self._sender)
 
     @cached_property
     def animation(self) -> V1Animation:
         """Animated videos in an art style, which can follow music."""
-        from .v1_animation import V1Animation
+        from .v1_video_projects import V1Animation
 
         return V1Animation(self._sender)
 
     @cached_property
     def lip_sync(self) -> V1LipSync:
         """Videos in which the lips follow other audio."""
-        from .v1_lip_sync import V1LipSync
+        from .v1_video_projects import V1LipSync
 
         return V1LipSync(self._sender)
 
     @cached_property
     def face_swap(self) -> V1FaceSwap:
         """Videos with faces swapped."""
-        from .v1_face_swap import V1FaceSwap
+        from .v1_video_projects import V1FaceSwap
 
         return V1FaceSwap(self._sender)
 
     @cached_property
     def character_replace(self) -> V1CharacterReplace:
         """Videos in which a person becomes another character."""
-        from .v1_character_replace import V1CharacterReplace
+        from .v1_video_projects import V1CharacterReplace
 
         return V1CharacterReplace(self._sender)
 
     @cached_property
     def auto_subtitle_generator(self) -> V1AutoSubtitleGenerator:
         """Videos with subtitles of what is said."""
-        from .v1_auto_subtitle_generator import V1AutoSubtitleGenerator
+        from .v1_video_projects import V1AutoSubtitleGenerator
 
         return V1AutoSubtitleGenerator(self._sender)
 
     @cached_property
     def ai_voice_generator(self) -> V1AiVoiceGenerator:
         """Text spoken by one of many voices."""
-        from .v1_ai_voice_generator import V1AiVoiceGenerator
+        from .v1_audio_projects import V1AiVoiceGenerator
 
         return V1AiVoiceGenerator(self._sender)
 
     @cached_property
     def ai_voice_cloner(self) -> V1AiVoiceCloner:
         """Text spoken by the voice of a recording."""
-        from .v1_ai_voice_cloner import V1AiVoiceCloner
+        from .v1_audio_projects import V1AiVoiceCloner
 
         return V1AiVoiceCloner(self._sender)
 
@@ -306,189 +342,189 @@ class AsyncV1:
     @cached_property
     def ai_headshot_generator(self) -> AsyncV1AiHeadshotGenerator:
         """Professional headshots from one portrait."""
-        from .v1_ai_headshot_generator import AsyncV1AiHeadshotGenerator
+        from .v1_image_projects import AsyncV1AiHeadshotGenerator
 
         return AsyncV1AiHeadshotGenerator(self._sender)
 
     @cached_property
     def ai_image_generator(self) -> AsyncV1AiImageGenerator:
         """Images from a text prompt."""
-        from .v1_ai_image_generator import AsyncV1AiImageGenerator
+        from .v1_image_projects import AsyncV1AiImageGenerator
 
         return AsyncV1AiImageGenerator(self._sender)
 
     @cached_property
     def ai_image_editor(self) -> AsyncV1AiImageEditor:
         """Images edited by a text prompt."""
-        from .v1_ai_image_editor import AsyncV1AiImageEditor
+        from .v1_image_projects import AsyncV1AiImageEditor
 
         return AsyncV1AiImageEditor(self._sender)
 
     @cached_property
     def ai_image_upscaler(self) -> AsyncV1AiImageUpscaler:
         """Images in a higher resolution."""
-        from .v1_ai_image_upscaler import AsyncV1AiImageUpscaler
+        from .v1_image_projects import AsyncV1AiImageUpscaler
 
         return AsyncV1AiImageUpscaler(self._sender)
 
     @cached_property
     def ai_face_editor(self) -> AsyncV1AiFaceEditor:
         """Faces in images with another expression or pose."""
-        from .v1_ai_face_editor import AsyncV1AiFaceEditor
+        from .v1_image_projects import AsyncV1AiFaceEditor
 
         return AsyncV1AiFaceEditor(self._sender)
 
     @cached_property
     def ai_clothes_changer(self) -> AsyncV1AiClothesChanger:
         """Images of people in other clothes."""
-        from .v1_ai_clothes_changer import AsyncV1AiClothesChanger
+        from .v1_image_projects import AsyncV1AiClothesChanger
 
         return AsyncV1AiClothesChanger(self._sender)
 
     @cached_property
     def ai_gif_generator(self) -> AsyncV1AiGifGenerator:
         """Animated GIFs from a text prompt."""
-        from .v1_ai_gif_generator import AsyncV1AiGifGenerator
+        from .v1_image_projects import AsyncV1AiGifGenerator
 
         return AsyncV1AiGifGenerator(self._sender)
 
     @cached_property
     def ai_meme_generator(self) -> AsyncV1AiMemeGenerator:
         """Memes on a topic."""
-        from .v1_ai_meme_generator import AsyncV1AiMemeGenerator
+        from .v1_image_projects import AsyncV1AiMemeGenerator
 
         return AsyncV1AiMemeGenerator(self._sender)
 
     @cached_property
     def ai_qr_code_generator(self) -> AsyncV1AiQrCodeGenerator:
         """QR codes drawn as pictures."""
-        from .v1_ai_qr_code_generator import AsyncV1AiQrCodeGenerator
+        from .v1_image_projects import AsyncV1AiQrCodeGenerator
 
         return AsyncV1AiQrCodeGenerator(self._sender)
 
     @cached_property
     def face_swap_photo(self) -> AsyncV1FaceSwapPhoto:
         """Images with faces swapped."""
-        from .v1_face_swap_photo import AsyncV1FaceSwapPhoto
+        from .v1_image_projects import AsyncV1FaceSwapPhoto
 
         return AsyncV1FaceSwapPhoto(self._sender)
 
     @cached_property
     def head_swap(self) -> AsyncV1HeadSwap:
         """Images in which a body gets another head."""
-        from .v1_head_swap import AsyncV1HeadSwap
+        from .v1_image_projects import AsyncV1HeadSwap
 
         return AsyncV1HeadSwap(self._sender)
 
     @cached_property
     def body_swap(self) -> AsyncV1BodySwap:
         """Images in which one person takes the place of another."""
-        from .v1_body_swap import AsyncV1BodySwap
+        from .v1_image_projects import AsyncV1BodySwap
 
         return AsyncV1BodySwap(self._sender)
 
     @cached_property
     def image_background_remover(self) -> AsyncV1ImageBackgroundRemover:
         """Images without their background, or with another."""
-        from .v1_image_background_remover import AsyncV1ImageBackgroundRemover
+        from .v1_image_projects import AsyncV1ImageBackgroundRemover
 
         return AsyncV1ImageBackgroundRemover(self._sender)
 
     @cached_property
     def photo_colorizer(self) -> AsyncV1PhotoColorizer:
         """Black-and-white photos in color."""
-        from .v1_photo_colorizer import AsyncV1PhotoColorizer
+        from .v1_image_projects import AsyncV1PhotoColorizer
 
         return AsyncV1PhotoColorizer(self._sender)
 
     @cached_property
     def ai_talking_photo(self) -> AsyncV1AiTalkingPhoto:
         """Videos in which a photo speaks."""
-        from .v1_ai_talking_photo import AsyncV1AiTalkingPhoto
+        from .v1_video_projects import AsyncV1AiTalkingPhoto
 
         return AsyncV1AiTalkingPhoto(self._sender)
 
     @cached_property
     def text_to_video(self) -> AsyncV1TextToVideo:
         """Videos from a text prompt."""
-        from .v1_text_to_video import AsyncV1TextToVideo
+        from .v1_video_projects import AsyncV1TextToVideo
 
         return AsyncV1TextToVideo(self._sender)
 
     @cached_property
     def image_to_video(self) -> AsyncV1ImageToVideo:
         """Videos that start from an image."""
-        from .v1_image_to_video import AsyncV1ImageToVideo
+        from .v1_video_projects import AsyncV1ImageToVideo
 
         return AsyncV1ImageToVideo(self._sender)
 
     @cached_property
     def audio_to_video(self) -> AsyncV1AudioToVideo:
         """Videos made to fit a piece of audio."""
-        from .v1_audio_to_video import AsyncV1AudioToVideo
+        from .v1_video_projects import AsyncV1AudioToVideo
 
         return AsyncV1AudioToVideo(self._sender)
 
     @cached_property
     def video_to_video(self) -> AsyncV1VideoToVideo:
         """Videos redrawn in an art style."""
-        from .v1_video_to_video import AsyncV1VideoToVideo
+        from .v1_video_projects import AsyncV1VideoToVideo
 
         return AsyncV1VideoToVideo(self._sender)
 
     @cached_property
     def ai_video_editor(self) -> AsyncV1AiVideoEditor:
         """Videos edited by a text prompt."""
-        from .v1_ai_video_editor import AsyncV1AiVideoEditor
+        from .v1_video_projects import AsyncV1AiVideoEditor
 
         return AsyncV1AiVideoEditor(self._sender)
 
     @cached_property
     def animation(self) -> AsyncV1Animation:
         """Animated videos in an art style, which can follow music."""
-        from .v1_animation import AsyncV1Animation
+        from .v1_video_projects import AsyncV1Animation
 
         return AsyncV1Animation(self._sender)
 
     @cached_property
     def lip_sync(self) -> AsyncV1LipSync:
         """Videos in which the lips follow other audio."""
-        from .v1_lip_sync import AsyncV1LipSync
+        from .v1_video_projects import AsyncV1LipSync
 
         return AsyncV1LipSync(self._sender)
 
     @cached_property
     def face_swap(self) -> AsyncV1FaceSwap:
         """Videos with faces swapped."""
-        from .v1_face_swap import AsyncV1FaceSwap
+        from .v1_video_projects import AsyncV1FaceSwap
 
         return AsyncV1FaceSwap(self._sender)
 
     @cached_property
     def character_replace(self) -> AsyncV1CharacterReplace:
         """Videos in which a person becomes another character."""
-        from .v1_character_replace import AsyncV1CharacterReplace
+        from .v1_video_projects import AsyncV1CharacterReplace
 
         return AsyncV1CharacterReplace(self._sender)
 
     @cached_property
     def auto_subtitle_generator(self) -> AsyncV1AutoSubtitleGenerator:
         """Videos with subtitles of what is said."""
-        from .v1_auto_subtitle_generator import AsyncV1AutoSubtitleGenerator
+        from .v1_video_projects import AsyncV1AutoSubtitleGenerator
 
         return AsyncV1AutoSubtitleGenerator(self._sender)
 
     @cached_property
     def ai_voice_generator(self) -> AsyncV1AiVoiceGenerator:
         """Text spoken by one of many voices."""
-        from .v1_ai_voice_generator import AsyncV1AiVoiceGenerator
+        from .v1_audio_projects import AsyncV1AiVoiceGenerator
 
         return AsyncV1AiVoiceGenerator(self._sender)
 
     @cached_property
     def ai_voice_cloner(self) -> AsyncV1AiVoiceCloner:
         """Text spoken by the voice of a recording."""
-        from .v1_ai_voice_cloner import AsyncV1AiVoiceCloner
+        from .v1_audio_projects import AsyncV1AiVoiceCloner
 
         return AsyncV1AiVoiceCloner(self._sender)
 
