@@ -55,8 +55,8 @@ class Endpoints:
             found = self._parsed.get((_bare(path), method))
             if found is not None:
                 self.by_place[_bare(path), method] = self._view(path, method, names[path, method], *found)
-        views = moved(self.all(), homes(self.all(), self.project_gets()))
-        self.by_place = dict(zip(list(self.by_place), views, strict=True))
+        here = moved(self.all(), homes(self.all(), self.project_gets()))
+        self.by_place = dict(zip(self.by_place, here, strict=True))
 
     def view(self, endpoint: Endpoint) -> EndpointView:
         """The view of what the generator parsed; templates call this."""
