@@ -36,9 +36,9 @@ def chromium() -> Iterator[Browser]:
         running.close()
 
 
-def violations(page: Page) -> list[Any]:
-    """What axe knows of WCAG 2.2 AA and this page breaks: contrast, names, landmarks, headings."""
+def violations(page: Page, *rules: str) -> list[Any]:
+    """What axe knows of WCAG 2.2 AA and this page breaks: contrast, names, landmarks, headings; or these rules only."""
     from axe_playwright_python.sync_playwright import Axe
 
-    found = Axe().run(page, options=RULES)
+    found = Axe().run(page, options={"runOnly": list(rules)} if rules else RULES)
     return [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found.response["violations"]]

@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
+from magic_hour_emulator import _recorder
 from magic_hour_emulator._bodies import BLANKED, MAX_BYTES, Body, blank, blanked
 from magic_hour_emulator._events import LATEST_JOBS, LATEST_REQUESTS, Changes
-from magic_hour_emulator._recorder import _BODIES
 from magic_hour_emulator.faults import KINDS
 from servers import wait_until
 
@@ -115,13 +115,15 @@ def test_bodies_are_shown_without_secrets(api, image_body):
     assert last["step"] == "create"
 
 
-def test_bodies_of_media_and_of_old_requests_are_not_kept(api, image_body):
+def test_bodies_of_media_and_of_old_requests_are_not_kept(api, image_body, monkeypatch):
+    monkeypatch.setattr(_recorder, "_BODIES", 3)
     url = api.finish(IMAGE, image_body)["downloads"][0]["url"]
     httpx.get(url)
     picture = look(api, f"requests/{len(api.emulator.requests) - 1}")["response_body"]
     assert (picture["type"], set(picture)) == ("image/png", {"bytes", "type"})
     assert picture["bytes"] > 1000
-    for _ in range(_BODIES):
+    assert look(api, "requests/0")["response_body"] is not None
+    for _ in range(3):
         api.http.head("/v1/image-projects/none")
     assert look(api, "requests/0")["response_body"] is None
 
