@@ -17,9 +17,10 @@ from magic_hour_workflows import Client
 
 ROOT = Path(__file__).resolve().parents[2]
 _DOCS = ROOT / "docs"
+_TESTING = _DOCS / "testing.md"  # its snippets are tests, which tests/emulator/test_pytest_plugin.py runs with pytest
 PAGES = [
     ROOT / "README.md",
-    *(path for path in sorted(_DOCS.glob("**/*.md")) if "```python" in path.read_text("utf-8")),
+    *(path for path in sorted(_DOCS.glob("**/*.md")) if "```python" in path.read_text("utf-8") and path != _TESTING),
 ]
 _SNIPPET = re.compile(r"(<!-- not run: [^>]*-->\n)?```python\n(.*?)```", re.DOTALL)
 _COSTS = "charge credits"

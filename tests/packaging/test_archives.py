@@ -65,6 +65,8 @@ def test_the_emulator_is_a_distribution_of_its_own(published: Published) -> None
     assert archives.wheel_names - about == {name for name in tree if name.startswith("magic_hour_emulator/")}
     assert {"magic_hour_emulator/py.typed", "magic_hour_emulator/spec/contract.json"} <= archives.wheel_names
     assert f"{archives.stem}.dist-info/licenses/LICENSE" in about
+    entry_points = zipfile.ZipFile(archives.wheel).read(f"{archives.stem}.dist-info/entry_points.txt").decode()
+    assert "[pytest11]\nmagic_hour = magic_hour_emulator.pytest_plugin" in entry_points
     assert (ROOT / "emulator/LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
 
 
