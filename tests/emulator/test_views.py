@@ -244,7 +244,7 @@ def test_each_change_is_told_once(api, image_body):
     events = dict(changes.take())
     assert list(events) == ["jobs", "clock"]
     assert events["jobs"]["changed"][0]["status"] == "complete"
-    api.emulator.faults.add("delay")
+    api.emulator.faults.add("delay", on="put")
     assert [name for name, _ in changes.take()] == ["faults"]
     api.http.delete(f"/v1/image-projects/{job_id}")
     assert dict(changes.take())["jobs"] == {"changed": [], "deleted": [job_id], "total": 0}
