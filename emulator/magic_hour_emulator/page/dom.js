@@ -217,8 +217,10 @@ export function thumbnail(url, media) {
   return canvas;
 }
 
-/** A player for an output, or the picture. */
+/** A player for an output, or the picture; an animated one moves only where people have not asked for less motion. */
 export function player(url, media, label) {
+  const still = media === "image/gif" && matchMedia("(prefers-reduced-motion: reduce)").matches;
+  if (still) return make("a", { href: url, target: "_blank" }, thumbnail(url, media), `${label}, animated`);
   if (media.startsWith("video/")) return make("video", { src: url, controls: true, loop: true, preload: "metadata", "aria-label": label });
   if (media.startsWith("audio/")) return make("audio", { src: url, controls: true, preload: "metadata", "aria-label": label });
   return make("a", { href: url, target: "_blank" }, make("img", { src: url, alt: label, loading: "lazy" }));
