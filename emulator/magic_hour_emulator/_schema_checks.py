@@ -4,6 +4,7 @@ Rule: messages name the field and the limit; they never repeat the body.
 """
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from decimal import Decimal, InvalidOperation
@@ -38,17 +39,24 @@ def _properties(validator: Any, properties: Any, instance: Any, schema: Any) -> 
 def _out_of_order(first: str, row: dict[str, Any], instance: dict[str, Any]) -> Iterator[ValidationError]:
     """The contract's own keyword: one number comes before another, within limits."""
     start, end = instance.get(first, 0), instance.get(row["field"])
-    if not isinstance(start, int | float) or not isinstance(end, int | float):
-        return
+    if not all(isinstance(each, int | float) and not isinstance(each, bool) for each in (start, end)):
+        return  # what it is instead, `type` says
     apart = Decimal(str(end)) - Decimal(str(start))
     if apart <= 0 or not row.get("at_least", 0) <= apart <= row.get("at_most", math.inf):
         limits = "".join(f", by {words} {row[key]}" for key, words in _LIMITS.items() if key in row)
         yield ValidationError(f"must be after {first}{limits}", validator="x-before", path=(row["field"],))
 
 
+def _format(_: Any, name: str, value: Any, __: Any) -> Iterator[ValidationError]:
+    if name == "uri" and isinstance(value, str) and not _URI.fullmatch(value):
+        yield ValidationError(f"{value!r} is not a URI")
+
+
+# Enough to tell a URL from a word: a scheme, then none of what RFC 3986 leaves out.
+_URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\x00-\x20\x7f-\U0010ffff\"<>\\^`{|}]+")
 _LIMITS: Final = {"at_least": "at least", "at_most": "at most"}
 _Validator = extend(  # type: ignore[no-untyped-call]
-    Draft202012Validator, {"multipleOf": _multiple_of, "properties": _properties}
+    Draft202012Validator, {"format": _format, "multipleOf": _multiple_of, "properties": _properties}
 )
 
 # What each keyword of the schema asks for; the name of the field comes before it.
@@ -61,6 +69,7 @@ _MESSAGES: Final = {
     "maximum": "must be {limit} or less",
     "multipleOf": "must be in steps of {limit}",
     "pattern": "must match {limit}",
+    "format": "must be a {limit}",
 }
 
 

@@ -77,6 +77,7 @@ ORDER = {"start": {"x-before": {"field": "end", "at_least": 1, "at_most": 3}}, "
         ({"start": 1.2, "end": 2.2}, None),  # as floats, more than one apart
         ({"end": 3}, None),
         ({"start": 1}, None),
+        ({"start": 1, "end": False}, None),  # what is wrong with it, `type` says
         ({"start": 1, "end": 1}, "end must be after start, by at least 1, by at most 3"),
         ({"start": 1, "end": 1.5}, "end must be after start, by at least 1, by at most 3"),
         ({"end": 3.5}, "end must be after start, by at least 1, by at most 3"),
@@ -87,6 +88,14 @@ def test_numbers_in_order(body, problem):
     if problem:
         short = BodyCheck({"properties": {"start": {"x-before": "end"}}}, Registry()).problem({"start": 2, "end": 1})
         assert short == "end must be after start"
+
+
+@pytest.mark.parametrize(
+    "url", ["https://youtu.be/x?t=1#a", "http://[::1]:80/%20", "youtube", "", "https:", "https://a b", "a:ü"]
+)
+def test_addresses(url):
+    problem = BodyCheck({"properties": {"url": {"format": "uri"}}}, Registry()).problem({"url": url})
+    assert problem == (None if url.startswith("http") and " " not in url and url != "https:" else "url must be a uri")
 
 
 @pytest.mark.parametrize("number", [1e300, 10**40, -1e300])
