@@ -16,6 +16,7 @@ from publishing import ROOT
 
 pytest_plugins = ["pytester"]
 
+PLAIN = ("-p", "no:cacheprovider", "-p", "no:schemathesis")  # the second takes half a second to load
 PAGE = ROOT / "docs" / "testing.md"
 EXAMPLE = ROOT / "examples" / "tests_with_emulator"
 HEAD = """
@@ -38,7 +39,7 @@ LOST = '@pytest.mark.magic_hour(faults=[Fault("close", on="create", phase="after
 def outcomes(pytester: pytest.Pytester, tests: str, *arguments: str) -> dict[str, str]:
     """What became of each test."""
     pytester.makepyfile(test_it=HEAD + tests)
-    done = pytester.runpytest("-v", "-p", "no:cacheprovider", *arguments)
+    done = pytester.runpytest("-v", *PLAIN, *arguments)
     text = "\n".join(done.outlines)
     return dict(re.findall(r"^test_it\.py::test_(\w+) (PASSED|FAILED|ERROR)", text, re.MULTILINE)) | {"": text}
 
@@ -232,7 +233,7 @@ def test_the_guide_from_nothing_to_a_red_and_a_green_test(pytester: pytest.Pytes
     [report] = re.findall(r"```text\n(.*?)```", page, re.DOTALL)
     pytester.makepyfile(posters=program, test_green=green, test_red=red)
     pytester.syspathinsert()
-    done = pytester.runpytest("-p", "no:cacheprovider")
+    done = pytester.runpytest(*PLAIN)
     done.assert_outcomes(passed=1, failed=1)
     for line in report.splitlines():
         assert line in "\n".join(done.outlines)
@@ -242,7 +243,7 @@ def test_the_example_project(pytester: pytest.Pytester) -> None:
     for path in EXAMPLE.glob("*.py"):
         shutil.copy(path, pytester.path / path.name)
     pytester.syspathinsert()
-    pytester.runpytest("-p", "no:cacheprovider").assert_outcomes(passed=3)
+    pytester.runpytest(*PLAIN).assert_outcomes(passed=3)
 
 
 def test_it_costs_nothing_where_it_is_not_used(tmp_path: Path) -> None:
