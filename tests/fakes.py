@@ -41,6 +41,8 @@ class FakeBackend:
         self.trace = SendTrace()
         """Of the call that was sent last: what an interruption leaves behind is put there."""
         self.sleeps: list[float] = []
+        self.later: list[tuple[float, Callable[[], object]]] = []
+        """What happens while something sleeps, and when, in this order."""
         self.puts: list[tuple[str, bytes]] = []
         self.fetched: list[str] = []
 
@@ -96,10 +98,15 @@ class FakeBackend:
         on_bytes(target.received, target.total)
         return target.finish()
 
-    async def sleep(self, seconds: float) -> None:
+    async def sleep(self, seconds: float, signal: Any = None) -> None:
         assert seconds >= 0
         self.sleeps.append(seconds)
-        self.clock += seconds
+        until = self.clock + seconds
+        while self.later and self.later[0][0] <= until and not (signal and signal.is_set()):
+            self.clock, happen = self.later.pop(0)
+            happen()
+        if signal is None or not signal.is_set():
+            self.clock = until
 
     async def map(self, work: Callable[[Any], Coroutine[Any, Any, Any]], items: Sequence[Any]) -> list[Any]:
         return [await work(item) for item in items]

@@ -54,8 +54,8 @@ class ScaledBackend(AsyncBackend):
     def now(self) -> float:
         return time.monotonic() * self.scale
 
-    async def sleep(self, seconds: float) -> None:
-        await super().sleep(seconds / self.scale)
+    async def sleep(self, seconds: float, signal: Any = None) -> None:
+        await super().sleep(seconds / self.scale, signal)
 
 
 async def wait(settings: Order) -> Figures:

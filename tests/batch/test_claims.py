@@ -264,3 +264,19 @@ def test_a_row_that_is_claimed_while_it_is_taken_out_of_the_manifest_stays_claim
     assert store.set_rows(planned([other, *ROWS[1:]] if manifest == "changed" else ROWS[1:])) == []
     assert claim(store) is Claim.TAKEN
     assert store.row("a") == before
+
+
+def test_an_event_gives_a_row_the_id_that_it_lacks(any_store: Store) -> None:
+    """A doubtful row is settled without a person, one whose answer is on its way gets the same id twice."""
+    claim(any_store)
+    assert any_store.claims.announced("job b", "other", 5, worker="webhook") is None
+    doubtful(any_store)
+    assert any_store.claims.announced("job a", "job-1", 7, worker="webhook") == "a"
+    assert any_store.claims.settled() == ["a"]
+    assert committed(any_store) == 7
+    assert any_store.claims.announced("job a", "job-1", 7, worker="webhook") is None
+    assert accepted(any_store, "a", "job-1", 7)
+    assert any_store.claims.strays() == []
+    found = any_store.claims.job_of("a")
+    assert found is not None
+    assert found.project_id == "job-1"

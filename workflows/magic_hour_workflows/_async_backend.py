@@ -5,9 +5,10 @@ Rule: no decisions. Each operation keeps to its deadline as a whole, and nothing
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any, TypeVar
 
 import anyio
 import httpx
+import sniffio
 
 from magic_hour_client._runtime.bodies import close, unwind
 from magic_hour_client._runtime.errors import connection_error
@@ -29,6 +31,7 @@ from ._partial_download import PartialDownload
 from ._sources import Source
 from ._storage_http import answer_headers, check_put, fetch_request, is_empty, network_errors, put_request
 from ._streams import late
+from .webhooks._watches import Signal
 
 T = TypeVar("T")
 Item = TypeVar("Item")
@@ -139,8 +142,13 @@ class AsyncBackend:
         client = self._transport.client(secure=request.url.scheme == "https", storage=True)
         return await client.send(request, stream=True, follow_redirects=False, auth=None)
 
-    async def sleep(self, seconds: float) -> None:
-        await anyio.sleep(seconds)
+    async def sleep(self, seconds: float, signal: Signal | None = None) -> None:
+        if signal is None:
+            await anyio.sleep(seconds)
+            return
+        woken = anyio.Event()
+        with signal.calling(_from_any_thread(woken.set)), anyio.move_on_after(seconds):
+            await woken.wait()
 
     async def map(self, work: Callable[[Item], Coroutine[Any, Any, T]], items: Sequence[Item]) -> list[T]:
         if len(items) < 2:
@@ -186,6 +194,23 @@ class AsyncBackend:
 
     def random(self) -> float:
         return CHANCE.random()
+
+
+def _from_any_thread(function: Callable[[], object]) -> Callable[[], None]:
+    """Calls `function` in the event loop of this task, from whatever thread; does nothing once the loop has ended."""
+    later: Callable[[Callable[[], object]], object]
+    if sniffio.current_async_library() == "trio":
+        import trio
+
+        later = trio.lowlevel.current_trio_token().run_sync_soon
+    else:
+        later = asyncio.get_running_loop().call_soon_threadsafe
+
+    def call() -> None:
+        with suppress(RuntimeError):  # also trio's RunFinishedError
+            later(function)
+
+    return call
 
 
 def _write(target: PartialDownload, chunks: Sequence[bytes]) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from ._partial_download import PartialDownload
     from ._sources import Source
+    from .webhooks._watches import Signal
 
 T = TypeVar("T")
 Item = TypeVar("Item")
@@ -71,8 +72,8 @@ class Backend(Protocol):
         """
         ...
 
-    async def sleep(self, seconds: float) -> None:
-        """Wait."""
+    async def sleep(self, seconds: float, signal: Signal | None = None) -> None:
+        """Wait; at most until `signal` is set, which another thread may do."""
         ...
 
     async def map(self, work: Callable[[Item], Coroutine[Any, Any, T]], items: Sequence[Item]) -> list[T]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from magic_hour_resources.v1 import V1, AsyncV1
 
     from ._backend import Backend
+    from .webhooks import Inbox
 
 T = TypeVar("T")
 
@@ -51,6 +52,8 @@ class Client(low_level.Client):
         assume_credits: the credits to count for a call whose price is unknown; otherwise `max_credits` refuses it.
         check_balance: ask for the balance of the account before each submission, and again if it gets no answer, so
             that `SubmissionUnknown` says whether the job was probably charged. One more request before each job.
+        inbox: the `Inbox` that receives the webhook events of the account, in this process. Jobs are then waited for by
+            their events, with a few polls for safety, and an event settles a submission that got no answer.
 
     Raises:
         InvalidArgument: there is no key, or a value is invalid.
@@ -79,6 +82,7 @@ class Client(low_level.Client):
         max_credits: float | None = None,
         assume_credits: float | None = None,
         check_balance: bool = False,
+        inbox: Inbox | None = None,
     ) -> None:
         seconds = checked_seconds("request_timeout", request_timeout)
         super().__init__(
@@ -90,6 +94,7 @@ class Client(low_level.Client):
             max_parallel=max_parallel,
             allow_http=allow_http,
             check_balance=check_balance,
+            inbox=inbox,
         )
         log = checked_job_log(job_log, self.base_url, max_credits, assume_credits)
         make_backend = partial(_sync_backend, self._transport, defaults.max_parallel)
@@ -135,6 +140,8 @@ class AsyncClient(low_level.AsyncClient):
         assume_credits: the credits to count for a call whose price is unknown; otherwise `max_credits` refuses it.
         check_balance: ask for the balance of the account before each submission, and again if it gets no answer, so
             that `SubmissionUnknown` says whether the job was probably charged. One more request before each job.
+        inbox: the `Inbox` that receives the webhook events of the account, in this process. Jobs are then waited for by
+            their events, with a few polls for safety, and an event settles a submission that got no answer.
 
     Raises:
         InvalidArgument: there is no key, or a value is invalid.
@@ -165,6 +172,7 @@ class AsyncClient(low_level.AsyncClient):
         max_credits: float | None = None,
         assume_credits: float | None = None,
         check_balance: bool = False,
+        inbox: Inbox | None = None,
     ) -> None:
         seconds = checked_seconds("request_timeout", request_timeout)
         super().__init__(
@@ -176,6 +184,7 @@ class AsyncClient(low_level.AsyncClient):
             max_parallel=max_parallel,
             allow_http=allow_http,
             check_balance=check_balance,
+            inbox=inbox,
         )
         log = checked_job_log(job_log, self.base_url, max_credits, assume_credits)
         make_backend = partial(_async_backend, self._transport, defaults.max_parallel)

@@ -17,6 +17,7 @@ from magic_hour_client.errors import InvalidArgument
 if TYPE_CHECKING:
     from ._job_log.log import JobLog
     from .events import Event
+    from .webhooks import Inbox
 
 DEFAULT_TIMEOUT = 1800.0
 """Seconds a whole call may take. The vendor's own examples give up after half an hour."""
@@ -34,10 +35,18 @@ class Defaults(NamedTuple):
     max_parallel: int
     allow_http: bool
     check_balance: bool = False
+    inbox: Inbox | None = None
 
     @classmethod
     def checked(
-        cls, *, timeout: float, poll_interval: float | None, max_parallel: int, allow_http: bool, check_balance: bool
+        cls,
+        *,
+        timeout: float,
+        poll_interval: float | None,
+        max_parallel: int,
+        allow_http: bool,
+        check_balance: bool,
+        inbox: Inbox | None,
     ) -> Defaults:
         """Check the arguments of a client, with the environment filling in the poll interval.
 
@@ -50,7 +59,19 @@ class Defaults(NamedTuple):
             max_parallel=_count("max_parallel", max_parallel),
             allow_http=checked_flag("allow_http", allow_http),
             check_balance=checked_flag("check_balance", check_balance),
+            inbox=_checked_inbox(inbox),
         )
+
+
+def _checked_inbox(inbox: object) -> Inbox | None:
+    if inbox is None:
+        return None
+    from .webhooks import Inbox
+
+    if not isinstance(inbox, Inbox):
+        remedy = "create one with magic_hour_workflows.webhooks.Inbox"
+        raise InvalidArgument(f"expected an Inbox, got {type(inbox).__name__}", remedy, field="inbox")
+    return inbox
 
 
 def checked_listener(value: Any) -> Callable[[Event], object] | None:

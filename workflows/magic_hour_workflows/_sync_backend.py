@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ._partial_download import PartialDownload
     from ._sources import Source
     from ._storage_http import Timeouts
+    from .webhooks._watches import Signal
 
 _GLANCE_SECONDS = 0.25
 _LARGEST_PIECE = 256 * 1024
@@ -102,7 +103,10 @@ class SyncBackend:
         client = self._transport.client(secure=request.url.scheme == "https", storage=True)
         return client.send(request, stream=True, follow_redirects=False, auth=None)
 
-    async def sleep(self, seconds: float) -> None:
+    async def sleep(self, seconds: float, signal: Signal | None = None) -> None:
+        if signal is not None:
+            signal.wait(seconds)
+            return
         stop = _stop.get()
         if stop is None:
             time.sleep(seconds)  # noqa: ASYNC251  (blocking is what this adapter is for)

@@ -105,6 +105,7 @@ class _BaseRunner:
             allow_http=self.defaults.allow_http,
             job_log=self._job_log,
             check_balance=self.defaults.check_balance,
+            inbox=self.defaults.inbox,
         )
 
     def _generate(

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .._results import Job
     from ..errors import SubmissionUnknown
     from ..events import Event
+    from ..webhooks import Inbox
 
 T = TypeVar("T")
 logger: logging.Logger = logging.getLogger("magic_hour_workflows")
@@ -93,6 +94,8 @@ class Call:
     """Called before each attempt at a paid create, directly before its first byte; raises if it must not be sent."""
     job_log: JobLog | None = None
     """Where the submission is recorded."""
+    inbox: Inbox | None = None
+    """Where webhook events arrive, which say when to poll."""
     check_balance: bool = False
     """Whether to ask for the balance before a create, and after one without an answer."""
     submission: Submission = attrs.field(factory=Submission)

@@ -23,6 +23,7 @@ from ..errors import SubmissionUnknown, name_job, naming
 from .balance import compare, note_before
 from .balance import reserve as reserve_for_balance
 from .call import Attempt, Call, logger
+from .events import accepted_after_all, watching_name
 from .recording import record_accepted, record_submitting, recorded
 
 if TYPE_CHECKING:
@@ -116,15 +117,30 @@ async def submit(call: Call, request: Request[T]) -> tuple[T, Job]:
             raise _lost(call, this, str(error) or type(error).__name__) from error
 
     try:
-        try:
-            with hinting(request):
-                return await call.repeat(request.name, attempt, again=may_submit_again, reserve=reserve)
-        except SubmissionUnknown as unknown:
-            await compare(call, request, unknown)
-            raise
+        with watching_name(call, request) as watch:
+            try:
+                with hinting(request):
+                    return await call.repeat(request.name, attempt, again=may_submit_again, reserve=reserve)
+            except SubmissionUnknown as unknown:
+                if (created := await accepted_after_all(call, request, watch)) is not None:
+                    return created, await _found(call, request, created)
+                await compare(call, request, unknown)
+                raise
     except BaseException as error:
         carry(call, error)
         raise
+
+
+async def _found(call: Call, request: Request[Any], created: Any) -> Job:
+    """The job of a submission that was reported as lost, recorded and published like one that got its answer."""
+    submission = call.submission
+    submission.unknown, submission.settled = None, False
+    if submission.attempt is not None:
+        submission.attempt.trace.result = created  # an interruption from here on has the id
+    submission.job = job = job_from(request, created)
+    await record_accepted(call, job)
+    publish(call, job)
+    return job
 
 
 async def start(call: Call, request: Request[Any]) -> Job:

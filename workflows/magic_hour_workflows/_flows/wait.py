@@ -6,7 +6,7 @@ shortly before the deadline, and no sleep after the last one.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from magic_hour_client._runtime.redaction import clean
 from magic_hour_client.endpoints import JOBS, project_endpoint
@@ -17,7 +17,11 @@ from .._retry import may_repeat
 from ..errors import JobCanceled, JobFailed, JobTimeout, naming
 from ..events import StatusChanged
 from .call import Call
+from .events import safety_interval, watching
 from .recording import outcome_recorded
+
+if TYPE_CHECKING:
+    from ..webhooks._watches import Watch
 
 
 class Project(Protocol):
@@ -78,14 +82,19 @@ async def wait(call: Call, job: Job, *, new: bool = False) -> Any:
         JobCanceled: it was canceled in the web app.
         JobTimeout: it did not complete in time; it is still running.
     """
-    call = call.paid()
+    with watching(call, job) as watch:
+        return await _wait(call.paid(), job, new, watch)
+
+
+async def _wait(call: Call, job: Job, new: bool, watch: Watch | None) -> Any:
+    pause = _Pauses(call, job, watch)
     began = call.backend.now()
     status: str | None = None
     credits = job.credits_charged
     cause: MagicHourError | None = None
     slowest = 0.0
     if new:
-        await _pause(call, job, interval(0.0, call.backend.random(), call.poll_interval))
+        await pause()
     while call.left() > 0:
         elapsed = call.backend.now() - began
         try:
@@ -107,9 +116,7 @@ async def wait(call: Call, job: Job, *, new: bool = False) -> Any:
         reserve = min(SLOWEST_POLLS * slowest, call.timeout / 2)
         if call.room(reserve) <= 0:
             break
-        await _pause(
-            call, job, interval(call.backend.now() - began, call.backend.random(), call.poll_interval), reserve
-        )
+        await pause(reserve)
     raise JobTimeout(job=job, status=status, credits_charged=credits, timeout=call.timeout) from cause
 
 
@@ -166,7 +173,28 @@ def finished(job: Job, project: Project) -> bool:
     return project.status in states.done
 
 
-async def _pause(call: Call, job: Job, seconds: float, reserve: float = 0.0) -> None:
-    """Sleep, but wake up early enough for a last poll before the deadline."""
-    with naming(job):
-        await call.backend.sleep(min(seconds, max(0.0, call.room(reserve))))
+class _Pauses:
+    """The sleeps between the polls of a job, each short enough for a last poll before the deadline.
+
+    If an event will announce the end of the job, polls are rare until it comes. Should the service not know of the end
+    by then, they are as frequent as they are without events, counted from there.
+    """
+
+    def __init__(self, call: Call, job: Job, watch: Watch | None) -> None:
+        self._call, self._job, self._watch = call, job, watch
+        self._since = call.backend.now()
+        self._rare = watch is not None
+
+    async def __call__(self, reserve: float = 0.0) -> None:
+        backend, fixed = self._call.backend, self._call.poll_interval
+        elapsed = backend.now() - self._since
+        rare = self._rare and fixed is None
+        seconds = safety_interval(elapsed, backend.random()) if rare else interval(elapsed, backend.random(), fixed)
+        seconds = min(seconds, max(0.0, self._call.room(reserve)))
+        with naming(self._job):
+            if self._watch is None or not self._rare:
+                await backend.sleep(seconds)
+                return
+            await backend.sleep(seconds, self._watch.signal)
+        if self._watch.signal.is_set():
+            self._rare, self._since = False, backend.now()

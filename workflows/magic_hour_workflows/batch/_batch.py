@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property, partial
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import anyio
 import anyio.to_thread
@@ -36,6 +36,9 @@ from ._run import Run
 from ._settling import Settled, with_id
 from ._settling import not_charged as settle_not_charged
 from ._store import Store
+
+if TYPE_CHECKING:
+    from ..webhooks import Inbox
 
 _BALANCE_SECONDS = 20.0
 """How long a batch waits for the balance before it starts without."""
@@ -63,6 +66,7 @@ class Batch:
         poll_interval: as for `Client`.
         check_balance: ask for the balance of the account before the first job, and submit nothing if it cannot pay for
             the rows that are left. A balance that cannot be asked for stops nothing. Default: True.
+        inbox: as for `Client`. A submission without an answer is settled by the first event of its job.
         on_event: called with the key of a row and each of its events, from another thread.
         on_warning: called with a sentence that matters although the batch goes on; logged by default.
 
@@ -93,6 +97,7 @@ class Batch:
         timeout: float = 1800.0,
         poll_interval: float | None = None,
         check_balance: bool = True,
+        inbox: Inbox | None = None,
         on_event: Callable[[str, Event], object] | None = None,
         on_warning: Callable[[str], object] | None = None,
     ) -> None:
@@ -111,8 +116,10 @@ class Batch:
             "timeout": timeout,
             "poll_interval": poll_interval,
             "allow_http": allow_http,
+            "inbox": inbox,
             "job_log": False,  # the database of the batch has its jobs, and only it
         }
+        self._inbox = inbox
         self._make_client = partial(AsyncClient, **service)
         self._make_sync_client = partial(Client, **service)
         self._check_balance = checked_flag("check_balance", check_balance) and BALANCE is not None
@@ -293,7 +300,7 @@ class Batch:
             if self._check_balance
             else None
         )
-        return Run(self.database, self._stop_signal, self._make_client, self._on_event, check)
+        return Run(self.database, self._stop_signal, self._make_client, self._on_event, check, self._inbox)
 
     def __enter__(self) -> Self:
         return self

@@ -133,6 +133,20 @@ class Claims:
         with durable(self._engine) as connection:
             return self._take(connection, Note(key=key, project_id=project_id, credits=credits, name=name), worker)
 
+    @retry_while_away
+    def announced(self, name: str, project_id: str, credits: float | None, *, worker: str) -> str | None:
+        """Record the id of a job that a webhook event announces, if a row submitted it and does not know its id.
+
+        Returns the key of the row. Names must be unique, or the job may be that of something else.
+        """
+        with durable(self._engine) as connection:
+            unknown = sa.select(paid.c.key).where(paid.c.name == name, paid.c.project_id.is_(None))
+            key = connection.scalar(unknown)
+            if key is None:
+                return None
+            note = Note(key=key, project_id=project_id, credits=credits, name=name)
+            return key if self._take(connection, note, worker) else None
+
     def _take(self, connection: sa.Connection, note: Note, worker: str) -> bool:
         """Assign a job to its row if the row has none, else store it as a stray."""
         key, id, credits = note.key, note.project_id, number(note.credits)

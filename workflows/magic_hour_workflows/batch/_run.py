@@ -10,7 +10,7 @@ from contextlib import ExitStack, suppress
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 from sqlalchemy import exc
@@ -18,7 +18,10 @@ from sqlalchemy import exc
 from magic_hour_client.errors import InvalidArgument
 
 from .._client import AsyncClient
+from .._flows.call import logger
+from .._flows.events import is_unique
 from .._outputs import checked_directory
+from .._results import number
 from ..errors import DatabaseAway, DatabaseLost
 from ..events import Event
 from ._connections import error_kind
@@ -32,6 +35,9 @@ from ._rows import Row, RowResult, RowStatus
 from ._side_file import SideFile
 from ._store import Store
 from ._submission import Submitter
+
+if TYPE_CHECKING:
+    from ..webhooks import Inbox, WebhookEvent
 
 DEFAULT_CONCURRENCY = 16
 
@@ -49,6 +55,8 @@ class Run:
     _on_event: Callable[[str, Event], object] | None
     _check: Callable[[Store], None] | None = None
     """Called before anything is submitted; raises if nothing should be."""
+    _inbox: Inbox | None = None
+    """Receives the events that have the ids of lost submissions."""
     _stack: ExitStack = attrs.field(factory=ExitStack, init=False)
     _starting: Lock = attrs.field(factory=Lock, init=False)
     _over: bool = attrs.field(default=False, init=False)
@@ -79,6 +87,8 @@ class Run:
             given = {name: value for name, value in limits.items() if name not in kept}
             self._store.configure(output=str(self._output), halted=None, **given)
             self._since = self._began = self._store.fleet.now()
+            if self._inbox is not None:
+                stack.enter_context(self._inbox.handling(self._announced, "*"))
             restarted = self._reopen(rows, retry)
             if waiting := self._store.keys(RowStatus.WAITING):
                 if self._check is not None:
@@ -91,6 +101,15 @@ class Run:
                 engine.put(waiting)
                 self._engine = engine
             self._stack = stack.pop_all()
+
+    def _announced(self, event: WebhookEvent) -> None:
+        """Record the id of a job whose submission got no answer; the next run continues with it."""
+        if event.id is None or event.name is None or not is_unique(event.name):
+            return
+        credits = number(getattr(event.payload, "credits_charged", None))
+        key = self._store.claims.announced(event.name, event.id, credits, worker="webhook")
+        if key is not None:
+            logger.info("row %r: a webhook event has the id of its job: %a", key, event.id)
 
     def _directory(self, given: Path | None, *, joins: bool) -> Path:
         known = self._store.settings()["output"]

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
@@ -25,6 +26,7 @@ from ._gateways import serve_asgi, serve_wsgi
 from ._handlers import Handler, Handlers, OnError
 from ._memory import JOBS_REMEMBERED, Memory
 from ._signatures import TOLERANCE, Headers, checked_body, checked_secrets, checked_tolerance, verify
+from ._watches import Watch, Watches
 
 if TYPE_CHECKING:
     from magic_hour_client.events import EventName
@@ -113,6 +115,7 @@ class Inbox:
         self._memory = Memory(remember)
         self._patterns: tuple[tuple[str, Handler], ...] = ()
         self._handlers = Handlers(on_error)
+        self._watches = Watches()
         self._closed = False
         self._lock = threading.RLock()  # a handler that starts at once may use the inbox
         self._clock: Callable[[], float] = time.time
@@ -178,7 +181,32 @@ class Inbox:
             matching = dict.fromkeys(each for pattern, each in self._patterns if fnmatchcase(event.type, pattern))
             for handler in matching:
                 self._handlers.start(handler, event)
+            self._watches.notify(event)
         return event
+
+    @contextmanager
+    def handling(self, handler: Handler, *patterns: str) -> Iterator[None]:
+        """Call a handler for the events in the block only."""
+        self.on(*patterns)(handler)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._patterns = tuple(each for each in self._patterns if each[1] != handler)
+
+    @contextmanager
+    def watch(self, *, id: str | None = None, name: str | None = None) -> Iterator[Watch]:
+        """Watch for the end of the job with an id, or for any event of the job with a name. Clients use it."""
+        watch = Watch()
+        with self._lock:
+            self._watches.add(watch, id=id, name=name)
+            if id is not None and self._memory.has_ended(id):
+                watch.notify()
+        try:
+            yield watch
+        finally:
+            with self._lock:
+                self._watches.remove(watch, id=id, name=name)
 
     async def asgi(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         """An ASGI application that receives events by POST: mount it, or serve it by itself."""

@@ -47,6 +47,11 @@ class Memory:
         heard = self._jobs.get(event.id or "")
         return heard is not None and (event.type in heard.types or (heard.ended and not event.ends_job))
 
+    def has_ended(self, id: str) -> bool:
+        """Whether an event has said that the job does not change any more."""
+        heard = self._jobs.get(id)
+        return heard is not None and heard.ended
+
     def add(self, event: WebhookEvent) -> None:
         """Remember an event."""
         if (id := event.id) is None:
