@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from batch.database_loss import played
 from batch.local_batch import LocalBatch, image_rows
@@ -161,3 +163,11 @@ def test_a_side_file_that_cannot_be_read_stops_the_run(local: LocalBatch) -> Non
         with pytest.raises(DatabaseLost, match=r"unrecorded\.jsonl, which may name charged jobs, cannot be"):
             look()
     assert local.charged.total() == 0
+
+
+def test_every_sqlite_knows_the_milliseconds_that_the_engine_asks_for(tmp_path: Path) -> None:
+    engine = connect(f"sqlite:///{tmp_path / 'batch.sqlite'}")
+    with engine.connect() as connection:
+        seconds = connection.execute(sa.text("SELECT unixepoch('subsec')")).scalar_one()
+    engine.dispose()
+    assert abs(seconds - time.time()) < 3600

@@ -36,14 +36,16 @@ class Listening:
         return b""
 
     def __call__(self, connection: socket.socket, _: bytes) -> None:
-        if self.tls is not None:
-            connection = self.tls.wrap_socket(connection, server_side=True)
-        self.opened.set()
-        with connection:
-            while content := read_request(connection):
-                self.received += content
-                connection.sendall(answered(CREATED))
-        self.closed.set()
+        try:
+            if self.tls is not None:
+                connection = self.tls.wrap_socket(connection, server_side=True)
+            self.opened.set()
+            with connection:
+                while content := read_request(connection):
+                    self.received += content
+                    connection.sendall(answered(CREATED))
+        finally:  # an end of TLS without a farewell is an error from Python 3.13 on
+            self.closed.set()
 
 
 def ask(either: Either, question: Callable[[], None]) -> Callable[[], Any]:

@@ -107,6 +107,9 @@ def retry_while_away(method: Callable[P, T]) -> Callable[P, T]:
     return again
 
 
+_SQLITE_WITH_MILLISECONDS = (3, 42)
+"""DBOS asks for `unixepoch('subsec')` from Python 3.12 on. Older libraries, as of Debian 12, answer NULL."""
+
 BUSY_SECONDS = 60
 """How long a writer waits for another one on SQLite."""
 
@@ -153,6 +156,8 @@ def connect(url: str | sa.URL) -> sa.Engine:
         connection.execute("PRAGMA journal_mode=WAL")  # readers do not wait for writers
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA foreign_keys=ON")  # for the engine's own tables
+        if sqlite3.sqlite_version_info < _SQLITE_WITH_MILLISECONDS:
+            connection.create_function("unixepoch", -1, lambda *_: round(time.time(), 3))
         identity, _ = _identity(path)
         if identity is not None:
             opened[:] = [identity]
