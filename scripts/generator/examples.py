@@ -39,12 +39,22 @@ def with_examples(places: Places, contract: Contract) -> Places:
 
 
 def _generate_lines(view: EndpointView, contract: Contract) -> list[Code]:
-    """An example call of `generate` for an interactive session, with local files where the document has remote ones."""
+    """An example call of `generate` for an interactive session."""
+    lines = generate_call(view, local_arguments(view, contract), "result = client")
+    return [Code(f"{'...' if number else '>>>'} {_escaped(line)}") for number, line in enumerate(lines)]
+
+
+def generate_call(view: EndpointView, values: dict[str, Any], opening: str) -> list[str]:
+    """The call of the operation's `generate` as Python."""
+    return call_lines(attrs.evolve(view, method_name="generate"), values, opening)
+
+
+def local_arguments(view: EndpointView, contract: Contract) -> dict[str, Any]:
+    """The arguments of the example call, with local files where the document has remote ones."""
     values = arguments(view, contract)
     for asset in view.assets:
         values = _with_file(values, asset.path, _SAMPLES[asset.roles[0]])
-    lines = call_lines(attrs.evolve(view, method_name="generate"), values, "result = client")
-    return [Code(f"{'...' if number else '>>>'} {_escaped(line)}") for number, line in enumerate(lines)]
+    return values
 
 
 def _with_file(values: Any, path: tuple[str, ...], file: str) -> Any:

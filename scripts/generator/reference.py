@@ -1,7 +1,7 @@
 """Reference pages, one per resource, laid out like those of the service's own SDKs.
 
 Rule: everything on a page comes from the document, except what is between the two markers, which is written by
-hand and kept as it is.
+hand and kept as it is. A `generate` that is written there is not described again.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from .endpoint_views import EndpointView, ResourceView
 from .examples import arguments, call_lines, made_up, schema_of, type_of
 from .names import attribute
 from .problems import DamagedPage
+from .reference_generate import ANCHOR, section
 from .reference_index import NAME as INDEX
 from .reference_index import index
 from .texts import code, markdown
@@ -84,6 +85,9 @@ class Page:
     def text(self) -> str:
         lines = [f"# {self.node.path}", "", "## Module Functions", "", f"{START}{self.block}{END}"]
         for view in self.node.operations:
+            if view.generates and ANCHOR not in self.block:
+                task = self.build.endpoints.tasks.get(view.task or "")
+                lines += section(view, self.contract, saves=task is None or not task.outputs)
             lines += self._operation(view)
         return "\n".join(lines) + "\n"
 

@@ -6,6 +6,8 @@ matters; both were parsed with the parser below when this was written.
 
 from __future__ import annotations
 
+import ast
+import inspect
 import re
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +18,9 @@ from generator.contract import load
 from generator.examples import made_up
 from generator.names import attribute
 from generator.reference import END, START, pages
+from generator.reference_generate import ANCHOR
 from generator.reference_index import NAME as INDEX
+from magic_hour_workflows import Client
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted((ROOT / "docs" / "reference").glob("v1.*.md"))
@@ -26,6 +30,11 @@ OPERATION = [
     "|-----------|:--------:|-------------|--------|",
     *("#### Synchronous Client", "```python", "```", "#### Asynchronous Client", "```python", "```", "#### Response"),
 ]
+GENERATE = [
+    *('### <a name="generate"></a>', "#### Parameters", "#### Synchronous Client", "```python", "```"),
+    *("#### Asynchronous Client", "```python", "```", "#### Command Line", "```sh", "```"),
+]
+"""The section about `generate`, generated where none is written by hand."""
 ANSWER = ["##### Type", "##### Example"]
 DOCUMENT = f"""\
 # v1.ai_image_editor
@@ -137,11 +146,12 @@ def rows(text: str) -> list[Row]:
 
 def operations(text: str) -> list[str]:
     """The part of the page after the custom block, one piece for each operation."""
-    return re.split(r"^(?=### )", text.partition(END)[2], flags=re.MULTILINE)[1:]
+    pieces = re.split(r"^(?=### )", text.partition(END)[2], flags=re.MULTILINE)[1:]
+    return [piece for piece in pieces if ANCHOR not in piece]
 
 
-def wanted_shape(resource: str, methods: list[tuple[str, bool]]) -> list[str]:
-    found = [f"# {resource}", "## Module Functions", START, END]
+def wanted_shape(resource: str, methods: list[tuple[str, bool]], *, generates: bool = False) -> list[str]:
+    found = [f"# {resource}", "## Module Functions", START, END, *(GENERATE if generates else [])]
     for method, answers in methods:
         found += [line.format(method=method) for line in OPERATION] + (ANSWER if answers else [])
     return found
@@ -173,7 +183,9 @@ def node(path: Path, contract_build: Any) -> Any:
 def test_headings_and_tables(path: Path, node: Any) -> None:
     methods = [(view.method_name, view.result_annotation != "None") for view in node.operations]
     text = path.read_text(encoding="utf-8")
-    assert shape(text) == wanted_shape(path.stem, methods)
+    generates = bool(node.generators) and ANCHOR not in text.partition(END)[0]
+    assert shape(text) == wanted_shape(path.stem, methods, generates=generates)
+    assert text.count(ANCHOR) == bool(node.generators)
     assert text.count(START) == text.count(END) == 1
 
 
@@ -243,6 +255,30 @@ def test_snippets_are_python(path: Path) -> None:
     assert len(snippets) >= 2 * len(operations(text)) > 0
     for snippet in snippets:
         compile("async def main():\n" + re.sub("^", "    ", snippet, flags=re.MULTILINE), path.name, "exec")
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_generate_is_described_as_it_is(path: Path, node: Any) -> None:
+    """Also where it is written by hand: the options are those besides the fields, and the calls give known names."""
+    for view in node.generators:
+        page = path.read_text(encoding="utf-8")
+        text = page[page.index(ANCHOR) :].partition("#### Response")[0].partition('<a name="create">')[0]
+        resource: Any = Client(token="unused")
+        for name in view.resource:
+            resource = getattr(resource, name)
+        fields = {field.attribute for field in view.generate_keywords}
+        taken = set(inspect.signature(resource.generate).parameters)
+        assert set(re.findall(r"^- `(\w+)` \(", text, re.MULTILINE)) == taken - fields
+        calls = [each for each in ast.walk(ast.parse(snippet(text))) if isinstance(each, ast.Call)]
+        given = [{str(word.arg) for word in call.keywords} for call in calls if "generate" in ast.dump(call.func)]
+        assert len(given) == 2
+        assert all("download_directory" in names and names <= taken for names in given)
+        assert "api-assets/" not in snippet(text)
+
+
+def snippet(text: str) -> str:
+    """All Python of a text, as one program."""
+    return "".join(re.findall(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE))
 
 
 def test_custom_blocks_survive(project: Path, command: Any) -> None:
