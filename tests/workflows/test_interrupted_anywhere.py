@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -14,12 +15,26 @@ import httpx
 import pytest
 
 from magic_hour_workflows import AsyncClient, Client
-from magic_hour_workflows._job_log.entries import State
-from magic_hour_workflows._job_log.store import read
+from magic_hour_workflows._job_log.entries import Entry, State, line_of
+from magic_hour_workflows._job_log.owners import owner
+from magic_hour_workflows._job_log.store import FileStore, read
 
 JOB = {"image_count": 1, "style": {"prompt": "a"}}
 OURS = ("/magic_hour_client/", "/magic_hour_workflows/")
 OPTIONS: dict[str, Any] = {"token": "mhk-key", "base_url": "https://api.example"}
+
+
+ENTRY = Entry(
+    token="1",
+    service="https://api.example",
+    operation="v1.x.create",
+    kind="image",
+    name="fox",
+    at=datetime(2026, 11, 20, tzinfo=UTC),
+    owner=owner(),
+    estimate=20,
+    state=State.SUBMITTING,
+)
 
 
 class Service:
@@ -39,8 +54,8 @@ class Service:
 
 
 @contextmanager
-def interrupted(at: int) -> Iterator[list[int]]:
-    """Ctrl-C at the line of ours that comes as number `at` after `submit` began, until a second number is added.
+def interrupted(at: int, begin: str = "submit") -> Iterator[list[int]]:
+    """Ctrl-C at the line of ours that comes as number `at` after `begin` was called, until a second number is added.
 
     Gives how many lines there were.
     """
@@ -49,7 +64,7 @@ def interrupted(at: int) -> Iterator[list[int]]:
     def trace(frame: FrameType, event: str, _: Any) -> Any:
         if not any(part in frame.f_code.co_filename for part in OURS):
             return None
-        if lines[0] < 0 and frame.f_code.co_name == "submit":
+        if lines[0] < 0 and frame.f_code.co_name == begin:
             lines[0] = 0
         if event == "line" and lines[0] >= 0 and len(lines) == 1:
             lines[0] += 1
@@ -163,6 +178,23 @@ def test_at_every_line_the_job_log_has_the_job(tmp_path: Path) -> None:
         assert known != "unknown" or entries[0].state in (State.SUBMITTING, State.UNKNOWN), f"line {at}"
         states |= {entry.state for entry in entries}
     assert {State.NOT_CHARGED, State.ACCEPTED} <= states
+
+
+def test_at_every_line_of_a_change_the_log_stays_usable(tmp_path: Path) -> None:
+    """Whatever was interrupted, the lock is free again for the next change of this thread."""
+
+    def change(at: int) -> int:
+        store = FileStore(tmp_path / f"{at}.jsonl")
+        with suppress(KeyboardInterrupt), interrupted(at, "change") as lines:
+            store.change(lambda _: line_of(ENTRY), sync=True)
+        store.change(lambda _: line_of(ENTRY), sync=True)
+        assert [entry.token for entry in read(store.path).entries.values()] == ["1"]
+        return lines[0]
+
+    whole = change(-1)
+    assert whole > 30
+    for at in range(1, whole + 1):
+        change(at)
 
 
 def test_a_second_time_at_every_line() -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from .._syncing import append, opened, sync_directory
@@ -53,6 +53,45 @@ class MemoryStore:
         return bool(self._book.entries)
 
 
+class _FileLock:
+    """The lock of a log, against threads and processes. The system releases it if the process dies.
+
+    It is no context manager: Ctrl-C may come after the block and before `__exit__` does anything. A thread never needs
+    it twice, so what it still holds when it asks again is what an interruption has left behind.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._held = threading.local()
+
+    def acquire(self) -> None:
+        self.release()
+        self._held.descriptor = opened(self._path, MODE)
+        if sys.platform == "win32":
+            import msvcrt
+
+            while True:
+                with suppress(OSError):  # it gives up after 10 seconds
+                    msvcrt.locking(self._held.descriptor, msvcrt.LK_LOCK, _FIRST_BYTE)
+                    break
+        else:
+            import fcntl
+
+            fcntl.flock(self._held.descriptor, fcntl.LOCK_EX)
+
+    def release(self) -> None:
+        """May be repeated, and interrupted at any line: at worst it leaves an open file without a lock."""
+        descriptor = getattr(self._held, "descriptor", -1)
+        if descriptor < 0:
+            return
+        if sys.platform != "win32":  # closing is not enough if the process has forked meanwhile
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+        self._held.descriptor = -1
+        os.close(descriptor)
+
+
 class FileStore:
     """Entries in a file.
 
@@ -69,6 +108,7 @@ class FileStore:
     def _forget(self) -> None:
         """Start again: in a new process, or with a file that was compacted or replaced."""
         self._process = os.getpid()
+        self._lock = _FileLock(self.path.with_name(self.path.name + ".lock"))
         self._book = Book()
         self._file: tuple[int, int] | None = None
         self._offset = 0
@@ -92,7 +132,8 @@ class FileStore:
             self._forget()
         descriptor = -1
         try:
-            with _locked(self.path):
+            try:
+                self._lock.acquire()
                 new = not self.exists
                 descriptor = opened(self.path, MODE)
                 self._read(descriptor)
@@ -103,6 +144,8 @@ class FileStore:
                 self._read(descriptor)
                 if self._offset > self._largest:
                     self._compact()
+            finally:
+                self._lock.release()
             if sync:
                 sync_file(descriptor)
                 if new:
@@ -155,28 +198,3 @@ def read(path: Path) -> Book:
     with suppress(FileNotFoundError, NotADirectoryError):
         book.read(path.read_text("ascii", errors="replace").splitlines())
     return book
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold the lock of a log, against threads and processes. The system releases it if the process dies."""
-    descriptor = opened(path.with_name(path.name + ".lock"), MODE)
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            while True:
-                with suppress(OSError):  # it gives up after 10 seconds
-                    msvcrt.locking(descriptor, msvcrt.LK_LOCK, _FIRST_BYTE)
-                    break
-        else:
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            if sys.platform != "win32":  # closing is not enough if the process has forked meanwhile
-                fcntl.flock(descriptor, fcntl.LOCK_UN)
-    finally:
-        os.close(descriptor)
