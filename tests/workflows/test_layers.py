@@ -21,7 +21,8 @@ NEVER_NAMED = {
     "templates/runtime": "magic_hour",
     "generated/magic_hour_resources": r"magic_hour_(emulator|workflows(?!\.runner))",
     "workflows/magic_hour_workflows/_flows": "magic_hour_(resources|emulator)",
-    "emulator/magic_hour_emulator": "magic_hour_(client|resources)",
+    # Its plugin has a fixture that is called `magic_hour_client`.
+    "emulator/magic_hour_emulator": r"(import |from |module\(.)magic_hour_[cr]|magic_hour_(client|resources)\.",
 }
 """What no line of a lower layer says, not even in a string."""
 
