@@ -124,7 +124,8 @@ class Page:
         for field in (*view.path_parameters, *view.keywords):
             schema = schema_of(view, field, self.contract)
             example = given.get(field.attribute, made_up(schema, self.contract))
-            rows.append(_row(field.attribute, field.required, field.description, example, field.deprecation))
+            text = self._with_choices(field.description, schema)
+            rows.append(_row(field.attribute, field.required, text, example, field.deprecation))
             rows += self._nested(schema, 1)
         return rows
 
@@ -137,7 +138,7 @@ class Page:
         for name in sorted(properties, key=lambda name: (name not in required, name)):
             inner = self.contract.schema(properties[name])
             retired = deprecation(inner)
-            text = described(str(inner.get("description") or ""), retired)
+            text = self._with_choices(described(str(inner.get("description") or ""), retired), inner)
             label = "\N{NO-BREAK SPACE}" * 4 * (depth - 1) + f"└─ {attribute(name)}"
             needed = name in required and "x-implied" not in inner  # else it follows from the field beside it
             rows.append(_row(label, needed, text, made_up(inner, self.contract), retired))
@@ -146,6 +147,17 @@ class Page:
             if shape not in above and depth < _DEEPEST and len(rows) < _MOST_ROWS:
                 rows += self._nested(inner, depth + 1, (*above, shape))
         return rows
+
+    def _with_choices(self, text: str, schema: dict[str, Any]) -> str:
+        """The text with the values that the document lists, unless it names them all; as in the help of a command."""
+        nodes = [self.contract.schema(part) for part in (schema.get("anyOf") or schema.get("oneOf") or [])]
+        nodes = [schema, self.contract.schema(schema.get("items")), *nodes]
+        retired = {str(value) for node in nodes for value in node.get("x-deprecated-values") or ()}
+        listed = dict.fromkeys(str(value) for node in nodes for value in node.get("enum") or () if value is not None)
+        known = [value for value in listed if value not in retired]
+        if all(f"`{value}`" in text for value in known):
+            return text
+        return f"{text} Known: {', '.join(known)}.".lstrip()
 
     def _object_in(self, schema: dict[str, Any]) -> dict[str, Any]:
         """The object that a schema describes, lists, or allows as one of several."""

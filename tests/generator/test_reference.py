@@ -237,6 +237,16 @@ def test_the_rows_are_not_empty() -> None:
     assert {row.depth for row in found["v1.files.upload_urls"]} == {0, 1}
 
 
+def test_choices_are_listed_but_for_retired_ones() -> None:
+    found = {path.stem: {row.name: row for row in rows(path.read_text(encoding="utf-8"))} for path in PAGES}
+    assert found["v1.face_swap"]["version"].description.endswith("Known: v1, v2, default.")
+    assert found["v1.ai_video_editor"]["model"].description.endswith(
+        "as it is. Known: gemini-omni, gemini-omni-1.1, ltx-2.3, ltx-2.5."
+    )
+    assert "Known" not in found["v1.ai_talking_photo"]["generation_mode"].description, "its text names them all"
+    assert "Known" not in found["v1.face_swap"]["start_seconds"].description
+
+
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
 def test_types_lead_to_their_file(path: Path, node: Any) -> None:
     text = path.read_text(encoding="utf-8")
