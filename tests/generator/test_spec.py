@@ -11,6 +11,7 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 from generator.contract import load
+from magic_hour_workflows import estimate_credits
 
 CONTRACT = load(Path(__file__).resolve().parents[2] / "spec" / "magic-hour.openapi.yaml")
 OPERATIONS = {f"{method.upper()} {path}": operation for path, method, operation in CONTRACT.operations()}
@@ -18,6 +19,9 @@ PAID = {name: operation for name, operation in OPERATIONS.items() if operation.g
 REGISTRY: Registry[Any] = Registry().with_resource("urn:contract", DRAFT202012.create_resource(CONTRACT.raw))
 NOT_PRICED = {"POST /v1/ai-video-editor", "POST /v1/character-replace"}
 """The service does not document what these cost (spec/README.md, Prices)."""
+
+AS_IN_2025 = {"POST /v1/ai-talking-photo"}
+"""Its example answer is that of a page of 2025 word for word, with the price of then."""
 
 
 def test_every_paid_operation_has_its_rows() -> None:
@@ -28,6 +32,16 @@ def test_every_paid_operation_has_its_rows() -> None:
     assert all(operation["x-command"]["examples"] for operation in PAID.values())
     described = {tag["name"] for tag in CONTRACT.raw["tags"]}
     assert {tag for operation in OPERATIONS.values() for tag in operation["tags"]} == described
+
+
+@pytest.mark.parametrize("name", sorted(PAID.keys() - NOT_PRICED - AS_IN_2025))
+def test_the_example_answer_charges_what_the_example_request_costs(name: str) -> None:
+    operation = PAID[name]
+    request = CONTRACT.json_media(operation["requestBody"])["example"]
+    answer = CONTRACT.json_media(operation["responses"]["200"])["example"]
+    estimate = estimate_credits(operation["tags"][0].removeprefix("v1."), **request)
+    assert estimate.credits <= answer["credits_charged"]
+    assert estimate.at_most is None or answer["credits_charged"] <= estimate.at_most
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
