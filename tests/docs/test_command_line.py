@@ -100,12 +100,12 @@ def test_tour(port: str, environment: dict[str, str], place: Path) -> None:
 
 def test_page(port: str, environment: dict[str, str], place: Path) -> None:
     rest = snippets(PAGE.replace(PAGE.partition("## A tour\n")[2].partition("\n## ")[0], ""))
-    assert len(rest) == 7
+    assert len(rest) == 8
     for snippet in rest:
         done = in_shell(snippet, {**environment, **exported(port)}, place)
         assert done.returncode == 0, done.stderr
-    assert (place / "sunset.png").exists()
-    assert (place / "fox.png").exists()
+    for name in ("sunset.png", "fox.png", "outputs/swapped.mp4"):
+        assert (place / name).exists(), name
 
 
 def test_batches(port: str, environment: dict[str, str], place: Path) -> None:

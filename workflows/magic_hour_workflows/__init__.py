@@ -1,4 +1,4 @@
-"""Files in, files out: AI headshots, talking photos, image generation and image editing with the Magic Hour API.
+"""Files in, files out: images, GIFs, videos, face swaps, speech and all other operations of the Magic Hour API.
 
     from magic_hour_workflows import Client
 
