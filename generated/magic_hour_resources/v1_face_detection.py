@@ -62,8 +62,8 @@ class V1FaceDetection(_low_level.V1FaceDetection):
     ) -> FaceDetectionResult:
         """Face Detection: a whole job, from input files to the result.
 
-        Find the faces in an image or a video. It is free. Ask for the result with the returned `id`, then use the
-        `path` of a face as `original_face` of a face swap.
+        Find the faces in an image or a video. It is free. Pass the `path` of a face as `original_face` to a face
+        swap of single faces.
 
         Args:
             assets: The image or video to search.
@@ -265,8 +265,8 @@ class AsyncV1FaceDetection(_low_level.AsyncV1FaceDetection):
     ) -> FaceDetectionResult:
         """Face Detection: a whole job, from input files to the result.
 
-        Find the faces in an image or a video. It is free. Ask for the result with the returned `id`, then use the
-        `path` of a face as `original_face` of a face swap.
+        Find the faces in an image or a video. It is free. Pass the `path` of a face as `original_face` to a face
+        swap of single faces.
 
         Args:
             assets: The image or video to search.

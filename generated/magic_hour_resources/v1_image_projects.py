@@ -417,7 +417,7 @@ class V1AiGifGenerator(_low_level.V1AiGifGenerator):
         Example:
             >>> result = client.v1.ai_gif_generator.generate(
             ...     style={"prompt": "Cute dancing cat, pixel art"},
-            ...     name="My Ai Gif gif",
+            ...     name="My GIF",
             ...     output_format="gif",
             ... )
             >>> result.status
@@ -499,7 +499,7 @@ class AsyncV1AiGifGenerator(_low_level.AsyncV1AiGifGenerator):
         Example:
             >>> result = client.v1.ai_gif_generator.generate(
             ...     style={"prompt": "Cute dancing cat, pixel art"},
-            ...     name="My Ai Gif gif",
+            ...     name="My GIF",
             ...     output_format="gif",
             ... )
             >>> result.status

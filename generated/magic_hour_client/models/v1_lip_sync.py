@@ -29,7 +29,7 @@ class V1LipSyncCreateBody(_schema.Model):
         assets: The video, and the audio for it.
         end_seconds: Where the clip ends in the input, in seconds; after `start_seconds`.
         start_seconds: Where the clip starts in the input, in seconds.
-        max_fps_limit: The most frames per second of the result; the video's own are kept if there are fewer.
+        max_fps_limit: Maximum frames per second of the result; the video's own are kept if there are fewer.
         name: A name for the job, to recognize it.
         style: How the lips move.
     """

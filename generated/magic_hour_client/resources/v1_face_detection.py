@@ -35,8 +35,8 @@ class V1FaceDetection:
     ) -> _models.V1FaceDetectionCreateResponse:
         """Face Detection
 
-        Find the faces in an image or a video. It is free. Ask for the result with the returned `id`, then use the
-        `path` of a face as `original_face` of a face swap.
+        Find the faces in an image or a video. It is free. Pass the `path` of a face as `original_face` to a face
+        swap of single faces.
 
         Args:
             assets: The image or video to search.
@@ -125,8 +125,8 @@ class AsyncV1FaceDetection:
     ) -> _models.V1FaceDetectionCreateResponse:
         """Face Detection
 
-        Find the faces in an image or a video. It is free. Ask for the result with the returned `id`, then use the
-        `path` of a face as `original_face` of a face swap.
+        Find the faces in an image or a video. It is free. Pass the `path` of a face as `original_face` to a face
+        swap of single faces.
 
         Args:
             assets: The image or video to search.

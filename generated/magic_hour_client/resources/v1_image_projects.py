@@ -291,7 +291,7 @@ class V1AiGifGenerator:
         Example:
             client.v1.ai_gif_generator.create(
                 style={"prompt": "Cute dancing cat, pixel art"},
-                name="My Ai Gif gif",
+                name="My GIF",
                 output_format="gif",
             )
         """
@@ -346,7 +346,7 @@ class AsyncV1AiGifGenerator:
         Example:
             client.v1.ai_gif_generator.create(
                 style={"prompt": "Cute dancing cat, pixel art"},
-                name="My Ai Gif gif",
+                name="My GIF",
                 output_format="gif",
             )
         """

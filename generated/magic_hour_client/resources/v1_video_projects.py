@@ -1268,14 +1268,14 @@ class V1LipSync:
     ) -> _models.NewVideoProject:
         """Lip Sync
 
-        Make the lips of a person in a video follow other audio. Costs 24 credits per second of a video with 24
-        frames per second, and 48 in `pro` mode.
+        Match the lips in a video to another recording. Costs 24 credits per second of a video with 24 frames per
+        second, and 48 in `pro` mode.
 
         Args:
             assets: The video, and the audio for it.
             end_seconds: Where the clip ends in the input, in seconds; after `start_seconds`.
             start_seconds: Where the clip starts in the input, in seconds.
-            max_fps_limit: The most frames per second of the result; the video's own are kept if there are fewer.
+            max_fps_limit: Maximum frames per second of the result; the video's own are kept if there are fewer.
             name: A name for the job, to recognize it.
             style: How the lips move.
             extra_body: fields that the contract does not have yet, merged over the others unchecked.
@@ -1340,14 +1340,14 @@ class AsyncV1LipSync:
     ) -> _models.NewVideoProject:
         """Lip Sync
 
-        Make the lips of a person in a video follow other audio. Costs 24 credits per second of a video with 24
-        frames per second, and 48 in `pro` mode.
+        Match the lips in a video to another recording. Costs 24 credits per second of a video with 24 frames per
+        second, and 48 in `pro` mode.
 
         Args:
             assets: The video, and the audio for it.
             end_seconds: Where the clip ends in the input, in seconds; after `start_seconds`.
             start_seconds: Where the clip starts in the input, in seconds.
-            max_fps_limit: The most frames per second of the result; the video's own are kept if there are fewer.
+            max_fps_limit: Maximum frames per second of the result; the video's own are kept if there are fewer.
             name: A name for the job, to recognize it.
             style: How the lips move.
             extra_body: fields that the contract does not have yet, merged over the others unchecked.
