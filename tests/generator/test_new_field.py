@@ -73,5 +73,5 @@ def test_reference_page_has_it(grown: Path) -> None:
     page = (grown / "docs" / "reference" / "v1.ai_image_generator.md").read_text(encoding="utf-8")
     rows = [line for line in page.splitlines() if line.startswith("| `")]
     assert rows[-1] == "| `seed` | ✗ | Where chance starts. | `7` |"
-    assert '| `└─ mood` | ✗ | How it feels. Known: calm, wild. | `"calm"` |' in rows
-    assert rows.index('| `└─ mood` | ✗ | How it feels. Known: calm, wild. | `"calm"` |') == 3, "after prompt, before quality_mode"
+    mood = '| `└─ mood` | ✗ | How it feels. Known: calm, wild. | `"calm"` |'
+    assert rows.index(mood) == 3, "after prompt, before quality_mode"
