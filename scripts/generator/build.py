@@ -28,6 +28,7 @@ from .homes import by_module
 from .lint import ascii_title, check_kinds, check_metadata, check_names, check_nothing_lost
 from .modules import modules
 from .names import ERRORS
+from .nested_fields import with_nested_docs
 from .operations_json import operations_json
 from .problems import BrokenOutput, InvalidSpec, LostOperation
 from .texts import Code, doc, guard, literal, printable, raw
@@ -62,7 +63,7 @@ class Build:
         self.title = ascii_title(data)
         self.package = f"{strings.snake_case(self.title)}_client"
         self.resources_package = f"{strings.snake_case(self.title)}_resources"
-        self.endpoints.by_place = with_examples(self.endpoints.by_place, contract)
+        self.endpoints.by_place = with_nested_docs(with_examples(self.endpoints.by_place, contract), contract)
 
     def write(self, folder: Path) -> None:
         """Write the package into `folder`, which must not exist yet."""

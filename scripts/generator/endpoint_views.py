@@ -54,6 +54,8 @@ class EndpointView:
     source: dict[str, Any]
     example_lines: list[Code] = attrs.field(factory=list)
     generate_lines: list[Code] = attrs.field(factory=list)
+    nested_docs: dict[str, list[Code]] = attrs.field(factory=dict)
+    """For the docstring of `generate`: lines about the fields inside a field."""
 
     @property
     def generates(self) -> bool:

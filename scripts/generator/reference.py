@@ -17,14 +17,13 @@ import attrs
 
 from .contract import Contract
 from .endpoint_views import EndpointView, ResourceView
-from .examples import arguments, call_lines, made_up, schema_of, type_of
-from .names import attribute
+from .examples import arguments, call_lines, made_up, schema_of
+from .nested_fields import nested_fields
 from .problems import DamagedPage
 from .reference_generate import ANCHOR, section
 from .reference_index import NAME as INDEX
 from .reference_index import index
 from .texts import code, markdown
-from .views import deprecation, described
 
 if TYPE_CHECKING:
     from .build import Build
@@ -33,8 +32,6 @@ START = "<!-- CUSTOM DOCS START -->"
 END = "<!-- CUSTOM DOCS END -->"
 _BLOCK = re.compile(re.escape(START) + "(.*?)" + re.escape(END), re.DOTALL)
 _WORDS = re.compile(re.escape(START) + r"\s*(?!" + re.escape(END) + r")\S")
-_DEEPEST = 6
-_MOST_ROWS = 1000
 
 
 def pages(build: Build, reference: Path, generated: Path) -> dict[str, bytes]:
@@ -126,26 +123,15 @@ class Page:
             example = given.get(field.attribute, made_up(schema, self.contract))
             text = self._with_choices(field.description, schema)
             rows.append(_row(field.attribute, field.required, text, example, field.deprecation))
-            rows += self._nested(schema, 1)
+            rows += self._nested(schema)
         return rows
 
-    def _nested(self, schema: dict[str, Any], depth: int, above: tuple[str, ...] = ()) -> list[str]:
-        """Rows of the fields inside an object, or inside the objects of a list; required ones first, by name."""
-        schema = self._object_in(schema)
-        properties = schema.get("properties") or {}
-        required = schema.get("required") or []
+    def _nested(self, schema: dict[str, Any]) -> list[str]:
         rows = []
-        for name in sorted(properties, key=lambda name: (name not in required, name)):
-            inner = self.contract.schema(properties[name])
-            retired = deprecation(inner)
-            text = self._with_choices(described(str(inner.get("description") or ""), retired), inner)
-            label = "\N{NO-BREAK SPACE}" * 4 * (depth - 1) + f"└─ {attribute(name)}"
-            needed = name in required and "x-implied" not in inner  # else it follows from the field beside it
-            rows.append(_row(label, needed, text, made_up(inner, self.contract), retired))
-            shape = json.dumps(self._object_in(inner).get("properties"), sort_keys=True)
-            # An object inside itself is shown once, and shared parts of objects not on every path.
-            if shape not in above and depth < _DEEPEST and len(rows) < _MOST_ROWS:
-                rows += self._nested(inner, depth + 1, (*above, shape))
+        for field in nested_fields(schema, self.contract):
+            label = "\N{NO-BREAK SPACE}" * 4 * (field.depth - 1) + f"└─ {field.name}"
+            text = self._with_choices(field.description, field.schema)
+            rows.append(_row(label, field.required, text, made_up(field.schema, self.contract), field.deprecation))
         return rows
 
     def _with_choices(self, text: str, schema: dict[str, Any]) -> str:
@@ -158,15 +144,6 @@ class Page:
         if all(f"`{value}`" in text for value in known):
             return text
         return f"{text} Known: {', '.join(known)}.".lstrip()
-
-    def _object_in(self, schema: dict[str, Any]) -> dict[str, Any]:
-        """The object that a schema describes, lists, or allows as one of several."""
-        for _ in range(_DEEPEST):
-            if type_of(schema) != "array":
-                break
-            schema = self.contract.schema(schema.get("items"))
-        choices = [self.contract.schema(choice) for choice in (schema.get("anyOf") or schema.get("oneOf") or [])]
-        return schema if "properties" in schema else next((c for c in choices if "properties" in c), schema)
 
     def _snippet(self, view: EndpointView, client: str, opening: str) -> list[str]:
         call = call_lines(view, arguments(view, self.contract), opening)

@@ -286,6 +286,19 @@ def test_generate_is_described_as_it_is(path: Path, node: Any) -> None:
         assert "api-assets/" not in snippet(text)
 
 
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_help_of_generate_has_the_fields_of_the_table(path: Path, node: Any) -> None:
+    for view, text in zip(node.operations, operations(path.read_text(encoding="utf-8")), strict=True):
+        if view.generates:
+            resource: Any = Client(token="unused")
+            for name in view.resource:
+                resource = getattr(resource, name)
+            lines = inspect.getdoc(resource.generate).splitlines()
+            for row in rows(text):
+                start = " " * 4 * (row.depth + 1) + f"{row.name}: "
+                assert any(line.startswith(start) for line in lines), row.name
+
+
 def snippet(text: str) -> str:
     """All Python of a text, as one program."""
     return "".join(re.findall(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE))
