@@ -49,7 +49,10 @@ class V1AiVoiceCloner(_low_level.V1AiVoiceCloner):
 
         Args:
             assets: The recording of the voice.
+                audio_file_path: The recording of the voice. Either the URL of an audio file or the `file_path`
+                    of an upload.
             style: What is said.
+                prompt: The text to say, in up to 1000 characters.
             name: A name for the job, to recognize it.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
                 True.
@@ -133,7 +136,10 @@ class AsyncV1AiVoiceCloner(_low_level.AsyncV1AiVoiceCloner):
 
         Args:
             assets: The recording of the voice.
+                audio_file_path: The recording of the voice. Either the URL of an audio file or the `file_path`
+                    of an upload.
             style: What is said.
+                prompt: The text to say, in up to 1000 characters.
             name: A name for the job, to recognize it.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
                 True.
@@ -216,6 +222,9 @@ class V1AiVoiceGenerator(_low_level.V1AiVoiceGenerator):
 
         Args:
             style: What is said, and by whom.
+                prompt: The text to say.
+                voice_name: The name of the voice, one of about 500 that the web app lists. The list changes
+                    often, so any name is sent as it is.
             name: A name for the job, to recognize it.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
                 True.
@@ -296,6 +305,9 @@ class AsyncV1AiVoiceGenerator(_low_level.AsyncV1AiVoiceGenerator):
 
         Args:
             style: What is said, and by whom.
+                prompt: The text to say.
+                voice_name: The name of the voice, one of about 500 that the web app lists. The list changes
+                    often, so any name is sent as it is.
             name: A name for the job, to recognize it.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
                 True.

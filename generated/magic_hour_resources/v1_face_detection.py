@@ -67,6 +67,8 @@ class V1FaceDetection(_low_level.V1FaceDetection):
 
         Args:
             assets: The image or video to search.
+                target_file_path: The image or video to search. Either the URL of an image or a video or the
+                    `file_path` of an upload.
             confidence_score: How certain it has to be that something is a face, from 0 to 1 in steps of 0.05. Higher values find
                 fewer faces.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
@@ -270,6 +272,8 @@ class AsyncV1FaceDetection(_low_level.AsyncV1FaceDetection):
 
         Args:
             assets: The image or video to search.
+                target_file_path: The image or video to search. Either the URL of an image or a video or the
+                    `file_path` of an upload.
             confidence_score: How certain it has to be that something is a face, from 0 to 1 in steps of 0.05. Higher values find
                 fewer faces.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:

@@ -60,6 +60,11 @@ class V1AiClothesChanger(_low_level.V1AiClothesChanger):
 
         Args:
             assets: The person and the clothes.
+                garment_file_path: The image of the clothes. Either the URL of an image or the `file_path` of an
+                    upload.
+                person_file_path: The image of the person. Either the URL of an image or the `file_path` of an
+                    upload.
+                garment_type: Which clothes to change.
             name: A name for the job, to recognize it.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
                 True.
@@ -140,6 +145,11 @@ class AsyncV1AiClothesChanger(_low_level.AsyncV1AiClothesChanger):
 
         Args:
             assets: The person and the clothes.
+                garment_file_path: The image of the clothes. Either the URL of an image or the `file_path` of an
+                    upload.
+                person_file_path: The image of the person. Either the URL of an image or the `file_path` of an
+                    upload.
+                garment_type: Which clothes to change.
             name: A name for the job, to recognize it.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
                 True.
@@ -221,7 +231,38 @@ class V1AiFaceEditor(_low_level.V1AiFaceEditor):
 
         Args:
             assets: The image with the face.
+                image_file_path: The image with the face to edit. Either the URL of an image or the `file_path`
+                    of an upload.
             style: What to change.
+                enhance_face: Whether to improve the face as well.
+                eye_gaze_horizontal: Where the eyes look from side to side, from -100 to 100 in steps of 5; 0,
+                    the default, changes nothing.
+                eye_gaze_vertical: Where the eyes look up or down, from -100 to 100 in steps of 5; 0, the
+                    default, changes nothing.
+                eye_open_ratio: How wide the eyes are open, from -100 to 100 in steps of 5; 0, the default,
+                    changes nothing.
+                eyebrow_direction: How high the eyebrows are, from -100 to 100 in steps of 5; 0, the default,
+                    changes nothing.
+                head_pitch: How far the head nods up or down, from -100 to 100 in steps of 5; 0, the default,
+                    changes nothing.
+                head_roll: How far the head leans to a shoulder, from -100 to 100 in steps of 5; 0, the default,
+                    changes nothing.
+                head_yaw: How far the head turns to a side, from -100 to 100 in steps of 5; 0, the default,
+                    changes nothing.
+                lip_open_ratio: How wide the lips are open, from -100 to 100 in steps of 5; 0, the default,
+                    changes nothing.
+                mouth_grim: How grim the mouth is, from -100 to 100 in steps of 5; 0, the default, changes
+                    nothing.
+                mouth_position_horizontal: Where the mouth is from side to side, from -100 to 100 in steps of 5;
+                    0, the default, changes nothing.
+                mouth_position_vertical: Where the mouth is up or down, from -100 to 100 in steps of 5; 0, the
+                    default, changes nothing.
+                mouth_pout: How much the lips pout, from -100 to 100 in steps of 5; 0, the default, changes
+                    nothing.
+                mouth_purse: How much the lips are pursed, from -100 to 100 in steps of 5; 0, the default,
+                    changes nothing.
+                mouth_smile: How much the mouth smiles, from -100 to 100 in steps of 5; 0, the default, changes
+                    nothing.
             name: A name for the job, to recognize it.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
                 True.
@@ -305,7 +346,38 @@ class AsyncV1AiFaceEditor(_low_level.AsyncV1AiFaceEditor):
 
         Args:
             assets: The image with the face.
+                image_file_path: The image with the face to edit. Either the URL of an image or the `file_path`
+                    of an upload.
             style: What to change.
+                enhance_face: Whether to improve the face as well.
+                eye_gaze_horizontal: Where the eyes look from side to side, from -100 to 100 in steps of 5; 0,
+                    the default, changes nothing.
+                eye_gaze_vertical: Where the eyes look up or down, from -100 to 100 in steps of 5; 0, the
+                    default, changes nothing.
+                eye_open_ratio: How wide the eyes are open, from -100 to 100 in steps of 5; 0, the default,
+                    changes nothing.
+                eyebrow_direction: How high the eyebrows are, from -100 to 100 in steps of 5; 0, the default,
+                    changes nothing.
+                head_pitch: How far the head nods up or down, from -100 to 100 in steps of 5; 0, the default,
+                    changes nothing.
+                head_roll: How far the head leans to a shoulder, from -100 to 100 in steps of 5; 0, the default,
+                    changes nothing.
+                head_yaw: How far the head turns to a side, from -100 to 100 in steps of 5; 0, the default,
+                    changes nothing.
+                lip_open_ratio: How wide the lips are open, from -100 to 100 in steps of 5; 0, the default,
+                    changes nothing.
+                mouth_grim: How grim the mouth is, from -100 to 100 in steps of 5; 0, the default, changes
+                    nothing.
+                mouth_position_horizontal: Where the mouth is from side to side, from -100 to 100 in steps of 5;
+                    0, the default, changes nothing.
+                mouth_position_vertical: Where the mouth is up or down, from -100 to 100 in steps of 5; 0, the
+                    default, changes nothing.
+                mouth_pout: How much the lips pout, from -100 to 100 in steps of 5; 0, the default, changes
+                    nothing.
+                mouth_purse: How much the lips are pursed, from -100 to 100 in steps of 5; 0, the default,
+                    changes nothing.
+                mouth_smile: How much the mouth smiles, from -100 to 100 in steps of 5; 0, the default, changes
+                    nothing.
             name: A name for the job, to recognize it.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
                 True.
@@ -387,6 +459,7 @@ class V1AiGifGenerator(_low_level.V1AiGifGenerator):
 
         Args:
             style: What the GIF shows.
+                prompt: What the GIF should show, in up to 500 characters.
             name: A name for the job, to recognize it.
             output_format: The format of the file.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
@@ -469,6 +542,7 @@ class AsyncV1AiGifGenerator(_low_level.AsyncV1AiGifGenerator):
 
         Args:
             style: What the GIF shows.
+                prompt: What the GIF should show, in up to 500 characters.
             name: A name for the job, to recognize it.
             output_format: The format of the file.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
@@ -556,8 +630,12 @@ class V1AiHeadshotGenerator(_low_level.V1AiHeadshotGenerator):
 
         Args:
             assets: The portrait to start from.
+                image_file_path: The image to make the headshot from, with exactly one detectable face. Either
+                    the URL of an image or the `file_path` of an upload.
             name: A name for the job, to recognize it.
             style: How the headshot should look.
+                prompt: Guides the style of the headshot. Leave it out unless you want another look than the
+                    default.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
                 True.
             download_outputs: save the outputs of a job that was waited for. Default: True.
@@ -642,8 +720,12 @@ class AsyncV1AiHeadshotGenerator(_low_level.AsyncV1AiHeadshotGenerator):
 
         Args:
             assets: The portrait to start from.
+                image_file_path: The image to make the headshot from, with exactly one detectable face. Either
+                    the URL of an image or the `file_path` of an upload.
             name: A name for the job, to recognize it.
             style: How the headshot should look.
+                prompt: Guides the style of the headshot. Leave it out unless you want another look than the
+                    default.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
                 True.
             download_outputs: save the outputs of a job that was waited for. Default: True.
@@ -730,7 +812,13 @@ class V1AiImageEditor(_low_level.V1AiImageEditor):
 
         Args:
             assets: The images to edit.
+                image_file_path: Deprecated: use `image_file_paths`, a list. The image to edit. Either the URL
+                    of an image or the `file_path` of an upload.
+                image_file_paths: 1 to 10 images to edit. Each is either the URL of an image or the `file_path`
+                    of an upload.
             style: What to change.
+                prompt: What to change, in up to 15000 characters.
+                model: Deprecated: use the `model` next to `style`. The model to use.
             aspect_ratio: Width to height of the result; `auto`, the default, keeps that of the first image.
             image_count: How many variants to make; 1 by default.
             model: The model to use; `default` lets the service choose. The list changes often, so any other name is
@@ -828,7 +916,13 @@ class AsyncV1AiImageEditor(_low_level.AsyncV1AiImageEditor):
 
         Args:
             assets: The images to edit.
+                image_file_path: Deprecated: use `image_file_paths`, a list. The image to edit. Either the URL
+                    of an image or the `file_path` of an upload.
+                image_file_paths: 1 to 10 images to edit. Each is either the URL of an image or the `file_path`
+                    of an upload.
             style: What to change.
+                prompt: What to change, in up to 15000 characters.
+                model: Deprecated: use the `model` next to `style`. The model to use.
             aspect_ratio: Width to height of the result; `auto`, the default, keeps that of the first image.
             image_count: How many variants to make; 1 by default.
             model: The model to use; `default` lets the service choose. The list changes often, so any other name is
@@ -927,6 +1021,10 @@ class V1AiImageGenerator(_low_level.V1AiImageGenerator):
         Args:
             image_count: How many images to make, 1 to 16. Which counts are possible depends on the model.
             style: What the images should show.
+                prompt: What the images should show.
+                quality_mode: Deprecated: leave it out; choose a `model` or a `resolution` instead. The quality
+                    of the images.
+                tool: The art style; `general` by default.
             aspect_ratio: Width to height of the images; `1:1` by default.
             model: The model to use; `default` lets the service choose. The list changes often, so any other name is
                 sent as it is.
@@ -1027,6 +1125,10 @@ class AsyncV1AiImageGenerator(_low_level.AsyncV1AiImageGenerator):
         Args:
             image_count: How many images to make, 1 to 16. Which counts are possible depends on the model.
             style: What the images should show.
+                prompt: What the images should show.
+                quality_mode: Deprecated: leave it out; choose a `model` or a `resolution` instead. The quality
+                    of the images.
+                tool: The art style; `general` by default.
             aspect_ratio: Width to height of the images; `1:1` by default.
             model: The model to use; `default` lets the service choose. The list changes often, so any other name is
                 sent as it is.
@@ -1126,9 +1228,14 @@ class V1AiImageUpscaler(_low_level.V1AiImageUpscaler):
 
         Args:
             assets: The image to enlarge.
+                image_file_path: The image to enlarge. Either the URL of an image or the `file_path` of an
+                    upload.
             scale_factor: How many times larger the image becomes: 2, or 4 on paid plans.
             name: A name for the job, to recognize it.
             style: How detail is added.
+                mode: `preserve` stays closest to the image, `creative` adds most, `balanced` is between them.
+                    The list changes often, so any other name is sent as it is.
+                prompt: What the image shows, to guide the added detail.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
                 True.
             download_outputs: save the outputs of a job that was waited for. Default: True.
@@ -1218,9 +1325,14 @@ class AsyncV1AiImageUpscaler(_low_level.AsyncV1AiImageUpscaler):
 
         Args:
             assets: The image to enlarge.
+                image_file_path: The image to enlarge. Either the URL of an image or the `file_path` of an
+                    upload.
             scale_factor: How many times larger the image becomes: 2, or 4 on paid plans.
             name: A name for the job, to recognize it.
             style: How detail is added.
+                mode: `preserve` stays closest to the image, `creative` adds most, `balanced` is between them.
+                    The list changes often, so any other name is sent as it is.
+                prompt: What the image shows, to guide the added detail.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
                 True.
             download_outputs: save the outputs of a job that was waited for. Default: True.
@@ -1304,6 +1416,10 @@ class V1AiMemeGenerator(_low_level.V1AiMemeGenerator):
 
         Args:
             style: What the meme is about.
+                template: The picture of the meme; `Random` lets the service choose. The list changes often, so
+                    any other name is sent as it is.
+                topic: What the meme is about, in up to 200 characters.
+                search_web: Whether to look up the topic on the web first.
             name: A name for the job, to recognize it.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
                 True.
@@ -1384,6 +1500,10 @@ class AsyncV1AiMemeGenerator(_low_level.AsyncV1AiMemeGenerator):
 
         Args:
             style: What the meme is about.
+                template: The picture of the meme; `Random` lets the service choose. The list changes often, so
+                    any other name is sent as it is.
+                topic: What the meme is about, in up to 200 characters.
+                search_web: Whether to look up the topic on the web first.
             name: A name for the job, to recognize it.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
                 True.
@@ -1466,6 +1586,7 @@ class V1AiQrCodeGenerator(_low_level.V1AiQrCodeGenerator):
         Args:
             content: What the QR code says, such as a URL.
             style: How the QR code looks.
+                art_style: The art style, in your own words, such as `Watercolor`.
             name: A name for the job, to recognize it.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
                 True.
@@ -1550,6 +1671,7 @@ class AsyncV1AiQrCodeGenerator(_low_level.AsyncV1AiQrCodeGenerator):
         Args:
             content: What the QR code says, such as a URL.
             style: How the QR code looks.
+                art_style: The art style, in your own words, such as `Watercolor`.
             name: A name for the job, to recognize it.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
                 True.
@@ -1632,6 +1754,10 @@ class V1BodySwap(_low_level.V1BodySwap):
 
         Args:
             assets: The person and the scene.
+                person_file_path: The image of the person. Either the URL of an image or the `file_path` of an
+                    upload.
+                scene_file_path: The image of the scene. Either the URL of an image or the `file_path` of an
+                    upload.
             resolution: The resolution of the image.
             name: A name for the job, to recognize it.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
@@ -1715,6 +1841,10 @@ class AsyncV1BodySwap(_low_level.AsyncV1BodySwap):
 
         Args:
             assets: The person and the scene.
+                person_file_path: The image of the person. Either the URL of an image or the `file_path` of an
+                    upload.
+                scene_file_path: The image of the scene. Either the URL of an image or the `file_path` of an
+                    upload.
             resolution: The resolution of the image.
             name: A name for the job, to recognize it.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
@@ -1798,6 +1928,16 @@ class V1FaceSwapPhoto(_low_level.V1FaceSwapPhoto):
 
         Args:
             assets: The image and the faces for it.
+                target_file_path: The image in which faces are swapped. Either the URL of an image or the
+                    `file_path` of an upload.
+                face_mappings: Up to 5 faces to replace, with `face_swap_mode: individual-faces`.
+                    new_face: The image with the new face. Either the URL of an image or the `file_path` of an
+                        upload.
+                    original_face: The face to replace: the `path` of one that face detection found.
+                face_swap_mode: `all-faces`, the default, puts one face on everybody; `individual-faces`
+                    replaces faces one by one, as `face_mappings` says.
+                source_file_path: The image with the new face, with `face_swap_mode: all-faces`. Either the URL
+                    of an image or the `file_path` of an upload.
             name: A name for the job, to recognize it.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
                 True.
@@ -1878,6 +2018,16 @@ class AsyncV1FaceSwapPhoto(_low_level.AsyncV1FaceSwapPhoto):
 
         Args:
             assets: The image and the faces for it.
+                target_file_path: The image in which faces are swapped. Either the URL of an image or the
+                    `file_path` of an upload.
+                face_mappings: Up to 5 faces to replace, with `face_swap_mode: individual-faces`.
+                    new_face: The image with the new face. Either the URL of an image or the `file_path` of an
+                        upload.
+                    original_face: The face to replace: the `path` of one that face detection found.
+                face_swap_mode: `all-faces`, the default, puts one face on everybody; `individual-faces`
+                    replaces faces one by one, as `face_mappings` says.
+                source_file_path: The image with the new face, with `face_swap_mode: all-faces`. Either the URL
+                    of an image or the `file_path` of an upload.
             name: A name for the job, to recognize it.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
                 True.
@@ -1957,6 +2107,10 @@ class V1HeadSwap(_low_level.V1HeadSwap):
 
         Args:
             assets: The body and the head.
+                body_file_path: The image with the body. Either the URL of an image or the `file_path` of an
+                    upload.
+                head_file_path: The image with the head. Either the URL of an image or the `file_path` of an
+                    upload.
             max_resolution: The most pixels on the longer side of the result.
             name: A name for the job, to recognize it.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
@@ -2038,6 +2192,10 @@ class AsyncV1HeadSwap(_low_level.AsyncV1HeadSwap):
 
         Args:
             assets: The body and the head.
+                body_file_path: The image with the body. Either the URL of an image or the `file_path` of an
+                    upload.
+                head_file_path: The image with the head. Either the URL of an image or the `file_path` of an
+                    upload.
             max_resolution: The most pixels on the longer side of the result.
             name: A name for the job, to recognize it.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
@@ -2120,6 +2278,10 @@ class V1ImageBackgroundRemover(_low_level.V1ImageBackgroundRemover):
 
         Args:
             assets: The image, and another background for it.
+                image_file_path: The image to remove the background of. Either the URL of an image or the
+                    `file_path` of an upload.
+                background_image_file_path: The new background; without one, it is transparent. Either the URL
+                    of an image or the `file_path` of an upload.
             name: A name for the job, to recognize it.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
                 True.
@@ -2200,6 +2362,10 @@ class AsyncV1ImageBackgroundRemover(_low_level.AsyncV1ImageBackgroundRemover):
 
         Args:
             assets: The image, and another background for it.
+                image_file_path: The image to remove the background of. Either the URL of an image or the
+                    `file_path` of an upload.
+                background_image_file_path: The new background; without one, it is transparent. Either the URL
+                    of an image or the `file_path` of an upload.
             name: A name for the job, to recognize it.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
                 True.
@@ -2536,6 +2702,7 @@ class V1PhotoColorizer(_low_level.V1PhotoColorizer):
 
         Args:
             assets: The photo to color.
+                image_file_path: The photo to color. Either the URL of an image or the `file_path` of an upload.
             name: A name for the job, to recognize it.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
                 True.
@@ -2616,6 +2783,7 @@ class AsyncV1PhotoColorizer(_low_level.AsyncV1PhotoColorizer):
 
         Args:
             assets: The photo to color.
+                image_file_path: The photo to color. Either the URL of an image or the `file_path` of an upload.
             name: A name for the job, to recognize it.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
                 True.

@@ -66,6 +66,10 @@ class V1AiTalkingPhoto(_low_level.V1AiTalkingPhoto):
 
         Args:
             assets: The image that speaks, and the audio.
+                audio_file_path: The audio to speak. Either the URL of an audio file or the `file_path` of an
+                    upload.
+                image_file_path: The image to animate. Either the URL of an image or the `file_path` of an
+                    upload.
             end_seconds: Where in the audio the video ends, in seconds; after `start_seconds`. The longest clip depends on
                 the mode and the plan: 180 to 300 seconds for `realistic`, 45 for `prompted`.
             start_seconds: Where in the audio the video starts, in seconds.
@@ -73,6 +77,12 @@ class V1AiTalkingPhoto(_low_level.V1AiTalkingPhoto):
             name: A name for the job, to recognize it.
             resolution: The resolution of the video.
             style: How the image moves.
+                generation_mode: The style of motion. `realistic` (the default) follows the audio closely;
+                    `prompted` follows the prompt too. The others are deprecated: `pro` and `stable` now mean
+                    `realistic`, `standard` and `expressive` now mean `prompted`.
+                intensity: Deprecated: it only affected the retired mode `expressive`; leave it out. How
+                    strongly the face moves, 0.1 to 2 in steps of 0.01; 1.5 by default.
+                prompt: What should happen in the video. Only used by `prompted`.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
                 True.
             download_outputs: save the outputs of a job that was waited for. Default: True.
@@ -168,6 +178,10 @@ class AsyncV1AiTalkingPhoto(_low_level.AsyncV1AiTalkingPhoto):
 
         Args:
             assets: The image that speaks, and the audio.
+                audio_file_path: The audio to speak. Either the URL of an audio file or the `file_path` of an
+                    upload.
+                image_file_path: The image to animate. Either the URL of an image or the `file_path` of an
+                    upload.
             end_seconds: Where in the audio the video ends, in seconds; after `start_seconds`. The longest clip depends on
                 the mode and the plan: 180 to 300 seconds for `realistic`, 45 for `prompted`.
             start_seconds: Where in the audio the video starts, in seconds.
@@ -175,6 +189,12 @@ class AsyncV1AiTalkingPhoto(_low_level.AsyncV1AiTalkingPhoto):
             name: A name for the job, to recognize it.
             resolution: The resolution of the video.
             style: How the image moves.
+                generation_mode: The style of motion. `realistic` (the default) follows the audio closely;
+                    `prompted` follows the prompt too. The others are deprecated: `pro` and `stable` now mean
+                    `realistic`, `standard` and `expressive` now mean `prompted`.
+                intensity: Deprecated: it only affected the retired mode `expressive`; leave it out. How
+                    strongly the face moves, 0.1 to 2 in steps of 0.01; 1.5 by default.
+                prompt: What should happen in the video. Only used by `prompted`.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
                 True.
             download_outputs: save the outputs of a job that was waited for. Default: True.
@@ -267,9 +287,11 @@ class V1AiVideoEditor(_low_level.V1AiVideoEditor):
 
         Args:
             assets: The video to edit.
+                video_file_path: The video to edit. Either the URL of a video or the `file_path` of an upload.
             end_seconds: Where the clip ends in the input, in seconds; after `start_seconds`. The length of a clip depends on
                 the model: 3 to 10 seconds for `gemini-omni`, 0.5 to 20 for `ltx-2.3`.
             style: What to change.
+                prompt: What to change in the video.
             model: The model to use. The list changes often, so any other name is sent as it is.
             name: A name for the job, to recognize it.
             resolution: The resolution of the video.
@@ -366,9 +388,11 @@ class AsyncV1AiVideoEditor(_low_level.AsyncV1AiVideoEditor):
 
         Args:
             assets: The video to edit.
+                video_file_path: The video to edit. Either the URL of a video or the `file_path` of an upload.
             end_seconds: Where the clip ends in the input, in seconds; after `start_seconds`. The length of a clip depends on
                 the model: 3 to 10 seconds for `gemini-omni`, 0.5 to 20 for `ltx-2.3`.
             style: What to change.
+                prompt: What to change in the video.
             model: The model to use. The list changes often, so any other name is sent as it is.
             name: A name for the job, to recognize it.
             resolution: The resolution of the video.
@@ -465,10 +489,25 @@ class V1Animation(_low_level.V1Animation):
 
         Args:
             assets: The music to follow and the image to start from, if any.
+                audio_source: Where the music comes from: a `file`, `youtube`, or `none`.
+                audio_file_path: The music, with `audio_source: file`. Either the URL of an audio file or the
+                    `file_path` of an upload.
+                image_file_path: The image that the video starts with. Either the URL of an image or the
+                    `file_path` of an upload.
+                youtube_url: A YouTube video to take the music from, with `audio_source: youtube`.
             end_seconds: The length of the video in seconds.
             fps: Frames per second.
             height: The height of the video in pixels, at least 64.
             style: How the video looks and moves.
+                art_style: The art style; `Custom` takes its description from `art_style_custom`. The list
+                    changes often, so any other style is sent as it is.
+                camera_effect: How the camera moves. The effects with `Audio Sync` follow the music. The list
+                    changes often, so any other effect is sent as it is.
+                prompt_type: Where the prompts come from: `custom` takes `prompt`, `use_lyrics` the lyrics of
+                    the music, `ai_choose` lets the service write them.
+                transition_speed: How fast one scene turns into the next, from 1 (slow) to 10 (fast).
+                art_style_custom: Your own art style, with `art_style: Custom`.
+                prompt: What the video should show, with `prompt_type: custom`.
             width: The width of the video in pixels, at least 64.
             name: A name for the job, to recognize it.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
@@ -566,10 +605,25 @@ class AsyncV1Animation(_low_level.AsyncV1Animation):
 
         Args:
             assets: The music to follow and the image to start from, if any.
+                audio_source: Where the music comes from: a `file`, `youtube`, or `none`.
+                audio_file_path: The music, with `audio_source: file`. Either the URL of an audio file or the
+                    `file_path` of an upload.
+                image_file_path: The image that the video starts with. Either the URL of an image or the
+                    `file_path` of an upload.
+                youtube_url: A YouTube video to take the music from, with `audio_source: youtube`.
             end_seconds: The length of the video in seconds.
             fps: Frames per second.
             height: The height of the video in pixels, at least 64.
             style: How the video looks and moves.
+                art_style: The art style; `Custom` takes its description from `art_style_custom`. The list
+                    changes often, so any other style is sent as it is.
+                camera_effect: How the camera moves. The effects with `Audio Sync` follow the music. The list
+                    changes often, so any other effect is sent as it is.
+                prompt_type: Where the prompts come from: `custom` takes `prompt`, `use_lyrics` the lyrics of
+                    the music, `ai_choose` lets the service write them.
+                transition_speed: How fast one scene turns into the next, from 1 (slow) to 10 (fast).
+                art_style_custom: Your own art style, with `art_style: Custom`.
+                prompt: What the video should show, with `prompt_type: custom`.
             width: The width of the video in pixels, at least 64.
             name: A name for the job, to recognize it.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
@@ -669,11 +723,16 @@ class V1AudioToVideo(_low_level.V1AudioToVideo):
 
         Args:
             assets: The audio, and an image to start from.
+                audio_file_path: The audio of the video. Either the URL of an audio file or the `file_path` of
+                    an upload.
+                image_file_path: The image that the video starts with. Either the URL of an image or the
+                    `file_path` of an upload.
             end_seconds: Where in the audio the video ends, in seconds; after `start_seconds`.
             name: A name for the job, to recognize it.
             resolution: The resolution of the video.
             start_seconds: Where in the audio the video starts, in seconds.
             style: What the video shows.
+                prompt: What the video should show.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
                 True.
             download_outputs: save the outputs of a job that was waited for. Default: True.
@@ -768,11 +827,16 @@ class AsyncV1AudioToVideo(_low_level.AsyncV1AudioToVideo):
 
         Args:
             assets: The audio, and an image to start from.
+                audio_file_path: The audio of the video. Either the URL of an audio file or the `file_path` of
+                    an upload.
+                image_file_path: The image that the video starts with. Either the URL of an image or the
+                    `file_path` of an upload.
             end_seconds: Where in the audio the video ends, in seconds; after `start_seconds`.
             name: A name for the job, to recognize it.
             resolution: The resolution of the video.
             start_seconds: Where in the audio the video starts, in seconds.
             style: What the video shows.
+                prompt: What the video should show.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
                 True.
             download_outputs: save the outputs of a job that was waited for. Default: True.
@@ -865,9 +929,22 @@ class V1AutoSubtitleGenerator(_low_level.V1AutoSubtitleGenerator):
 
         Args:
             assets: The video to subtitle.
+                video_file_path: The video to subtitle. Either the URL of a video or the `file_path` of an
+                    upload.
             end_seconds: Where the clip ends in the input, in seconds; after `start_seconds`.
             start_seconds: Where the clip starts in the input, in seconds.
             style: How the subtitles look: a `template`, or a `custom_config`.
+                custom_config: A style of your own.
+                    font: The name of the font.
+                    font_size: The size of the letters in points.
+                    font_style: The style of the font, such as `normal`.
+                    highlighted_text_color: The color of the word that is being said, as `#RRGGBB`.
+                    horizontal_position: Where the subtitles are from left to right, such as `center`.
+                    stroke_color: The color of the outline, as `#RRGGBB`.
+                    stroke_width: The width of the outline in pixels.
+                    text_color: The color of the text, as `#RRGGBB`.
+                    vertical_position: Where the subtitles are from top to bottom, such as `bottom`.
+                template: A ready-made style. The list changes often, so any other name is sent as it is.
             name: A name for the job, to recognize it.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
                 True.
@@ -960,9 +1037,22 @@ class AsyncV1AutoSubtitleGenerator(_low_level.AsyncV1AutoSubtitleGenerator):
 
         Args:
             assets: The video to subtitle.
+                video_file_path: The video to subtitle. Either the URL of a video or the `file_path` of an
+                    upload.
             end_seconds: Where the clip ends in the input, in seconds; after `start_seconds`.
             start_seconds: Where the clip starts in the input, in seconds.
             style: How the subtitles look: a `template`, or a `custom_config`.
+                custom_config: A style of your own.
+                    font: The name of the font.
+                    font_size: The size of the letters in points.
+                    font_style: The style of the font, such as `normal`.
+                    highlighted_text_color: The color of the word that is being said, as `#RRGGBB`.
+                    horizontal_position: Where the subtitles are from left to right, such as `center`.
+                    stroke_color: The color of the outline, as `#RRGGBB`.
+                    stroke_width: The width of the outline in pixels.
+                    text_color: The color of the text, as `#RRGGBB`.
+                    vertical_position: Where the subtitles are from top to bottom, such as `bottom`.
+                template: A ready-made style. The list changes often, so any other name is sent as it is.
             name: A name for the job, to recognize it.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
                 True.
@@ -1057,11 +1147,21 @@ class V1CharacterReplace(_low_level.V1CharacterReplace):
 
         Args:
             assets: The video, and the character for it.
+                image_file_path: The character. Either the URL of an image or the `file_path` of an upload.
+                video_file_path: The video with the person. Either the URL of a video or the `file_path` of an
+                    upload.
             end_seconds: Where the clip ends in the input, in seconds; after `start_seconds`.
             name: A name for the job, to recognize it.
             resolution: The resolution of the video.
             start_seconds: Where the clip starts in the input, in seconds.
             style: How the character gets into the video, and in place of whom.
+                mode: `replace` puts the character into the video; `animate` makes the image move like the
+                    person in the video.
+                points: Where the person can be seen, with `selection_mode: point`.
+                    position_x: Pixels from the left edge of the video.
+                    position_y: Pixels from the top edge of the video.
+                    time_seconds: The moment in the video, in seconds.
+                selection_mode: How the person is found: `auto`, or `point` for the one at `points`.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
                 True.
             download_outputs: save the outputs of a job that was waited for. Default: True.
@@ -1156,11 +1256,21 @@ class AsyncV1CharacterReplace(_low_level.AsyncV1CharacterReplace):
 
         Args:
             assets: The video, and the character for it.
+                image_file_path: The character. Either the URL of an image or the `file_path` of an upload.
+                video_file_path: The video with the person. Either the URL of a video or the `file_path` of an
+                    upload.
             end_seconds: Where the clip ends in the input, in seconds; after `start_seconds`.
             name: A name for the job, to recognize it.
             resolution: The resolution of the video.
             start_seconds: Where the clip starts in the input, in seconds.
             style: How the character gets into the video, and in place of whom.
+                mode: `replace` puts the character into the video; `animate` makes the image move like the
+                    person in the video.
+                points: Where the person can be seen, with `selection_mode: point`.
+                    position_x: Pixels from the left edge of the video.
+                    position_y: Pixels from the top edge of the video.
+                    time_seconds: The moment in the video, in seconds.
+                selection_mode: How the person is found: `auto`, or `point` for the one at `points`.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
                 True.
             download_outputs: save the outputs of a job that was waited for. Default: True.
@@ -1251,10 +1361,23 @@ class V1FaceSwap(_low_level.V1FaceSwap):
 
         Args:
             assets: The video and the faces for it.
+                video_source: Where the video comes from: a `file` or `youtube`.
+                face_mappings: Up to 5 faces to replace, with `face_swap_mode: individual-faces`.
+                    new_face: The image with the new face. Either the URL of an image or the `file_path` of an
+                        upload.
+                    original_face: The face to replace: the `path` of one that face detection found.
+                face_swap_mode: `all-faces`, the default, puts one face on everybody; `individual-faces`
+                    replaces faces one by one, as `face_mappings` says.
+                image_file_path: The image with the new face, with `face_swap_mode: all-faces`. Either the URL
+                    of an image or the `file_path` of an upload.
+                video_file_path: The video or animated GIF, with `video_source: file`. Either the URL of a video
+                    or GIF or the `file_path` of an upload.
+                youtube_url: A YouTube video to use instead of a file, with `video_source: youtube`.
             end_seconds: Where the clip ends in the input, in seconds; after `start_seconds`.
             start_seconds: Where the clip starts in the input, in seconds.
             name: A name for the job, to recognize it.
             style: How the faces are swapped.
+                version: The version of the face swap; `default` lets the service choose.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
                 True.
             download_outputs: save the outputs of a job that was waited for. Default: True.
@@ -1343,10 +1466,23 @@ class AsyncV1FaceSwap(_low_level.AsyncV1FaceSwap):
 
         Args:
             assets: The video and the faces for it.
+                video_source: Where the video comes from: a `file` or `youtube`.
+                face_mappings: Up to 5 faces to replace, with `face_swap_mode: individual-faces`.
+                    new_face: The image with the new face. Either the URL of an image or the `file_path` of an
+                        upload.
+                    original_face: The face to replace: the `path` of one that face detection found.
+                face_swap_mode: `all-faces`, the default, puts one face on everybody; `individual-faces`
+                    replaces faces one by one, as `face_mappings` says.
+                image_file_path: The image with the new face, with `face_swap_mode: all-faces`. Either the URL
+                    of an image or the `file_path` of an upload.
+                video_file_path: The video or animated GIF, with `video_source: file`. Either the URL of a video
+                    or GIF or the `file_path` of an upload.
+                youtube_url: A YouTube video to use instead of a file, with `video_source: youtube`.
             end_seconds: Where the clip ends in the input, in seconds; after `start_seconds`.
             start_seconds: Where the clip starts in the input, in seconds.
             name: A name for the job, to recognize it.
             style: How the faces are swapped.
+                version: The version of the face swap; `default` lets the service choose.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
                 True.
             download_outputs: save the outputs of a job that was waited for. Default: True.
@@ -1440,6 +1576,10 @@ class V1ImageToVideo(_low_level.V1ImageToVideo):
 
         Args:
             assets: The image to start from, and one to end with.
+                image_file_path: The image that the video starts with. Either the URL of an image or the
+                    `file_path` of an upload.
+                end_image_file_path: The image that the video ends with, for models that can do so. Either the
+                    URL of an image or the `file_path` of an upload.
             end_seconds: The length of the video in seconds, 1 to 60. Which lengths are possible depends on the model.
             audio: Whether the video has sound, for models that can make it.
             model: The model to use; `default` lets the service choose. The list changes often, so any other name is
@@ -1447,6 +1587,7 @@ class V1ImageToVideo(_low_level.V1ImageToVideo):
             name: A name for the job, to recognize it.
             resolution: The resolution of the video. Which ones are possible depends on the model and the plan.
             style: What happens in the video.
+                prompt: What should happen in the video.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
                 True.
             download_outputs: save the outputs of a job that was waited for. Default: True.
@@ -1545,6 +1686,10 @@ class AsyncV1ImageToVideo(_low_level.AsyncV1ImageToVideo):
 
         Args:
             assets: The image to start from, and one to end with.
+                image_file_path: The image that the video starts with. Either the URL of an image or the
+                    `file_path` of an upload.
+                end_image_file_path: The image that the video ends with, for models that can do so. Either the
+                    URL of an image or the `file_path` of an upload.
             end_seconds: The length of the video in seconds, 1 to 60. Which lengths are possible depends on the model.
             audio: Whether the video has sound, for models that can make it.
             model: The model to use; `default` lets the service choose. The list changes often, so any other name is
@@ -1552,6 +1697,7 @@ class AsyncV1ImageToVideo(_low_level.AsyncV1ImageToVideo):
             name: A name for the job, to recognize it.
             resolution: The resolution of the video. Which ones are possible depends on the model and the plan.
             style: What happens in the video.
+                prompt: What should happen in the video.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
                 True.
             download_outputs: save the outputs of a job that was waited for. Default: True.
@@ -1644,11 +1790,18 @@ class V1LipSync(_low_level.V1LipSync):
 
         Args:
             assets: The video, and the audio for it.
+                audio_file_path: The audio that the lips follow. Either the URL of an audio file or the
+                    `file_path` of an upload.
+                video_source: Where the video comes from: a `file` or `youtube`.
+                video_file_path: The video, with `video_source: file`. Either the URL of a video or the
+                    `file_path` of an upload.
+                youtube_url: A YouTube video to use instead of a file, with `video_source: youtube`.
             end_seconds: Where the clip ends in the input, in seconds; after `start_seconds`.
             start_seconds: Where the clip starts in the input, in seconds.
             max_fps_limit: Maximum frames per second of the result; the video's own are kept if there are fewer.
             name: A name for the job, to recognize it.
             style: How the lips move.
+                generation_mode: `lite`, the default, `standard` or `pro`, from simplest to best.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
                 True.
             download_outputs: save the outputs of a job that was waited for. Default: True.
@@ -1738,11 +1891,18 @@ class AsyncV1LipSync(_low_level.AsyncV1LipSync):
 
         Args:
             assets: The video, and the audio for it.
+                audio_file_path: The audio that the lips follow. Either the URL of an audio file or the
+                    `file_path` of an upload.
+                video_source: Where the video comes from: a `file` or `youtube`.
+                video_file_path: The video, with `video_source: file`. Either the URL of a video or the
+                    `file_path` of an upload.
+                youtube_url: A YouTube video to use instead of a file, with `video_source: youtube`.
             end_seconds: Where the clip ends in the input, in seconds; after `start_seconds`.
             start_seconds: Where the clip starts in the input, in seconds.
             max_fps_limit: Maximum frames per second of the result; the video's own are kept if there are fewer.
             name: A name for the job, to recognize it.
             style: How the lips move.
+                generation_mode: `lite`, the default, `standard` or `pro`, from simplest to best.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
                 True.
             download_outputs: save the outputs of a job that was waited for. Default: True.
@@ -1840,12 +2000,16 @@ class V1TextToVideo(_low_level.V1TextToVideo):
         Args:
             end_seconds: The length of the video in seconds, 1 to 60. Which lengths are possible depends on the model.
             style: What the video shows.
+                prompt: What the video should show, in up to 20000 characters.
             aspect_ratio: Width to height of the video.
             audio: Whether the video has sound, for models that can make it.
             model: The model to use; `default` lets the service choose. The list changes often, so any other name is
                 sent as it is.
             name: A name for the job, to recognize it.
             references: 1 to 10 images, videos or pieces of audio to refer to in the prompt, for models that can use them.
+                file_path: The file. Either the URL of an image, a video or an audio file, or the `file_path` of
+                    an upload.
+                name: A name for it.
             resolution: The resolution of the video. Which ones are possible depends on the model and the plan.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
                 True.
@@ -1948,12 +2112,16 @@ class AsyncV1TextToVideo(_low_level.AsyncV1TextToVideo):
         Args:
             end_seconds: The length of the video in seconds, 1 to 60. Which lengths are possible depends on the model.
             style: What the video shows.
+                prompt: What the video should show, in up to 20000 characters.
             aspect_ratio: Width to height of the video.
             audio: Whether the video has sound, for models that can make it.
             model: The model to use; `default` lets the service choose. The list changes often, so any other name is
                 sent as it is.
             name: A name for the job, to recognize it.
             references: 1 to 10 images, videos or pieces of audio to refer to in the prompt, for models that can use them.
+                file_path: The file. Either the URL of an image, a video or an audio file, or the `file_path` of
+                    an upload.
+                name: A name for it.
             resolution: The resolution of the video. Which ones are possible depends on the model and the plan.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
                 True.
@@ -2305,9 +2473,20 @@ class V1VideoToVideo(_low_level.V1VideoToVideo):
 
         Args:
             assets: The video to redraw.
+                video_source: Where the video comes from: a `file` or `youtube`.
+                video_file_path: The video, with `video_source: file`. Either the URL of a video or the
+                    `file_path` of an upload.
+                youtube_url: A YouTube video to use instead of a file, with `video_source: youtube`.
             end_seconds: Where the clip ends in the input, in seconds; after `start_seconds`.
             start_seconds: Where the clip starts in the input, in seconds.
             style: How the video is redrawn.
+                art_style: The art style. The list changes often, so any other style is sent as it is.
+                model: The model to draw with; `default` takes the one that suits the art style. The list
+                    changes often, so any other name is sent as it is.
+                prompt: What the video should show, with `prompt_type: custom` or `append_default`.
+                prompt_type: `default` uses the prompt of the art style, `custom` only `prompt`, and
+                    `append_default` both.
+                version: The version of the art style; `default` lets the service choose.
             fps_resolution: `FULL` draws every frame of the video; `HALF`, the default, every second one.
             name: A name for the job, to recognize it.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
@@ -2401,9 +2580,20 @@ class AsyncV1VideoToVideo(_low_level.AsyncV1VideoToVideo):
 
         Args:
             assets: The video to redraw.
+                video_source: Where the video comes from: a `file` or `youtube`.
+                video_file_path: The video, with `video_source: file`. Either the URL of a video or the
+                    `file_path` of an upload.
+                youtube_url: A YouTube video to use instead of a file, with `video_source: youtube`.
             end_seconds: Where the clip ends in the input, in seconds; after `start_seconds`.
             start_seconds: Where the clip starts in the input, in seconds.
             style: How the video is redrawn.
+                art_style: The art style. The list changes often, so any other style is sent as it is.
+                model: The model to draw with; `default` takes the one that suits the art style. The list
+                    changes often, so any other name is sent as it is.
+                prompt: What the video should show, with `prompt_type: custom` or `append_default`.
+                prompt_type: `default` uses the prompt of the art style, `custom` only `prompt`, and
+                    `append_default` both.
+                version: The version of the art style; `default` lets the service choose.
             fps_resolution: `FULL` draws every frame of the video; `HALF`, the default, every second one.
             name: A name for the job, to recognize it.
             wait_for_completion: wait until the job is complete; if False, return as soon as it is accepted. Default:
