@@ -12,7 +12,7 @@ from PIL import Image
 
 from commands import Run, saved
 from magic_hour_emulator import Emulator
-from magic_hour_workflows._operations import paid
+from magic_hour_workflows._operations import _references, complete, operations, paid
 from programs import python
 
 FOX = ("image", "generate", "--image-count", "1", "--prompt", "A red fox")
@@ -100,7 +100,7 @@ class TestGenerate:
         """It may be new, or a mistake that costs credits."""
         ended = run(*FOX, "--model", "nano-bananna", "--dry-run")
         assert ended.code == 0
-        assert "--model nano-bananna is not a known value and is sent as it is; did you mean nano-banana" in ended.err
+        assert "--model nano-bananna is unknown; it is sent as given; did you mean nano-banana" in ended.err
         assert "known" not in run(*FOX, "--model", "nano-banana", "--dry-run").err
         assert "known" not in run(*TALK, "--generation-mode", "pro", "--dry-run").err, "retired, and said so"
 
@@ -347,8 +347,8 @@ class TestEnds:
         assert ended.err.splitlines()[-1].startswith("magic-hour: --image")
 
     def test_a_bug_of_ours_is_one_line_too(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("magic_hour_workflows.cli.command.output_options", lambda output, kind: 1 / 0)
-        monkeypatch.setattr("magic_hour_workflows.cli.generate.output_options", lambda output, kind: 1 / 0)
+        monkeypatch.setattr("magic_hour_workflows.cli.command.output_options", lambda *_: 1 / 0)
+        monkeypatch.setattr("magic_hour_workflows.cli.generate.output_options", lambda *_: 1 / 0)
         ended = run(*FOX)
         assert ended.code == 1
         assert ended.err == "magic-hour: unexpected ZeroDivisionError: division by zero; --debug shows where\n"
@@ -394,6 +394,12 @@ class TestSchema:
             jsonschema.validate(data["example"], schema)
             with pytest.raises(jsonschema.ValidationError):
                 jsonschema.validate({}, schema)
+
+    def test_is_printed_whole(self, run: Run) -> None:
+        for name in operations():
+            data = run("schema", name).json
+            assert {**data, "command": None} == {**complete(name), "command": None, "flags": data["flags"]}, name
+            assert set(_references(data)) <= set(data["$defs"]), name
 
     def test_none(self, run: Run) -> None:
         ended = run("schema", "nothing")

@@ -52,7 +52,7 @@ def test_a_command_records_its_job(run: Run, log: Path, folder: Path) -> None:
     assert run(*GENERATE).code == 0
     [entry] = entries(log)
     assert (entry.state, entry.credits, entry.directory) == (State.SAVED, 5, str(folder))
-    assert run("jobs").out == "no job needs anything\n"
+    assert run("jobs").out == "nothing to do: all jobs are saved\n"
     assert "saved" in run("jobs", "list", "--all").out
 
 
@@ -141,7 +141,7 @@ def test_a_job_of_a_running_program_is_left_to_it(run: Run, log: Path, emulator:
 def test_jobs_of_another_address_are_counted_only(run: Run, log: Path, folder: Path) -> None:
     record(log, "https://api.example", state=State.ACCEPTED, id="abc")
     listed = run("jobs")
-    assert listed.out == "no job needs anything\n"
+    assert listed.out == "nothing to do: all jobs are saved\n"
     assert "1 more at other addresses" in listed.err
     assert "abc" in run("jobs", "list", "--all").out
     assert run("jobs", "resume", "abc").code == 2
@@ -164,7 +164,7 @@ def test_an_unknown_submission_is_shown_with_what_settles_it(
     assert "raise --max-credits, or choose another --job-log, or settle those first" in refused.err
     assert not emulator.ledger.charges
     assert run("jobs", "settle", NAME, "--not-charged").code == 0
-    assert run("jobs").out == "no job needs anything\n"
+    assert run("jobs").out == "nothing to do: all jobs are saved\n"
     assert run(*GENERATE, "--max-credits", "9").code == 0
 
 
@@ -185,7 +185,7 @@ def test_a_job_that_is_not_wanted_is_closed(run: Run, log: Path, emulator: Emula
     id = submitted(emulator)
     assert run("jobs", "settle", id, "--not-charged").code == 2  # it has an id
     assert run("jobs", "settle", id, "--done").code == 0
-    assert run("jobs").out == "no job needs anything\n"
+    assert run("jobs").out == "nothing to do: all jobs are saved\n"
     assert run("jobs", "list", "--format", "json").json["credits_used"] == 5
 
 

@@ -248,7 +248,15 @@ class TestOutputs:
         outputs = OutputOptions(output_name="a.mp4", download_outputs=False)
         assert outputs.directory("video") is None
         with pytest.raises(InvalidArgument, match="outputs are images"):
-            outputs.directory("image")
+            outputs.directory("image", "v1.ai_image_generator.create")
+
+    def test_a_format_that_the_operation_offers_is_a_name_for_its_outputs(self) -> None:
+        for extension in ("gif", "mp4", "webm"):
+            outputs = OutputOptions(output_name=f"cat.{extension}", download_outputs=False)
+            outputs.directory("image", "v1.ai_gif_generator.create")
+            outputs.directory("image")  # of a job that it may have made
+        with pytest.raises(InvalidArgument, match="outputs are images"):
+            OutputOptions(output_name="cat.mp3").directory("image", "v1.ai_gif_generator.create")
 
 
 class TestGenerate:
@@ -281,7 +289,7 @@ class TestByItsId:
 
     def test_a_name_for_another_kind_is_found_before_anything_is_asked(self, flow: Any, tmp_path: Path) -> None:
         with pytest.raises(InvalidArgument, match="outputs are images"):
-            self.run(flow, backend := FakeBackend(), output_name="a.mp4", download_directory=tmp_path)
+            self.run(flow, backend := FakeBackend(), output_name="a.mp3", download_directory=tmp_path)
         assert backend.sent == []
 
     def test_an_id_that_is_of_no_job_is_not_called_accepted(self, flow: Any, tmp_path: Path) -> None:

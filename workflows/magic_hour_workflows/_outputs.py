@@ -73,12 +73,13 @@ def _try_out(directory: Path) -> None:
     probe.unlink()
 
 
-def checked_output_name(name: object, kind: Kind | None = None) -> str | None:
+def checked_output_name(name: object, kind: Kind | None = None, operation: str | None = None) -> str | None:
     """A name for the outputs; it cannot lead out of the directory.
 
     Args:
         name: what the caller gave.
         kind: what the outputs are, if it is known: a picture must not be saved as .mp4.
+        operation: what makes them, if it is known: a field of it may offer formats of another kind.
 
     Raises:
         InvalidArgument: it is not a plain file name, or has the extension of another kind of file.
@@ -92,10 +93,26 @@ def checked_output_name(name: object, kind: Kind | None = None) -> str | None:
     # A GIF can be an image or a video.
     kinds = [known for known, extensions in EXTENSIONS.items() if extension in extensions and known != "gif"]
     # What the outputs of a task are is not in the contract.
-    if kind is not None and not JOBS[kind].is_task and kinds and kind not in kinds:
+    other_kind = kind is not None and not JOBS[kind].is_task and kinds and kind not in kinds
+    if kind is not None and other_kind and extension not in _offered(kind, operation):
         other = f"is a name for {kinds[0]}, and the outputs are {kind}s"
         raise InvalidArgument(f"{shown(name)} {other}", f"leave .{extension} out", field="output_name")
     return name
+
+
+def _offered(kind: Kind, operation: str | None) -> set[str]:
+    """The formats that a field of the operation lets the caller choose; those of every operation for jobs of this
+    kind if it is not known which made the job.
+    """
+    from ._operations import operations, resolved
+
+    found: set[str] = set()
+    for name, each in operations().items():
+        if name == operation or (operation is None and each.get("project_kind") == kind):
+            fields = resolved(each.get("body", {})).get("properties", {})
+            listed = [set(resolved(field).get("enum", ())) for field in fields.values()]
+            found |= {extension for values in listed if values and values <= _MEDIA for extension in values}
+    return found
 
 
 def _is_plain(name: str) -> bool:

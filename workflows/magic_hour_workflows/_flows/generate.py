@@ -45,9 +45,9 @@ class OutputOptions:
         checked_flag("download_outputs", self.download_outputs)
         checked_output_name(self.output_name)
 
-    def directory(self, kind: Kind) -> Path | None:
-        """Where to save outputs of this kind, checked; None if nothing will be saved."""
-        checked_output_name(self.output_name, kind)
+    def directory(self, kind: Kind, operation: str | None = None) -> Path | None:
+        """Where to save outputs of this kind, made by this operation, checked; None if nothing will be saved."""
+        checked_output_name(self.output_name, kind, operation)
         return checked_directory(self.download_directory) if self.download_outputs else None
 
 
@@ -70,7 +70,7 @@ async def generate(
         try:
             directory = None
             if outputs.wait_for_completion:
-                directory = await call.backend.run_in_thread(partial(outputs.directory, kind_of(request)))
+                directory = await call.backend.run_in_thread(partial(outputs.directory, kind_of(request), request.name))
             async with recorded(
                 call,
                 request,

@@ -151,11 +151,11 @@ def _add_schema(app: typer.Typer) -> None:
         names = [name for name in operations() if f"{command_of(name)} ".startswith(f"{words} ".lstrip())]
         if len(names) > 1:
             listed = [{"name": name, "command": command_of(name), **_short(name)} for name in names]
-            terminal.result({"version": document()["version"], "operations": listed}, [])
+            terminal.contract({"version": document()["version"], "operations": listed})
             return
         name = operation_named(words)
         own = [_described(flag) for flag in flags(name, TAKEN)] if "command" in operations()[name] else []
-        terminal.result({**complete(name), "command": command_of(name), "flags": own}, [])
+        terminal.contract({**complete(name), "command": command_of(name), "flags": own})
 
 
 def command_of(name: str) -> str | None:

@@ -209,7 +209,7 @@ def exit_codes() -> str:
     return "\n".join(["\b", "Exit codes:", *(f"  {code:>3}  {meaning}" for code, meaning in EXIT_CODES.items())])
 
 
-def output_options(output: str | None, kind: Kind | None) -> dict[str, Any]:
+def output_options(output: str | None, kind: Kind | None, operation: str | None = None) -> dict[str, Any]:
     """`--output` as the options of the library. It is also checked if nothing is saved now, since the command that
     resumes the job repeats it.
 
@@ -217,7 +217,7 @@ def output_options(output: str | None, kind: Kind | None) -> dict[str, Any]:
         InvalidArgument: outputs of this kind cannot be saved there.
     """
     folder, name = _split(output)
-    checked_output_name(name, kind)
+    checked_output_name(name, kind, operation)
     if output is not None:
         checked_directory(folder, make=False)
     return {"download_directory": folder, "output_name": name}

@@ -106,7 +106,7 @@ class Flag:
         if not new or not self.choices or self.deprecation:
             return None
         hint = meant(str(new[0]), self.choices) or f"known are {', '.join(map(str, self.choices))}"
-        return f"{self.flag} {new[0]} is not a known value and is sent as it is; {hint}"
+        return f"{self.flag} {new[0]} is unknown; it is sent as given; {hint}"
 
     @property
     def help(self) -> str:

@@ -147,7 +147,7 @@ def _run(
         if warning := flag.warning(values.get(flag.parameter)):
             terminal.say(f"magic-hour: {warning}")
     called = endpoint(operation)
-    saving |= output_options(saving.pop("output"), called.job_kind)
+    saving |= output_options(saving.pop("output"), called.job_kind, operation)
     extra = None if extra_body is None else parsed_json("extra_body", extra_body)
     if dry_run:
         _preview(terminal, operation, values, extra, **limits)

@@ -73,7 +73,7 @@ def _settle(
     done: Done = False,
     job_log: JobLog = None,
 ) -> None:
-    """Settle a submission of which it is unknown whether it was accepted, or close a job that you need no more. Look
+    """Settle a submission of which it is unknown whether it was accepted, or close a job that you no longer need. Look
     for its name in the web app: if it is there, pass its id, and resume it; if not, use --not-charged.
     """
     from .open_jobs import settle_job

@@ -73,13 +73,13 @@ def list_jobs(terminal: Terminal, *, everything: bool = False) -> None:
     entries = list(book.entries.values()) if everything else here
     used = book.used(service, is_running)
     data = {"job_log": str(_place(terminal)), "credits_used": used, "jobs": [_data(entry, now) for entry in entries]}
-    terminal.result(data, [_line(entry, now) for entry in entries] or ["no job needs anything"])
+    terminal.result(data, [_line(entry, now) for entry in entries] or ["nothing to do: all jobs are saved"])
     for entry in entries:
         if state_of(entry) == UNKNOWN:
             terminal.say(_how_to_settle(terminal, entry))
     if any(state_of(entry) == NOT_SAVED for entry in entries):
         terminal.say(f"save what is not saved with: {_typed(terminal, 'resume')}")
-    terminal.say(f"{used:g} credits used at {service}, counting those of open submissions")
+    terminal.say(f"{used:g} credits used at {service}, including submissions that are still open")
     others = sum(entry.state.open and entry.service != service for entry in book.entries.values())
     if others and not everything:
         terminal.say(f"{others} more at other addresses: --all shows them")

@@ -57,14 +57,14 @@ def to_stderr(text: str) -> None:
 
 
 def to_stdout(text: str) -> None:
-    """A result.
+    """A result, of which the caller has removed the secrets: what is one depends on whether it is text or JSON.
 
     Raises:
         OSError: it cannot be written: a closed pipe, or a full disk.
     """
     if sys.stdout is None:  # closed by the shell: the result is not wanted
         return
-    _write(sys.stdout, escaped(without_secrets(text), keep=f"\n{_UNDECODABLE}"))
+    _write(sys.stdout, escaped(text, keep=f"\n{_UNDECODABLE}"))
 
 
 def _write(stream: TextIO, text: str) -> None:

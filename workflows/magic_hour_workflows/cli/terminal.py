@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from magic_hour_client._runtime.redaction import escaped
+from magic_hour_client._runtime.redaction import escaped, without_secrets
 from magic_hour_client._runtime.settings import KEY_VARIABLE
 from magic_hour_client.endpoints import JOBS
 from magic_hour_client.errors import FieldDeprecated
@@ -133,12 +133,21 @@ class Terminal:
         self._printed = True
         if not (self.json or lines):
             return
-        self._print(_json(data) if self.json else "\n".join(lines), lines)
+        self._print(_json(_shown(data)) if self.json else without_secrets("\n".join(lines)), lines)
+
+    def contract(self, data: Mapping[str, Any]) -> None:
+        """Print a part of the contract as JSON, whole: it has no secrets, and its references look like fragments.
+
+        Raises:
+            ResultNotPrinted: it cannot be written.
+        """
+        self.json = self._printed = True
+        self._print(_json(data))
 
     def event(self, data: Mapping[str, Any]) -> None:
         """Print an intermediate result, for programs."""
         if self.json:
-            self._print(_json(data))
+            self._print(_json(_shown(data)))
 
     def _print(self, text: str, lines: Sequence[str] = ()) -> None:
         try:
@@ -250,13 +259,19 @@ def projects_of(client: Client, kind: Kind) -> Any:
 
 def _json(data: Mapping[str, Any]) -> str:
     """The object in ASCII, so that every locale can print it, and without NaN, so that every program can read it."""
-    return json.dumps(_finite(data), default=str, allow_nan=False)
+    return json.dumps(data, default=str, allow_nan=False)
 
 
-def _finite(value: Any) -> Any:
-    """`value` with None for the numbers that JSON does not have, which the service may have sent anyway."""
+def _shown(value: Any) -> Any:
+    """`value` without secrets, string by string, so that a URL in one does not affect the others; and with None for
+    the numbers that JSON does not have, which the service may have sent anyway.
+    """
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
-    return [_finite(item) for item in value] if isinstance(value, (list, tuple)) else value
+        return {_shown(key): _shown(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_shown(item) for item in value]
+    if value is None or isinstance(value, int):
+        return value
+    return without_secrets(value if isinstance(value, str) else str(value))
