@@ -204,6 +204,10 @@ ARGUMENTS: dict[str, Any] = {
     "job": Job(kind="image", id="cuid-1", credits_charged=5),
     "credits_charged": 5,
     "timeout": 30.0,
+    "header": "a-header",
+    "what": "is missing",
+    "age": 400.0,
+    "tolerance": 300.0,
     "final": True,
     "downloaded_paths": [Path("a.png")],
 }

@@ -13,7 +13,15 @@ from pathlib import Path
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 PACKAGED = Path(str(files("openapi_python_client").joinpath("templates")))
 OURS = {
-    *("api.py.jinja", "contract.py.jinja", "endpoints.py.jinja", "exports.jinja", "models.py.jinja", "params.py.jinja"),
+    *(
+        "api.py.jinja",
+        "contract.py.jinja",
+        "endpoints.py.jinja",
+        "events.py.jinja",
+        "exports.jinja",
+        "models.py.jinja",
+        "params.py.jinja",
+    ),
     *("resource.py.jinja", "resources/package.py.jinja", "resources/resource.py.jinja"),
 }
 """Templates of files that openapi-python-client has no name for; all others must replace a packaged one."""
