@@ -120,7 +120,10 @@ _SETTINGS = """
 source_paths = ["src"]
 only_mutate = {only}
 pytest_add_cli_args_test_selection = {tests}
-pytest_add_cli_args = ["--timeout={limit}", "--hypothesis-profile=ci", "-p", "no:cacheprovider", "-k", "not postgresql and not remedy_inside"]
+pytest_add_cli_args = [
+  "--timeout={limit}", "--hypothesis-profile=ci", "-p", "no:cacheprovider",
+  "-k", "not postgresql and not remedy_inside",
+]
 timeout_constant = {seconds}
 track_dependencies = false
 use_git_change_detection = false
