@@ -90,7 +90,7 @@ def test_what_cannot_be_an_address_is_refused(make: Any, url: Any, monkeypatch: 
     "url", ["https://bücher.example", "HTTPS://API.example:8443/prefix/", "https://[2001:db8::1]", "https://10.0.0.1"]
 )
 def test_other_addresses_are_fine(make: Any, url: str) -> None:
-    make(KEY, base_url=url)
+    assert make(KEY, base_url=url).base_url.casefold() == url.rstrip("/").casefold()
 
 
 @both

@@ -90,10 +90,7 @@ async def submit(call: Call, request: Request[T]) -> tuple[T, Job]:
     kind_of(request)  # do not pay for a job that nobody could wait for
     await note_before(call)
     await record_submitting(call)
-    reserve = min(LEAST_SECONDS, call.timeout / 2)
-    if call.left() < reserve:
-        message = f"{request.name} was not sent: too little time is left for its answer"
-        raise RequestTimeout(message, operation=request.name, sent=False)
+    reserve = _reserved(call, request)
 
     async def attempt() -> tuple[T, Job]:
         trace = SendTrace()
@@ -129,6 +126,15 @@ async def submit(call: Call, request: Request[T]) -> tuple[T, Job]:
     except BaseException as error:
         carry(call, error)
         raise
+
+
+def _reserved(call: Call, request: Request[Any]) -> float:
+    """Seconds of the call that are kept for an answer: without them, nothing is sent."""
+    reserve = min(LEAST_SECONDS, call.timeout / 2)
+    if call.left() < reserve:
+        message = f"{request.name} was not sent: too little time is left for its answer"
+        raise RequestTimeout(message, operation=request.name, sent=False)
+    return reserve
 
 
 async def _found(call: Call, request: Request[Any], created: Any) -> Job:
